@@ -1,0 +1,146 @@
+"""The configuration of a run: one frozen dataclass a stage. Presets (`workflows/presets.py`) fill them in.
+
+Defaults are the paper's recipe where it states a number. `tasks.core.overrides` reads changes from a user.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class IngestConfig:
+    """Raw videos -> clips."""
+
+    num_frames: int = 48
+    edge_share: float = 0.05
+    """Share of the duration left out at each end."""
+    min_area_px: int = 128 * 128
+    max_area_px: int = 256 * 256
+    jpeg_quality: int = 92
+    min_motion: float = 0.3
+    """Least mean absolute change between neighbouring frames, in grey levels of 255."""
+    max_damaged_share: float = 0.02
+    """Most of the chosen frames that may fall into damaged stretches of the source."""
+    heldout_share: float = 0.1
+    min_train_clips: int = 1
+    min_heldout_clips: int = 1
+    shard_size_videos: int = 64
+
+
+@dataclass(frozen=True)
+class PerturbConfig:
+    """Clips -> samples."""
+
+    pretexts: tuple[str, ...] = ("grounding", "counting", "jigsaw")
+    grounding_kinds: tuple[str, ...] = ("channel_swap", "mirror", "zoom_out", "rotate_180")
+    levels: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    train_samples_per_clip: tuple[int, ...] = (12, 6, 12)
+    """One number for each of `pretexts`; the default has the paper's proportions."""
+    heldout_samples_per_clip: tuple[int, ...] = (12, 6, 12)
+    viubench_items_per_type: int = 300
+    shard_size_clips: int = 1000
+
+
+@dataclass(frozen=True)
+class ValidateConfig:
+    """What makes a manifest good enough to train on."""
+
+    num_rerendered: int = 256
+    """Rows drawn at random whose answer is proved again from their pixels."""
+    max_rejected_share: float = 0.9
+    """Most of the inputs that ingest may have rejected."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Which policy to start from."""
+
+    base: str = "Qwen/Qwen3-VL-8B-Instruct"
+    """Hub name or folder in Hugging Face layout, or `tiny` for the small model that is made on the spot."""
+    tiny_hidden_size: int = 160
+    tiny_num_layers: int = 4
+    dtype: str = "bfloat16"
+
+
+@dataclass(frozen=True)
+class RolloutConfig:
+    """How answers are sampled."""
+
+    engine: str = "transformers"
+    rollouts_per_prompt: int = 8
+    temperature: float = 1.0
+    max_answer_tokens: int = 32
+    prompts_per_batch: int = 8
+
+
+@dataclass(frozen=True)
+class CalibrateConfig:
+    """How difficulty is measured."""
+
+    max_samples: int = 8192
+    """Samples measured; the rest of the training pool is left out, and counted."""
+    rollouts_per_sample: int = 8
+    min_spread: float = 1e-6
+    """A group whose standard deviation of reward is at most this teaches nothing and is dropped."""
+    shard_size_samples: int = 512
+
+
+@dataclass(frozen=True)
+class WarmStartConfig:
+    """Short supervised phase for a policy that misses the answer format."""
+
+    num_steps: int = 0
+    batch_size: int = 16
+    learning_rate: float = 1e-5
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """GRPO."""
+
+    num_steps: int = 469
+    prompts_per_step: int = 64
+    learning_rate: float = 1e-6
+    kl_coefficient: float = 1e-3
+    ratio_clip_low: float = 0.2
+    ratio_clip_high: float = 0.2
+    max_grad_norm: float = 1.0
+    microbatch_tokens: int = 16384
+    """Most tokens (padding included) of one forward and backward pass."""
+    freeze_vision: bool = False
+    gradient_checkpointing: bool = True
+    zero_stage: int = 2
+    checkpoint_every_steps: int = 50
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """How a model is scored."""
+
+    heldout_rollouts_per_sample: int = 4
+    bootstrap_resamples: int = 2000
+
+
+@dataclass(frozen=True)
+class PromoteConfig:
+    """When the challenger becomes champion."""
+
+    model_name: str = "videossr"
+    min_z: float = 1.645
+    """The gain on VIUBench must exceed this many standard errors of the paired difference (1.645: 5 % one-sided)."""
+
+
+@dataclass(frozen=True)
+class RetrainConfig:
+    """The whole main job."""
+
+    seed: int = 0
+    ingest: IngestConfig = field(default_factory=IngestConfig)
+    perturb: PerturbConfig = field(default_factory=PerturbConfig)
+    validate: ValidateConfig = field(default_factory=ValidateConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
+    calibrate: CalibrateConfig = field(default_factory=CalibrateConfig)
+    warm_start: WarmStartConfig = field(default_factory=WarmStartConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    promote: PromoteConfig = field(default_factory=PromoteConfig)

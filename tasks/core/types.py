@@ -1,0 +1,154 @@
+"""The records that flow between stages: small frozen dataclasses, never tensors or live objects."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rewards.answers import AnswerKind
+from tasks.core.edits import Edit
+
+
+class Split(StrEnum):
+    """Which use a clip or sample has; decided by video, never by sample."""
+
+    TRAIN = "train"
+    HELDOUT = "heldout"
+    """Pretext samples like the training ones, on videos that training never sees."""
+    VIUBENCH = "viubench"
+    """VIUBench items, on the held-out videos too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """One accepted video: where its frames lie and when they were shown."""
+
+    clip_id: str
+    """Content key: the first 16 hex digits of `sha256`."""
+    source: str
+    """Path or URI as found, for people; nothing is derived from it."""
+    sha256: str
+    """Of the source file's bytes."""
+    split: Split
+    duration_seconds: float
+    source_fps: float
+    """Average frame rate of the source; 0 when unknown."""
+    width_px: int
+    height_px: int
+    """Of the stored frames (after rotation and resize)."""
+    timestamps_seconds: tuple[float, ...]
+    """Presentation time of each stored frame, from the first stored frame (so it starts with 0)."""
+    frames_key: str
+    """Key of the frame archive in the store."""
+    warnings: tuple[str, ...] = ()
+    """What was wrong but tolerable, e.g. "50 of 300 packets could not be decoded"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection:
+    """One input that was not accepted, and why."""
+
+    source: str
+    reason: str
+    """One of `tasks.ingest.reasons`: a short fixed phrase, so that counts by reason make sense."""
+    detail: str
+    """What was measured and which limit it missed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One video as the model sees it: a segment of a clip with edits applied. Timestamps restart at 0."""
+
+    clip_id: str
+    start_frame: int
+    stop_frame: int
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One question with a verifiable answer: a pretext item or a benchmark question."""
+
+    sample_id: str
+    split: Split
+    pretext: str
+    """Pretext task: a key of `tasks.perturb.pretext.PRETEXTS`."""
+    kind: str
+    """Variant inside the pretext task, e.g. the name of the grounding transform."""
+    level: float
+    """The difficulty knob, in [0, 1]."""
+    views: tuple[View, ...]
+    """The videos shown, in order. With more than one, each is labelled by its position."""
+    question: str
+    answer: str
+    """The right answer as the model should write it."""
+    answer_kind: AnswerKind
+    seed: int
+
+    @property
+    def cell(self) -> tuple[str, str, float]:
+        """What calibration measures together: (pretext task, kind, level)."""
+        return self.pretext, self.kind, self.level
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """One completion of one sample with its reward."""
+
+    sample_id: str
+    index: int
+    """Position in its group."""
+    text: str
+    reward: float
+    """Smooth reward in [0, 1]."""
+    strict_reward: float
+    """1 if exactly right, else 0."""
+    parsed: bool
+    truncated: bool
+    """The token limit ended it, not the model."""
+    num_tokens: int
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished output in the store. Equal digests mean equal content, so it doubles as a cache key."""
+
+    key: str
+    """Path below the data root."""
+    digest: str
+    num_rows: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every door needs to know about the run it belongs to."""
+
+    data_root: str
+    """Folder or object-store URI that holds everything we write."""
+    run_id: str
+    """MLflow run."""
+    preset: str
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Measured difficulty of one (pretext task, kind, level) against one policy."""
+
+    pretext: str
+    kind: str
+    level: float
+    num_samples: int
+    num_rollouts: int
+    mean_reward: float
+    spread: float
+    """Mean within-group standard deviation of the reward."""
+    share_with_spread: float
+    """Share of groups whose rewards are not all equal."""
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What one stage says about itself, for the closing table and the report."""
+
+    stage: str
+    seconds: float
+    counts: dict[str, float] = field(default_factory=dict)
