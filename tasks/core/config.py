@@ -1,9 +1,26 @@
 """The configuration of a run: one frozen dataclass a stage. Presets (`workflows/presets.py`) fill them in.
 
 Defaults are the paper's recipe where it states a number. `tasks.core.overrides` reads changes from a user.
+A value that would only hurt later is refused here, with a ValueError.
 """
 
 from dataclasses import dataclass, field
+
+from tasks.core.checks import (
+    COUNT,
+    EDGE_SHARE,
+    INNER_SHARE,
+    LEVELS,
+    NAME,
+    NAMES,
+    POSITIVE,
+    SHARE,
+    at_least,
+    between,
+    check,
+    one_of,
+    per_item_of,
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +42,15 @@ class IngestConfig:
     min_heldout_clips: int = 1
     shard_size_videos: int = 64
 
+    def __post_init__(self) -> None:
+        check(self, COUNT, "num_frames", "min_area_px", "min_train_clips", "min_heldout_clips", "shard_size_videos")
+        check(self, EDGE_SHARE, "edge_share")
+        check(self, at_least(self.min_area_px, "min_area_px"), "max_area_px")
+        check(self, between(1, 100), "jpeg_quality")
+        check(self, at_least(0), "min_motion")
+        check(self, SHARE, "max_damaged_share")
+        check(self, INNER_SHARE, "heldout_share")
+
 
 @dataclass(frozen=True)
 class PerturbConfig:
@@ -39,6 +65,12 @@ class PerturbConfig:
     viubench_items_per_type: int = 300
     shard_size_clips: int = 1000
 
+    def __post_init__(self) -> None:
+        check(self, NAMES, "pretexts", "grounding_kinds")
+        check(self, LEVELS, "levels")
+        check(self, per_item_of(self.pretexts, "pretexts"), "train_samples_per_clip", "heldout_samples_per_clip")
+        check(self, COUNT, "viubench_items_per_type", "shard_size_clips")
+
 
 @dataclass(frozen=True)
 class ValidateConfig:
@@ -48,6 +80,10 @@ class ValidateConfig:
     """Rows drawn at random whose answer is proved again from their pixels."""
     max_rejected_share: float = 0.9
     """Most of the inputs that ingest may have rejected."""
+
+    def __post_init__(self) -> None:
+        check(self, COUNT, "num_rerendered")
+        check(self, SHARE, "max_rejected_share")
 
 
 @dataclass(frozen=True)
@@ -60,6 +96,12 @@ class ModelConfig:
     tiny_num_layers: int = 4
     dtype: str = "bfloat16"
 
+    def __post_init__(self) -> None:
+        check(self, NAME, "base")
+        check(self, at_least(32), "tiny_hidden_size")
+        check(self, COUNT, "tiny_num_layers")
+        check(self, one_of("float32", "bfloat16", "float16"), "dtype")
+
 
 @dataclass(frozen=True)
 class RolloutConfig:
@@ -70,6 +112,12 @@ class RolloutConfig:
     temperature: float = 1.0
     max_answer_tokens: int = 32
     prompts_per_batch: int = 8
+
+    def __post_init__(self) -> None:
+        check(self, one_of("transformers", "vllm"), "engine")
+        check(self, at_least(2), "rollouts_per_prompt")
+        check(self, POSITIVE, "temperature")
+        check(self, COUNT, "max_answer_tokens", "prompts_per_batch")
 
 
 @dataclass(frozen=True)
@@ -83,6 +131,11 @@ class CalibrateConfig:
     """A group whose standard deviation of reward is at most this teaches nothing and is dropped."""
     shard_size_samples: int = 512
 
+    def __post_init__(self) -> None:
+        check(self, COUNT, "max_samples", "shard_size_samples")
+        check(self, at_least(2), "rollouts_per_sample")
+        check(self, at_least(0), "min_spread")
+
 
 @dataclass(frozen=True)
 class WarmStartConfig:
@@ -91,6 +144,11 @@ class WarmStartConfig:
     num_steps: int = 0
     batch_size: int = 16
     learning_rate: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check(self, at_least(0), "num_steps")
+        check(self, COUNT, "batch_size")
+        check(self, POSITIVE, "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -111,6 +169,12 @@ class TrainConfig:
     zero_stage: int = 2
     checkpoint_every_steps: int = 50
 
+    def __post_init__(self) -> None:
+        check(self, COUNT, "num_steps", "prompts_per_step", "microbatch_tokens", "checkpoint_every_steps")
+        check(self, POSITIVE, "learning_rate", "ratio_clip_low", "ratio_clip_high", "max_grad_norm")
+        check(self, at_least(0), "kl_coefficient")
+        check(self, between(0, 3), "zero_stage")
+
 
 @dataclass(frozen=True)
 class EvaluateConfig:
@@ -118,6 +182,9 @@ class EvaluateConfig:
 
     heldout_rollouts_per_sample: int = 4
     bootstrap_resamples: int = 2000
+
+    def __post_init__(self) -> None:
+        check(self, COUNT, "heldout_rollouts_per_sample", "bootstrap_resamples")
 
 
 @dataclass(frozen=True)
@@ -127,6 +194,10 @@ class PromoteConfig:
     model_name: str = "videossr"
     min_z: float = 1.645
     """The gain on VIUBench must exceed this many standard errors of the paired difference (1.645: 5 % one-sided)."""
+
+    def __post_init__(self) -> None:
+        check(self, NAME, "model_name")
+        check(self, at_least(0), "min_z")
 
 
 @dataclass(frozen=True)
@@ -144,3 +215,6 @@ class RetrainConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     promote: PromoteConfig = field(default_factory=PromoteConfig)
+
+    def __post_init__(self) -> None:
+        check(self, at_least(0), "seed")

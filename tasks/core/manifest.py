@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from tasks.core.digest import digest_of_bytes
 from tasks.core.errors import InputError
 from tasks.core.store import Store
-from tasks.core.types import Artifact
+from tasks.core.types import Artifact, Clip
 
 RowT = TypeVar("RowT")
 _SCALARS: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
@@ -50,6 +50,11 @@ def read_rows(store: Store, key: str, row_type: type[RowT]) -> list[RowT]:
                 f"expected the columns of {row_type.__name__}: {', '.join(f.name for f in fields(row_type))}"  # type: ignore[arg-type]
             ) from error
     return rows
+
+
+def read_clips(store: Store, clips: Artifact) -> dict[str, Clip]:
+    """A clip manifest by clip id."""
+    return {clip.clip_id: clip for clip in read_rows(store, clips.key, Clip)}
 
 
 def to_table(row_type: type[RowT], rows: Iterable[RowT]) -> pa.Table:

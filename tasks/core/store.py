@@ -14,6 +14,11 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 
+def absolute_root(root: str) -> str:
+    """`root` as it can be passed to other processes: a path becomes absolute, a URI stays."""
+    return root if "://" in root else os.path.abspath(os.path.expanduser(root))
+
+
 class Store:
     """Blobs and folders under `root` (a path, or a URI that fsspec knows)."""
 
@@ -78,6 +83,11 @@ class Store:
         target = Path(tempfile.mkdtemp(prefix="videossr-")) / PurePosixPath(key).name
         self._fs.get(self.path(key), str(target), recursive=True)
         return target
+
+    def delete(self, key: str) -> None:
+        """Remove a blob or folder; nothing happens if there is none."""
+        if self.exists(key):
+            self._fs.rm(self.path(key), recursive=True)
 
     def scratch_folder(self) -> Path:
         """A fresh folder to build an output in; on the root's own disk when local, so that moving it is atomic."""

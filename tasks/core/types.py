@@ -127,6 +127,8 @@ class Run:
     """MLflow run."""
     preset: str
     seed: int = 0
+    tracking_uri: str = ""
+    """MLflow server; empty for the sqlite file below a local data root."""
 
 
 @dataclass(frozen=True)

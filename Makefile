@@ -1,0 +1,96 @@
+# What a person does with videossr, one target each; `make help` lists them. Set-up happens by itself when needed.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo ui test check bench lock clean
+
+VIDEOS ?=
+DATA_ROOT ?= .videossr
+SEED ?= 0
+PORT ?= 5000
+# Taken literally: neither make nor the shell reads signs in a path.
+override VIDEOS := $(value VIDEOS)
+override DATA_ROOT := $(value DATA_ROOT)
+export VIDEOS DATA_ROOT SEED PORT
+
+BIN := .venv/bin
+BASE := .venv/base.stamp
+DEV := .venv/dev.stamp
+REQUIREMENTS := pyproject.toml constraints.txt overrides.txt
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --override overrides.txt
+
+# 3.11 first: the versions in constraints.txt were resolved for it.
+FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3 python; do \
+	"$$python" -c 'import ensurepip, venv, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+	&& { echo "$$python"; break; }; done
+
+# Every import of flytekit leaves temporary folders: they are removed with the run's own.
+DEMO_ENV := PYTHONPATH=. FLYTE_LOCAL_CACHE_ENABLED=false HF_HUB_OFFLINE=1 MLFLOW_DISABLE_TELEMETRY=true \
+	TOKENIZERS_PARALLELISM=false
+
+help: ## List these commands
+	@echo "videossr: raw videos in, a better video language model out"
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@echo "Options of demo and ui: VIDEOS=DIR (else clips are generated), DATA_ROOT=$(DATA_ROOT), SEED=$(SEED), PORT=$(PORT)"
+
+setup: $(DEV) ## Install everything into .venv (demo, ui, test, check and bench do it by themselves)
+
+demo: $(BASE) ## Turn raw videos into a trained, evaluated and promoted small model (VIDEOS=DIR for your own)
+	@set -e; TMPDIR=$$(mktemp -d); export TMPDIR; \
+	trap 'rm -rf "$$TMPDIR"' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
+	videos=$$VIDEOS; \
+	if [ -z "$$videos" ]; then \
+		videos=$$DATA_ROOT/generated; \
+		echo "No VIDEOS=DIR given: generating clips in $$videos"; \
+		$(DEMO_ENV) $(BIN)/python -m tasks.video.generate --out "$$videos" --num 40 --seed 0; \
+	fi; \
+	$(DEMO_ENV) $(BIN)/pyflyte run workflows/retrain.py retrain --preset demo \
+		--videos="$$videos" --data_root="$$DATA_ROOT" --overrides="{\"seed\": $$SEED}"
+
+ui: $(BASE) ## Open MLflow on the runs of DATA_ROOT, on 127.0.0.1:PORT
+	@test -f "$$DATA_ROOT/mlflow.db" || { echo "There are no runs in $$DATA_ROOT yet: make demo comes first" >&2; exit 1; }
+	@echo "MLflow: http://127.0.0.1:$$PORT, in about ten seconds (Ctrl-C ends it)"
+	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+		$(BIN)/mlflow server --host 127.0.0.1 --port "$$PORT" --workers 1 \
+		--backend-store-uri "sqlite:///$$DATA_ROOT/mlflow.db" --artifacts-destination "$$DATA_ROOT/mlartifacts"
+
+test: $(DEV) ## Run all tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist worksteal
+
+check: $(DEV) ## Lint, formatting, types and import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(DEV) ## Measure what is measured, never asserted (tests/bench)
+	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -s -q
+
+lock: $(DEV) ## Resolve constraints.txt again
+	$(BIN)/uv pip compile pyproject.toml --extra cpu --extra dev --override overrides.txt --python-version 3.11 --upgrade \
+		--quiet --no-header --no-annotate --no-emit-index-url --output-file constraints.txt
+	@if grep -n '://' constraints.txt; then echo "constraints.txt must not hold URLs" >&2; exit 1; fi
+
+clean: ## Remove caches and build outputs (the environment and the data root stay)
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find rewards tasks workflows tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BASE): $(REQUIREMENTS) | $(BIN)/uv
+	@echo "Installing videossr into .venv (several GB the first time)"
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(DEV): $(REQUIREMENTS) | $(BIN)/uv
+	@echo "Installing videossr with vLLM and the development tools into .venv (several GB the first time)"
+	@$(INSTALL) --editable '.[cpu,dev]'
+	@touch $(BASE) $@
+
+$(BIN)/uv:
+	@python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then \
+		echo "videossr needs Python 3.11 or 3.12 with its venv module (on Debian: apt install python3-venv);" >&2; \
+		echo "found none as python3.11, python3.12, python3 or python. To name one: make PYTHON=/path/to/python" >&2; \
+		exit 1; \
+	fi; \
+	echo "Creating .venv with $$("$$python" --version)"; \
+	"$$python" -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -1,0 +1,64 @@
+"""What evaluation hands on: one row for each sample, and the sums for each model."""
+
+from dataclasses import dataclass
+
+from tasks.core.statistics import Estimate
+from tasks.core.types import Artifact, Split, StageReport
+
+BEFORE = "before"
+"""The model that GRPO started from (after the warm start)."""
+AFTER = "after"
+"""The challenger."""
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleScore:
+    """How one model did on one sample."""
+
+    sample_id: str
+    split: Split
+    pretext: str
+    kind: str
+    level: float
+    viubench_type: str
+    """Empty for samples that are no VIUBench items."""
+    score: float
+    """What counts: mean reward on held-out samples, the paper's metric of the type on VIUBench."""
+    smooth: float
+    """Mean smooth reward of the answers."""
+    parsed_share: float
+    """Share of the answers in the asked format; the others score 0 and stay in the mean."""
+    truncated_share: float
+    num_rollouts: int
+    """0 if the sample could not be shown to the model: it scores 0 and stays in the mean."""
+    answers: tuple[str, ...]
+    failure: str = ""
+    """Why it could not be shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelScores:
+    """How one model did."""
+
+    name: str
+    """`BEFORE`, `AFTER` or `CHAMPION`."""
+    policy: Artifact
+    predictions: Artifact
+    """Rows of SampleScore."""
+    heldout: Estimate
+    """Mean reward over the held-out samples."""
+    heldout_by_pretext: dict[str, Estimate]
+    viubench: Estimate
+    """Mean of the types' means."""
+    viubench_by_type: dict[str, Estimate]
+    num_failed: int
+    """Samples that could not be shown; they scored 0."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The scores of one policy, and what they cost."""
+
+    scores: ModelScores
+    report: StageReport
