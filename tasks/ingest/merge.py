@@ -1,0 +1,89 @@
+"""Shards -> one clip manifest: duplicates out, both sides of the split checked, everything counted."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tasks.core.config import IngestConfig
+from tasks.core.digest import digest_of
+from tasks.core.errors import InputError
+from tasks.core.manifest import read_rows, write_rows
+from tasks.core.store import Store
+from tasks.core.types import Clip, Rejection, Split, StageReport
+from tasks.ingest.outputs import ClipSet, IngestedShard
+from tasks.ingest.reasons import Reason
+
+
+def merge_shards(store: Store, shards: Sequence[IngestedShard], config: IngestConfig) -> ClipSet:
+    """One manifest of clips and one of rejections, by source.
+
+    Raises:
+        InputError: too few clips for training or for holding out.
+    """
+    found = [clip for shard in shards for clip in read_rows(store, shard.clips.key, Clip)]
+    rejected = [row for shard in shards for row in read_rows(store, shard.rejected.key, Rejection)]
+    clips, duplicates = drop_duplicates(found)
+    rejected = sorted([*rejected, *duplicates], key=lambda row: row.source)
+    check_enough(clips, rejected, config)
+    key = f"ingest/{digest_of([shard.clips.digest for shard in shards], [shard.rejected.digest for shard in shards])}"
+    return ClipSet(
+        clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
+        rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
+        report=_report(shards, clips, rejected),
+    )
+
+
+def drop_duplicates(clips: Sequence[Clip]) -> tuple[list[Clip], list[Rejection]]:
+    """Of clips with equal content, the first by source stays; the others become rejections."""
+    first: dict[str, Clip] = {}
+    duplicates = []
+    for clip in sorted(clips, key=lambda clip: clip.source):
+        original = first.setdefault(clip.sha256, clip)
+        if original is not clip:
+            detail = f"exact duplicate of {original.source}"
+            duplicates.append(Rejection(source=clip.source, reason=Reason.EXACT_DUPLICATE, detail=detail))
+    return list(first.values()), duplicates
+
+
+def check_enough(clips: Sequence[Clip], rejected: Sequence[Rejection], config: IngestConfig) -> None:
+    """Raises:
+    InputError: too few clips for training or for holding out; says which, and what was rejected.
+    """
+    counts = Counter(clip.split for clip in clips)
+    num_train, num_heldout = counts[Split.TRAIN], counts[Split.HELDOUT]
+    if num_train >= config.min_train_clips and num_heldout >= config.min_heldout_clips:
+        return
+    reasons = ", ".join(f"{number} {reason}" for reason, number in _by_reason(rejected).items())
+    turned_away = f" ({len(rejected)} files rejected: {reasons})" if rejected else ""
+    if not clips:
+        raise InputError(f"videos: none of {len(rejected)} files could be used{turned_away}; add videos")
+    side, change = ("held-out", "raise") if num_heldout < config.min_heldout_clips else ("training", "lower")
+    share = round(min(0.5, config.heldout_share * 3) if change == "raise" else config.heldout_share / 3, 3)
+    option = f"""--overrides '{{"ingest": {{"heldout_share": {share}}}}}'"""
+    raise InputError(
+        f"videos: {len(clips)} clips accepted, {num_train} for training (at least {config.min_train_clips} needed) and "
+        f"{num_heldout} held out (at least {config.min_heldout_clips} needed){turned_away}; too few {side} clips: "
+        f"add videos, or {change} the share held out, e.g. {option}"
+    )
+
+
+def _by_reason(rejected: Sequence[Rejection]) -> dict[str, int]:
+    return dict(Counter(row.reason for row in rejected).most_common())
+
+
+def _report(shards: Sequence[IngestedShard], clips: Sequence[Clip], rejected: Sequence[Rejection]) -> StageReport:
+    sides = Counter(clip.split for clip in clips)
+    return StageReport(
+        stage="ingest",
+        seconds=sum(shard.seconds for shard in shards),
+        counts={
+            "videos": len(clips) + len(rejected),
+            "accepted": len(clips),
+            "train": sides[Split.TRAIN],
+            "heldout": sides[Split.HELDOUT],
+            "with_warnings": sum(bool(clip.warnings) for clip in clips),
+            "new": sum(shard.num_new for shard in shards),
+            "reused": sum(shard.num_reused for shard in shards),
+            "rejected": len(rejected),
+            **{f"rejected/{reason}": number for reason, number in sorted(_by_reason(rejected).items())},
+        },
+    )

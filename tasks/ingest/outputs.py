@@ -1,0 +1,39 @@
+"""What the ingest stage hands on."""
+
+from dataclasses import dataclass
+
+from tasks.core.types import Artifact, StageReport
+
+
+@dataclass(frozen=True)
+class VideoShard:
+    """Some of the files of one folder."""
+
+    folder: str
+    names: list[str]
+    """Relative to `folder`, with forward slashes."""
+
+
+@dataclass(frozen=True)
+class IngestedShard:
+    """What became of the files of one shard."""
+
+    clips: Artifact
+    """Rows of Clip; may hold the same clip twice, or one that another shard has too."""
+    rejected: Artifact
+    """Rows of Rejection."""
+    num_new: int
+    num_reused: int
+    """Files whose content was ingested before, in an earlier run or under another name."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ClipSet:
+    """The clips to learn from, and what was turned away."""
+
+    clips: Artifact
+    """Rows of Clip, by source."""
+    rejected: Artifact
+    """Rows of Rejection, by source."""
+    report: StageReport

@@ -1,0 +1,35 @@
+"""Door of ingest: raw videos -> clips."""
+
+from flytekit import task
+
+from tasks.core.config import IngestConfig
+from tasks.core.types import Run
+from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
+
+
+@task
+def list_videos(videos: str, config: IngestConfig) -> list[VideoShard]:
+    """All files below the folder `videos`, in shards."""
+    from pathlib import Path
+
+    from tasks.ingest.listing import list_shards
+
+    return list_shards(Path(videos), shard_size=config.shard_size_videos)
+
+
+@task
+def ingest_shard(shard: VideoShard, run: Run, config: IngestConfig) -> IngestedShard:
+    """Accept or reject every file of one shard."""
+    from tasks.core.store import Store
+    from tasks.ingest.shard import ingest_videos
+
+    return ingest_videos(Store(run.data_root), shard, config)
+
+
+@task
+def merge_clips(shards: list[IngestedShard], run: Run, config: IngestConfig) -> ClipSet:
+    """One clip manifest out of all shards."""
+    from tasks.core.store import Store
+    from tasks.ingest.merge import merge_shards
+
+    return merge_shards(Store(run.data_root), shards, config)
