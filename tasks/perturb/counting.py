@@ -1,0 +1,146 @@
+"""Object counting: shapes are drawn on some frames; how many of each? The answer is three counts."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, get_args
+
+import numpy as np
+
+from rewards.answers import Counts
+from tasks.core.config import PerturbConfig
+from tasks.core.edits import DrawEdit, Shape
+from tasks.core.types import Clip, Sample
+from tasks.perturb.difficulty import CountingDifficulty, counting_difficulty
+from tasks.perturb.item import UnplannableError, build_sample, whole_view
+
+SHAPES: tuple[Shape, ...] = get_args(Shape)
+_SEPARATION_SHARE = 8 / 48
+"""Altered frames of one shape are more than this share of the clip apart."""
+_MARGIN_SHARE = 0.15
+"""Centres lie inside the middle 70 %."""
+_GAP_PX = 2.0
+"""Least distance between two shapes, and from a shape to the edge of the picture: they never touch, even diagonally."""
+_COLOR_RANGE = (50, 256)
+_MAX_ATTEMPTS = 1000
+_TRIES_PER_SIZE = 20
+_SHRINK = 0.85
+_MAX_SHRINKS = 8
+
+
+class _Place(NamedTuple):
+    """Centre as shares of width and height, diameter as a share of the short side."""
+
+    x: float
+    y: float
+    size: float
+
+
+class Counting:
+    """Circles, squares and triangles; a frame shows shapes of one type only."""
+
+    name = "counting"
+
+    def kinds(self, config: PerturbConfig) -> tuple[str, ...]:
+        return ("shapes",)
+
+    def plan(self, clip: Clip, kind: str, level: float, rng: np.random.Generator) -> Sample:
+        difficulty = counting_difficulty(level, min(clip.width_px, clip.height_px))
+        frames_by_shape = _draw_frames(len(clip.timestamps_seconds), difficulty.max_frames, rng)
+        edits = [
+            edit
+            for shape, frames in zip(SHAPES, frames_by_shape, strict=True)
+            for frame in frames
+            for edit in _draw_shapes(shape, frame, clip, difficulty, rng)
+        ]
+        return build_sample(
+            clip,
+            pretext=self.name,
+            kind=kind,
+            level=level,
+            views=(whole_view(clip, tuple(edits)),),
+            question="Circles, squares and triangles are drawn on some frames of this video. How many of each in all? "
+            "Answer with circles,squares,triangles as numbers, e.g. 2,1,3.",
+            answer=Counts(tuple(sum(edit.shape == shape for edit in edits) for shape in SHAPES)),
+        )
+
+
+def _draw_frames(num_frames: int, max_frames: int, rng: np.random.Generator) -> list[list[int]]:
+    """The altered frames of each shape.
+
+    Numbers and frames are drawn together until they fit, so that a short clip gets the same distribution,
+    conditioned on what is possible in it.
+    """
+    for _ in range(_MAX_ATTEMPTS):
+        drawn = [_draw_separate(num_frames, int(n), rng) for n in rng.integers(1, max_frames + 1, size=len(SHAPES))]
+        used = [frame for frames in drawn for frame in frames]
+        if all(drawn) and len(used) == len(set(used)):
+            return drawn
+    raise UnplannableError(f"{num_frames} frames have no room for three shapes on frames of their own")
+
+
+def _draw_separate(num_frames: int, count: int, rng: np.random.Generator) -> list[int]:
+    """`count` frames more than `_SEPARATION_SHARE` apart, uniform over all such choices; none if there is no room."""
+    gap = int(_SEPARATION_SHARE * num_frames)
+    room = num_frames - (count - 1) * gap
+    if room < count:
+        return []
+    chosen = np.sort(rng.choice(room, size=count, replace=False))
+    return [int(frame) for frame in chosen + gap * np.arange(count)]
+
+
+def _draw_shapes(
+    shape: Shape, frame: int, clip: Clip, difficulty: CountingDifficulty, rng: np.random.Generator
+) -> list[DrawEdit]:
+    """The shapes of one frame; number, sizes and places are drawn again until all fit."""
+    for _ in range(_MAX_ATTEMPTS):
+        places = _draw_places(clip, difficulty, rng)
+        if places:
+            return [_draw_edit(shape, frame, place, rng) for place in places]
+    raise UnplannableError(f"a picture of {clip.width_px}x{clip.height_px} px has no room for shapes")
+
+
+def _draw_places(clip: Clip, difficulty: CountingDifficulty, rng: np.random.Generator) -> list[_Place]:
+    placed: list[_Place] = []
+    for _ in range(int(rng.integers(1, difficulty.max_shapes + 1))):
+        place = _find_place(placed, clip, difficulty, rng)
+        if place is None:
+            return []
+        placed.append(place)
+    return placed
+
+
+def _find_place(
+    placed: Sequence[_Place], clip: Clip, difficulty: CountingDifficulty, rng: np.random.Generator
+) -> _Place | None:
+    """A place clear of the others: a shape that finds none shrinks step by step to the smallest size."""
+    short = min(clip.width_px, clip.height_px)
+    width, height, gap = clip.width_px / short, clip.height_px / short, _GAP_PX / short
+    size = float(rng.uniform(difficulty.min_size, difficulty.max_size))
+    for _ in range(_MAX_SHRINKS):
+        edge = size / 2 + gap
+        for _ in range(_TRIES_PER_SIZE):
+            x = _draw_coordinate(width, edge, rng)
+            y = _draw_coordinate(height, edge, rng)
+            if all(math.hypot(x - o.x * width, y - o.y * height) > (size + o.size) / 2 + gap for o in placed):
+                return _Place(round(x / width, 4), round(y / height, 4), round(size, 4))
+        size = max(difficulty.min_size, size * _SHRINK)
+    return None
+
+
+def _draw_coordinate(length: float, edge: float, rng: np.random.Generator) -> float:
+    """Inside the middle part of the picture, at least `edge` from its border."""
+    margin = min(max(edge, _MARGIN_SHARE * length), length / 2)
+    return float(rng.uniform(margin, length - margin))
+
+
+def _draw_edit(shape: Shape, frame: int, place: _Place, rng: np.random.Generator) -> DrawEdit:
+    red, green, blue = (int(channel) for channel in rng.integers(*_COLOR_RANGE, size=3))
+    return DrawEdit(
+        frame=frame,
+        shape=shape,
+        centre_x=place.x,
+        centre_y=place.y,
+        size=place.size,
+        angle_degrees=round(float(rng.uniform(0, 360)), 1),
+        color=(red, green, blue),
+    )

@@ -1,0 +1,33 @@
+"""The pretext tasks. A new one is a file with a class like these and one entry here."""
+
+from typing import Protocol
+
+import numpy as np
+
+from tasks.core.config import PerturbConfig
+from tasks.core.types import Clip, Sample
+from tasks.perturb.counting import Counting
+from tasks.perturb.grounding import Grounding
+from tasks.perturb.jigsaw import Jigsaw
+
+
+class PretextTask(Protocol):
+    """Makes questions whose answer is known because it planned the edits."""
+
+    @property
+    def name(self) -> str: ...
+
+    def kinds(self, config: PerturbConfig) -> tuple[str, ...]:
+        """The variants to plan."""
+        ...
+
+    def plan(self, clip: Clip, kind: str, level: float, rng: np.random.Generator) -> Sample:
+        """One sample; a pure function of its arguments and the state of `rng`.
+
+        Raises:
+            tasks.perturb.item.UnplannableError: the clip does not allow it.
+        """
+        ...
+
+
+PRETEXTS: dict[str, PretextTask] = {task.name: task for task in (Grounding(), Counting(), Jigsaw())}

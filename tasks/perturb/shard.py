@@ -1,0 +1,76 @@
+"""Plans clips through the store: what was planned before is read back, so a new video costs one plan."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+
+from tasks.core.config import PerturbConfig
+from tasks.core.digest import digest_of
+from tasks.core.manifest import read_rows, write_rows
+from tasks.core.store import Store
+from tasks.core.types import Artifact, Clip, Sample
+from tasks.perturb.difficulty import wanted_num_clips
+from tasks.perturb.outputs import PlannedShard
+from tasks.perturb.plan import plan_clip, samples_per_pretext
+from tasks.perturb.viubench import plan_viubench
+
+logger = logging.getLogger(__name__)
+
+PLAN_VERSION = 1
+"""Part of every key: raise it when planning changes, so that old plans are not taken for new ones."""
+
+
+def plan_clips(store: Store, clips: list[Clip], config: PerturbConfig, seed: int) -> tuple[list[Sample], Counter[str]]:
+    """The samples of `clips` in their order, and counts of what was new, reused and left out."""
+    samples: list[Sample] = []
+    counts: Counter[str] = Counter(new_clips=0, reused_clips=0)
+    for clip in clips:
+        key = _plan_key(clip, config, seed)
+        if store.exists(key):
+            planned = read_rows(store, key, Sample)
+            counts["reused_clips"] += 1
+        else:
+            planned = plan_clip(clip, config, seed)
+            write_rows(store, key, Sample, planned)
+            counts["new_clips"] += 1
+        counts["unplannable"] += sum(samples_per_pretext(clip, config)) - len(planned)
+        samples += planned
+    return samples, counts
+
+
+def merge_shards(
+    store: Store, key: str, shards: Iterable[PlannedShard], clips: list[Clip], config: PerturbConfig, seed: int
+) -> tuple[Artifact, dict[str, float]]:
+    """One manifest of all shards and VIUBench, and its counts."""
+    samples: list[Sample] = []
+    counts: Counter[str] = Counter()
+    for shard in shards:
+        samples += read_rows(store, shard.samples.key, Sample)
+        counts.update({name: int(number) for name, number in shard.counts.items()})
+    viubench = plan_viubench(clips, config.viubench_items_per_type, seed)
+    samples += viubench
+    counts["clips"] = len(clips)
+    counts["samples"] = len(samples)
+    counts.update(f"samples_{sample.split.value}" for sample in samples)
+    counts.update(f"samples_{sample.pretext}" for sample in samples)
+    counts.update(_jigsaw_limits(samples, clips))
+    logger.info("planned samples: %s", dict(counts))
+    return write_rows(store, key, Sample, samples), {name: float(number) for name, number in counts.items()}
+
+
+def _plan_key(clip: Clip, config: PerturbConfig, seed: int) -> str:
+    """Made of what the plan depends on, and of nothing else of the configuration."""
+    plan_config = (config.pretexts, config.grounding_kinds, config.levels, samples_per_pretext(clip, config))
+    return f"planned/{digest_of(PLAN_VERSION, clip, plan_config, seed)}.parquet"
+
+
+def _jigsaw_limits(samples: list[Sample], clips: list[Clip]) -> Counter[str]:
+    """How many jigsaws got fewer clips than their level asks for, and how many frames no jigsaw clip shows."""
+    num_frames = {clip.clip_id: len(clip.timestamps_seconds) for clip in clips}
+    counts: Counter[str] = Counter(jigsaw_fewer_clips_than_level=0, jigsaw_frames_left_out=0)
+    for sample in samples:
+        if sample.pretext == "jigsaw":
+            shown = sum(view.stop_frame - view.start_frame for view in sample.views)
+            counts["jigsaw_frames_left_out"] += num_frames[sample.views[0].clip_id] - shown
+            counts["jigsaw_fewer_clips_than_level"] += len(sample.views) < wanted_num_clips(sample.level)
+    return counts

@@ -1,0 +1,56 @@
+"""The doors of perturb: clip manifest in, sample manifest out. Edits are data; no pixel is touched here."""
+
+import time
+
+from flytekit import task
+
+from tasks.core.config import PerturbConfig
+from tasks.core.types import Artifact, Run, StageReport
+from tasks.perturb.outputs import PlannedShard, SampleSet
+
+
+@task
+def shard_clips(clips: Artifact, config: PerturbConfig) -> list[int]:
+    """Row number where each shard of clips starts."""
+    from tasks.perturb.plan import check_config
+
+    check_config(config)
+    return list(range(0, clips.num_rows, config.shard_size_clips))
+
+
+@task
+def perturb_shard(start: int, clips: Artifact, run: Run, config: PerturbConfig) -> PlannedShard:
+    """Plan the samples of one shard of clips."""
+    from tasks.core.digest import digest_of
+    from tasks.core.manifest import read_rows, write_rows
+    from tasks.core.store import Store
+    from tasks.core.types import Clip, Sample
+    from tasks.perturb.shard import plan_clips
+
+    began = time.monotonic()
+    store = Store(run.data_root)
+    rows = read_rows(store, clips.key, Clip)[start : start + config.shard_size_clips]
+    samples, counts = plan_clips(store, rows, config, run.seed)
+    key = f"perturbed/{digest_of(clips.digest, config, run.seed)}/shard-{start:09}.parquet"
+    artifact = write_rows(store, key, Sample, samples)
+    return PlannedShard(artifact, {name: float(number) for name, number in counts.items()}, time.monotonic() - began)
+
+
+@task
+def merge_samples(shards: list[PlannedShard], clips: Artifact, run: Run, config: PerturbConfig) -> SampleSet:
+    """Join the shards and add VIUBench."""
+    from tasks.core.digest import digest_of
+    from tasks.core.manifest import read_rows
+    from tasks.core.store import Store
+    from tasks.core.types import Clip
+    from tasks.perturb.shard import merge_shards
+    from tasks.tracking.run import stage
+
+    began = time.monotonic()
+    store = Store(run.data_root)
+    key = f"perturbed/{digest_of(clips.digest, config, run.seed)}/samples.parquet"
+    with stage(run, "perturb") as tracker:
+        samples, counts = merge_shards(store, key, shards, read_rows(store, clips.key, Clip), config, run.seed)
+        tracker.log_metrics({f"perturb/{name}": value for name, value in counts.items()})
+    seconds = time.monotonic() - began + sum(shard.seconds for shard in shards)
+    return SampleSet(samples, StageReport(stage="perturb", seconds=seconds, counts=counts))

@@ -1,0 +1,105 @@
+"""All checks of the manifests, and what to do about their findings."""
+
+import logging
+from collections.abc import Sequence
+
+from tasks.core.config import ValidateConfig
+from tasks.core.digest import digest_of_bytes
+from tasks.core.errors import InputError
+from tasks.core.manifest import read_rows
+from tasks.core.seeding import generator
+from tasks.core.store import Store
+from tasks.core.types import Artifact, Clip, Rejection, Sample
+from tasks.validate.expectations import check_clips, check_samples
+from tasks.validate.findings import Finding, findings_json, findings_table, read_findings
+from tasks.validate.proof import proof_findings, prove_samples
+from tasks.validate.tables import clips_table, samples_table
+
+logger = logging.getLogger(__name__)
+
+
+def find_or_check(
+    store: Store,
+    key: str,
+    clips: Artifact,
+    rejected: Artifact,
+    samples: Artifact,
+    config: ValidateConfig,
+    seed: int,
+) -> tuple[Artifact, list[Finding], dict[str, float]]:
+    """The findings kept at `key`, or new ones if there are none or they stopped a run; and their counts."""
+    findings = read_findings(store.read_bytes(key)) if store.exists(key) else []
+    reused = bool(findings) and not any(finding.stops_the_run for finding in findings)
+    if not reused:
+        findings = check_manifests(
+            store,
+            read_rows(store, clips.key, Clip),
+            read_rows(store, rejected.key, Rejection),
+            read_rows(store, samples.key, Sample),
+            config,
+            seed,
+        )
+        store.write_bytes(key, findings_json(findings))
+    counts = {
+        "checks": float(len(findings)),
+        "failed_errors": float(sum(finding.stops_the_run for finding in findings)),
+        "failed_warnings": float(sum(not finding.passed and not finding.stops_the_run for finding in findings)),
+        "answers_proved_again": float(min(config.num_rerendered, samples.num_rows)),
+        "reused": float(reused),
+    }
+    return Artifact(key, digest_of_bytes(findings_json(findings)), len(findings)), findings, counts
+
+
+def check_manifests(
+    store: Store,
+    clips: Sequence[Clip],
+    rejections: Sequence[Rejection],
+    samples: Sequence[Sample],
+    config: ValidateConfig,
+    seed: int,
+) -> list[Finding]:
+    """Findings about both manifests; answers are proved from pixels only if the rows are sound."""
+    by_id = {clip.clip_id: clip for clip in clips}
+    findings = [
+        rejected_share(len(clips), len(rejections), config.max_rejected_share),
+        *check_clips(clips_table(clips)),
+        *check_samples(samples_table(samples, by_id)),
+    ]
+    if any(finding.stops_the_run for finding in findings):
+        return findings
+    return findings + proof_findings(prove_samples(store, draw_samples(samples, config.num_rerendered, seed), by_id))
+
+
+def rejected_share(num_clips: int, num_rejected: int, max_share: float) -> Finding:
+    """Whether ingest accepted enough of its inputs."""
+    share = num_rejected / max(1, num_clips + num_rejected)
+    return Finding(
+        manifest="rejected",
+        check=f"at most {max_share:.0%} of the inputs rejected",
+        passed=share <= max_share,
+        num_unexpected=num_rejected,
+        example=f"{num_rejected} of {num_clips + num_rejected}",
+    )
+
+
+def draw_samples(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
+    """`count` different samples at random (all if there are fewer), in manifest order."""
+    if len(samples) <= count:
+        return list(samples)
+    chosen = generator(seed, "validate").choice(len(samples), size=count, replace=False)
+    return [samples[index] for index in sorted(chosen)]
+
+
+def stop_if_bad(findings: Sequence[Finding]) -> None:
+    """Log failed warnings, stop at failed errors.
+
+    Raises:
+        InputError: with a table of what failed.
+    """
+    failed = [finding for finding in findings if not finding.passed]
+    warnings = [finding for finding in failed if not finding.stops_the_run]
+    if warnings:
+        logger.warning("validate warns:\n%s", findings_table(warnings))
+    errors = [finding for finding in failed if finding.stops_the_run]
+    if errors:
+        raise InputError(f"{len(errors)} of {len(findings)} checks of the manifests failed:\n{findings_table(errors)}")

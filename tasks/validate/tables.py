@@ -1,0 +1,69 @@
+"""Manifests as flat pandas tables, with the derived columns that the expectations are about."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from rewards.parse import format_answer, parse_answer
+from tasks.core.types import Clip, Sample, Split, View
+
+
+def clips_table(clips: Sequence[Clip]) -> pd.DataFrame:
+    """One row a clip."""
+    rows = []
+    for clip in clips:
+        times = clip.timestamps_seconds
+        steps = [later - earlier for earlier, later in itertools.pairwise(times)]
+        rows.append(
+            {
+                "clip_id": clip.clip_id,
+                "sha256": clip.sha256,
+                "clip_id_of_sha256": clip.sha256[:16],
+                "split": clip.split.value,
+                "duration_seconds": clip.duration_seconds,
+                "width_px": clip.width_px,
+                "height_px": clip.height_px,
+                "frames_key": clip.frames_key,
+                "num_frames": len(times),
+                "first_timestamp_seconds": times[0] if times else None,
+                "smallest_step_seconds": min(steps, default=None),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def samples_table(samples: Sequence[Sample], clips: Mapping[str, Clip]) -> pd.DataFrame:
+    """One row a sample."""
+    rows = []
+    for sample in samples:
+        parsed = parse_answer(sample.answer, sample.answer_kind)
+        rows.append(
+            {
+                "sample_id": sample.sample_id,
+                "split": sample.split.value,
+                "pretext": sample.pretext,
+                "kind": sample.kind,
+                "level": sample.level,
+                "question_chars": len(sample.question),
+                "answer": sample.answer,
+                "answer_kind": sample.answer_kind.value,
+                "canonical_answer": format_answer(parsed) if parsed is not None else "",
+                "num_views": len(sample.views),
+                "views_fit": all(_view_fits(view, clips) for view in sample.views),
+                "clips_split": _clips_split(sample, clips),
+                "clips_split_allowed": (Split.TRAIN if sample.split is Split.TRAIN else Split.HELDOUT).value,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _view_fits(view: View, clips: Mapping[str, Clip]) -> bool:
+    clip = clips.get(view.clip_id)
+    return clip is not None and 0 <= view.start_frame < view.stop_frame <= len(clip.timestamps_seconds)
+
+
+def _clips_split(sample: Sample, clips: Mapping[str, Clip]) -> str:
+    """The split that all clips of the sample are in; says so if they differ or are not in the manifest."""
+    splits = {clips[view.clip_id].split.value if view.clip_id in clips else "unknown clip" for view in sample.views}
+    return " and ".join(sorted(splits))

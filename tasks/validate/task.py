@@ -1,0 +1,30 @@
+"""The door of validate: both manifests in, the same out if every check holds; a bad one stops the run."""
+
+import time
+
+from flytekit import task
+
+from tasks.core.config import ValidateConfig
+from tasks.core.types import Artifact, Run, StageReport
+from tasks.validate.outputs import ValidatedSet
+
+
+@task
+def validate_manifests(
+    run: Run, clips: Artifact, rejected: Artifact, samples: Artifact, config: ValidateConfig
+) -> ValidatedSet:
+    """Check the manifests and prove answers again; findings are written before the verdict falls."""
+    from tasks.core.digest import digest_of
+    from tasks.core.store import Store
+    from tasks.tracking.run import stage
+    from tasks.validate.check import find_or_check, stop_if_bad
+
+    began = time.monotonic()
+    store = Store(run.data_root)
+    key = f"validated/{digest_of(clips.digest, rejected.digest, samples.digest, config, run.seed)}/findings.json"
+    with stage(run, "validate") as tracker:
+        artifact, findings, counts = find_or_check(store, key, clips, rejected, samples, config, run.seed)
+        tracker.log_metrics({f"validate/{name}": value for name, value in counts.items()})
+        stop_if_bad(findings)
+    report = StageReport(stage="validate", seconds=time.monotonic() - began, counts=counts)
+    return ValidatedSet(clips, samples, artifact, report)
