@@ -1,0 +1,32 @@
+"""The only place prompts are rendered: a sample and its shown videos become the chat text every engine gets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transformers import Qwen3VLProcessor
+
+from tasks.core.types import Sample
+from tasks.video.render import ShownVideo
+
+SYSTEM_PROMPT = "Answer directly in the requested format, without any explanation."
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a rollout engine receives: text with one video placeholder for each of `videos`."""
+
+    text: str
+    videos: tuple[ShownVideo, ...]
+
+
+def render_prompt(processor: Qwen3VLProcessor, sample: Sample, videos: Sequence[ShownVideo]) -> Prompt:
+    """The chat prompt of `sample`; several videos are labelled by their position, from 1."""
+    content: list[dict[str, str]] = []
+    for position, _ in enumerate(videos, start=1):
+        if len(videos) > 1:
+            content.append({"type": "text", "text": f"Clip {position}:"})
+        content.append({"type": "video"})
+    content.append({"type": "text", "text": sample.question})
+    messages = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": content}]
+    text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    return Prompt(text=text, videos=tuple(videos))

@@ -1,0 +1,44 @@
+"""From the configuration to an engine and a collector over it."""
+
+from collections.abc import Mapping
+
+from tasks.core.config import RolloutConfig
+from tasks.core.errors import InputError
+from tasks.core.store import Store
+from tasks.core.types import Clip
+from tasks.policy.checkpoint import Policy
+from tasks.rollout.collect import Collector
+from tasks.rollout.engine import RolloutEngine, SamplingParams
+from tasks.rollout.transformers_engine import TransformersEngine
+
+
+def make_engine(policy: Policy, config: RolloutConfig) -> RolloutEngine:
+    """The engine that `config.engine` names."""
+    if config.engine == "transformers":
+        return TransformersEngine(policy, config.prompts_per_batch)
+    raise InputError(f"unknown rollout engine {config.engine!r}; expected 'transformers'")
+
+
+def make_collector(
+    policy: Policy,
+    config: RolloutConfig,
+    store: Store,
+    clips: Mapping[str, Clip],
+    seed: int,
+    *,
+    num_completions: int | None = None,
+    temperature: float | None = None,
+) -> Collector:
+    """A collector that samples as `config` says, unless a number is given here."""
+    return Collector(
+        engine=make_engine(policy, config),
+        processor=policy.processor,
+        store=store,
+        clips=clips,
+        params=SamplingParams(
+            num_completions=config.rollouts_per_prompt if num_completions is None else num_completions,
+            temperature=config.temperature if temperature is None else temperature,
+            max_tokens=config.max_answer_tokens,
+        ),
+        seed=seed,
+    )

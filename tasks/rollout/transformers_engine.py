@@ -1,0 +1,127 @@
+"""Rollouts with the policy's own weights: each prompt is prefilled once, its keys and values serve the whole group.
+
+Needs nothing but torch, so it is what runs on a laptop; on a GPU node the vLLM engine is faster.
+Dimensions: G groups, N completions a group, P prompt tokens, B = G * N sequences, Z vocabulary.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import DynamicCache
+
+from tasks.policy.checkpoint import Policy
+from tasks.rollout.engine import Completion, SamplingParams
+from tasks.rollout.inputs import PromptBatch, batch_prompts, encode_prompt
+from tasks.rollout.prompt import Prompt
+
+
+class TransformersEngine:
+    """A `RolloutEngine` that shares the model object with the trainer, so an update reaches it at once."""
+
+    def __init__(self, policy: Policy, prompts_per_batch: int) -> None:
+        self._policy = policy
+        self._prompts_per_batch = prompts_per_batch
+        tokenizer = policy.processor.tokenizer
+        self._end_id: int = tokenizer.eos_token_id
+        self._banned_ids = vision_token_ids(policy)
+
+    def generate(
+        self, prompts: Sequence[Prompt], params: SamplingParams, seeds: Sequence[int]
+    ) -> list[list[Completion]]:
+        """One group for each prompt, see `RolloutEngine`."""
+        groups: list[list[Completion]] = []
+        for start in range(0, len(prompts), self._prompts_per_batch):
+            chosen = slice(start, start + self._prompts_per_batch)
+            encoded = [encode_prompt(self._policy.processor, prompt) for prompt in prompts[chosen]]
+            groups += self._generate_batch(batch_prompts(self._policy, encoded), params, seeds[chosen])
+        return groups
+
+    def load_weights(self, named_tensors: Iterable[tuple[str, Tensor]]) -> None:
+        """Copy weights in; a no-op for those that are the trainer's own tensors already."""
+        own = dict(self._policy.model.named_parameters())
+        with torch.no_grad():
+            for name, tensor in named_tensors:
+                if own[name].data_ptr() != tensor.data_ptr():
+                    own[name].copy_(tensor)
+
+    @torch.no_grad()
+    def _generate_batch(self, batch: PromptBatch, params: SamplingParams, seeds: Sequence[int]) -> list[list[Completion]]:
+        self._policy.model.eval()
+        num = params.num_completions
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        cache = DynamicCache(config=self._policy.model.config.text_config)
+        logits = self._prefill(batch, cache).repeat_interleave(num, dim=0)
+        cache.batch_repeat_interleave(num)
+        attention_mask = batch.attention_mask.repeat_interleave(num, dim=0)
+        position = (batch.position_ids.amax(dim=(0, 2)) + 1).repeat_interleave(num)
+        tokens: list[Int[Tensor, " B"]] = []
+        logprobs: list[Float[Tensor, " B"]] = []
+        finished = torch.zeros_like(position, dtype=torch.bool)
+        for step in range(params.max_tokens):
+            token, logprob = self._sample(logits, params, generators)
+            tokens.append(token)
+            logprobs.append(logprob)
+            finished |= token == self._end_id
+            if bool(finished.all()) or step == params.max_tokens - 1:
+                break
+            attention_mask = torch.nn.functional.pad(attention_mask, (0, 1), value=True)
+            output = self._policy.model(
+                input_ids=token[:, None],
+                attention_mask=attention_mask,
+                position_ids=(position + step).expand(3, 1, -1).transpose(1, 2),
+                past_key_values=cache,
+                use_cache=True,
+            )
+            logits = output.logits[:, -1]
+        completions = self._completions(torch.stack(tokens, dim=1), torch.stack(logprobs, dim=1))
+        return [completions[start : start + num] for start in range(0, len(completions), num)]
+
+    def _prefill(self, batch: PromptBatch, cache: DynamicCache) -> Float[Tensor, "G Z"]:
+        output = self._policy.model(
+            input_ids=batch.input_ids,
+            attention_mask=batch.attention_mask,
+            position_ids=batch.position_ids,
+            pixel_values_videos=batch.pixel_values,
+            video_grid_thw=batch.grid_thw,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        logits: Tensor = output.logits[:, -1]
+        return logits
+
+    def _sample(
+        self, logits: Float[Tensor, "B Z"], params: SamplingParams, generators: Sequence[torch.Generator]
+    ) -> tuple[Int[Tensor, " B"], Float[Tensor, " B"]]:
+        scaled = logits.float() / (params.temperature or 1.0)
+        allowed = scaled.clone()
+        allowed[:, self._banned_ids] = -torch.inf
+        if params.temperature > 0:
+            # Gumbel-max: adding this noise and taking the largest samples from the softmax.
+            uniform = [torch.rand(params.num_completions, scaled.shape[1], generator=g) for g in generators]
+            noise = torch.cat(uniform).to(scaled.device).clamp_min(torch.finfo(torch.float32).tiny)
+            allowed = allowed - torch.log(-torch.log(noise))
+        token = allowed.argmax(dim=-1)
+        return token, scaled.log_softmax(dim=-1).gather(1, token[:, None])[:, 0]
+
+    def _completions(self, tokens: Int[Tensor, "B T"], logprobs: Float[Tensor, "B T"]) -> list[Completion]:
+        return [
+            self._completion(token_row, logprob_row)
+            for token_row, logprob_row in zip(tokens.tolist(), logprobs.tolist(), strict=True)
+        ]
+
+    def _completion(self, tokens: list[int], logprobs: list[float]) -> Completion:
+        truncated = self._end_id not in tokens
+        length = len(tokens) if truncated else tokens.index(self._end_id) + 1
+        text = self._policy.processor.tokenizer.decode(tokens[:length], skip_special_tokens=True)
+        return Completion(
+            token_ids=tuple(tokens[:length]), logprobs=tuple(logprobs[:length]), text=text, truncated=truncated
+        )
+
+
+def vision_token_ids(policy: Policy) -> list[int]:
+    """Tokens an answer must never hold: sampled, they would break the next forward pass."""
+    config = policy.model.config
+    return [config.image_token_id, config.video_token_id, config.vision_start_token_id, config.vision_end_token_id]

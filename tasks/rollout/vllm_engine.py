@@ -1,0 +1,97 @@
+"""The only home of vLLM: rollouts in this process, with the policy's weights pushed after every update.
+
+One request a prompt with n completions, so prefill and vision are shared by the group.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from tasks.rollout.engine import Completion, SamplingParams
+from tasks.rollout.inputs import video_metadata
+from tasks.rollout.prompt import Prompt
+from tasks.video.render import ShownVideo
+
+
+class VllmEngine:
+    """A `RolloutEngine` over a policy folder in Hugging Face layout."""
+
+    def __init__(
+        self, folder: Path, *, dtype: str, banned_token_ids: Sequence[int], max_model_tokens: int, memory_share: float
+    ) -> None:
+        # vLLM reads this when it starts: only inside one process can weights be handed over without a copy to disk.
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+        import vllm
+
+        self._sampling_params: Any = vllm.SamplingParams
+        self._banned = dict.fromkeys(banned_token_ids, -100.0)
+        self._llm: Any = vllm.LLM(
+            model=str(folder),
+            dtype=dtype,
+            max_model_len=max_model_tokens,
+            gpu_memory_utilization=memory_share,
+            enable_prefix_caching=False,
+            enforce_eager=True,
+            generation_config="vllm",
+            seed=0,
+            logprobs_mode="raw_logprobs",
+            limit_mm_per_prompt={"video": 9, "image": 0},
+            disable_log_stats=True,
+        )
+
+    def generate(
+        self, prompts: Sequence[Prompt], params: SamplingParams, seeds: Sequence[int]
+    ) -> list[list[Completion]]:
+        """One group for each prompt, see `RolloutEngine`. vLLM gives completion i of a request the seed + i."""
+        sampling = [self._params(params, seed) for seed in seeds]
+        outputs = self._llm.generate([_request(prompt) for prompt in prompts], sampling, use_tqdm=False)
+        return [[_completion(found) for found in output.outputs] for output in outputs]
+
+    def load_weights(self, named_tensors: Iterable[tuple[str, Tensor]]) -> None:
+        """Take over the weights, and drop everything computed with the old ones."""
+        self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": list(named_tensors)})
+        self._llm.reset_prefix_cache()
+        self._llm.reset_mm_cache()
+        self._llm.llm_engine.reset_encoder_cache()
+
+    def _params(self, params: SamplingParams, seed: int) -> Any:
+        return self._sampling_params(
+            n=params.num_completions,
+            temperature=params.temperature,
+            top_p=1.0,
+            top_k=0,
+            min_p=0.0,
+            repetition_penalty=1.0,
+            max_tokens=params.max_tokens,
+            seed=seed % 2**62,
+            logprobs=0,
+            logit_bias=self._banned,
+            detokenize=True,
+            skip_special_tokens=True,
+        )
+
+
+def _request(prompt: Prompt) -> dict[str, Any]:
+    return {"prompt": prompt.text, "multi_modal_data": {"video": [_video(video) for video in prompt.videos]}}
+
+
+def _video(video: ShownVideo) -> tuple[Any, dict[str, Any]]:
+    metadata = video_metadata(video)
+    return video.frames, {
+        "fps": metadata.fps,
+        "frames_indices": list(metadata.frames_indices or []),
+        "total_num_frames": metadata.total_num_frames,
+        "duration": metadata.duration,
+        "do_sample_frames": False,
+    }
+
+
+def _completion(found: Any) -> Completion:
+    token_ids = tuple(found.token_ids)
+    logprobs = tuple(step[token].logprob for token, step in zip(token_ids, found.logprobs, strict=True))
+    return Completion(
+        token_ids=token_ids, logprobs=logprobs, text=found.text, truncated=found.finish_reason == "length"
+    )

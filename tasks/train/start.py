@@ -1,0 +1,56 @@
+"""The policy that a run starts from: made or named, then warm-started if asked for."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tasks.core.config import ModelConfig, WarmStartConfig
+from tasks.core.digest import digest_of
+from tasks.core.manifest import read_clips, read_rows
+from tasks.core.reuse import find_output, keep_output
+from tasks.core.store import Store
+from tasks.core.types import Artifact, Sample, Split, StageReport
+from tasks.policy.checkpoint import TINY_BASE, Policy, open_policy, outside_policy, store_policy
+from tasks.policy.tiny import make_tiny_policy
+from tasks.tracking.tracker import Tracker
+from tasks.train.outputs import WarmStarted
+from tasks.train.warm_start import warm_start
+
+
+def start_policy(
+    store: Store,
+    samples: Artifact,
+    clips: Artifact,
+    model: ModelConfig,
+    config: WarmStartConfig,
+    tracker: Tracker,
+    seed: int,
+) -> WarmStarted:
+    """Make or open the base model and warm-start it; finished work is reused."""
+    if model.base != TINY_BASE and config.num_steps == 0:
+        return WarmStarted(policy=outside_policy(model.base), report=_report(0.0, config.num_steps))
+    key = f"policies/{digest_of('warm_start', model, config, samples.digest, clips.digest, seed)}"
+    found = find_output(store, key, WarmStarted)
+    if found is not None:
+        return replace(found, report=_report(0.0, config.num_steps, reused=True))
+    started = time.perf_counter()
+    rows = [row for row in read_rows(store, samples.key, Sample) if row.split == Split.TRAIN]
+    policy = _base_policy(store, model, rows, seed)
+    if config.num_steps:
+        warm_start(policy, rows, read_clips(store, clips), store, config, tracker, seed)
+    artifact = store_policy(store, f"{key}/policy", policy)
+    report = _report(time.perf_counter() - started, config.num_steps)
+    return keep_output(store, key, WarmStarted(policy=artifact, report=report))
+
+
+def _base_policy(store: Store, model: ModelConfig, samples: Sequence[Sample], seed: int) -> Policy:
+    if model.base != TINY_BASE:
+        return open_policy(store, outside_policy(model.base), model.dtype)
+    questions = sorted({sample.question for sample in samples})
+    return make_tiny_policy(
+        hidden_size=model.tiny_hidden_size, num_layers=model.tiny_num_layers, seed=seed, texts=questions
+    )
+
+
+def _report(seconds: float, num_steps: int, *, reused: bool = False) -> StageReport:
+    return StageReport(stage="warm_start", seconds=seconds, counts={"steps": num_steps, "reused": float(reused)})

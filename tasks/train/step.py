@@ -1,0 +1,134 @@
+"""One GRPO step: rollouts of a batch of samples become one optimizer update and one row of the record."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, pstdev
+
+import torch
+from torch import Tensor
+
+from tasks.core.config import TrainConfig
+from tasks.core.training import TrainStep
+from tasks.core.types import Sample
+from tasks.policy.checkpoint import Policy
+from tasks.rollout.collect import Collector, Group
+from tasks.rollout.inputs import EncodedPrompt, batch_prompts, encode_prompt
+from tasks.train.engine import TrainEngine
+from tasks.train.loss import group_advantages, grpo_loss
+from tasks.train.pack import pack_groups
+from tasks.train.shared_prefix import ResponseBatch, batch_responses, shared_prefix_logprobs
+
+
+@dataclass
+class _Totals:
+    """Sums over the micro-batches of a step."""
+
+    loss: float = 0.0
+    kl: float = 0.0
+    entropy: float = 0.0
+    logprob_gap_max: float = 0.0
+    num_tokens: int = field(default=0)
+
+
+@dataclass(frozen=True)
+class Grpo:
+    """The parts of a GRPO step. One update per rollout batch: the ratio is 1, no old-logprob pass is needed."""
+
+    policy: Policy
+    reference: Policy | None
+    engine: TrainEngine
+    collector: Collector
+    config: TrainConfig
+
+    def step(self, number: int, samples: Sequence[Sample]) -> TrainStep:
+        """Collect rollouts for `samples`, update the policy, report."""
+        started = time.perf_counter()
+        collected = self.collector.collect(samples, "train", number)
+        self._require_groups(collected.groups, collected.failures)
+        after_rollout = time.perf_counter()
+        totals, grad_norm = self._update(collected.groups)
+        after_update = time.perf_counter()
+        rollouts = [rollout for group in collected.groups for rollout in group.rollouts]
+        return TrainStep(
+            step=number,
+            reward_mean=fmean(rollout.reward for rollout in rollouts),
+            reward_by_pretext=_reward_by_pretext(collected.groups),
+            spread_share=fmean(pstdev(group.rewards) > 0 for group in collected.groups),
+            loss=totals.loss,
+            kl=totals.kl,
+            entropy=totals.entropy,
+            grad_norm=grad_norm,
+            logprob_gap_max=totals.logprob_gap_max,
+            answer_tokens_mean=fmean(rollout.num_tokens for rollout in rollouts),
+            unparsed_share=fmean(not rollout.parsed for rollout in rollouts),
+            truncated_share=fmean(rollout.truncated for rollout in rollouts),
+            samples_failed=len(collected.failures),
+            learning_rate=self.config.learning_rate,
+            seconds_rollout=after_rollout - started,
+            seconds_update=after_update - after_rollout,
+        )
+
+    def _require_groups(self, groups: Sequence[Group], failures: Sequence[tuple[str, str]]) -> None:
+        if not groups:
+            raise ValueError(f"no sample of the step could be rendered, first reason: {failures[0]}")
+
+    def _update(self, groups: Sequence[Group]) -> tuple[_Totals, float]:
+        encoded = [encode_prompt(self.policy.processor, group.prompt) for group in groups]
+        answers = [[completion.token_ids for completion in group.completions] for group in groups]
+        batches = pack_groups(
+            [len(prompt.input_ids) for prompt in encoded],
+            [len(group) * max(map(len, group)) for group in answers],
+            self.config.microbatch_tokens,
+        )
+        totals = _Totals(num_tokens=sum(len(tokens) for group in answers for tokens in group))
+        self.policy.model.train()
+        for batch in batches:
+            self._microbatch([groups[i] for i in batch], [encoded[i] for i in batch], totals)
+        grad_norm = self.engine.step()
+        self.collector.engine.load_weights(self.policy.model.named_parameters())
+        return totals, grad_norm
+
+    def _microbatch(self, groups: Sequence[Group], encoded: Sequence[EncodedPrompt], totals: _Totals) -> None:
+        prompts = batch_prompts(self.policy, encoded)
+        responses = batch_responses([[c.token_ids for c in group.completions] for group in groups], self.policy.device)
+        temperature = self.collector.params.temperature
+        logprobs, entropy = shared_prefix_logprobs(self.engine.forward, prompts, responses, temperature)
+        ref_logprobs = None
+        if self.reference is not None:
+            with torch.no_grad():
+                ref_logprobs, _ = shared_prefix_logprobs(self.reference.model, prompts, responses, temperature)
+        rewards = torch.tensor([group.rewards for group in groups], device=self.policy.device)
+        result = grpo_loss(
+            logprobs,
+            logprobs.detach(),
+            ref_logprobs,
+            group_advantages(rewards),
+            responses.mask,
+            denominator=float(totals.num_tokens),
+            ratio_clip_low=self.config.ratio_clip_low,
+            ratio_clip_high=self.config.ratio_clip_high,
+            kl_coefficient=self.config.kl_coefficient,
+        )
+        self.engine.backward(result.loss)
+        totals.loss += result.loss.item()
+        totals.kl += result.kl.item()
+        totals.entropy += (entropy * responses.mask).sum().item() / totals.num_tokens
+        totals.logprob_gap_max = max(totals.logprob_gap_max, _logprob_gap(logprobs.detach(), responses, groups))
+
+
+def _logprob_gap(logprobs: Tensor, responses: ResponseBatch, groups: Sequence[Group]) -> float:
+    """Largest difference between what the rollout engine and the policy say about the same token."""
+    sampled = torch.zeros_like(logprobs)
+    for g, group in enumerate(groups):
+        for n, completion in enumerate(group.completions):
+            sampled[g, n, : len(completion.logprobs)] = torch.tensor(completion.logprobs)
+    return ((logprobs - sampled).abs() * responses.mask).max().item()
+
+
+def _reward_by_pretext(groups: Sequence[Group]) -> dict[str, float]:
+    pretexts = sorted({group.sample.pretext for group in groups})
+    return {
+        pretext: fmean(fmean(group.rewards) for group in groups if group.sample.pretext == pretext)
+        for pretext in pretexts
+    }

@@ -1,0 +1,39 @@
+"""Door of the train stage: the warm start, and GRPO."""
+
+from flytekit import task
+
+from tasks.core.config import ModelConfig, RolloutConfig, TrainConfig, WarmStartConfig
+from tasks.core.types import Artifact, Run
+from tasks.train.outputs import Trained, WarmStarted
+
+
+@task
+def warm_start_policy(
+    samples: Artifact, clips: Artifact, run: Run, model: ModelConfig, config: WarmStartConfig
+) -> WarmStarted:
+    """The policy to start from: the base model, after `config.num_steps` supervised steps."""
+    from tasks.core.store import Store
+    from tasks.tracking.run import stage
+    from tasks.train.start import start_policy
+
+    with stage(run, "warm_start") as tracker:
+        return start_policy(Store(run.data_root), samples, clips, model, config, tracker, run.seed)
+
+
+@task
+def train_policy(
+    policy: Artifact,
+    samples: Artifact,
+    clips: Artifact,
+    run: Run,
+    model: ModelConfig,
+    rollout: RolloutConfig,
+    config: TrainConfig,
+) -> Trained:
+    """GRPO from `policy` on `samples`; goes on from the last checkpoint if an earlier run was cut off."""
+    from tasks.core.store import Store
+    from tasks.tracking.run import stage
+    from tasks.train.grpo import train_grpo
+
+    with stage(run, "train") as tracker:
+        return train_grpo(Store(run.data_root), policy, samples, clips, model, rollout, config, tracker, run.seed)
