@@ -1,0 +1,106 @@
+"""Scores from rollouts, pure: rows for samples, sums for models. Running the model is left out.
+
+Nothing leaves the denominator: an answer that cannot be read and a sample that cannot be shown score 0.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
+
+from tasks.core.scores import ModelScores, SampleScore
+from tasks.core.seeding import generator
+from tasks.core.statistics import Estimate, estimate
+from tasks.core.types import Artifact, Rollout, Sample, Split, StageReport
+from tasks.core.viubench import viubench_type
+
+
+def score_sample(sample: Sample, rollouts: Sequence[Rollout]) -> SampleScore:
+    """Score one sample by the answers to it."""
+    return _row(sample, rollouts, failure="")
+
+
+def score_failure(sample: Sample, failure: str) -> SampleScore:
+    """The row of a sample that could not be shown to the model, because of `failure`."""
+    return _row(sample, (), failure=failure)
+
+
+def aggregate(
+    rows: Sequence[SampleScore], *, name: str, policy: Artifact, predictions: Artifact, num_resamples: int, seed: int
+) -> ModelScores:
+    """Sum up one model's rows.
+
+    Raises:
+        ValueError: there is no held-out row, or no VIUBench row.
+    """
+    heldout = [row for row in rows if row.split == Split.HELDOUT]
+    viubench = [row for row in rows if row.split == Split.VIUBENCH]
+
+    def estimated(strata: dict[str, list[float]], *names: str) -> Estimate:
+        return estimate(strata, num_resamples, generator(seed, "bootstrap", *names))
+
+    by_pretext = _scores_by(heldout, lambda row: row.pretext)
+    by_type = _scores_by(viubench, lambda row: row.viubench_type)
+    return ModelScores(
+        name=name,
+        policy=policy,
+        predictions=predictions,
+        heldout=estimated(_scores_by(heldout, lambda row: Split.HELDOUT), Split.HELDOUT),
+        heldout_by_pretext={part: estimated({part: by_pretext[part]}, part) for part in by_pretext},
+        viubench=estimated(by_type, Split.VIUBENCH),
+        viubench_by_type={part: estimated({part: by_type[part]}, part) for part in by_type},
+        num_failed=sum(row.num_rollouts == 0 for row in rows),
+    )
+
+
+def evaluation_report(scores: ModelScores, seconds: float, *, reused: bool) -> StageReport:
+    """What evaluating one model cost and found."""
+    return StageReport(
+        stage=f"evaluate_{scores.name}",
+        seconds=seconds,
+        counts={
+            "heldout_samples": float(scores.heldout.num_items),
+            "heldout_mean": scores.heldout.mean,
+            "viubench_items": float(scores.viubench.num_items),
+            "viubench_mean": scores.viubench.mean,
+            "failed": float(scores.num_failed),
+            "reused": float(reused),
+        },
+    )
+
+
+def _row(sample: Sample, rollouts: Sequence[Rollout], failure: str) -> SampleScore:
+    metric = _metric(sample)
+    return SampleScore(
+        sample_id=sample.sample_id,
+        split=sample.split,
+        pretext=sample.pretext,
+        kind=sample.kind,
+        level=sample.level,
+        viubench_type=viubench_type(sample) if sample.split == Split.VIUBENCH else "",
+        score=_mean(metric(rollout) for rollout in rollouts),
+        smooth=_mean(rollout.reward for rollout in rollouts),
+        parsed_share=_mean(rollout.parsed for rollout in rollouts),
+        truncated_share=_mean(rollout.truncated for rollout in rollouts),
+        num_rollouts=len(rollouts),
+        answers=tuple(rollout.text for rollout in rollouts),
+        failure=failure,
+    )
+
+
+def _metric(sample: Sample) -> Callable[[Rollout], float]:
+    """VIUBench counts an answer as right or wrong, except for grounding (mean IoU)."""
+    if sample.split == Split.VIUBENCH and sample.pretext != "grounding":
+        return lambda rollout: rollout.strict_reward
+    return lambda rollout: rollout.reward
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return fmean(found) if found else 0.0
+
+
+def _scores_by(rows: Iterable[SampleScore], part: Callable[[SampleScore], str]) -> dict[str, list[float]]:
+    scores: defaultdict[str, list[float]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.sample_id):
+        scores[part(row)].append(row.score)
+    return dict(sorted(scores.items()))

@@ -1,0 +1,66 @@
+"""Door of the evaluate stage: every candidate over the same held-out samples and VIUBench items."""
+
+import time
+
+from flytekit import task
+
+from tasks.core.config import EvaluateConfig, ModelConfig, PromoteConfig, RolloutConfig
+from tasks.core.scores import Evaluated
+from tasks.core.types import Artifact, Run
+from tasks.evaluate.outputs import Candidate
+
+
+@task
+def list_candidates(before: Artifact, after: Artifact, run: Run, config: PromoteConfig) -> list[Candidate]:
+    """The policy GRPO started from, the one it made, and the champion if there is one."""
+    from tasks.core.scores import AFTER, BEFORE, CHAMPION
+    from tasks.tracking.run import open_registry
+
+    champion = open_registry(run).champion(config.model_name)
+    found = [] if champion is None else [Candidate(name=CHAMPION, policy=champion.policy)]
+    return [Candidate(name=BEFORE, policy=before), Candidate(name=AFTER, policy=after), *found]
+
+
+@task
+def evaluate_candidate(
+    candidate: Candidate,
+    samples: Artifact,
+    clips: Artifact,
+    run: Run,
+    model: ModelConfig,
+    rollout: RolloutConfig,
+    config: EvaluateConfig,
+) -> Evaluated:
+    """Score one candidate; a policy scored before on the same samples is not scored again."""
+    from dataclasses import replace
+
+    from tasks.core.digest import digest_of
+    from tasks.core.manifest import write_rows
+    from tasks.core.reuse import find_output, keep_output
+    from tasks.core.scores import SampleScore
+    from tasks.core.store import Store
+    from tasks.evaluate.run import score_policy
+    from tasks.evaluate.scoring import aggregate, evaluation_report
+    from tasks.policy.checkpoint import open_policy
+
+    started = time.perf_counter()
+    store = Store(run.data_root)
+    inputs = (candidate.policy.digest, samples.digest, clips.digest, model.dtype, rollout, config, run.seed)
+    key = f"evaluated/{digest_of(*inputs)}"
+    found = find_output(store, key, Evaluated)
+    if found is not None:
+        scores = replace(found.scores, name=candidate.name)
+        return Evaluated(scores=scores, report=evaluation_report(scores, seconds=0.0, reused=True))
+    rows = score_policy(
+        store, open_policy(store, candidate.policy, model.dtype), samples, clips, rollout, config, run.seed
+    )
+    scores = aggregate(
+        rows,
+        name=candidate.name,
+        policy=candidate.policy,
+        predictions=write_rows(store, f"{key}/predictions.parquet", SampleScore, rows),
+        num_resamples=config.bootstrap_resamples,
+        seed=run.seed,
+    )
+    report = evaluation_report(scores, seconds=time.perf_counter() - started, reused=False)
+    return keep_output(store, key, Evaluated(scores=scores, report=report))

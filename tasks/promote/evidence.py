@@ -1,0 +1,80 @@
+"""Everything the run has found, read back from the store for the decision, the summary and the report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.core.manifest import read_rows
+from tasks.core.measurement import Measurement
+from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
+from tasks.core.statistics import Difference, paired_difference
+from tasks.core.store import Store
+from tasks.core.training import TrainStep
+from tasks.core.types import Artifact, Cell, Clip, Rejection, Sample, Split, StageReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What the other stages hand to promote."""
+
+    clips: Artifact
+    rejected: Artifact
+    samples: Artifact
+    selected: Artifact
+    cells: Artifact
+    measurements: Artifact
+    record: Artifact
+    scores: Sequence[ModelScores]
+    reports: Sequence[StageReport]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """The same as rows."""
+
+    clips: list[Clip]
+    rejections: list[Rejection]
+    samples: list[Sample]
+    num_selected: int
+    cells: list[Cell]
+    measurements: list[Measurement]
+    steps: list[TrainStep]
+    scores: dict[str, ModelScores]
+    """By name: at least `BEFORE` and `AFTER`."""
+    predictions: dict[str, list[SampleScore]]
+    reports: list[StageReport]
+
+    def gain_over(self, opponent: str, split: Split) -> Difference:
+        """Mean gain of the challenger over another scored model, item by item; VIUBench's types count equally."""
+        before, after = (_of_split(self.predictions[name], split) for name in (opponent, AFTER))
+        return paired_difference(
+            {row.sample_id: row.score for row in before},
+            {row.sample_id: row.score for row in after},
+            {row.sample_id: row.viubench_type for row in after},
+        )
+
+
+def load_evidence(store: Store, inputs: Inputs) -> Evidence:
+    """Read all rows.
+
+    Raises:
+        ValueError: the start model or the challenger was not scored.
+    """
+    scores = {found.name: found for found in inputs.scores}
+    if not {BEFORE, AFTER} <= scores.keys():
+        raise ValueError(f"expected scores of {BEFORE!r} and {AFTER!r}, got {sorted(scores)}")
+    return Evidence(
+        clips=read_rows(store, inputs.clips.key, Clip),
+        rejections=read_rows(store, inputs.rejected.key, Rejection),
+        samples=read_rows(store, inputs.samples.key, Sample),
+        num_selected=inputs.selected.num_rows,
+        cells=read_rows(store, inputs.cells.key, Cell),
+        measurements=read_rows(store, inputs.measurements.key, Measurement),
+        steps=read_rows(store, inputs.record.key, TrainStep),
+        scores=scores,
+        predictions={name: read_rows(store, s.predictions.key, SampleScore) for name, s in scores.items()},
+        reports=list(inputs.reports),
+    )
+
+
+def _of_split(rows: Sequence[SampleScore], split: Split) -> list[SampleScore]:
+    return [row for row in rows if row.split == split]

@@ -1,0 +1,39 @@
+"""Where a model comes from: the digests, configuration and package versions that would make it again."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+
+from tasks.core.config import RetrainConfig
+from tasks.core.scores import AFTER, BEFORE
+from tasks.core.types import Artifact, Run
+from tasks.promote.evidence import Inputs
+from tasks.tracking.tracker import RegisteredModel
+
+_PACKAGES = ("videossr", "torch", "transformers", "tokenizers", "deepspeed", "vllm", "av", "numpy", "pillow")
+
+
+def lineage(run: Run, config: RetrainConfig, inputs: Inputs, champion: RegisteredModel | None) -> dict[str, str]:
+    """Flat names and texts, fit for tags; `champion` is the one before this run."""
+    policies = {scores.name: scores.policy.digest for scores in inputs.scores}
+    artifacts = {name: value for name, value in vars(inputs).items() if isinstance(value, Artifact)}
+    return {
+        "run_id": run.run_id,
+        "preset": run.preset,
+        "seed": str(run.seed),
+        **{f"digest.{name}": artifact.digest for name, artifact in artifacts.items()},
+        "digest.start_policy": policies[BEFORE],
+        "digest.policy": policies[AFTER],
+        "champion_before": champion.version if champion else "none",
+        **{f"package.{name}": found for name, found in _package_versions()},
+        "config": json.dumps(asdict(config), sort_keys=True),
+    }
+
+
+def _package_versions() -> Iterator[tuple[str, str]]:
+    for name in _PACKAGES:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:  # e.g. vllm, which is an extra
+            continue

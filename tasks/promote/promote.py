@@ -1,0 +1,126 @@
+"""The promote stage: decide, register, report. Everything it writes lies below `runs/<run id>` in the store."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tasks.core.config import RetrainConfig
+from tasks.core.reuse import find_output, keep_output
+from tasks.core.scores import AFTER
+from tasks.core.store import Store
+from tasks.core.types import Run, Split, StageReport
+from tasks.promote.decide import Decision, decide
+from tasks.promote.evidence import Evidence, Inputs, load_evidence
+from tasks.promote.lineage import lineage
+from tasks.promote.outputs import Promotion
+from tasks.promote.pictures import sample_pictures
+from tasks.promote.report import draw_charts, render_report
+from tasks.promote.summary import Summary, summarize
+from tasks.promote.table import closing_table
+from tasks.tracking.tracker import ModelRegistry, RegisteredModel, Tracker
+
+logger = logging.getLogger(__name__)
+
+_LATEST_SUMMARY = "summary.json"
+
+
+def promote_challenger(
+    store: Store, run: Run, config: RetrainConfig, inputs: Inputs, registry: ModelRegistry, tracker: Tracker
+) -> tuple[Promotion, str]:
+    """Returns the outcome, and the closing table for the terminal."""
+    started = time.perf_counter()
+    evidence = load_evidence(store, inputs)
+    name = config.promote.model_name
+    champion = registry.champion(name)
+    origin = lineage(run, config, inputs, champion)
+    decision = _decide_once(store, run, evidence, champion, config.promote.min_z)
+    challenger = evidence.scores[AFTER].policy
+    if champion is not None and champion.policy.digest == challenger.digest:
+        version = champion.version  # its tags say how it became champion
+    else:
+        version = registry.register(name, challenger, _tags(origin, evidence, decision))
+    if decision.promoted:
+        registry.set_champion(name, version)
+    logger.info("%s version %s: %s", name, version, decision.reason)
+
+    promotion = Promotion(
+        promoted=decision.promoted,
+        reason=decision.reason,
+        version=version,
+        report_key=f"runs/{run.run_id}/report.html",
+        summary_key=f"runs/{run.run_id}/summary.json",
+    )
+    charts, pictures = draw_charts(evidence), sample_pictures(store, evidence)
+    own_report = StageReport(stage="promote", seconds=time.perf_counter() - started)
+    evidence = replace(evidence, reports=[*evidence.reports, own_report])
+    now = registry.champion(name)
+    report_path = f"{run.data_root}/{promotion.report_key}"
+    summary = summarize(
+        run, evidence, decision, version=version, champion=now.version if now else "", report_path=report_path
+    )
+    report = render_report(summary, evidence, origin, charts, pictures)
+    _publish(store, tracker, promotion, summary, report, origin, charts | pictures)
+    return promotion, closing_table(summary)
+
+
+def _decide_once(
+    store: Store, run: Run, evidence: Evidence, champion: RegisteredModel | None, min_z: float
+) -> Decision:
+    # Cut off between moving the alias and the report, a second try would meet its own challenger as champion.
+    key = f"runs/{run.run_id}/decision-{evidence.scores[AFTER].policy.digest}"
+    found = find_output(store, key, Decision)
+    if found is not None:
+        return found
+    decision = decide(evidence.scores, champion, lambda other: evidence.gain_over(other.name, Split.VIUBENCH), min_z)
+    return keep_output(store, key, decision)
+
+
+def _publish(
+    store: Store,
+    tracker: Tracker,
+    promotion: Promotion,
+    summary: Summary,
+    report: str,
+    origin: Mapping[str, str],
+    images: Mapping[str, bytes],
+) -> None:
+    files = {
+        "report/report.html": report.encode(),
+        "report/summary.json": json.dumps(summary, indent=2).encode(),
+        "report/lineage.json": json.dumps(origin, indent=2).encode(),
+    }
+    for name, data in {**files, **images}.items():
+        tracker.log_bytes(name, data)
+    tracker.log_metrics(_metrics(summary))
+    store.write_bytes(promotion.report_key, files["report/report.html"])
+    for key in (promotion.summary_key, _LATEST_SUMMARY):
+        store.write_bytes(key, files["report/summary.json"])
+
+
+def _tags(origin: Mapping[str, str], evidence: Evidence, decision: Decision) -> dict[str, str]:
+    scores = evidence.scores[AFTER]
+    return {
+        **{f"videossr.{name}": value for name, value in origin.items()},
+        "videossr.heldout_mean": f"{scores.heldout.mean:.6f}",
+        "videossr.viubench_mean": f"{scores.viubench.mean:.6f}",
+        "videossr.viubench_se": f"{scores.viubench.se:.6f}",
+        "videossr.promoted": str(decision.promoted).lower(),
+        "videossr.reason": decision.reason,
+    }
+
+
+def _metrics(summary: Summary) -> dict[str, float]:
+    """The closing numbers, grouped by the part before the slash."""
+    metrics: dict[str, float | None] = {}
+    for group, parts in (("heldout", "by_pretext"), ("viubench", "by_type")):
+        metrics[f"{group}/gain"] = summary[group]["gain"]["mean"]
+        metrics[f"{group}/gain_z"] = summary[group]["gain"]["z"]
+        for model, found in summary[group].items():
+            if parts in found:
+                metrics[f"{group}/{model}"] = found["mean"]
+                metrics |= {f"{group}_{model}/{part}": value["mean"] for part, value in found[parts].items()}
+    metrics["calibrate/share_with_spread_before"] = summary["calibration"]["share_with_spread_before"]
+    metrics["calibrate/share_with_spread_after"] = summary["calibration"]["share_with_spread_after"]
+    return {name: value for name, value in metrics.items() if value is not None}

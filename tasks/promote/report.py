@@ -1,0 +1,74 @@
+"""The report: one HTML file that needs nothing else, pictures included."""
+
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tasks.core.scores import AFTER, BEFORE, CHAMPION
+from tasks.promote.charts import calibration_heatmaps, group_histogram, score_bars, training_curves
+from tasks.promote.evidence import Evidence
+from tasks.promote.summary import Summary
+
+_MOST_REJECTIONS = 100
+
+
+def draw_charts(evidence: Evidence) -> dict[str, bytes]:
+    """PNG bytes by file name; a chart without data is left out."""
+    charts = {
+        "charts/heldout.png": score_bars({name: s.heldout_by_pretext for name, s in evidence.scores.items()}),
+        "charts/viubench.png": score_bars({name: s.viubench_by_type for name, s in evidence.scores.items()}),
+    }
+    if evidence.steps:
+        charts["charts/training.png"] = training_curves(evidence.steps)
+    if evidence.cells:
+        charts["charts/calibration.png"] = calibration_heatmaps(evidence.cells)
+    if evidence.measurements:
+        charts["charts/groups.png"] = group_histogram(evidence.measurements)
+    return charts
+
+
+def render_report(
+    summary: Summary,
+    evidence: Evidence,
+    lineage: Mapping[str, str],
+    charts: Mapping[str, bytes],
+    pictures: Mapping[str, bytes],
+) -> str:
+    """The report as HTML text."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"png": _data_uri, "percent": _percent, "number": _number, "signed": _signed}
+    return environment.get_template("report.html.j2").render(
+        summary=summary,
+        models=[name for name in (BEFORE, AFTER, CHAMPION) if name in evidence.scores],
+        rejections=evidence.rejections[:_MOST_REJECTIONS],
+        warned=[clip for clip in evidence.clips if clip.warnings],
+        lineage={name: value for name, value in lineage.items() if name != "config"},
+        config=json.dumps(json.loads(lineage["config"]), indent=2),
+        charts=charts,
+        pictures=pictures,
+    )
+
+
+def _data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}"

@@ -1,0 +1,143 @@
+"""The run in one JSON object, for scripts (`summary.json`) and for the closing table."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from statistics import fmean
+from typing import Any
+
+from tasks.core.scores import BEFORE, CHAMPION, ModelScores
+from tasks.core.statistics import Difference, Estimate
+from tasks.core.types import Run, Split
+from tasks.promote.decide import Decision
+from tasks.promote.evidence import Evidence
+
+Summary = dict[str, Any]
+
+
+def summarize(
+    run: Run, evidence: Evidence, decision: Decision, *, version: str, champion: str, report_path: str
+) -> Summary:
+    """Build the summary. Keys:
+
+    run          run_id, preset, seed, data_root
+    clips        found, accepted, rejected, rejected_by_reason {reason: n}, by_split {split: n}, with_warnings
+    samples      by_split {split: n}, selected (training samples that calibration kept)
+    calibration  groups (measured), dropped_by_reason {reason: n}, mean_reward,
+                 share_with_spread_before: of all measured groups,
+                 share_with_spread_after: of the groups that GRPO trained on, measured anew at each step
+    training     steps, first_reward, last_reward (mean over the first and the last tenth of the steps)
+    heldout      before, after, champion (if scored): {mean, se, low, high, num_items, by_pretext {name: {...}}};
+                 gain (after over before, paired): {mean, se, z, num_items}
+    viubench     the same with by_type; gain_over_champion if one was scored
+    failed       samples that could not be shown, {model: n}; they scored 0
+    decision     promoted, reason, version (of the challenger), champion (version after the run, "" if there is none),
+                 compared_with ("before", "champion", or "" if there was nothing to compare)
+    seconds      {stage: seconds}
+    counts       {stage: {name: number}}, as each stage reported them
+    report       path of the report
+
+    Numbers that are not finite (a standard error of one item) are null.
+    """
+    summary = {
+        "run": {"run_id": run.run_id, "preset": run.preset, "seed": run.seed, "data_root": run.data_root},
+        "clips": _clips(evidence),
+        "samples": {"by_split": _count(s.split for s in evidence.samples), "selected": evidence.num_selected},
+        "calibration": _calibration(evidence),
+        "training": _training(evidence),
+        "heldout": _heldout(evidence),
+        "viubench": _viubench(evidence),
+        "failed": {name: scores.num_failed for name, scores in evidence.scores.items()},
+        "decision": {
+            "promoted": decision.promoted,
+            "reason": decision.reason,
+            "version": version,
+            "champion": champion,
+            "compared_with": decision.opponent,
+        },
+        "seconds": _seconds(evidence),
+        "counts": {report.stage: report.counts for report in evidence.reports},
+        "report": report_path,
+    }
+    return {name: _finite(value) for name, value in summary.items()}
+
+
+def _clips(evidence: Evidence) -> Summary:
+    return {
+        "found": len(evidence.clips) + len(evidence.rejections),
+        "accepted": len(evidence.clips),
+        "rejected": len(evidence.rejections),
+        "rejected_by_reason": _count(rejection.reason for rejection in evidence.rejections),
+        "by_split": _count(clip.split for clip in evidence.clips),
+        "with_warnings": sum(bool(clip.warnings) for clip in evidence.clips),
+    }
+
+
+def _calibration(evidence: Evidence) -> Summary:
+    measurements = evidence.measurements
+    return {
+        "groups": len(measurements),
+        "dropped_by_reason": _count(m.reason for m in measurements if not m.kept),
+        "mean_reward": _mean(m.mean_reward for m in measurements),
+        "share_with_spread_before": _mean(m.kept for m in measurements),
+        "share_with_spread_after": _mean(step.spread_share for step in evidence.steps),
+    }
+
+
+def _training(evidence: Evidence) -> Summary:
+    rewards = [step.reward_mean for step in evidence.steps]
+    tenth = max(1, len(rewards) // 10)
+    return {"steps": len(rewards), "first_reward": _mean(rewards[:tenth]), "last_reward": _mean(rewards[-tenth:])}
+
+
+def _heldout(evidence: Evidence) -> Summary:
+    def entry(scores: ModelScores) -> Summary:
+        parts = {name: _estimate(part) for name, part in scores.heldout_by_pretext.items()}
+        return {**_estimate(scores.heldout), "by_pretext": parts}
+
+    return {
+        **{name: entry(scores) for name, scores in evidence.scores.items()},
+        "gain": _difference(evidence.gain_over(BEFORE, Split.HELDOUT)),
+    }
+
+
+def _viubench(evidence: Evidence) -> Summary:
+    def entry(scores: ModelScores) -> Summary:
+        parts = {name: _estimate(part) for name, part in scores.viubench_by_type.items()}
+        return {**_estimate(scores.viubench), "by_type": parts}
+
+    models = {name: entry(scores) for name, scores in evidence.scores.items()}
+    gains = {"gain": _difference(evidence.gain_over(BEFORE, Split.VIUBENCH))}
+    if CHAMPION in evidence.scores:
+        gains["gain_over_champion"] = _difference(evidence.gain_over(CHAMPION, Split.VIUBENCH))
+    return {**models, **gains}
+
+
+def _seconds(evidence: Evidence) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for report in evidence.reports:
+        seconds[report.stage] = seconds.get(report.stage, 0.0) + report.seconds
+    return seconds
+
+
+def _estimate(found: Estimate) -> Summary:
+    return {"mean": found.mean, "se": found.se, "low": found.low, "high": found.high, "num_items": found.num_items}
+
+
+def _difference(found: Difference) -> Summary:
+    return {"mean": found.mean, "se": found.se, "z": found.z, "num_items": found.num_items}
+
+
+def _count(values: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(map(str, values)).items()))
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return fmean(found) if found else None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,51 @@
+"""Door of the promote stage: the challenger against the champion, the registry, the report, the closing table."""
+
+from flytekit import task
+
+from tasks.core.config import RetrainConfig
+from tasks.core.scores import Evaluated
+from tasks.core.types import Artifact, Run, StageReport
+from tasks.promote.outputs import Promotion
+
+
+@task
+def promote(
+    run: Run,
+    config: RetrainConfig,
+    clips: Artifact,
+    rejected: Artifact,
+    samples: Artifact,
+    selected: Artifact,
+    cells: Artifact,
+    measurements: Artifact,
+    record: Artifact,
+    evaluated: list[Evaluated],
+    reports: list[StageReport],
+) -> Promotion:
+    """Register the challenger, make it champion if it is better, and say what the run has found.
+
+    `reports` are those of the stages before evaluate, in order.
+    """
+    import click
+
+    from tasks.core.store import Store
+    from tasks.promote.evidence import Inputs
+    from tasks.promote.promote import promote_challenger
+    from tasks.tracking.run import finish_run, open_registry, stage
+
+    inputs = Inputs(
+        clips=clips,
+        rejected=rejected,
+        samples=samples,
+        selected=selected,
+        cells=cells,
+        measurements=measurements,
+        record=record,
+        scores=[found.scores for found in evaluated],
+        reports=[*reports, *(found.report for found in evaluated)],
+    )
+    with stage(run, "promote") as tracker:
+        promotion, table = promote_challenger(Store(run.data_root), run, config, inputs, open_registry(run), tracker)
+    finish_run(run)
+    click.echo(table)
+    return promotion

@@ -1,0 +1,65 @@
+"""Tracker and registry that only remember: for tests, and for libraries used without a run."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tasks.core.types import Artifact
+from tasks.tracking.tracker import RegisteredModel, RunStatus
+
+
+@dataclass
+class MemoryTracker:
+    """One run's record in memory."""
+
+    params: dict[str, str] = field(default_factory=dict)
+    metrics: defaultdict[str, list[tuple[int, float]]] = field(default_factory=lambda: defaultdict(list))
+    """(step, value) pairs by name."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    datasets: list[tuple[str, Artifact, str]] = field(default_factory=list)
+    """(name, dataset, context)"""
+    tags: dict[str, str] = field(default_factory=dict)
+    status: RunStatus = RunStatus.RUNNING
+
+    def log_params(self, params: Mapping[str, str]) -> None:
+        self.params.update(params)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        for name, value in metrics.items():
+            self.metrics[name].append((step, value))
+
+    def log_bytes(self, name: str, data: bytes) -> None:
+        self.files[name] = data
+
+    def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
+        self.datasets.append((name, dataset, context))
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        self.tags.update(tags)
+
+    def set_status(self, status: RunStatus) -> None:
+        self.status = status
+
+
+@dataclass
+class MemoryRegistry:
+    """Registered models in memory."""
+
+    versions: defaultdict[str, list[RegisteredModel]] = field(default_factory=lambda: defaultdict(list))
+    champions: dict[str, str] = field(default_factory=dict)
+
+    def register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
+        models = self.versions[name]
+        for index, model in enumerate(models):
+            if model.policy.digest == policy.digest:
+                models[index] = RegisteredModel(model.version, model.policy, {**model.tags, **tags})
+                return model.version
+        models.append(RegisteredModel(str(len(models) + 1), policy, dict(tags)))
+        return models[-1].version
+
+    def champion(self, name: str) -> RegisteredModel | None:
+        version = self.champions.get(name)
+        return next((model for model in self.versions[name] if model.version == version), None)
+
+    def set_champion(self, name: str, version: str) -> None:
+        self.champions[name] = version

@@ -1,0 +1,177 @@
+"""The only home of MLflow: tracker and registry on a tracking server, or on one sqlite file below the data root.
+
+MLflow is imported on first use, because telemetry has to be switched off before.
+"""
+
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tasks.core.errors import InputError
+from tasks.core.types import Artifact, Run
+from tasks.tracking.tracker import RegisteredModel, RunStatus
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_RUN_KEY = "videossr.run_key"
+_POLICY_KEY = "videossr.policy_key"
+_POLICY_DIGEST = "videossr.policy_digest"
+_CHAMPION = "champion"
+
+
+def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, run_key: str) -> str:
+    """Id of the unfinished run with this key, or of a new one."""
+    client = _client(data_root, tracking_uri)
+    # A server chooses where artifacts go; with sqlite alone they would land in the working folder.
+    artifacts = None if tracking_uri else f"{_local_path(data_root)}/mlartifacts"
+    experiment_id = _find_or_create_experiment(client, experiment, artifacts)
+    unfinished = client.search_runs(
+        [experiment_id],
+        filter_string=f"tags.`{_RUN_KEY}` = '{run_key}' and attributes.status != '{RunStatus.FINISHED}'",
+        max_results=1,
+    )
+    if unfinished:
+        return str(unfinished[0].info.run_id)
+    return str(client.create_run(experiment_id, tags={_RUN_KEY: run_key}).info.run_id)
+
+
+class MlflowTracker:
+    """Tracker of one MLflow run."""
+
+    def __init__(self, run: Run) -> None:
+        self._client = _client(run.data_root, run.tracking_uri)
+        self._data_root = run.data_root
+        self._run_id = run.run_id
+
+    def log_params(self, params: Mapping[str, str]) -> None:
+        from mlflow.entities import Param
+
+        self._client.log_batch(self._run_id, params=[Param(key, value) for key, value in params.items()])
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        from mlflow.entities import Metric
+
+        now_ms = int(time.time() * 1000)
+        rows = [Metric(name, value, now_ms, step) for name, value in metrics.items()]
+        self._client.log_batch(self._run_id, metrics=rows)
+
+    def log_bytes(self, name: str, data: bytes) -> None:
+        path = PurePosixPath(name)
+        with tempfile.TemporaryDirectory(prefix="videossr-") as folder:
+            file = Path(folder) / path.name
+            file.write_bytes(data)
+            self._client.log_artifact(self._run_id, str(file), str(path.parent) if path.parent.name else None)
+
+    def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        uri = f"{self._data_root}/{dataset.key}"
+        entity = Dataset(
+            name=name,
+            digest=dataset.digest,
+            source_type=urlsplit(uri).scheme or "local",
+            source=json.dumps({"uri": uri}),
+            profile=json.dumps({"num_rows": dataset.num_rows}),
+        )
+        tag = InputTag(key="mlflow.data.context", value=context)
+        self._client.log_inputs(self._run_id, datasets=[DatasetInput(dataset=entity, tags=[tag])])
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        self._client.log_batch(self._run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+    def set_status(self, status: RunStatus) -> None:
+        if status == RunStatus.RUNNING:
+            self._client.update_run(self._run_id, status=status)
+        else:
+            self._client.set_terminated(self._run_id, status=status)
+
+
+class MlflowRegistry:
+    """MLflow's model registry. Versions point at the checkpoint in the store: its weights are not copied."""
+
+    def __init__(self, run: Run) -> None:
+        self._client = _client(run.data_root, run.tracking_uri)
+        self._data_root = run.data_root
+        self._run_id = run.run_id
+
+    def register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
+        self._create_model(name)
+        found = self._client.search_model_versions(f"name = '{name}' and tags.`{_POLICY_DIGEST}` = '{policy.digest}'")
+        all_tags = {**tags, _POLICY_KEY: policy.key, _POLICY_DIGEST: policy.digest}
+        if not found:
+            source = f"{self._data_root}/{policy.key}"
+            created = self._client.create_model_version(name, source, self._run_id, tags=all_tags)
+            return str(created.version)
+        version = str(found[0].version)
+        for key, value in all_tags.items():
+            self._client.set_model_version_tag(name, version, key, value)
+        return version
+
+    def champion(self, name: str) -> RegisteredModel | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self._client.get_model_version_by_alias(name, _CHAMPION)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no model, no alias
+                return None
+            raise
+        # A version registered by hand has no such tags; its empty digest equals no policy's.
+        policy = Artifact(key=found.tags.get(_POLICY_KEY, ""), digest=found.tags.get(_POLICY_DIGEST, ""))
+        return RegisteredModel(version=str(found.version), policy=policy, tags=dict(found.tags))
+
+    def set_champion(self, name: str, version: str) -> None:
+        self._client.set_registered_model_alias(name, _CHAMPION, version)
+
+    def _create_model(self, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+
+def _find_or_create_experiment(client: "MlflowClient", name: str, artifacts: str | None) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        return str(client.create_experiment(name, artifact_location=artifacts))
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+@cache
+def _client(data_root: str, tracking_uri: str) -> "MlflowClient":
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is imported; there is no other switch
+    from mlflow import MlflowClient
+
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # reports every table it creates
+    uri = tracking_uri or _sqlite_uri(data_root)
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _sqlite_uri(data_root: str) -> str:
+    if urlsplit(data_root).scheme not in ("", "file"):
+        raise InputError(
+            f"the data root {data_root} is remote, so MLflow cannot keep its sqlite file there; "
+            "give the URI of an MLflow server as tracking_uri"
+        )
+    folder = _local_path(data_root)
+    os.makedirs(folder, exist_ok=True)
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+def _local_path(data_root: str) -> str:
+    return os.path.abspath(data_root.removeprefix("file://"))

@@ -1,0 +1,79 @@
+"""Opening, reopening and closing the record of a run: what every door does around its stage."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from tasks.core.types import Run
+from tasks.tracking.mlflow_tracker import MlflowRegistry, MlflowTracker, find_or_create_run
+from tasks.tracking.tracker import ModelRegistry, RunStatus, Tracker
+
+logger = logging.getLogger(__name__)
+
+_NO_FAILURE = {"videossr.failed_stage": "", "videossr.error": ""}
+
+
+def start_run(
+    data_root: str, *, experiment: str, run_key: str, params: Mapping[str, object], tracking_uri: str = ""
+) -> str:
+    """Id of the run: an unfinished one with this key goes on, else a new one starts.
+
+    Nested `params` become names with dots. Two runs with the same key at the same time would share one record.
+    """
+    run_id = find_or_create_run(data_root=data_root, tracking_uri=tracking_uri, experiment=experiment, run_key=run_key)
+    tracker = MlflowTracker(Run(data_root=data_root, run_id=run_id, preset=experiment, tracking_uri=tracking_uri))
+    tracker.set_status(RunStatus.RUNNING)
+    tracker.set_tags(_NO_FAILURE)
+    tracker.log_params(dict(_flat(params)))
+    return run_id
+
+
+@contextmanager
+def stage(run: Run, name: str) -> Iterator[Tracker]:
+    """Record one stage of `run`: its seconds, or how it ended early."""
+    tracker = MlflowTracker(run)
+    with recorded(tracker, name):
+        yield tracker
+
+
+@contextmanager
+def recorded(tracker: Tracker, name: str) -> Iterator[None]:
+    """Log the seconds of the block as `time/<name>_seconds`; if it raises, mark the run and pass the error on."""
+    started = time.perf_counter()
+    try:
+        yield
+    except KeyboardInterrupt:
+        _close(tracker, name, RunStatus.KILLED, "interrupted")
+        raise
+    except Exception as error:
+        _close(tracker, name, RunStatus.FAILED, f"{type(error).__name__}: {error}")
+        raise
+    tracker.log_metrics({f"time/{name}_seconds": time.perf_counter() - started})
+
+
+def finish_run(run: Run) -> None:
+    """Close the record: the next run with the same key starts a new one."""
+    MlflowTracker(run).set_status(RunStatus.FINISHED)
+
+
+def open_registry(run: Run) -> ModelRegistry:
+    """The registered models."""
+    return MlflowRegistry(run)
+
+
+def _close(tracker: Tracker, stage_name: str, status: RunStatus, error: str) -> None:
+    first_line = error.strip().splitlines()[0]
+    try:
+        tracker.set_tags({"videossr.failed_stage": stage_name, "videossr.error": first_line})
+        tracker.set_status(status)
+    except Exception:  # the stage's own error must reach the user, not the tracker's
+        logger.exception("could not mark the run as %s", status)
+
+
+def _flat(params: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)

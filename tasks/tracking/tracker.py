@@ -1,0 +1,60 @@
+"""Where a run's numbers, files and models are kept: two seams, so that nothing but their homes knows MLflow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from tasks.core.types import Artifact
+
+
+class RunStatus(StrEnum):
+    """How a run stands; the words are MLflow's."""
+
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+
+@runtime_checkable
+class Tracker(Protocol):
+    """One run's record."""
+
+    def log_params(self, params: Mapping[str, str]) -> None:
+        """Log what was decided before; a value once logged stays."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Log numbers at a step; the part of a name before "/" groups the charts."""
+
+    def log_bytes(self, name: str, data: bytes) -> None:
+        """Keep a file under the run as `name`, which may contain folders."""
+
+    def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
+        """Say which data the run used: `context` is the use ("train", "eval", ...)."""
+
+    def set_tags(self, tags: Mapping[str, str]) -> None: ...
+
+    def set_status(self, status: RunStatus) -> None: ...
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """One version of a registered model."""
+
+    version: str
+    policy: Artifact
+    """The checkpoint's folder in the store."""
+    tags: dict[str, str]
+
+
+@runtime_checkable
+class ModelRegistry(Protocol):
+    """The registered models; each has at most one champion."""
+
+    def register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
+        """The version of this policy: a new one, or the one that holds the same weights, with its tags renewed."""
+
+    def champion(self, name: str) -> RegisteredModel | None: ...
+
+    def set_champion(self, name: str, version: str) -> None: ...

@@ -1,0 +1,88 @@
+"""Every rollout engine passes the same suite."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from tasks.policy.checkpoint import Policy
+from tasks.rollout.engine import RolloutEngine, SamplingParams
+from tasks.rollout.inputs import batch_prompts, encode_prompt
+from tasks.rollout.transformers_engine import TransformersEngine, vision_token_ids
+from tasks.train.shared_prefix import batch_responses, shared_prefix_logprobs
+from tests.helpers.policy import fresh_policy, mixed_prompts
+
+EngineFactory = Callable[[Policy], RolloutEngine]
+ENGINES: dict[str, EngineFactory] = {"transformers": lambda policy: TransformersEngine(policy, prompts_per_batch=2)}
+SAMPLED = SamplingParams(num_completions=4, temperature=1.0, max_tokens=6)
+
+
+@pytest.fixture(params=ENGINES)
+def make_engine(request: pytest.FixtureRequest) -> EngineFactory:
+    return ENGINES[request.param]
+
+
+def test_rollout_logprobs_equal_policy_logprobs_after_a_weight_update(make_engine: EngineFactory) -> None:
+    policy = fresh_policy()
+    engine = make_engine(policy)
+    prompts = mixed_prompts(policy)
+    engine.generate(prompts, SAMPLED, [1, 2, 3])
+    with torch.no_grad():
+        for parameter in policy.model.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    engine.load_weights(policy.model.named_parameters())
+    groups = engine.generate(prompts, SAMPLED, [1, 2, 3])
+    encoded = [encode_prompt(policy.processor, prompt) for prompt in prompts]
+    responses = batch_responses([[c.token_ids for c in group] for group in groups], policy.device)
+    with torch.no_grad():
+        policy_logprobs, _ = shared_prefix_logprobs(policy.model, batch_prompts(policy, encoded), responses)
+    for g, group in enumerate(groups):
+        for n, completion in enumerate(group):
+            expected = policy_logprobs[g, n, : len(completion.token_ids)]
+            torch.testing.assert_close(torch.tensor(completion.logprobs), expected, atol=1e-4, rtol=0)
+
+
+def test_same_seed_gives_the_same_group_whatever_stands_beside_it(make_engine: EngineFactory) -> None:
+    policy = fresh_policy()
+    engine = make_engine(policy)
+    prompts = mixed_prompts(policy)
+    together = engine.generate(prompts, SAMPLED, [1, 2, 3])
+    alone = engine.generate(prompts[1:2], SAMPLED, [2])
+    assert [c.token_ids for c in together[1]] == [c.token_ids for c in alone[0]]
+
+
+def test_other_seeds_give_other_groups(make_engine: EngineFactory) -> None:
+    policy = fresh_policy()
+    engine = make_engine(policy)
+    prompt = mixed_prompts(policy)[:1]
+    assert engine.generate(prompt, SAMPLED, [1])[0] != engine.generate(prompt, SAMPLED, [2])[0]
+
+
+def test_greedy_completions_of_a_group_are_equal(make_engine: EngineFactory) -> None:
+    policy = fresh_policy()
+    groups = make_engine(policy).generate(
+        mixed_prompts(policy), SamplingParams(num_completions=3, temperature=0.0, max_tokens=5), [1, 2, 3]
+    )
+    assert all(completion.token_ids == group[0].token_ids for group in groups for completion in group)
+
+
+def test_the_token_limit_is_kept_and_marked(make_engine: EngineFactory) -> None:
+    policy = fresh_policy()
+    groups = make_engine(policy).generate(mixed_prompts(policy), SAMPLED, [1, 2, 3])
+    end_id = policy.processor.tokenizer.eos_token_id
+    for completion in (completion for group in groups for completion in group):
+        assert len(completion.token_ids) <= SAMPLED.max_tokens
+        assert completion.truncated == (completion.token_ids[-1] != end_id)
+        assert end_id not in completion.token_ids[:-1]
+        assert len(completion.logprobs) == len(completion.token_ids)
+
+
+def test_vision_tokens_are_never_sampled(make_engine: EngineFactory) -> None:
+    policy = fresh_policy()
+    banned = vision_token_ids(policy)
+    with torch.no_grad():
+        policy.model.lm_head.weight[banned] *= 50.0
+    engine = make_engine(policy)
+    many = SamplingParams(num_completions=16, temperature=1.0, max_tokens=8)
+    groups = engine.generate(mixed_prompts(policy), many, [1, 2, 3])
+    assert not {t for group in groups for c in group for t in c.token_ids} & set(banned)

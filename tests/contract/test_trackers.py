@@ -1,0 +1,199 @@
+"""Every tracker and registry keeps what it is given; MLflow really runs, on sqlite in a temporary folder."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+
+from tasks.core.errors import InputError
+from tasks.core.types import Artifact, Run
+from tasks.tracking.memory_tracker import MemoryRegistry, MemoryTracker
+from tasks.tracking.mlflow_tracker import MlflowRegistry, MlflowTracker
+from tasks.tracking.run import finish_run, recorded, stage, start_run
+from tasks.tracking.tracker import ModelRegistry, RunStatus, Tracker
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a tracker has kept, in one form for all of them."""
+
+    params: dict[str, str]
+    metrics: dict[str, list[tuple[int, float]]]
+    files: dict[str, bytes]
+    datasets: list[tuple[str, str, str]]
+    tags: dict[str, str]
+    status: str
+
+
+@pytest.fixture(scope="module")
+def mlflow_root(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One database for the whole module: making it takes seconds."""
+    return str(tmp_path_factory.mktemp("tracking"))
+
+
+@pytest.fixture
+def run(mlflow_root: str, request: pytest.FixtureRequest) -> Run:
+    run_id = start_run(mlflow_root, experiment="test", run_key=request.node.name, params={"train": {"num_steps": 3}})
+    return Run(data_root=mlflow_root, run_id=run_id, preset="test")
+
+
+@pytest.fixture(params=["memory", "mlflow"])
+def tracked(request: pytest.FixtureRequest, run: Run) -> Iterator[tuple[Tracker, Callable[[], Seen]]]:
+    if request.param == "memory":
+        tracker = MemoryTracker()
+        yield tracker, lambda: _seen_in_memory(tracker)
+    else:
+        yield MlflowTracker(run), lambda: _seen_in_mlflow(run)
+
+
+@pytest.fixture(params=["memory", "mlflow"])
+def registry(request: pytest.FixtureRequest, run: Run) -> ModelRegistry:
+    return MemoryRegistry() if request.param == "memory" else MlflowRegistry(run)
+
+
+def test_a_tracker_keeps_what_it_is_given(tracked: tuple[Tracker, Callable[[], Seen]]) -> None:
+    tracker, seen = tracked
+    tracker.log_params({"model.base": "tiny"})
+    tracker.log_metrics({"reward/mean": 0.25, "train/kl": 0.0}, step=1)
+    tracker.log_metrics({"reward/mean": 0.5}, step=2)
+    tracker.log_bytes("report/report.html", b"<p>")
+    tracker.log_bytes("summary.json", b"{}")
+    tracker.log_dataset("clips", Artifact("ingested/clips.parquet", "abc", 7), "train")
+    tracker.set_tags({"colour": "green"})
+    tracker.set_status(RunStatus.FINISHED)
+
+    kept = seen()
+    assert kept.params["model.base"] == "tiny"
+    assert kept.metrics == {"reward/mean": [(1, 0.25), (2, 0.5)], "train/kl": [(1, 0.0)]}
+    assert kept.files == {"report/report.html": b"<p>", "summary.json": b"{}"}
+    assert kept.datasets == [("clips", "abc", "train")]
+    assert kept.tags["colour"] == "green"
+    assert kept.status == "FINISHED"
+
+
+def test_a_finished_stage_logs_its_seconds(tracked: tuple[Tracker, Callable[[], Seen]]) -> None:
+    tracker, seen = tracked
+    with recorded(tracker, "ingest"):
+        pass
+    assert seen().metrics["time/ingest_seconds"][0][1] >= 0
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (ValueError("first line\nsecond line"), "FAILED", "ValueError: first line"),
+        (KeyboardInterrupt(), "KILLED", "interrupted"),
+    ],
+)
+def test_a_stage_that_ends_early_marks_its_run_and_passes_the_error_on(
+    tracked: tuple[Tracker, Callable[[], Seen]], error: BaseException, status: str, message: str
+) -> None:
+    tracker, seen = tracked
+    with pytest.raises(type(error)), recorded(tracker, "train"):
+        raise error
+    kept = seen()
+    assert kept.status == status
+    assert kept.tags["videossr.failed_stage"] == "train"
+    assert kept.tags["videossr.error"] == message
+    assert "time/train_seconds" not in kept.metrics
+
+
+def test_the_same_weights_are_registered_once(registry: ModelRegistry, request: pytest.FixtureRequest) -> None:
+    name = request.node.name
+    first = registry.register(name, Artifact("policies/a", "aaa"), {"gain": "0.1"})
+    other = registry.register(name, Artifact("policies/b", "bbb"), {})
+    again = registry.register(name, Artifact("policies/a", "aaa"), {"gain": "0.2"})
+    assert first == again != other
+    registry.set_champion(name, first)
+    champion = registry.champion(name)
+    assert champion is not None
+    assert champion.tags["gain"] == "0.2"
+
+
+def test_the_champion_is_the_version_it_was_last_given_to(
+    registry: ModelRegistry, request: pytest.FixtureRequest
+) -> None:
+    name = request.node.name
+    assert registry.champion(name) is None
+    first = registry.register(name, Artifact("policies/a", "aaa"), {})
+    assert registry.champion(name) is None
+    second = registry.register(name, Artifact("policies/b", "bbb"), {})
+    registry.set_champion(name, first)
+    registry.set_champion(name, second)
+    champion = registry.champion(name)
+    assert champion is not None
+    assert (champion.version, champion.policy) == (second, Artifact("policies/b", "bbb"))
+
+
+def test_an_unfinished_run_goes_on_and_a_finished_one_does_not(mlflow_root: str) -> None:
+    def start() -> Run:
+        run_id = start_run(mlflow_root, experiment="resume", run_key="same", params={"seed": 0})
+        return Run(data_root=mlflow_root, run_id=run_id, preset="resume")
+
+    first = start()
+    with pytest.raises(OSError), stage(first, "train"):  # noqa: PT011
+        raise OSError("disk full")
+    assert _seen_in_mlflow(first).status == "FAILED"
+    second = start()
+    assert second == first
+    assert _seen_in_mlflow(second).status == "RUNNING"
+    assert _seen_in_mlflow(second).tags["videossr.error"] == ""
+    finish_run(second)
+    assert start() != second
+
+
+def test_nested_params_get_names_with_dots(run: Run) -> None:
+    assert _seen_in_mlflow(run).params["train.num_steps"] == "3"
+
+
+def test_everything_lies_below_the_data_root(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    MlflowTracker(run).log_bytes("note.txt", b"here")
+    assert list(tmp_path.iterdir()) == []
+    assert {path.name for path in Path(run.data_root).iterdir()} == {"mlflow.db", "mlartifacts"}
+
+
+def test_a_registered_model_can_be_fetched_by_its_alias(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", _uri(run))
+    policy = tmp_path / "policies" / "a"
+    policy.mkdir(parents=True)
+    (policy / "config.json").write_text("{}")
+    at_policy = Run(data_root=str(tmp_path), run_id=run.run_id, preset="test", tracking_uri=_uri(run))
+    registry = MlflowRegistry(at_policy)
+    registry.set_champion("fetched", registry.register("fetched", Artifact("policies/a", "aaa"), {}))
+    folder = download_artifacts("models:/fetched@champion")
+    assert [path.name for path in Path(folder).iterdir()] == ["config.json"]
+
+
+def test_a_remote_data_root_needs_a_server() -> None:
+    with pytest.raises(InputError, match="tracking_uri"):
+        start_run("s3://bucket/root", experiment="test", run_key="k", params={})
+
+
+def _seen_in_memory(tracker: MemoryTracker) -> Seen:
+    datasets = [(name, dataset.digest, context) for name, dataset, context in tracker.datasets]
+    return Seen(tracker.params, dict(tracker.metrics), tracker.files, datasets, tracker.tags, tracker.status)
+
+
+def _seen_in_mlflow(run: Run) -> Seen:
+    client = MlflowClient(_uri(run))
+    found = client.get_run(run.run_id)
+    histories = {name: client.get_metric_history(run.run_id, name) for name in found.data.metrics}
+    artifacts = Path(found.info.artifact_uri)
+    return Seen(
+        params=found.data.params,
+        metrics={name: [(m.step, m.value) for m in history] for name, history in histories.items()},
+        files={str(p.relative_to(artifacts)): p.read_bytes() for p in artifacts.rglob("*") if p.is_file()},
+        datasets=[(i.dataset.name, i.dataset.digest, i.tags[0].value) for i in found.inputs.dataset_inputs],
+        tags=found.data.tags,
+        status=found.info.status,
+    )
+
+
+def _uri(run: Run) -> str:
+    return f"sqlite:///{run.data_root}/mlflow.db"

@@ -1,0 +1,138 @@
+"""What the stages before promote leave behind, made up: a store with clips, samples, measurements, record, scores."""
+
+import numpy as np
+
+from tasks.core.manifest import write_rows
+from tasks.core.measurement import Measurement
+from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
+from tasks.core.seeding import generator
+from tasks.core.store import Store
+from tasks.core.training import TrainStep
+from tasks.core.types import Artifact, Cell, Clip, Rejection, Sample, Split, StageReport
+from tasks.core.viubench import VIUBENCH_TYPES
+from tasks.evaluate.scoring import aggregate, score_sample
+from tasks.promote.evidence import Inputs
+from tasks.video.frame_store import pack_frames
+from tests.helpers.clips import make_clip, make_frames
+from tests.helpers.rollouts import make_rollout, make_sample
+
+NUM_FRAMES = 16
+PRETEXTS = {"grounding": ("mirror", "zoom_out"), "counting": ("shapes",), "jigsaw": ("clips",)}
+
+
+def make_inputs(store: Store, *, gain: float = 0.1, num_items: int = 20, num_steps: int = 60) -> Inputs:
+    """A run whose challenger scores about `gain` more than the start model."""
+    clips = [make_clip("a", num_frames=NUM_FRAMES), make_clip("b", num_frames=NUM_FRAMES, split=Split.HELDOUT)]
+    for seed, clip in enumerate(clips):
+        store.write_bytes(clip.frames_key, pack_frames(make_frames(NUM_FRAMES, seed=seed), jpeg_quality=92))
+    rejections = [
+        Rejection(source="odd/<script>.mp4", reason="not a video", detail="no known container"),
+        Rejection(source="odd/still.mp4", reason="static", detail="motion 0.0, at least 0.3 needed"),
+        Rejection(source="odd/notes.txt", reason="not a video", detail="no known container"),
+    ]
+    samples = [*_samples(clips[0].clip_id, Split.TRAIN, 4), *_heldout(clips[1].clip_id, num_items)]
+    measurements = _measurements([sample for sample in samples if sample.split == Split.TRAIN])
+    return Inputs(
+        clips=write_rows(store, "clips.parquet", Clip, clips),
+        rejected=write_rows(store, "rejected.parquet", Rejection, rejections),
+        samples=write_rows(store, "samples.parquet", Sample, samples),
+        selected=Artifact("selected.parquet", "selected", num_rows=sum(m.kept for m in measurements)),
+        cells=write_rows(store, "cells.parquet", Cell, _cells()),
+        measurements=write_rows(store, "measurements.parquet", Measurement, measurements),
+        record=write_rows(store, "record.parquet", TrainStep, _steps(num_steps)),
+        scores=[make_scores(store, BEFORE, samples, 0.3), make_scores(store, AFTER, samples, 0.3 + gain)],
+        reports=[StageReport("ingest", 4.25, {"accepted": 2.0}), StageReport("train", 61.5)],
+    )
+
+
+def make_scores(store: Store, name: str, samples: list[Sample], mean: float) -> ModelScores:
+    """Scores around `mean`."""
+    rng = generator(7, name)
+    rows = []
+    for sample in samples:
+        if sample.split == Split.TRAIN:
+            continue
+        reward = float(np.clip(mean + rng.normal(0, 0.1), 0, 1))
+        rows.append(score_sample(sample, [make_rollout(sample.sample_id, reward=reward, strict_reward=reward)]))
+    predictions = write_rows(store, f"predictions-{name}.parquet", SampleScore, rows)
+    policy = Artifact(f"policies/{name}", f"policy-{name}")
+    return aggregate(rows, name=name, policy=policy, predictions=predictions, num_resamples=50, seed=0)
+
+
+def _samples(clip_id: str, split: Split, number: int) -> list[Sample]:
+    return [
+        make_sample(f"{split}-{pretext}-{kind}-{i}", pretext=pretext, kind=kind, split=split, clip_id=clip_id)
+        for pretext, kinds in PRETEXTS.items()
+        for kind in kinds
+        for i in range(number)
+    ]
+
+
+def _heldout(clip_id: str, num_items: int) -> list[Sample]:
+    viubench = [
+        make_sample(f"{name}-{i}", pretext=t.pretext, kind=t.kind, level=t.level, split=Split.VIUBENCH, clip_id=clip_id)
+        for name, t in VIUBENCH_TYPES.items()
+        for i in range(num_items)
+    ]
+    return [*_samples(clip_id, Split.HELDOUT, num_items), *viubench]
+
+
+def _measurements(samples: list[Sample]) -> list[Measurement]:
+    made = []
+    for number, sample in enumerate(samples):
+        kept = number % 4 != 0
+        made.append(
+            Measurement(
+                sample_id=sample.sample_id,
+                mean_reward=number / len(samples) if kept else 0.0,
+                spread=0.2 if kept else 0.0,
+                num_rollouts=8,
+                kept=kept,
+                reason="spread" if kept else "all wrong",
+            )
+        )
+    return made
+
+
+def _cells() -> list[Cell]:
+    return [
+        Cell(
+            pretext=pretext,
+            kind=kind,
+            level=level,
+            num_samples=4,
+            num_rollouts=32,
+            mean_reward=0.8 - 0.6 * level,
+            spread=0.1 + 0.3 * level,
+            share_with_spread=0.75,
+        )
+        for pretext, kinds in PRETEXTS.items()
+        for kind in kinds
+        for level in (0.0, 0.25, 0.5, 0.75, 1.0)
+        if (kind, level) != ("clips", 1.0)
+    ]
+
+
+def _steps(number: int) -> list[TrainStep]:
+    rng = np.random.default_rng(3)
+    return [
+        TrainStep(
+            step=step,
+            reward_mean=0.3 + 0.2 * step / number + rng.normal(0, 0.05),
+            reward_by_pretext={"grounding": 0.4 + 0.2 * step / number} | ({"jigsaw": 0.2} if step % 3 else {}),
+            spread_share=0.9 - 0.2 * step / number,
+            loss=0.01,
+            kl=0.001 * step,
+            entropy=0.5,
+            grad_norm=0.5 + abs(rng.normal(0, 0.2)),
+            logprob_gap_max=1e-6,
+            answer_tokens_mean=7.0,
+            unparsed_share=0.02,
+            truncated_share=0.01,
+            samples_failed=0,
+            learning_rate=1e-4,
+            seconds_rollout=0.4,
+            seconds_update=0.3,
+        )
+        for step in range(number)
+    ]

@@ -1,0 +1,44 @@
+"""A tiny policy and prompts with noise videos, for tests of rollout and train."""
+
+from functools import cache
+
+import numpy as np
+
+from tasks.policy.checkpoint import Policy
+from tasks.policy.tiny import make_tiny_policy
+from tasks.rollout.prompt import Prompt
+from tasks.video.render import ShownVideo
+
+QUESTIONS = ("When are the red and blue channels swapped?", "In which order were the clips?", "How many shapes?")
+
+
+@cache
+def tiny_policy(seed: int = 0) -> Policy:
+    """Shared between tests: do not train it, take `fresh_policy` for that."""
+    return fresh_policy(seed)
+
+
+def fresh_policy(seed: int = 0) -> Policy:
+    return make_tiny_policy(hidden_size=64, num_layers=2, seed=seed, texts=QUESTIONS)
+
+
+def noise_video(num_frames: int, seed: int, step_seconds: float = 0.5, size_px: int = 64) -> ShownVideo:
+    frames = np.random.default_rng(seed).integers(0, 256, (num_frames, size_px, size_px, 3), dtype=np.uint8)
+    return ShownVideo(frames=frames, timestamps_seconds=tuple(i * step_seconds for i in range(num_frames)))
+
+
+def make_prompt(policy: Policy, question: str, *videos: ShownVideo) -> Prompt:
+    content = [{"type": "video"} for _ in videos] + [{"type": "text", "text": question}]
+    text = policy.processor.apply_chat_template(
+        [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+    )
+    return Prompt(text=text, videos=videos)
+
+
+def mixed_prompts(policy: Policy) -> list[Prompt]:
+    """A grounding, a six-clip jigsaw and a counting prompt: one long video, many short ones, another length."""
+    return [
+        make_prompt(policy, QUESTIONS[0], noise_video(16, 0)),
+        make_prompt(policy, QUESTIONS[1], *(noise_video(2, i) for i in range(1, 7))),
+        make_prompt(policy, QUESTIONS[2], noise_video(8, 7)),
+    ]

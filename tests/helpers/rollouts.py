@@ -1,0 +1,65 @@
+"""Sample and rollout rows made up by hand, for tests of scores."""
+
+from rewards.answers import AnswerKind
+from tasks.core.edits import DrawEdit, SpanEdit
+from tasks.core.types import Rollout, Sample, Split, View
+
+_KINDS = {"grounding": AnswerKind.INTERVAL, "counting": AnswerKind.COUNTS, "jigsaw": AnswerKind.PERMUTATION}
+_ANSWERS = {"grounding": "2.0-4.0", "counting": "1,0,0", "jigsaw": "213"}
+_MIRROR = SpanEdit(kind="mirror", start_frame=4, stop_frame=8)
+_CIRCLE = DrawEdit(
+    frame=2, shape="circle", centre_x=0.5, centre_y=0.5, size=0.3, angle_degrees=0.0, color=(250, 80, 80)
+)
+
+
+def make_sample(
+    sample_id: str,
+    *,
+    pretext: str = "grounding",
+    kind: str = "mirror",
+    level: float = 0.5,
+    split: Split = Split.HELDOUT,
+    clip_id: str = "c",
+) -> Sample:
+    """A sample on a clip of 16 frames; grounding alters frames 4 to 7, counting frame 2."""
+    return Sample(
+        sample_id=sample_id,
+        split=split,
+        pretext=pretext,
+        kind=kind,
+        level=level,
+        views=_views(pretext, clip_id),
+        question=f"What about {sample_id}?",
+        answer=_ANSWERS[pretext],
+        answer_kind=_KINDS[pretext],
+        seed=0,
+    )
+
+
+def make_rollout(
+    sample_id: str,
+    *,
+    index: int = 0,
+    reward: float = 1.0,
+    strict_reward: float = 0.0,
+    text: str = "1",
+    parsed: bool = True,
+    truncated: bool = False,
+) -> Rollout:
+    return Rollout(
+        sample_id=sample_id,
+        index=index,
+        text=text,
+        reward=reward,
+        strict_reward=strict_reward,
+        parsed=parsed,
+        truncated=truncated,
+        num_tokens=len(text),
+    )
+
+
+def _views(pretext: str, clip_id: str) -> tuple[View, ...]:
+    if pretext == "jigsaw":
+        return tuple(View(clip_id=clip_id, start_frame=start, stop_frame=start + 4) for start in (4, 0, 8))
+    edit = _MIRROR if pretext == "grounding" else _CIRCLE
+    return (View(clip_id=clip_id, start_frame=0, stop_frame=16, edits=(edit,)),)

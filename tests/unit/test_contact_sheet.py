@@ -1,0 +1,50 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from tasks.video.contact_sheet import Row, contact_sheet, shown_frames
+from tests.helpers.videos import moving_frames
+
+
+def picture(rows: list[Row], captions: list[str] | None = None, most_tiles: int = 16) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(contact_sheet(rows, captions or [], most_tiles=most_tiles))))
+
+
+def num_red(pixels: np.ndarray) -> int:
+    return int((pixels == (220, 38, 38)).all(axis=-1).sum())
+
+
+def test_marked_frames_get_a_red_border() -> None:
+    frames = moving_frames(8)
+    assert num_red(picture([Row(frames=frames, marked=[2, 3])])) > num_red(picture([Row(frames=frames, marked=[2])])) > 0
+    assert num_red(picture([Row(frames=frames)])) == 0
+
+
+def test_long_captions_wrap_instead_of_running_out() -> None:
+    rows = [Row(frames=moving_frames(2))]
+    short, long = picture(rows, ["short"]), picture(rows, ["a longer question " * 30, "x" * 400])
+    assert long.shape[1] == short.shape[1]
+    assert long.shape[0] > short.shape[0]
+
+
+def test_several_videos_are_stacked() -> None:
+    one = Row(frames=moving_frames(4), label="video 1")
+    assert picture([one, one]).shape[0] > 1.8 * picture([one]).shape[0] - 20
+
+
+@given(st.integers(1, 200), st.integers(1, 40))
+def test_shown_frames_are_distinct_and_start_with_the_first(num_frames: int, most_tiles: int) -> None:
+    shown = shown_frames(num_frames, most_tiles)
+    assert len(shown) == min(num_frames, most_tiles)
+    assert shown[0] == 0
+    assert shown == sorted(set(shown))
+    assert shown[-1] == num_frames - 1 or most_tiles == 1
+
+
+def test_no_video_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        contact_sheet([])

@@ -1,0 +1,186 @@
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from tasks.core.config import RetrainConfig
+from tasks.core.scores import BEFORE
+from tasks.core.store import Store
+from tasks.core.types import Run
+from tasks.promote.evidence import Inputs, load_evidence
+from tasks.promote.outputs import Promotion
+from tasks.promote.pictures import altered_frames, choose_samples, sample_pictures
+from tasks.promote.promote import promote_challenger
+from tasks.tracking.memory_tracker import MemoryRegistry, MemoryTracker
+from tests.helpers.finished_run import make_inputs
+from tests.helpers.rollouts import make_sample
+
+
+class Outcome:
+    """A promoted run in memory, and what it left."""
+
+    def __init__(self, data_root: str, inputs: Inputs, registry: MemoryRegistry, run_id: str = "r1") -> None:
+        self.store, self.tracker = Store(data_root), MemoryTracker()
+        run = Run(data_root=data_root, run_id=run_id, preset="demo", seed=5)
+        done = promote_challenger(self.store, run, RetrainConfig(seed=5), inputs, registry, self.tracker)
+        self.promotion: Promotion = done[0]
+        self.table: str = done[1]
+        self.summary = json.loads(self.store.read_bytes("summary.json"))
+        self.report = self.store.read_bytes(self.promotion.report_key).decode()
+
+
+@pytest.fixture
+def inputs(data_root: str) -> Inputs:
+    return make_inputs(Store(data_root), num_items=2)
+
+
+@pytest.fixture
+def registry() -> MemoryRegistry:
+    return MemoryRegistry()
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run whose challenger is better, for tests that only look."""
+    data_root = str(tmp_path_factory.mktemp("promoted"))
+    return Outcome(data_root, make_inputs(Store(data_root)), MemoryRegistry())
+
+
+def test_a_better_challenger_becomes_champion(data_root: str, inputs: Inputs, registry: MemoryRegistry) -> None:
+    outcome = Outcome(data_root, inputs, registry)
+    champion = registry.champion("videossr")
+    assert outcome.promotion.promoted
+    assert champion is not None
+    assert (champion.version, champion.policy.digest) == (outcome.promotion.version, "policy-after")
+    assert champion.tags["videossr.digest.clips"] == inputs.clips.digest
+    assert champion.tags["videossr.promoted"] == "true"
+
+
+def test_a_worse_challenger_is_registered_but_not_champion(data_root: str, registry: MemoryRegistry) -> None:
+    outcome = Outcome(data_root, make_inputs(Store(data_root), gain=-0.1), registry)
+    assert not outcome.promotion.promoted
+    assert outcome.promotion.version == "1"
+    assert registry.champion("videossr") is None
+
+
+def test_a_second_try_of_the_same_run_decides_the_same(
+    data_root: str, inputs: Inputs, registry: MemoryRegistry
+) -> None:
+    first = Outcome(data_root, inputs, registry)
+    assert Outcome(data_root, inputs, registry).promotion == first.promotion
+
+
+def test_a_later_run_with_the_same_weights_leaves_the_champion_as_it_is(
+    data_root: str, inputs: Inputs, registry: MemoryRegistry
+) -> None:
+    Outcome(data_root, inputs, registry)
+    champion = registry.champion("videossr")
+    later = Outcome(data_root, inputs, registry, run_id="r2")
+    assert not later.promotion.promoted
+    assert registry.champion("videossr") == champion
+    assert later.summary["decision"]["champion"] == later.promotion.version
+    assert "Version 1 stays champion" in later.report
+
+
+def test_the_summary_has_the_numbers(outcome: Outcome) -> None:
+    summary = outcome.summary
+    assert summary == json.loads(outcome.store.read_bytes("runs/r1/summary.json"))
+    assert summary["clips"] == {
+        "found": 5,
+        "accepted": 2,
+        "rejected": 3,
+        "rejected_by_reason": {"not a video": 2, "static": 1},
+        "by_split": {"heldout": 1, "train": 1},
+        "with_warnings": 0,
+    }
+    assert summary["samples"] == {"by_split": {"heldout": 80, "train": 16, "viubench": 180}, "selected": 12}
+    assert summary["calibration"]["share_with_spread_before"] == 0.75
+    assert summary["calibration"]["dropped_by_reason"] == {"all wrong": 4}
+    assert summary["heldout"]["gain"]["mean"] == pytest.approx(0.1, abs=0.05)
+    assert summary["heldout"]["gain"]["num_items"] == 80
+    assert summary["viubench"]["after"]["by_type"]["grounding_shuffle"]["num_items"] == 20
+    assert summary["decision"]["compared_with"] == BEFORE
+    assert summary["seconds"]["train"] == 61.5
+    assert summary["seconds"].keys() == {"ingest", "train", "promote"}
+    assert summary["report"].endswith("runs/r1/report.html")
+
+
+def test_the_closing_table_says_what_a_person_wants_to_know(outcome: Outcome) -> None:
+    for text in (
+        "5 found, 2 accepted, 3 rejected",
+        "2 x not a video",
+        "75% before calibration",
+        "held-out reward",
+        "grounding_zoom_out",
+        "promoted",
+        "report.html",
+        "make ui",
+    ):
+        assert text in outcome.table
+
+
+def test_the_run_s_record_gets_report_pictures_and_metrics(outcome: Outcome) -> None:
+    tracker = outcome.tracker
+    assert {"report/report.html", "report/summary.json", "charts/training.png"} <= tracker.files.keys()
+    assert sum(name.startswith("samples/") for name in tracker.files) == 6
+    assert {"heldout/before", "viubench/after", "viubench_after/jigsaw_easy"} <= tracker.metrics.keys()
+
+
+def test_the_report_needs_nothing_from_outside(outcome: Outcome) -> None:
+    report = outcome.report
+    parser = _References()
+    parser.feed(report)
+    assert len(parser.found) == 5 + 6  # charts and contact sheets
+    assert all(reference.startswith("data:image/png;base64,") for reference in parser.found)
+    assert not re.search(r"(https?:)?//[a-z]", re.sub(r"base64,[^\"]*", "", report))
+
+
+def test_the_report_escapes_file_names(outcome: Outcome) -> None:
+    report = outcome.report
+    assert "odd/&lt;script&gt;.mp4" in report
+    assert "<script" not in report
+
+
+def test_numbers_that_are_not_finite_become_null(data_root: str, registry: MemoryRegistry) -> None:
+    outcome = Outcome(data_root, make_inputs(Store(data_root), num_items=1), registry)
+    assert outcome.summary["viubench"]["after"]["se"] is None
+    assert not outcome.promotion.promoted
+
+
+def test_scores_of_both_models_are_needed(data_root: str, inputs: Inputs) -> None:
+    with pytest.raises(ValueError, match="expected scores of 'before' and 'after'"):
+        load_evidence(Store(data_root), replace(inputs, scores=inputs.scores[:1]))
+
+
+def test_a_sample_that_cannot_be_rendered_does_not_end_the_report(data_root: str, inputs: Inputs) -> None:
+    store = Store(data_root)
+    evidence = load_evidence(store, inputs)
+    store.write_bytes(evidence.clips[1].frames_key, b"damaged")
+    assert sample_pictures(store, evidence) == {}
+
+
+def test_pictures_show_different_kinds_of_each_pretext_task() -> None:
+    kinds = ("mirror", "mirror", "mirror", "zoom_out")
+    samples = [make_sample(f"s{i}", kind=kind) for i, kind in enumerate(kinds)]
+    chosen = choose_samples([*samples, make_sample("c", pretext="counting", kind="shapes")], 2)
+    assert sorted(sample.kind for sample in chosen) == ["mirror", "shapes", "zoom_out"]
+    assert chosen == choose_samples([make_sample("c", pretext="counting", kind="shapes"), *reversed(samples)], 2)
+
+
+def test_altered_frames_are_those_of_the_edits() -> None:
+    assert altered_frames(make_sample("g").views[0]) == [4, 5, 6, 7]
+    assert altered_frames(make_sample("c", pretext="counting").views[0]) == [2]
+    assert altered_frames(make_sample("j", pretext="jigsaw").views[0]) == []
+
+
+class _References(HTMLParser):
+    """Collects everything a browser would fetch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data")]

@@ -1,0 +1,87 @@
+import math
+
+import pytest
+
+from tasks.core.scores import ModelScores, SampleScore
+from tasks.core.types import Artifact, Split
+from tasks.evaluate.scoring import aggregate, evaluation_report, score_failure, score_sample
+from tests.helpers.rollouts import make_rollout, make_sample
+
+
+def test_a_heldout_sample_scores_its_mean_reward() -> None:
+    rollouts = [
+        make_rollout("s", reward=0.5, text="2.0-3.0"),
+        make_rollout("s", index=1, reward=0.0, text="no", parsed=False, truncated=True),
+    ]
+    row = score_sample(make_sample("s", pretext="counting", kind="shapes"), rollouts)
+    assert (row.score, row.smooth, row.parsed_share, row.truncated_share) == (0.25, 0.25, 0.5, 0.5)
+    assert row.answers == ("2.0-3.0", "no")
+    assert (row.num_rollouts, row.viubench_type, row.failure) == (2, "", "")
+
+
+@pytest.mark.parametrize(
+    ("pretext", "kind", "viubench_type", "score"),
+    [
+        ("grounding", "mirror", "grounding_mirror", 0.8),
+        ("counting", "shapes", "counting_easy", 0.0),
+        ("jigsaw", "clips", "jigsaw_easy", 0.0),
+    ],
+)
+def test_viubench_counts_all_but_grounding_as_right_or_wrong(
+    pretext: str, kind: str, viubench_type: str, score: float
+) -> None:
+    sample = make_sample("v", pretext=pretext, kind=kind, split=Split.VIUBENCH)
+    row = score_sample(sample, [make_rollout("v", reward=0.8, strict_reward=0.0)])
+    assert (row.viubench_type, row.score, row.smooth) == (viubench_type, score, 0.8)
+
+
+def test_a_sample_that_could_not_be_shown_scores_zero_and_stays_in_the_mean() -> None:
+    rows = [*_heldout([1.0, 1.0]), score_failure(make_sample("lost"), "frames missing"), *_viubench("mirror", [1.0])]
+    scores = _aggregate(rows)
+    assert scores.heldout.mean == pytest.approx(2 / 3)
+    assert scores.heldout.num_items == 3
+    assert scores.num_failed == 1
+
+
+def test_viubench_is_the_mean_of_its_types_with_a_stratified_error() -> None:
+    rows = [*_heldout([0.0, 0.5]), *_viubench("mirror", [0.0, 1.0]), *_viubench("zoom_out", [0.2, 0.2, 0.8])]
+    scores = _aggregate(rows)
+    assert {name: part.mean for name, part in scores.viubench_by_type.items()} == pytest.approx(
+        {"grounding_mirror": 0.5, "grounding_zoom_out": 0.4}
+    )
+    assert scores.viubench.mean == pytest.approx(0.45)
+    # variances: 0.5 of two items, (0.04 + 0.04 + 0.16) / 2 = 0.12 of three
+    assert scores.viubench.se == pytest.approx(math.sqrt(0.5 / 2 + 0.12 / 3) / 2)
+    assert scores.heldout.mean == pytest.approx(0.25)
+    assert scores.heldout_by_pretext["grounding"].mean == pytest.approx(0.25)
+
+
+def test_scores_do_not_depend_on_the_order_of_rows() -> None:
+    rows = [*_heldout([0.0, 0.5, 0.7]), *_viubench("mirror", [0.1, 1.0, 0.4])]
+    assert _aggregate(rows) == _aggregate(rows[::-1])
+
+
+def test_scores_without_heldout_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one score"):
+        _aggregate(_viubench("mirror", [1.0]))
+
+
+def test_the_report_says_what_was_found() -> None:
+    scores = _aggregate([*_heldout([0.0, 0.5]), *_viubench("mirror", [1.0])])
+    report = evaluation_report(scores, 2.5, reused=False)
+    assert (report.stage, report.seconds) == ("evaluate_after", 2.5)
+    assert report.counts["heldout_mean"] == pytest.approx(0.25)
+
+
+def _heldout(scores: list[float]) -> list[SampleScore]:
+    return [score_sample(make_sample(f"h{i}"), [make_rollout(f"h{i}", reward=score)]) for i, score in enumerate(scores)]
+
+
+def _viubench(kind: str, scores: list[float]) -> list[SampleScore]:
+    samples = [make_sample(f"{kind}{i}", kind=kind, split=Split.VIUBENCH) for i in range(len(scores))]
+    return [score_sample(s, [make_rollout(s.sample_id, reward=r)]) for s, r in zip(samples, scores, strict=True)]
+
+
+def _aggregate(rows: list[SampleScore]) -> ModelScores:
+    policy, predictions = Artifact("policies/a", "a"), Artifact("predictions", "p")
+    return aggregate(rows, name="after", policy=policy, predictions=predictions, num_resamples=20, seed=0)

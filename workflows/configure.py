@@ -1,0 +1,41 @@
+"""The first tasks of every workflow: read the configuration, open the MLflow run."""
+
+from flytekit import task
+
+from tasks.core.config import RetrainConfig
+from tasks.core.types import Run
+from tasks.ingest.outputs import VideoShard
+
+
+@task
+def configure(preset: str, overrides: str) -> RetrainConfig:
+    """The preset with the user's overrides (a JSON object); wrong keys and values are refused."""
+    from tasks.core.overrides import apply_overrides, read_overrides
+    from workflows.presets import preset_config
+
+    return apply_overrides(preset_config(preset), read_overrides(overrides))
+
+
+@task
+def open_run(
+    config: RetrainConfig, preset: str, videos: str, data_root: str, tracking_uri: str, shards: list[VideoShard]
+) -> Run:
+    """Open the MLflow run of these inputs: an unfinished one goes on, else a new one starts.
+
+    It takes the listed videos only to come after their check: nothing is written for inputs that cannot be used.
+    """
+    from dataclasses import asdict
+
+    from tasks.core.digest import digest_of
+    from tasks.core.store import absolute_root
+    from tasks.tracking.run import start_run
+
+    root = absolute_root(data_root)
+    run_id = start_run(
+        root,
+        experiment=f"retrain-{preset}",
+        run_key=digest_of(config, preset, absolute_root(videos)),
+        params=asdict(config) | {"preset": preset, "videos": videos, "num_files": sum(len(s.names) for s in shards)},
+        tracking_uri=tracking_uri,
+    )
+    return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=tracking_uri)

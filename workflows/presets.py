@@ -1,0 +1,87 @@
+"""Presets: whole configurations as code. `--overrides` changes single values of one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tasks.core.config import (
+    CalibrateConfig,
+    EvaluateConfig,
+    IngestConfig,
+    ModelConfig,
+    PerturbConfig,
+    PromoteConfig,
+    RetrainConfig,
+    RolloutConfig,
+    TrainConfig,
+    ValidateConfig,
+    WarmStartConfig,
+)
+from tasks.core.errors import InputError
+
+
+def demo() -> RetrainConfig:
+    """A small model on a laptop: about five minutes on two cores without a GPU."""
+    return RetrainConfig(
+        ingest=IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, heldout_share=0.3),
+        perturb=PerturbConfig(
+            levels=(0.0, 0.5),
+            train_samples_per_clip=(24, 6, 6),
+            heldout_samples_per_clip=(24, 6, 6),
+            viubench_items_per_type=24,
+        ),
+        validate=ValidateConfig(num_rerendered=128),
+        model=ModelConfig(base="tiny", dtype="float32"),
+        rollout=RolloutConfig(max_answer_tokens=12, prompts_per_batch=16),
+        calibrate=CalibrateConfig(max_samples=512),
+        warm_start=WarmStartConfig(num_steps=160, learning_rate=1e-3),
+        train=TrainConfig(
+            num_steps=100,
+            prompts_per_step=8,
+            learning_rate=2e-4,
+            gradient_checkpointing=False,
+            zero_stage=1,
+            checkpoint_every_steps=20,
+        ),
+        evaluate=EvaluateConfig(heldout_rollouts_per_sample=4),
+        promote=PromoteConfig(model_name="videossr-demo"),
+    )
+
+
+def smoke() -> RetrainConfig:
+    """The demo cut down to seconds: shows that every part works, not that the model learns."""
+    base = demo()
+    return replace(
+        base,
+        perturb=replace(
+            base.perturb,
+            train_samples_per_clip=(4, 1, 1),
+            heldout_samples_per_clip=(4, 1, 1),
+            viubench_items_per_type=2,
+        ),
+        validate=replace(base.validate, num_rerendered=16),
+        model=replace(base.model, tiny_hidden_size=64, tiny_num_layers=2),
+        rollout=replace(base.rollout, rollouts_per_prompt=4),
+        calibrate=replace(base.calibrate, max_samples=16, rollouts_per_sample=4),
+        warm_start=replace(base.warm_start, num_steps=12, batch_size=8),
+        train=replace(base.train, num_steps=4, prompts_per_step=4, checkpoint_every_steps=2),
+        evaluate=replace(base.evaluate, heldout_rollouts_per_sample=2),
+    )
+
+
+def videossr_8b() -> RetrainConfig:
+    """The paper's recipe: Qwen3-VL-8B-Instruct, 30,000 samples, 64 prompts x 8 rollouts a step, one epoch."""
+    return RetrainConfig()
+
+
+PRESETS: dict[str, Callable[[], RetrainConfig]] = {"demo": demo, "smoke": smoke, "videossr_8b": videossr_8b}
+
+
+def preset_config(name: str) -> RetrainConfig:
+    """The configuration called `name`.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in PRESETS:
+        raise InputError(f"unknown preset {name!r}; expected one of: {', '.join(PRESETS)}")
+    return PRESETS[name]()

@@ -1,0 +1,90 @@
+"""The main job: raw videos in, a trained, evaluated and perhaps promoted model out.
+
+    pyflyte run workflows/retrain.py retrain --preset demo --videos DIR
+"""
+
+from functools import partial
+
+from flytekit import map_task, workflow
+
+from tasks.calibrate.task import measure_shard, select_samples, shard_samples
+from tasks.evaluate.task import evaluate_candidate, list_candidates
+from tasks.ingest.task import list_videos
+from tasks.promote.outputs import Promotion
+from tasks.promote.task import promote
+from tasks.train.task import train_policy, warm_start_policy
+from workflows.build_dataset import build_dataset
+from workflows.configure import configure, open_run
+
+
+@workflow
+def retrain(
+    videos: str,
+    preset: str = "videossr_8b",
+    overrides: str = "{}",
+    data_root: str = "./.videossr",
+    tracking_uri: str = "",
+) -> Promotion:
+    """Ingest, perturb, validate, (warm start,) calibrate, train, evaluate, promote."""
+    config = configure(preset=preset, overrides=overrides)
+    shards = list_videos(videos=videos, config=config.ingest)
+    run = open_run(
+        config=config, preset=preset, videos=videos, data_root=data_root, tracking_uri=tracking_uri, shards=shards
+    )
+    data = build_dataset(shards=shards, run=run, config=config)
+
+    start = warm_start_policy(samples=data.validated.samples, clips=data.validated.clips, run=run, model=config.model, config=config.warm_start)
+    pools = shard_samples(samples=data.validated.samples, run=run, config=config.calibrate)
+    measured = map_task(
+        partial(
+            measure_shard,
+            clips=data.validated.clips,
+            policy=start.policy,
+            run=run,
+            model=config.model,
+            rollout=config.rollout,
+            config=config.calibrate,
+        )
+    )(shard=pools)
+    selection = select_samples(shards=measured, run=run, config=config.calibrate)
+    trained = train_policy(
+        policy=start.policy,
+        samples=selection.samples,
+        clips=data.validated.clips,
+        run=run,
+        model=config.model,
+        rollout=config.rollout,
+        config=config.train,
+    )
+    candidates = list_candidates(before=start.policy, after=trained.policy, run=run, config=config.promote)
+    evaluated = map_task(
+        partial(
+            evaluate_candidate,
+            samples=data.validated.samples,
+            clips=data.validated.clips,
+            run=run,
+            model=config.model,
+            rollout=config.rollout,
+            config=config.evaluate,
+        )
+    )(candidate=candidates)
+    return promote(
+        run=run,
+        config=config,
+        clips=data.validated.clips,
+        rejected=data.clip_set.rejected,
+        samples=data.validated.samples,
+        selected=selection.samples,
+        cells=selection.cells,
+        measurements=selection.measurements,
+        record=trained.record,
+        evaluated=evaluated,
+        reports=[
+            data.clip_set.report,
+            data.sample_set.report,
+            data.validated.report,
+            start.report,
+            selection.report,
+            trained.report,
+        ],
+    )
