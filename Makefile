@@ -23,9 +23,12 @@ FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3 python; do 
 	"$$python" -c 'import ensurepip, venv, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
 	&& { echo "$$python"; break; }; done
 
+# Threads that wait by spinning make training 20 times slower when anything else runs on the machine.
+OPENMP := OMP_WAIT_POLICY=PASSIVE
+
 # Every import of flytekit leaves temporary folders: they are removed with the run's own.
 DEMO_ENV := PYTHONPATH=. FLYTE_LOCAL_CACHE_ENABLED=false HF_HUB_OFFLINE=1 MLFLOW_DISABLE_TELEMETRY=true \
-	TOKENIZERS_PARALLELISM=false
+	TOKENIZERS_PARALLELISM=false $(OPENMP)
 
 help: ## List these commands
 	@echo "videossr: raw videos in, a better video language model out"

@@ -34,7 +34,8 @@ def read_rows(store: Store, key: str, row_type: type[RowT]) -> list[RowT]:
     Raises:
         InputError: a row does not have the fields of `row_type`; names the file, the row and the field.
     """
-    table = pq.read_table(io.BytesIO(store.read_bytes(key)))
+    # Not pq.read_table: its background thread may still hold the buffer when Python exits, and then aborts the process.
+    table = pq.ParquetFile(io.BytesIO(store.read_bytes(key))).read(use_threads=False)
     nested = [name for name in table.column_names if table.schema.field(name).metadata == _NESTED]
     adapter = TypeAdapter(row_type)
     rows = []

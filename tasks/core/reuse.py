@@ -3,6 +3,7 @@
 The output is written last, so a stage that died half-way starts over (or from its own checkpoints).
 """
 
+import json
 from typing import TypeVar
 
 from pydantic import TypeAdapter
@@ -20,7 +21,9 @@ def find_output(store: Store, key: str, output_type: type[OutputT]) -> OutputT |
 
 def keep_output(store: Store, key: str, output: OutputT) -> OutputT:
     """Keep a finished stage's output (a dataclass); returns it."""
-    store.write_bytes(_name(key), TypeAdapter(type(output)).dump_json(output, indent=1))
+    # Not dump_json: it writes an infinite number (a standard error of one item) as null.
+    text = json.dumps(TypeAdapter(type(output)).dump_python(output, mode="json"), indent=1)
+    store.write_bytes(_name(key), text.encode())
     return output
 
 

@@ -55,7 +55,7 @@ def check_enough(clips: Sequence[Clip], rejected: Sequence[Rejection], config: I
     reasons = ", ".join(f"{number} {reason}" for reason, number in _by_reason(rejected).items())
     turned_away = f" ({len(rejected)} files rejected: {reasons})" if rejected else ""
     if not clips:
-        raise InputError(f"videos: none of {len(rejected)} files could be used{turned_away}; add videos")
+        raise InputError(f"videos: none of the {len(rejected)} files could be used{turned_away}; add videos")
     side, change = ("held-out", "raise") if num_heldout < config.min_heldout_clips else ("training", "lower")
     share = round(min(0.5, config.heldout_share * 3) if change == "raise" else config.heldout_share / 3, 3)
     option = f"""--overrides '{{"ingest": {{"heldout_share": {share}}}}}'"""

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
 from tasks.core.config import RetrainConfig
+from tasks.core.digest import digest_of
 from tasks.core.scores import AFTER, BEFORE
 from tasks.core.types import Artifact, Run
 from tasks.promote.evidence import Inputs
@@ -25,6 +26,7 @@ def lineage(run: Run, config: RetrainConfig, inputs: Inputs, champion: Registere
         **{f"digest.{name}": artifact.digest for name, artifact in artifacts.items()},
         "digest.start_policy": policies[BEFORE],
         "digest.policy": policies[AFTER],
+        "digest.config": digest_of(config),
         "champion_before": champion.version if champion else "none",
         **{f"package.{name}": found for name, found in _package_versions()},
         "config": json.dumps(asdict(config), sort_keys=True),

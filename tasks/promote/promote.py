@@ -43,25 +43,22 @@ def promote_challenger(
         version = registry.register(name, challenger, _tags(origin, evidence, decision))
     if decision.promoted:
         registry.set_champion(name, version)
+        champion = registry.champion(name)
     logger.info("%s version %s: %s", name, version, decision.reason)
 
+    folder = f"runs/{run.run_id}"
     promotion = Promotion(
         promoted=decision.promoted,
         reason=decision.reason,
         version=version,
-        report_key=f"runs/{run.run_id}/report.html",
-        summary_key=f"runs/{run.run_id}/summary.json",
+        report_key=f"{folder}/report.html",
+        summary_key=f"{folder}/summary.json",
     )
-    charts, pictures = draw_charts(evidence), sample_pictures(store, evidence)
+    images = draw_charts(evidence) | sample_pictures(store, evidence)
     own_report = StageReport(stage="promote", seconds=time.perf_counter() - started)
     evidence = replace(evidence, reports=[*evidence.reports, own_report])
-    now = registry.champion(name)
-    report_path = f"{run.data_root}/{promotion.report_key}"
-    summary = summarize(
-        run, evidence, decision, version=version, champion=now.version if now else "", report_path=report_path
-    )
-    report = render_report(summary, evidence, origin, charts, pictures)
-    _publish(store, tracker, promotion, summary, report, origin, charts | pictures)
+    summary = summarize(run, evidence, decision, promotion, champion=champion.version if champion else "")
+    _publish(store, tracker, promotion, summary, origin, images, render_report(summary, evidence, origin, images))
     return promotion, closing_table(summary)
 
 
@@ -82,9 +79,9 @@ def _publish(
     tracker: Tracker,
     promotion: Promotion,
     summary: Summary,
-    report: str,
     origin: Mapping[str, str],
     images: Mapping[str, bytes],
+    report: str,
 ) -> None:
     files = {
         "report/report.html": report.encode(),
@@ -102,7 +99,7 @@ def _publish(
 def _tags(origin: Mapping[str, str], evidence: Evidence, decision: Decision) -> dict[str, str]:
     scores = evidence.scores[AFTER]
     return {
-        **{f"videossr.{name}": value for name, value in origin.items()},
+        **{f"videossr.{name}": value for name, value in origin.items() if name != "config"},
         "videossr.heldout_mean": f"{scores.heldout.mean:.6f}",
         "videossr.viubench_mean": f"{scores.viubench.mean:.6f}",
         "videossr.viubench_se": f"{scores.viubench.se:.6f}",

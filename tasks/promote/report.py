@@ -34,10 +34,9 @@ def render_report(
     summary: Summary,
     evidence: Evidence,
     lineage: Mapping[str, str],
-    charts: Mapping[str, bytes],
-    pictures: Mapping[str, bytes],
+    images: Mapping[str, bytes],
 ) -> str:
-    """The report as HTML text."""
+    """The report as HTML text; `images` are charts and contact sheets by file name."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -53,8 +52,8 @@ def render_report(
         warned=[clip for clip in evidence.clips if clip.warnings],
         lineage={name: value for name, value in lineage.items() if name != "config"},
         config=json.dumps(json.loads(lineage["config"]), indent=2),
-        charts=charts,
-        pictures=pictures,
+        charts=images,
+        pictures={name: png for name, png in images.items() if name.startswith("samples/")},
     )
 
 

@@ -11,13 +11,12 @@ from tasks.core.statistics import Difference, Estimate
 from tasks.core.types import Run, Split
 from tasks.promote.decide import Decision
 from tasks.promote.evidence import Evidence
+from tasks.promote.outputs import Promotion
 
 Summary = dict[str, Any]
 
 
-def summarize(
-    run: Run, evidence: Evidence, decision: Decision, *, version: str, champion: str, report_path: str
-) -> Summary:
+def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promotion, *, champion: str) -> Summary:
     """Build the summary. Keys:
 
     run          run_id, preset, seed, data_root
@@ -51,13 +50,13 @@ def summarize(
         "decision": {
             "promoted": decision.promoted,
             "reason": decision.reason,
-            "version": version,
+            "version": promotion.version,
             "champion": champion,
             "compared_with": decision.opponent,
         },
         "seconds": _seconds(evidence),
         "counts": {report.stage: report.counts for report in evidence.reports},
-        "report": report_path,
+        "report": f"{run.data_root}/{promotion.report_key}",
     }
     return {name: _finite(value) for name, value in summary.items()}
 

@@ -13,9 +13,9 @@ _LEAST_STEP_SECONDS = 0.001
 """Frames closer than this are one: time stamps are kept in whole milliseconds."""
 _TIE_SECONDS = 1e-6
 """Differences below this are rounding: a tie must not be broken one way here and the other way there."""
-_LOST_AFTER_STEPS = 0.75
-"""A promised time with no frame within this many frame steps was lost. A half step is normal: interlaced video may
-promise both fields and deliver one frame."""
+_LOST_AFTER_STEPS = 0.5
+"""A promised time with no frame within this many frame steps was lost. Not zero: some packets hold no picture of their
+own (VP8's hidden reference frames) and lie close beside one that does."""
 
 
 def frame_step_seconds(times: Sequence[float]) -> float:

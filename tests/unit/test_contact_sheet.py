@@ -20,7 +20,9 @@ def num_red(pixels: np.ndarray) -> int:
 
 def test_marked_frames_get_a_red_border() -> None:
     frames = moving_frames(8)
-    assert num_red(picture([Row(frames=frames, marked=[2, 3])])) > num_red(picture([Row(frames=frames, marked=[2])])) > 0
+    assert (
+        num_red(picture([Row(frames=frames, marked=[2, 3])])) > num_red(picture([Row(frames=frames, marked=[2])])) > 0
+    )
     assert num_red(picture([Row(frames=frames)])) == 0
 
 

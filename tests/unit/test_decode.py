@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+from tasks.ingest.examine import mean_motion
 from tasks.video.decode import FrameChoice, decode_video
 from tasks.video.encode import ffmpeg_binary, write_mp4
 from tasks.video.errors import Problem, VideoError
@@ -114,8 +115,9 @@ def test_damage_never_repeats_a_frame_in_silence() -> None:
 @pytest.mark.skipif(not SHARED_VIDEOS.exists(), reason="needs the shared videos")
 def test_vc1_frames_are_in_the_order_of_presentation_though_their_stamps_are_not() -> None:
     path = SHARED_VIDEOS / "aquarium-fish.wmv"
-    footage = decode_video(path, FrameChoice(**{**vars(CHOICE), "num_frames": 48}))
     with av.open(str(path)) as container:
         stamps = [frame.pts for frame in container.decode(video=0)]
-    assert stamps != sorted(stamps)
-    assert list(footage.timestamps_seconds) == sorted(footage.timestamps_seconds)
+    by_stamp = np.argsort(stamps)
+    assert (by_stamp != np.arange(len(stamps))).any()
+    footage = decode_video(path, FrameChoice(**{**vars(CHOICE), "num_frames": len(stamps), "edge_share": 0.0}))
+    assert mean_motion(footage.frames) < 0.8 * mean_motion(footage.frames[by_stamp])

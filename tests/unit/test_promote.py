@@ -149,6 +149,12 @@ def test_numbers_that_are_not_finite_become_null(data_root: str, registry: Memor
     assert not outcome.promotion.promoted
 
 
+def test_a_decision_without_a_known_error_is_found_again(data_root: str, registry: MemoryRegistry) -> None:
+    inputs = make_inputs(Store(data_root), num_items=1)
+    first = Outcome(data_root, inputs, registry)
+    assert Outcome(data_root, inputs, registry).promotion == first.promotion
+
+
 def test_scores_of_both_models_are_needed(data_root: str, inputs: Inputs) -> None:
     with pytest.raises(ValueError, match="expected scores of 'before' and 'after'"):
         load_evidence(Store(data_root), replace(inputs, scores=inputs.scores[:1]))

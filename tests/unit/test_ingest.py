@@ -1,0 +1,221 @@
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.core.config import IngestConfig
+from tasks.core.digest import sha256_of_file
+from tasks.core.errors import InputError
+from tasks.core.manifest import read_rows
+from tasks.core.seeding import uniform_hash
+from tasks.core.store import Store
+from tasks.core.types import Clip, Rejection, Split
+from tasks.ingest.examine import Verdict, examine, split_of
+from tasks.ingest.listing import list_files, list_shards
+from tasks.ingest.merge import merge_shards
+from tasks.ingest.outputs import ClipSet
+from tasks.ingest.reasons import Reason
+from tasks.ingest.shard import ingest_videos
+from tasks.video.encode import write_mp4
+from tests.helpers.videos import SHARED_VIDEOS, moving_frames, write_video
+
+CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, heldout_share=0.5, shard_size_videos=3)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "root"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "videos").mkdir()
+    return tmp_path / "videos"
+
+
+def ingest(store: Store, folder: Path, config: IngestConfig = CONFIG) -> ClipSet:
+    shards = list_shards(folder, shard_size=config.shard_size_videos)
+    return merge_shards(store, [ingest_videos(store, shard, config) for shard in shards], config)
+
+
+def split_between(first: Path, second: Path, config: IngestConfig = CONFIG) -> IngestConfig:
+    """One of the two videos is held out, the other is not."""
+    hashes = [uniform_hash("split", sha256_of_file(path)) for path in (first, second)]
+    return replace(config, heldout_share=sum(hashes) / 2)
+
+
+def rejection_of(verdict: Verdict) -> Rejection:
+    assert verdict.rejection is not None
+    return verdict.rejection
+
+
+ODD = {
+    "audio-only.mp4": Reason.NO_VIDEO_STREAM,
+    "av1-321x241.mkv": None,
+    "corrupt-middle.mp4": Reason.DECODE_ERRORS,
+    "dog-fetch-reencoded.mkv": None,
+    "empty.mp4": Reason.EMPTY_FILE,
+    "h264-444-bad-after-seek.mp4": None,
+    "high-fps-240.mp4": None,
+    "interlaced-mpeg2.ts": None,
+    "phone-hevc-10bit-rotated-90.mp4": None,
+    "single-frame.mp4": Reason.TOO_FEW_FRAMES,
+    "still-image-1fps-10min.mp4": Reason.STATIC,
+    "text-not-video.mp4": Reason.NOT_A_VIDEO,
+    "truncated-no-moov.mp4": Reason.INCOMPLETE_FILE,
+    "variable-frame-rate.mov": None,
+    "Чаплин в парке – копия №2 ☂.mp4": None,  # a duplicate only beside its original
+}
+
+
+@pytest.mark.skipif(not SHARED_VIDEOS.exists(), reason="needs the shared videos")
+@pytest.mark.parametrize(("name", "reason"), ODD.items())
+def test_odd_inputs_get_the_verdict_they_deserve(
+    store: Store, tmp_path: Path, name: str, reason: Reason | None
+) -> None:
+    # Under another name: the verdict must not hang on it.
+    shutil.copy(SHARED_VIDEOS / "odd" / name, tmp_path / "some file.txt")
+    verdict = examine(store, tmp_path, "some file.txt", CONFIG)
+    assert (verdict.rejection.reason if verdict.rejection else None) == reason
+    assert (verdict.clip is None) == (reason is not None)
+
+
+def test_a_clip_says_what_was_stored(store: Store, folder: Path) -> None:
+    write_video(folder / "a.mp4", num_frames=60, fps=20.0)
+    clip = examine(store, folder, "a.mp4", CONFIG).clip
+    assert clip is not None
+    assert (clip.width_px, clip.height_px, clip.duration_seconds, clip.source_fps) == (64, 32, 3.0, 20.0)
+    assert len(clip.timestamps_seconds) == 16
+    assert clip.timestamps_seconds[0] == 0.0
+    assert clip.clip_id == clip.sha256[:16]
+    assert store.exists(clip.frames_key)
+
+
+def test_a_second_run_decodes_nothing_and_a_new_video_is_the_only_work(store: Store, folder: Path) -> None:
+    config = split_between(*(write_video(folder / f"{index}.mp4", num_frames=40 + index) for index in range(2)))
+    (folder / "empty.mp4").touch()
+    first = ingest(store, folder, config)
+    second = ingest(store, folder, config)
+    assert (first.report.counts["new"], second.report.counts["new"]) == (3, 0)
+    assert second.clips == first.clips
+    assert second.rejected == first.rejected
+    write_video(folder / "3.mp4", num_frames=50)
+    assert ingest(store, folder, config).report.counts["new"] == 1
+
+
+def test_a_renamed_video_is_reused_under_its_new_name(store: Store, folder: Path) -> None:
+    write_video(folder / "a.mp4")
+    examine(store, folder, "a.mp4", CONFIG)
+    (folder / "a.mp4").rename(folder / "Ж 2.mp4")
+    verdict = examine(store, folder, "Ж 2.mp4", CONFIG)
+    assert verdict.is_reused
+    assert verdict.clip is not None
+    assert verdict.clip.source == "Ж 2.mp4"
+
+
+def test_lost_frames_are_made_again(store: Store, folder: Path) -> None:
+    write_video(folder / "a.mp4")
+    clip = examine(store, folder, "a.mp4", CONFIG).clip
+    assert clip is not None
+    before = store.read_bytes(clip.frames_key)
+    store.delete(clip.frames_key)
+    assert not examine(store, folder, "a.mp4", CONFIG).is_reused
+    assert store.read_bytes(clip.frames_key) == before
+
+
+def test_another_sampling_is_another_clip(store: Store, folder: Path) -> None:
+    write_video(folder / "a.mp4")
+    examine(store, folder, "a.mp4", CONFIG)
+    assert not examine(store, folder, "a.mp4", replace(CONFIG, num_frames=8)).is_reused
+    assert examine(store, folder, "a.mp4", replace(CONFIG, heldout_share=0.9)).is_reused
+
+
+def test_exact_duplicates_keep_the_first_by_name(store: Store, folder: Path) -> None:
+    write_video(folder / "b.mp4")
+    shutil.copy(folder / "b.mp4", folder / "a.mp4")
+    write_video(folder / "c.mp4", num_frames=50)
+    result = ingest(store, folder, split_between(folder / "b.mp4", folder / "c.mp4"))
+    assert [clip.source for clip in read_rows(store, result.clips.key, Clip)] == ["a.mp4", "c.mp4"]
+    (row,) = read_rows(store, result.rejected.key, Rejection)
+    assert (row.source, row.reason, row.detail) == ("b.mp4", "exact duplicate", "exact duplicate of a.mp4")
+
+
+def test_every_input_is_accounted_for(store: Store, folder: Path) -> None:
+    good = write_video(folder / "good.mp4")
+    better = write_video(folder / "better.mp4", num_frames=50)
+    write_mp4(folder / "still.mp4", moving_frames(60)[:1].repeat(60, axis=0), 20.0)
+    write_video(folder / "short.mp4", num_frames=10)
+    (folder / "note.md").write_text("not a video")
+    (folder / ".hidden.mp4").write_text("skipped")
+    counts = ingest(store, folder, split_between(good, better)).report.counts
+    assert counts["videos"] == counts["accepted"] + counts["rejected"] == 5
+    assert counts["rejected/static"] == counts["rejected/too few frames"] == counts["rejected/not a video"] == 1
+
+
+def test_the_shards_do_not_change_the_outcome(store: Store, folder: Path, tmp_path: Path) -> None:
+    first, second, _ = [write_video(folder / f"{index}.mp4", num_frames=40 + index) for index in range(3)]
+    (folder / "note.md").write_text("not a video")
+    config = split_between(first, second)
+    one, many = replace(config, shard_size_videos=100), replace(config, shard_size_videos=1)
+    other = Store(str(tmp_path / "other"))
+    assert ingest(store, folder, one).clips.digest == ingest(other, folder, many).clips.digest
+
+
+def test_links_out_of_the_folder_are_not_followed(store: Store, folder: Path, tmp_path: Path) -> None:
+    write_video(tmp_path / "outside.mp4")
+    write_video(folder / "inside.mp4")
+    (folder / "link.mp4").symlink_to(tmp_path / "outside.mp4")
+    (folder / "dir").symlink_to(tmp_path)
+    (folder / "broken.mp4").symlink_to(tmp_path / "nothing")
+    (folder / "same.mp4").symlink_to(folder / "inside.mp4")
+    assert list_files(folder) == ["broken.mp4", "dir", "inside.mp4", "link.mp4", "same.mp4"]
+    assert rejection_of(examine(store, folder, "link.mp4", CONFIG)).reason == Reason.OUTSIDE_FOLDER
+    assert rejection_of(examine(store, folder, "dir", CONFIG)).reason == Reason.OUTSIDE_FOLDER
+    assert rejection_of(examine(store, folder, "../outside.mp4", CONFIG)).reason == Reason.OUTSIDE_FOLDER
+    assert rejection_of(examine(store, folder, "broken.mp4", CONFIG)).reason == Reason.UNREADABLE
+    assert examine(store, folder, "same.mp4", CONFIG).clip is not None
+
+
+def test_a_name_that_is_not_utf8_is_reported(store: Store, folder: Path) -> None:
+    with open(os.fsencode(folder) + b"/\xff.mp4", "wb") as file:
+        file.write(b"x")
+    (name,) = list_files(folder)
+    assert rejection_of(examine(store, folder, name, CONFIG)).reason == Reason.UNREADABLE
+
+
+def test_pipes_are_not_inputs(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.mp4")
+    assert list_files(folder) == []
+
+
+@pytest.mark.parametrize(("make", "message"), [(None, "no folder"), ("file", "is a file"), ("folder", "holds no file")])
+def test_a_useless_folder_is_one_clear_line(tmp_path: Path, make: str | None, message: str) -> None:
+    path = tmp_path / "here"
+    if make == "file":
+        path.touch()
+    elif make == "folder":
+        path.mkdir()
+    with pytest.raises(InputError, match=message) as caught:
+        list_shards(path, shard_size=10)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_videos_ends_with_the_reasons(store: Store, folder: Path) -> None:
+    (folder / "note.md").write_text("not a video")
+    with pytest.raises(InputError, match=r"none of the 1 files.*1 not a video"):
+        ingest(store, folder)
+
+
+@pytest.mark.parametrize(("share", "advice"), [(0.001, "0 held out.*raise"), (0.999, "0 for training.*lower")])
+def test_too_few_clips_on_one_side_ends_with_what_to_do(store: Store, folder: Path, share: float, advice: str) -> None:
+    write_video(folder / "a.mp4")
+    with pytest.raises(InputError, match=advice):
+        ingest(store, folder, replace(CONFIG, heldout_share=share))
+
+
+def test_the_side_depends_on_the_content_alone_and_the_share_holds() -> None:
+    sides = [split_of(f"{index:064x}", heldout_share=0.3) for index in range(2000)]
+    assert sides == [split_of(f"{index:064x}", heldout_share=0.3) for index in range(2000)]
+    assert 0.26 < sides.count(Split.HELDOUT) / 2000 < 0.34
