@@ -6,4 +6,10 @@ from tasks.ingest.outputs import ClipSet
 from tasks.perturb.outputs import SampleSet
 from tasks.validate.outputs import ValidatedSet
 
-Dataset = NamedTuple("Dataset", [("clip_set", ClipSet), ("sample_set", SampleSet), ("validated", ValidatedSet)])
+
+class Dataset(NamedTuple):
+    """Accepted clips, planned samples, and both again after the checks."""
+
+    clip_set: ClipSet
+    sample_set: SampleSet
+    validated: ValidatedSet

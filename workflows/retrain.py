@@ -1,6 +1,6 @@
 """The main job: raw videos in, a trained, evaluated and perhaps promoted model out.
 
-    pyflyte run workflows/retrain.py retrain --preset demo --videos DIR
+pyflyte run workflows/retrain.py retrain --preset demo --videos DIR
 """
 
 from functools import partial
@@ -33,7 +33,13 @@ def retrain(
     )
     data = build_dataset(shards=shards, run=run, config=config)
 
-    start = warm_start_policy(samples=data.validated.samples, clips=data.validated.clips, run=run, model=config.model, config=config.warm_start)
+    start = warm_start_policy(
+        samples=data.validated.samples,
+        clips=data.validated.clips,
+        run=run,
+        model=config.model,
+        config=config.warm_start,
+    )
     pools = shard_samples(samples=data.validated.samples, run=run, config=config.calibrate)
     measured = map_task(
         partial(
@@ -68,7 +74,7 @@ def retrain(
             config=config.evaluate,
         )
     )(candidate=candidates)
-    return promote(
+    promotion: Promotion = promote(
         run=run,
         config=config,
         clips=data.validated.clips,
@@ -88,3 +94,4 @@ def retrain(
             trained.report,
         ],
     )
+    return promotion

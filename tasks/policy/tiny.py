@@ -60,7 +60,7 @@ def make_tiny_policy(*, hidden_size: int, num_layers: int, seed: int, texts: Ite
 def _make_tokenizer(texts: Iterable[str]) -> Qwen2Tokenizer:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     byte_level = Qwen2Tokenizer(vocab={symbol: index for index, symbol in enumerate(alphabet)}, merges=[])
-    tokenizer = byte_level.train_new_from_iterator(
+    tokenizer: Qwen2Tokenizer = byte_level.train_new_from_iterator(
         list(texts), _VOCABULARY_SIZE, new_special_tokens=list(_SPECIAL_TOKENS), show_progress=False
     )
     tokenizer.eos_token, tokenizer.pad_token = "<|im_end|>", "<|endoftext|>"
@@ -82,6 +82,7 @@ def _make_processor(tokenizer: Qwen2Tokenizer) -> Qwen3VLProcessor:
 
 def _make_config(tokenizer: Qwen2Tokenizer, hidden_size: int, num_layers: int) -> Qwen3VLConfig:
     vision_size = 128
+    token_ids = tokenizer.get_vocab()
     return Qwen3VLConfig(
         text_config={
             "vocab_size": len(tokenizer),
@@ -111,9 +112,9 @@ def _make_config(tokenizer: Qwen2Tokenizer, hidden_size: int, num_layers: int) -
             "num_position_embeddings": 64,
             "deepstack_visual_indexes": [0],
         },
-        image_token_id=tokenizer.convert_tokens_to_ids("<|image_pad|>"),
-        video_token_id=tokenizer.convert_tokens_to_ids("<|video_pad|>"),
-        vision_start_token_id=tokenizer.convert_tokens_to_ids("<|vision_start|>"),
-        vision_end_token_id=tokenizer.convert_tokens_to_ids("<|vision_end|>"),
+        image_token_id=token_ids["<|image_pad|>"],
+        video_token_id=token_ids["<|video_pad|>"],
+        vision_start_token_id=token_ids["<|vision_start|>"],
+        vision_end_token_id=token_ids["<|vision_end|>"],
         tie_word_embeddings=True,
     )

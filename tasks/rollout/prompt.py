@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from transformers import Qwen3VLProcessor
 
@@ -27,6 +28,9 @@ def render_prompt(processor: Qwen3VLProcessor, sample: Sample, videos: Sequence[
             content.append({"type": "text", "text": f"Clip {position}:"})
         content.append({"type": "video"})
     content.append({"type": "text", "text": sample.question})
-    messages = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": content}]
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": SYSTEM_PROMPT},
+        {"role": "user", "content": content},
+    ]
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     return Prompt(text=text, videos=tuple(videos))

@@ -47,11 +47,13 @@ class TransformersEngine:
                     own[name].copy_(tensor)
 
     @torch.no_grad()
-    def _generate_batch(self, batch: PromptBatch, params: SamplingParams, seeds: Sequence[int]) -> list[list[Completion]]:
+    def _generate_batch(
+        self, batch: PromptBatch, params: SamplingParams, seeds: Sequence[int]
+    ) -> list[list[Completion]]:
         self._policy.model.eval()
         num = params.num_completions
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        cache = DynamicCache(config=self._policy.model.config.text_config)
+        cache = DynamicCache(config=self._policy.model.config.get_text_config())
         logits = self._prefill(batch, cache).repeat_interleave(num, dim=0)
         cache.batch_repeat_interleave(num)
         attention_mask = batch.attention_mask.repeat_interleave(num, dim=0)

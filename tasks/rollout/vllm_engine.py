@@ -20,7 +20,7 @@ class VllmEngine:
     """A `RolloutEngine` over a policy folder in Hugging Face layout."""
 
     def __init__(
-        self, folder: Path, *, dtype: str, banned_token_ids: Sequence[int], max_model_tokens: int, memory_share: float
+        self, folder: Path, *, dtype: Any, banned_token_ids: Sequence[int], max_model_tokens: int, memory_share: float
     ) -> None:
         # vLLM reads this when it starts: only inside one process can weights be handed over without a copy to disk.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"

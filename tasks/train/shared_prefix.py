@@ -49,13 +49,14 @@ def shared_prefix_logprobs(
     num_groups, num_responses, width = responses.token_ids.shape
     prompt_width = prompts.input_ids.shape[1]
     flat_responses = responses.token_ids.reshape(num_groups, num_responses * width)
+    kept = torch.arange(prompt_width - 1, prompt_width + num_responses * width, device=prompts.input_ids.device)
     output = model(
         input_ids=torch.cat([prompts.input_ids, flat_responses], dim=1),
         attention_mask=_attention_mask(prompts.attention_mask, num_responses, width),
         position_ids=_position_ids(prompts.position_ids, num_responses, width),
         pixel_values_videos=prompts.pixel_values,
         video_grid_thw=prompts.grid_thw,
-        logits_to_keep=torch.arange(prompt_width - 1, prompt_width + num_responses * width, device=prompts.input_ids.device),
+        logits_to_keep=kept,
         use_cache=False,
     )
     # The last prompt token predicts every response's first token; each response token predicts the next.
@@ -67,9 +68,7 @@ def shared_prefix_logprobs(
     return logprobs, entropy
 
 
-def _position_ids(
-    prompt_positions: Int[Tensor, "3 G P"], num_responses: int, width: int
-) -> Int[Tensor, "3 G S"]:
+def _position_ids(prompt_positions: Int[Tensor, "3 G P"], num_responses: int, width: int) -> Int[Tensor, "3 G S"]:
     start = prompt_positions.amax(dim=(0, 2)) + 1
     steps = torch.arange(width, device=start.device).repeat(num_responses)
     return torch.cat([prompt_positions, (start[:, None] + steps).expand(3, -1, -1)], dim=2)

@@ -76,7 +76,9 @@ def test_selection_keeps_spread_and_counts_the_rest_by_reason(tmp_path: Path) ->
     assert read_rows(store, selection.samples.key, Sample) == SAMPLES[:1]
     assert sum(cell.num_samples for cell in read_rows(store, selection.cells.key, Cell)) == 4
     counts = selection.report.counts
-    assert counts["kept"] == counts["dropped_all_right"] == counts["dropped_all_wrong"] == counts["dropped_all_equal"] == 1
+    assert (
+        counts["kept"] == counts["dropped_all_right"] == counts["dropped_all_wrong"] == counts["dropped_all_equal"] == 1
+    )
     assert counts["share_with_spread"] == 0.25
     assert counts["failed"] == 1
 

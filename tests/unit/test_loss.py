@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from tasks.train.loss import group_advantages, grpo_loss
+from tasks.train.loss import GrpoLoss, group_advantages, grpo_loss
 
 
 def test_advantages_are_deviations_in_units_of_the_groups_sample_standard_deviation() -> None:
@@ -19,7 +19,9 @@ def test_constant_group_gets_zero_advantage() -> None:
     assert torch.equal(group_advantages(torch.full((2, 8), 0.7)), torch.zeros(2, 8))
 
 
-def _loss(policy: list[float], old: list[float], ref: list[float] | None, advantage: float, **options: float):  # type: ignore[no-untyped-def]
+def _loss(
+    policy: list[float], old: list[float], ref: list[float] | None, advantage: float, **options: float
+) -> GrpoLoss:
     shape = (1, 1, len(policy))
     return grpo_loss(
         torch.tensor(policy).view(shape),
@@ -62,7 +64,9 @@ def test_microbatch_losses_add_up_to_the_full_batch() -> None:
     mask = torch.rand(4, 3, 5, generator=random) > 0.3
     options = {"denominator": float(mask.sum()), "ratio_clip_low": 0.2, "ratio_clip_high": 0.3, "kl_coefficient": 0.1}
     whole = grpo_loss(policy, old, ref, advantages, mask, **options).loss
-    parts = [grpo_loss(policy[i], old[i], ref[i], advantages[i], mask[i], **options).loss for i in (slice(0, 1), slice(1, 4))]
+    parts = [
+        grpo_loss(policy[i], old[i], ref[i], advantages[i], mask[i], **options).loss for i in (slice(0, 1), slice(1, 4))
+    ]
     torch.testing.assert_close(sum(parts), whole)
 
 

@@ -10,7 +10,13 @@ from tasks.train.shared_prefix import ResponseBatch, batch_responses, shared_pre
 from tests.helpers.policy import fresh_policy, mixed_prompts
 
 # Three groups (grounding, six-clip jigsaw, counting) of three responses with different lengths.
-RESPONSES = [[[29, 28, 27, 26], [25], [24, 23]], [[31, 32, 33], [34, 35], [36]], [[21, 22, 23, 24, 25], [26, 27], [28, 29, 30]]]
+RESPONSES = [
+    [[29, 28, 27, 26], [25], [24, 23]],
+    [[31, 32, 33], [34, 35], [36]],
+    [[21, 22, 23, 24, 25], [26, 27], [28, 29, 30]],
+]
+
+Case = tuple[Policy, list[EncodedPrompt], ResponseBatch]
 
 
 def plain_logprobs(policy: Policy, prompt: EncodedPrompt, tokens: list[int]) -> Tensor:
@@ -18,7 +24,9 @@ def plain_logprobs(policy: Policy, prompt: EncodedPrompt, tokens: list[int]) -> 
     response = torch.tensor(tokens)
     output = policy.model(
         input_ids=torch.cat([prompt.input_ids, response])[None],
-        mm_token_type_ids=torch.cat([prompt.token_types, torch.zeros(len(tokens), dtype=prompt.token_types.dtype)])[None],
+        mm_token_type_ids=torch.cat([prompt.token_types, torch.zeros(len(tokens), dtype=prompt.token_types.dtype)])[
+            None
+        ],
         pixel_values_videos=prompt.pixel_values,
         video_grid_thw=prompt.grid_thw,
     )
@@ -33,13 +41,15 @@ def gradients(policy: Policy, loss: Tensor) -> Tensor:
 
 
 @pytest.fixture
-def case() -> tuple[Policy, list[EncodedPrompt], ResponseBatch]:
+def case() -> Case:
     policy = fresh_policy()
     encoded = [encode_prompt(policy.processor, prompt) for prompt in mixed_prompts(policy)]
     return policy, encoded, batch_responses(RESPONSES, policy.device)
 
 
-def test_logprobs_and_gradients_equal_the_plain_forward(case: tuple[Policy, list[EncodedPrompt], ResponseBatch]) -> None:
+def test_logprobs_and_gradients_equal_the_plain_forward(
+    case: Case,
+) -> None:
     policy, encoded, responses = case
     weights = torch.randn(responses.mask.shape, generator=torch.Generator().manual_seed(0)) * responses.mask
     shared, _ = shared_prefix_logprobs(policy.model, batch_prompts(policy, encoded), responses)
@@ -53,7 +63,7 @@ def test_logprobs_and_gradients_equal_the_plain_forward(case: tuple[Policy, list
     assert ((found - expected).norm() / expected.norm()).item() < 1e-4
 
 
-def test_a_response_does_not_see_its_siblings(case: tuple[Policy, list[EncodedPrompt], ResponseBatch]) -> None:
+def test_a_response_does_not_see_its_siblings(case: Case) -> None:
     policy, encoded, responses = case
     prompts = batch_prompts(policy, encoded)
     changed = [[group[0], [40, 41, 42], group[2]] for group in RESPONSES]
@@ -64,7 +74,7 @@ def test_a_response_does_not_see_its_siblings(case: tuple[Policy, list[EncodedPr
 
 
 def test_entropy_of_a_uniform_distribution_is_the_log_of_its_size(
-    case: tuple[Policy, list[EncodedPrompt], ResponseBatch],
+    case: Case,
 ) -> None:
     policy, encoded, responses = case
     with torch.no_grad():

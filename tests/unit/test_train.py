@@ -1,6 +1,7 @@
 """GRPO through the real DeepSpeed engine: steps, records, checkpoints and exact resume."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tasks.core.types import Artifact, Clip, Sample
 from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.train.grpo import train_grpo
-from tasks.train.outputs import WarmStarted
+from tasks.train.outputs import Trained, WarmStarted
 from tasks.train.start import start_policy
 from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.samples import plan_all
@@ -32,6 +33,9 @@ TRAIN = TrainConfig(
 )
 
 
+Pool = tuple[Store, Artifact, Artifact]
+
+
 class StoppedError(Exception):
     """Stands for whatever ends a process between two steps."""
 
@@ -43,14 +47,14 @@ class StoppingTracker(MemoryTracker):
         super().__init__()
         self._stop_at = stop_at
 
-    def log_metrics(self, metrics: "dict[str, float]", step: int = 0) -> None:  # type: ignore[override]
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         if step == self._stop_at:
             raise StoppedError
         super().log_metrics(metrics, step)
 
 
 @pytest.fixture
-def pool(tmp_path: Path) -> tuple[Store, Artifact, Artifact]:
+def pool(tmp_path: Path) -> Pool:
     store = Store(str(tmp_path))
     clips = [store_clip(store, make_clip(name, num_frames=8), seed=i) for i, name in enumerate("ab")]
     config = PerturbConfig(levels=(0.0,), train_samples_per_clip=(4, 1, 1))
@@ -58,13 +62,13 @@ def pool(tmp_path: Path) -> tuple[Store, Artifact, Artifact]:
     return store, samples, write_rows(store, "clips.parquet", Clip, clips)
 
 
-def _start(pool: tuple[Store, Artifact, Artifact]) -> WarmStarted:
+def _start(pool: Pool) -> WarmStarted:
     store, samples, clips = pool
     config = WarmStartConfig(num_steps=3, batch_size=4, learning_rate=1e-3)
     return start_policy(store, samples, clips, MODEL, config, MemoryTracker(), seed=0)
 
 
-def _train(pool: tuple[Store, Artifact, Artifact], start: Artifact, tracker: MemoryTracker, config: TrainConfig = TRAIN):  # type: ignore[no-untyped-def]
+def _train(pool: Pool, start: Artifact, tracker: MemoryTracker, config: TrainConfig = TRAIN) -> Trained:
     store, samples, clips = pool
     return train_grpo(store, start, samples, clips, MODEL, ROLLOUT, config, tracker, seed=0)
 
@@ -75,13 +79,9 @@ def _numbers(rows: Sequence[TrainStep]) -> list[tuple[float, ...]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("zero_stage", [0, 1, 2])
-def test_a_run_cut_off_and_resumed_equals_the_uninterrupted_one_bit_for_bit(
-    pool: tuple[Store, Artifact, Artifact], zero_stage: int
-) -> None:
+def test_a_run_cut_off_and_resumed_equals_the_uninterrupted_one_bit_for_bit(pool: Pool, zero_stage: int) -> None:
     store = pool[0]
     start = _start(pool).policy
-    from dataclasses import replace
-
     config = replace(TRAIN, zero_stage=zero_stage)
     with pytest.raises(StoppedError):
         _train(pool, start, StoppingTracker(stop_at=3), config)
@@ -95,7 +95,7 @@ def test_a_run_cut_off_and_resumed_equals_the_uninterrupted_one_bit_for_bit(
         assert torch.equal(tensor, resumed_weights[name]), name
 
 
-def test_a_finished_run_is_not_trained_again(pool: tuple[Store, Artifact, Artifact]) -> None:
+def test_a_finished_run_is_not_trained_again(pool: Pool) -> None:
     start = _start(pool).policy
     first = _train(pool, start, MemoryTracker())
     again = _train(pool, start, StoppingTracker(stop_at=0))
@@ -103,7 +103,7 @@ def test_a_finished_run_is_not_trained_again(pool: tuple[Store, Artifact, Artifa
     assert again.report.counts["reused"] == 1.0
 
 
-def test_rollout_and_policy_agree_on_logprobs_in_every_step(pool: tuple[Store, Artifact, Artifact]) -> None:
+def test_rollout_and_policy_agree_on_logprobs_in_every_step(pool: Pool) -> None:
     trained = _train(pool, _start(pool).policy, MemoryTracker())
     rows = read_rows(pool[0], trained.record.key, TrainStep)
     assert [row.step for row in rows] == [0, 1, 2, 3]
@@ -111,7 +111,7 @@ def test_rollout_and_policy_agree_on_logprobs_in_every_step(pool: tuple[Store, A
     assert rows[0].kl == pytest.approx(0.0, abs=1e-9)  # the reference is the start model
 
 
-def test_warm_start_lowers_the_loss_and_is_reused(pool: tuple[Store, Artifact, Artifact]) -> None:
+def test_warm_start_lowers_the_loss_and_is_reused(pool: Pool) -> None:
     store, samples, clips = pool
     tracker = MemoryTracker()
     config = WarmStartConfig(num_steps=12, batch_size=8, learning_rate=3e-3)
