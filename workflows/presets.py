@@ -20,26 +20,26 @@ from tasks.core.errors import InputError
 
 
 def demo() -> RetrainConfig:
-    """A small model on a laptop: about five minutes on two cores without a GPU."""
+    """A small model on a laptop: minutes on two cores without a GPU."""
     return RetrainConfig(
         ingest=IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, heldout_share=0.3),
         perturb=PerturbConfig(
             levels=(0.0, 0.5),
-            train_samples_per_clip=(24, 6, 6),
-            heldout_samples_per_clip=(24, 6, 6),
+            train_samples_per_clip=(18, 6, 12),
+            heldout_samples_per_clip=(18, 6, 12),
             viubench_items_per_type=24,
         ),
         validate=ValidateConfig(num_rerendered=128),
         model=ModelConfig(base="tiny", dtype="float32"),
         rollout=RolloutConfig(max_answer_tokens=12, prompts_per_batch=16),
         calibrate=CalibrateConfig(max_samples=512),
-        warm_start=WarmStartConfig(num_steps=160, learning_rate=1e-3),
+        warm_start=WarmStartConfig(num_steps=110, learning_rate=1e-3),
         train=TrainConfig(
-            num_steps=100,
+            num_steps=120,
             prompts_per_step=8,
             learning_rate=2e-4,
             gradient_checkpointing=False,
-            zero_stage=1,
+            zero_stage=0,
             checkpoint_every_steps=20,
         ),
         evaluate=EvaluateConfig(heldout_rollouts_per_sample=4),
@@ -62,7 +62,7 @@ def smoke() -> RetrainConfig:
         model=replace(base.model, tiny_hidden_size=64, tiny_num_layers=2),
         rollout=replace(base.rollout, rollouts_per_prompt=4),
         calibrate=replace(base.calibrate, max_samples=16, rollouts_per_sample=4),
-        warm_start=replace(base.warm_start, num_steps=12, batch_size=8),
+        warm_start=replace(base.warm_start, num_steps=60, batch_size=8, learning_rate=3e-3),
         train=replace(base.train, num_steps=4, prompts_per_step=4, checkpoint_every_steps=2),
         evaluate=replace(base.evaluate, heldout_rollouts_per_sample=2),
     )

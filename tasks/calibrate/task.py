@@ -52,21 +52,23 @@ def measure_shard(
     from tasks.core.store import Store
     from tasks.policy.checkpoint import open_policy
     from tasks.rollout.setup import make_collector
+    from tasks.tracking.run import stage
 
     store = Store(run.data_root)
     key = f"calibrated/{digest_of('measure', shard.digest, clips.digest, policy.digest, rollout, config, run.seed)}"
     found = find_output(store, key, MeasuredShard)
     if found is not None:
         return replace(found, seconds=0.0)
-    collector = make_collector(
-        open_policy(store, policy, model.dtype),
-        rollout,
-        store,
-        read_clips(store, clips),
-        run.seed,
-        num_completions=config.rollouts_per_sample,
-    )
-    measured = measure_shard_samples(store, key, shard, collector, rollout.prompts_per_batch, config)
+    with stage(run, "calibrate"):
+        collector = make_collector(
+            open_policy(store, policy, model.dtype),
+            rollout,
+            store,
+            read_clips(store, clips),
+            run.seed,
+            num_completions=config.rollouts_per_sample,
+        )
+        measured = measure_shard_samples(store, key, shard, collector, rollout.prompts_per_batch, config)
     return keep_output(store, key, measured)
 
 
@@ -80,4 +82,5 @@ def select_samples(shards: list[MeasuredShard], run: Run, config: CalibrateConfi
     with stage(run, "calibrate") as tracker:
         selection = select(Store(run.data_root), shards)
         tracker.log_metrics({f"calibrate/{name}": value for name, value in selection.report.counts.items()})
+        tracker.log_dataset("selected samples", selection.samples, "train")
     return selection

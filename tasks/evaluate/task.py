@@ -17,7 +17,7 @@ def list_candidates(before: Artifact, after: Artifact, run: Run, config: Promote
     from tasks.tracking.run import open_registry
 
     champion = open_registry(run).champion(config.model_name)
-    found = [] if champion is None else [Candidate(name=CHAMPION, policy=champion.policy)]
+    found = [] if champion is None or not champion.policy.key else [Candidate(name=CHAMPION, policy=champion.policy)]
     return [Candidate(name=BEFORE, policy=before), Candidate(name=AFTER, policy=after), *found]
 
 
@@ -42,6 +42,7 @@ def evaluate_candidate(
     from tasks.evaluate.run import score_policy
     from tasks.evaluate.scoring import aggregate, evaluation_report
     from tasks.policy.checkpoint import open_policy
+    from tasks.tracking.run import stage
 
     started = time.perf_counter()
     store = Store(run.data_root)
@@ -51,9 +52,9 @@ def evaluate_candidate(
     if found is not None:
         scores = replace(found.scores, name=candidate.name)
         return Evaluated(scores=scores, report=evaluation_report(scores, seconds=0.0, reused=True))
-    rows = score_policy(
-        store, open_policy(store, candidate.policy, model.dtype), samples, clips, rollout, config, run.seed
-    )
+    with stage(run, f"evaluate_{candidate.name}"):
+        policy = open_policy(store, candidate.policy, model.dtype)
+        rows = score_policy(store, policy, samples, clips, rollout, config, run.seed)
     scores = aggregate(
         rows,
         name=candidate.name,

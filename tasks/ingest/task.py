@@ -22,8 +22,10 @@ def ingest_shard(shard: VideoShard, run: Run, config: IngestConfig) -> IngestedS
     """Accept or reject every file of one shard."""
     from tasks.core.store import Store
     from tasks.ingest.shard import ingest_videos
+    from tasks.tracking.run import stage
 
-    return ingest_videos(Store(run.data_root), shard, config)
+    with stage(run, "ingest"):
+        return ingest_videos(Store(run.data_root), shard, config)
 
 
 @task
@@ -31,5 +33,10 @@ def merge_clips(shards: list[IngestedShard], run: Run, config: IngestConfig) -> 
     """One clip manifest out of all shards."""
     from tasks.core.store import Store
     from tasks.ingest.merge import merge_shards
+    from tasks.tracking.run import stage
 
-    return merge_shards(Store(run.data_root), shards, config)
+    with stage(run, "ingest") as tracker:
+        clip_set = merge_shards(Store(run.data_root), shards, config)
+        tracker.log_metrics({f"ingest/{name}": value for name, value in clip_set.report.counts.items()})
+        tracker.log_dataset("clips", clip_set.clips, "ingest")
+    return clip_set

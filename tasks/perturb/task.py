@@ -26,13 +26,15 @@ def perturb_shard(start: int, clips: Artifact, run: Run, config: PerturbConfig) 
     from tasks.core.store import Store
     from tasks.core.types import Clip, Sample
     from tasks.perturb.shard import plan_clips
+    from tasks.tracking.run import stage
 
     began = time.monotonic()
     store = Store(run.data_root)
-    rows = read_rows(store, clips.key, Clip)[start : start + config.shard_size_clips]
-    samples, counts = plan_clips(store, rows, config, run.seed)
     key = f"perturbed/{digest_of(clips.digest, config, run.seed)}/shard-{start:09}.parquet"
-    artifact = write_rows(store, key, Sample, samples)
+    with stage(run, "perturb"):
+        rows = read_rows(store, clips.key, Clip)[start : start + config.shard_size_clips]
+        samples, counts = plan_clips(store, rows, config, run.seed)
+        artifact = write_rows(store, key, Sample, samples)
     return PlannedShard(artifact, {name: float(number) for name, number in counts.items()}, time.monotonic() - began)
 
 
@@ -52,5 +54,6 @@ def merge_samples(shards: list[PlannedShard], clips: Artifact, run: Run, config:
     with stage(run, "perturb") as tracker:
         samples, counts = merge_shards(store, key, shards, read_rows(store, clips.key, Clip), config, run.seed)
         tracker.log_metrics({f"perturb/{name}": value for name, value in counts.items()})
+        tracker.log_dataset("samples", samples, "perturb")
     seconds = time.monotonic() - began + sum(shard.seconds for shard in shards)
     return SampleSet(samples, StageReport(stage="perturb", seconds=seconds, counts=counts))

@@ -118,6 +118,7 @@ def _metrics(summary: Summary) -> dict[str, float]:
             if parts in found:
                 metrics[f"{group}/{model}"] = found["mean"]
                 metrics |= {f"{group}_{model}/{part}": value["mean"] for part, value in found[parts].items()}
+    metrics |= {f"time/{stage}_seconds": seconds for stage, seconds in summary["seconds"].items()}
     metrics["calibrate/share_with_spread_before"] = summary["calibration"]["share_with_spread_before"]
     metrics["calibrate/share_with_spread_after"] = summary["calibration"]["share_with_spread_after"]
     return {name: value for name, value in metrics.items() if value is not None}

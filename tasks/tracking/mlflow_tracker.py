@@ -47,9 +47,14 @@ class MlflowTracker:
     """Tracker of one MLflow run."""
 
     def __init__(self, run: Run) -> None:
-        self._client = _client(run.data_root, run.tracking_uri)
-        self._data_root = run.data_root
+        self._run = run
         self._run_id = run.run_id
+        self._data_root = run.data_root
+
+    @property
+    def _client(self) -> "MlflowClient":
+        # On first use: most map tasks open a tracker only to say how they failed, and MLflow takes seconds to import.
+        return _client(self._run.data_root, self._run.tracking_uri)
 
     def log_params(self, params: Mapping[str, str]) -> None:
         from mlflow.entities import Param

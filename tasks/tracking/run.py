@@ -1,7 +1,6 @@
 """Opening, reopening and closing the record of a run: what every door does around its stage."""
 
 import logging
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -31,7 +30,7 @@ def start_run(
 
 @contextmanager
 def stage(run: Run, name: str) -> Iterator[Tracker]:
-    """Record one stage of `run`: its seconds, or how it ended early."""
+    """The tracker of one stage of `run`; if the stage raises, the run is marked with how it ended."""
     tracker = MlflowTracker(run)
     with recorded(tracker, name):
         yield tracker
@@ -39,8 +38,7 @@ def stage(run: Run, name: str) -> Iterator[Tracker]:
 
 @contextmanager
 def recorded(tracker: Tracker, name: str) -> Iterator[None]:
-    """Log the seconds of the block as `time/<name>_seconds`; if it raises, mark the run and pass the error on."""
-    started = time.perf_counter()
+    """If the block raises, mark the run and pass the error on."""
     try:
         yield
     except KeyboardInterrupt:
@@ -49,7 +47,6 @@ def recorded(tracker: Tracker, name: str) -> Iterator[None]:
     except Exception as error:
         _close(tracker, name, RunStatus.FAILED, f"{type(error).__name__}: {error}")
         raise
-    tracker.log_metrics({f"time/{name}_seconds": time.perf_counter() - started})
 
 
 def finish_run(run: Run) -> None:

@@ -1,0 +1,134 @@
+"""The main job through real `pyflyte run` processes, at smoke size, on generated clips.
+
+The tests of this file are one story, in order: cut off, gone on, run again, run with one more video.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from transformers import AutoProcessor, Qwen3VLForConditionalGeneration
+
+from tasks.video.generate import generate_clips
+from tests.helpers.pyflyte import REPO_ROOT, isolated_env, run_pyflyte
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("retrain")]
+
+
+class Place(NamedTuple):
+    """Where the story plays."""
+
+    videos: Path
+    root: Path
+    env: dict[str, str]
+
+    def args(self) -> list[str]:
+        return [
+            *["run", "workflows/retrain.py", "retrain", "--preset", "smoke"],
+            *[f"--videos={self.videos}", f"--data_root={self.root}"],
+        ]
+
+    def retrain(self) -> str:
+        done = run_pyflyte(self.args(), env=self.env)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        return done.stdout
+
+    def summary(self) -> dict[str, Any]:
+        summary: dict[str, Any] = json.loads((self.root / "summary.json").read_text())
+        return summary
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        connection = sqlite3.connect(self.root / "mlflow.db")
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    folder = tmp_path_factory.mktemp("retrain")
+    generate_clips(folder / "videos", num_clips=9, seed=0)
+    (folder / "videos" / "broken.mp4").write_bytes(b"not a video")
+    return Place(folder / "videos", folder / "root", isolated_env(folder, folder / "torch_extensions"))
+
+
+def test_ctrl_c_in_the_middle_leaves_a_run_marked_as_killed(place: Place) -> None:
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("pyflyte")), *place.args()],
+        cwd=REPO_ROOT,
+        env=place.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 180
+    while not list(place.root.glob("policies/*/output.json")) and time.monotonic() < deadline:
+        assert process.poll() is None, "the run ended before it could be interrupted"
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    assert not (place.root / "summary.json").exists()
+    assert place.rows("select status from runs") == [("KILLED",)]
+
+
+def test_the_same_command_goes_on_and_ends_with_everything_in_its_place(place: Place) -> None:
+    printed = place.retrain()
+    summary = place.summary()
+    assert summary["clips"]["accepted"] == 9
+    assert summary["clips"]["rejected_by_reason"] == {"not a video": 1}
+    assert summary["counts"]["ingest"]["new"] == 0, "ingested before the interruption"
+    assert summary["counts"]["warm_start"]["reused"] == 1
+    assert summary["heldout"]["before"]["num_items"] == summary["samples"]["by_split"]["heldout"]
+    assert len(summary["viubench"]["after"]["by_type"]) == 9
+    assert "held-out reward" in printed
+    assert str(place.root) in printed
+    assert Path(summary["report"]).read_text().startswith("<!doctype html>")
+    assert place.rows("select status from runs") == [("FINISHED",)], "the interrupted run was gone on with"
+
+
+def test_mlflow_holds_params_curves_datasets_and_the_registered_model(place: Place) -> None:
+    assert ("train.num_steps", "4") in place.rows("select key, value from params")
+    steps = place.rows("select step from metrics where key = 'reward/mean' order by step")
+    assert steps == [(0,), (1,), (2,), (3,)]
+    assert {"clips", "samples", "selected samples"} <= {name for (name,) in place.rows("select name from datasets")}
+    assert place.rows("select name, version from model_versions") == [("videossr-demo", 1)]
+
+
+def test_the_challenger_is_a_hugging_face_folder_with_safetensors(place: Place) -> None:
+    (folder,) = place.root.glob("trained/*/policy")
+    model = Qwen3VLForConditionalGeneration.from_pretrained(folder)
+    assert AutoProcessor.from_pretrained(folder).tokenizer.eos_token_id == model.generation_config.eos_token_id
+    assert [path.suffix for path in folder.iterdir() if path.name.startswith("model")] == [".safetensors"]
+
+
+def test_nothing_is_written_outside_the_data_root(place: Place) -> None:
+    assert not (REPO_ROOT / "mlruns").exists()
+    assert not list((place.root.parent / "home").glob("*"))
+
+
+def test_a_second_run_reuses_every_stage(place: Place) -> None:
+    before = place.summary()
+    place.retrain()
+    counts = place.summary()["counts"]
+    assert counts["ingest"]["new"] == 0
+    assert counts["perturb"]["new_clips"] == 0
+    assert counts["train"]["reused"] == 1
+    assert place.summary()["heldout"] == before["heldout"] | {
+        key: value for key, value in place.summary()["heldout"].items() if key == "champion"
+    }
+
+
+def test_one_more_video_ingests_and_perturbs_one_video(place: Place) -> None:
+    generate_clips(place.videos, num_clips=10, seed=0)
+    place.retrain()
+    counts = place.summary()["counts"]
+    assert (counts["ingest"]["new"], counts["perturb"]["new_clips"]) == (1, 1)
+    assert counts["perturb"]["reused_clips"] == 9

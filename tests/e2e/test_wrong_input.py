@@ -1,0 +1,48 @@
+"""What a person gets wrong ends in one clear message, exit code 1 and nothing half-written."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.pyflyte import run_pyflyte
+
+pytestmark = pytest.mark.slow
+
+
+def _refused(env: dict[str, str], root: Path, *options: str) -> str:
+    done = run_pyflyte(["run", "workflows/retrain.py", "retrain", f"--data_root={root}", *options], env=env)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    # The message stands in a box that wraps it.
+    return " ".join(line.strip("│╭╮╰╯─ ") for line in (done.stdout + done.stderr).splitlines())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--videos=missing", "--preset=demo"], "missing"),
+        (["--videos=empty", "--preset=demo"], "empty"),
+        (["--videos=text", "--preset=dmeo"], "unknown preset 'dmeo'; expected one of: demo, smoke, videossr_8b"),
+        (["--videos=text", '--overrides={"train": {"num_step": 1}}'], "did you mean train.num_steps?"),
+        (["--videos=text", '--overrides={"train": {"num_steps": "1"}}'], "config train.num_steps: got '1' (str)"),
+        (["--videos=text", "--overrides=[1]"], "expected a JSON object"),
+    ],
+)
+def test_wrong_arguments_write_nothing(
+    pyflyte_env: dict[str, str], tmp_path: Path, options: list[str], message: str
+) -> None:
+    for name in ("empty", "text"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "text" / "notes.txt").write_text("no video")
+    given = [f"--videos={tmp_path}/{o.removeprefix('--videos=')}" if o.startswith("--videos") else o for o in options]
+    root = tmp_path / "root"
+    assert message in _refused(pyflyte_env, root, *given)
+    assert not root.exists()
+
+
+def test_a_folder_without_a_video_is_refused_with_the_reasons(pyflyte_env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "notes.txt").write_text("no video")
+    message = _refused(pyflyte_env, tmp_path / "root", f"--videos={tmp_path}/videos", "--preset=smoke")
+    assert "none of the 1 files could be used" in message
+    assert "1 not a video" in message
