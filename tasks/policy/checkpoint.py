@@ -83,3 +83,9 @@ def open_policy(store: Store, artifact: Artifact, dtype: str) -> Policy:
     if artifact.key.startswith(_OUTSIDE):
         return load_policy(artifact.key.removeprefix(_OUTSIDE), dtype)
     return load_policy(store.local_folder(artifact.key), dtype)
+
+
+def vision_token_ids(policy: Policy) -> list[int]:
+    """Tokens an answer must never hold: sampled, they would break the next forward pass."""
+    config = policy.model.config
+    return [config.image_token_id, config.video_token_id, config.vision_start_token_id, config.vision_end_token_id]

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
-from tasks.policy.checkpoint import Policy
+from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.rollout.engine import Completion, SamplingParams
 from tasks.rollout.inputs import PromptBatch, batch_prompts, encode_prompt
 from tasks.rollout.prompt import Prompt
@@ -121,9 +121,3 @@ class TransformersEngine:
         return Completion(
             token_ids=tuple(tokens[:length]), logprobs=tuple(logprobs[:length]), text=text, truncated=truncated
         )
-
-
-def vision_token_ids(policy: Policy) -> list[int]:
-    """Tokens an answer must never hold: sampled, they would break the next forward pass."""
-    config = policy.model.config
-    return [config.image_token_id, config.video_token_id, config.vision_start_token_id, config.vision_end_token_id]

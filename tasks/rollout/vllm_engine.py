@@ -4,12 +4,14 @@ One request a prompt with n completions, so prefill and vision are shared by the
 """
 
 import os
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from tasks.policy.checkpoint import Policy, save_policy, vision_token_ids
 from tasks.rollout.engine import Completion, SamplingParams
 from tasks.rollout.inputs import video_metadata
 from tasks.rollout.prompt import Prompt
@@ -17,27 +19,29 @@ from tasks.video.render import ShownVideo
 
 
 class VllmEngine:
-    """A `RolloutEngine` over a policy folder in Hugging Face layout."""
+    """A `RolloutEngine` with its own copy of the policy's weights."""
 
-    def __init__(
-        self, folder: Path, *, dtype: Any, banned_token_ids: Sequence[int], max_model_tokens: int, memory_share: float
-    ) -> None:
+    def __init__(self, policy: Policy, *, max_model_tokens: int, cache_bytes: int) -> None:
         # vLLM reads this when it starts: only inside one process can weights be handed over without a copy to disk.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         import vllm
 
         self._sampling_params: Any = vllm.SamplingParams
-        self._banned = dict.fromkeys(banned_token_ids, -100.0)
+        self._banned = dict.fromkeys(vision_token_ids(policy), -100.0)
+        folder = tempfile.TemporaryDirectory(prefix="videossr-")
+        save_policy(policy, Path(folder.name))
+        dtype: Any = str(policy.model.dtype).removeprefix("torch.")
         self._llm: Any = vllm.LLM(
-            model=str(folder),
+            model=folder.name,
             dtype=dtype,
             max_model_len=max_model_tokens,
-            gpu_memory_utilization=memory_share,
+            kv_cache_memory_bytes=cache_bytes,
             enable_prefix_caching=False,
             enforce_eager=True,
             generation_config="vllm",
             seed=0,
             logprobs_mode="raw_logprobs",
+            mm_processor_kwargs={"do_resize": False},  # frames have their final size
             limit_mm_per_prompt={"video": 9, "image": 0},
             disable_log_stats=True,
         )

@@ -34,4 +34,5 @@ def _row(seed: int, summary: dict) -> str:  # type: ignore[type-arg]
         gain = found["gain"]
         cells += [f"{gain['mean']:+.3f} ± {gain['se']:.3f}"] if part == "heldout" else []
         cells += [f"{gain['z']:.1f}"]
-    return f"| {' | '.join([*cells, f'{sum(summary["seconds"].values()):.0f}'])} |"
+    cells += [f"{sum(summary['seconds'].values()):.0f}"]
+    return f"| {' | '.join(cells)} |"

@@ -1,19 +1,40 @@
 """Every rollout engine passes the same suite."""
 
+import warnings
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 import torch
 
-from tasks.policy.checkpoint import Policy
+from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.rollout.engine import RolloutEngine, SamplingParams
 from tasks.rollout.inputs import batch_prompts, encode_prompt
-from tasks.rollout.transformers_engine import TransformersEngine, vision_token_ids
+from tasks.rollout.transformers_engine import TransformersEngine
+from tasks.rollout.vllm_engine import VllmEngine
 from tasks.train.shared_prefix import batch_responses, shared_prefix_logprobs
 from tests.helpers.policy import fresh_policy, mixed_prompts
 
 EngineFactory = Callable[[Policy], RolloutEngine]
-ENGINES: dict[str, EngineFactory] = {"transformers": lambda policy: TransformersEngine(policy, prompts_per_batch=2)}
+
+
+@cache
+def _vllm() -> VllmEngine:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # vLLM's own, while it starts
+        return VllmEngine(fresh_policy(), max_model_tokens=1024, cache_bytes=2**28)
+
+
+def _make_vllm(policy: Policy) -> RolloutEngine:
+    # One engine serves all tests: starting one takes seconds, and this way every test pushes weights first.
+    _vllm().load_weights(policy.model.named_parameters())
+    return _vllm()
+
+
+ENGINES: dict[str, EngineFactory] = {
+    "transformers": lambda policy: TransformersEngine(policy, prompts_per_batch=2),
+    "vllm": _make_vllm,
+}
 SAMPLED = SamplingParams(num_completions=4, temperature=1.0, max_tokens=6)
 
 
