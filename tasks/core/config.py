@@ -112,12 +112,17 @@ class RolloutConfig:
     temperature: float = 1.0
     max_answer_tokens: int = 32
     prompts_per_batch: int = 8
+    """Prompts that the transformers engine answers at once; vLLM decides for itself."""
+    max_model_tokens: int = 8192
+    """Longest prompt with its answer that vLLM takes."""
+    vllm_cache_gib: float = 8.0
+    """Memory for vLLM's keys and values."""
 
     def __post_init__(self) -> None:
         check(self, one_of("transformers", "vllm"), "engine")
         check(self, at_least(2), "rollouts_per_prompt")
-        check(self, POSITIVE, "temperature")
-        check(self, COUNT, "max_answer_tokens", "prompts_per_batch")
+        check(self, POSITIVE, "temperature", "vllm_cache_gib")
+        check(self, COUNT, "max_answer_tokens", "prompts_per_batch", "max_model_tokens")
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def _make_config(tokenizer: Qwen2Tokenizer, hidden_size: int, num_layers: int) -
                 "mrope_section": [6, 5, 5],
                 "mrope_interleaved": True,
             },
-            "tie_word_embeddings": True,
+            "tie_word_embeddings": False,
             "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id,
         },
@@ -116,5 +116,5 @@ def _make_config(tokenizer: Qwen2Tokenizer, hidden_size: int, num_layers: int) -
         video_token_id=token_ids["<|video_pad|>"],
         vision_start_token_id=token_ids["<|vision_start|>"],
         vision_end_token_id=token_ids["<|vision_end|>"],
-        tie_word_embeddings=True,
+        tie_word_embeddings=False,
     )

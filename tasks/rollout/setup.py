@@ -3,20 +3,22 @@
 from collections.abc import Mapping
 
 from tasks.core.config import RolloutConfig
-from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import Clip
 from tasks.policy.checkpoint import Policy
 from tasks.rollout.collect import Collector
 from tasks.rollout.engine import RolloutEngine, SamplingParams
 from tasks.rollout.transformers_engine import TransformersEngine
+from tasks.rollout.vllm_engine import VllmEngine
 
 
 def make_engine(policy: Policy, config: RolloutConfig) -> RolloutEngine:
     """The engine that `config.engine` names."""
-    if config.engine == "transformers":
-        return TransformersEngine(policy, config.prompts_per_batch)
-    raise InputError(f"unknown rollout engine {config.engine!r}; expected 'transformers'")
+    if config.engine == "vllm":
+        return VllmEngine(
+            policy, max_model_tokens=config.max_model_tokens, cache_bytes=int(config.vllm_cache_gib * 2**30)
+        )
+    return TransformersEngine(policy, config.prompts_per_batch)
 
 
 def make_collector(

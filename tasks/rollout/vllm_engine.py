@@ -11,17 +11,31 @@ from typing import Any
 
 from torch import Tensor
 
+from tasks.core.errors import InputError
 from tasks.policy.checkpoint import Policy, save_policy, vision_token_ids
 from tasks.rollout.engine import Completion, SamplingParams
 from tasks.rollout.inputs import video_metadata
 from tasks.rollout.prompt import Prompt
 from tasks.video.render import ShownVideo
 
+_BATCHED_TOKENS = 8192
+"""Tokens that vLLM takes in one step, as many as the longest prompt at least."""
+
 
 class VllmEngine:
     """A `RolloutEngine` with its own copy of the policy's weights."""
 
     def __init__(self, policy: Policy, *, max_model_tokens: int, cache_bytes: int) -> None:
+        """Start vLLM.
+
+        Raises:
+            InputError: on a CPU, vLLM keeps a packed copy of tied embeddings that a weight push does not reach
+                (seen in 0.32.0: log-probs stay those of the old weights).
+        """
+        if policy.device.type == "cpu" and policy.model.config.tie_word_embeddings:
+            raise InputError(
+                "vLLM on a CPU cannot take new weights of a model with tied embeddings; use 'transformers'"
+            )
         # vLLM reads this when it starts: only inside one process can weights be handed over without a copy to disk.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         import vllm
@@ -37,6 +51,9 @@ class VllmEngine:
             max_model_len=max_model_tokens,
             kv_cache_memory_bytes=cache_bytes,
             enable_prefix_caching=False,
+            # A prompt prefilled in parts rewinds its generator, which a CPU generator cannot do.
+            enable_chunked_prefill=False,
+            max_num_batched_tokens=max(_BATCHED_TOKENS, max_model_tokens),
             enforce_eager=True,
             generation_config="vllm",
             seed=0,
@@ -52,7 +69,8 @@ class VllmEngine:
         """One group for each prompt, see `RolloutEngine`. vLLM gives completion i of a request the seed + i."""
         sampling = [self._params(params, seed) for seed in seeds]
         outputs = self._llm.generate([_request(prompt) for prompt in prompts], sampling, use_tqdm=False)
-        return [[_completion(found) for found in output.outputs] for output in outputs]
+        groups = [[_completion(found) for found in output.outputs] for output in outputs]
+        return groups if params.temperature > 0 else [group * params.num_completions for group in groups]
 
     def load_weights(self, named_tensors: Iterable[tuple[str, Tensor]]) -> None:
         """Take over the weights, and drop everything computed with the old ones."""
@@ -63,7 +81,7 @@ class VllmEngine:
 
     def _params(self, params: SamplingParams, seed: int) -> Any:
         return self._sampling_params(
-            n=params.num_completions,
+            n=params.num_completions if params.temperature > 0 else 1,  # more greedy answers would be the same
             temperature=params.temperature,
             top_p=1.0,
             top_k=0,
