@@ -68,9 +68,11 @@ class Store:
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
         (source / "_DONE").touch()
+        replaced = f"{path}.tmp-{uuid.uuid4().hex}"
         if os.path.exists(path):
-            os.replace(path, f"{path}.tmp-{uuid.uuid4().hex}")
+            os.replace(path, replaced)
         os.replace(source, path)
+        shutil.rmtree(replaced, ignore_errors=True)
 
     def has_folder(self, key: str) -> bool:
         """Whether the folder was finished."""

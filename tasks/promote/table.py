@@ -27,7 +27,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "", f"{number} x {reason}"
     yield "clips", _listed(clips["by_split"])
     yield "samples", _listed(samples["by_split"])
-    yield "calibration", f"{samples['selected']} of {calibration['groups']} measured samples kept"
+    pool = samples["by_split"].get("train", 0)
+    yield "calibration", f"{calibration['groups']} of {pool} training samples measured, {samples['selected']} kept"
     before, after = calibration["share_with_spread_before"], calibration["share_with_spread_after"]
     yield "groups with spread", f"{_percent(before)} before calibration, {_percent(after)} after (as trained on)"
     seconds = summary["seconds"]

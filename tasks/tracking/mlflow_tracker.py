@@ -25,6 +25,8 @@ _RUN_KEY = "videossr.run_key"
 _POLICY_KEY = "videossr.policy_key"
 _POLICY_DIGEST = "videossr.policy_digest"
 _CHAMPION = "champion"
+_SHOWN_AS_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+"""Makes the UI open an experiment on its runs and charts; otherwise it guesses, and shows traces."""
 
 
 def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, run_key: str) -> str:
@@ -151,7 +153,7 @@ class MlflowRegistry:
 def _find_or_create_experiment(client: "MlflowClient", name: str, artifacts: str | None) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
-        return str(client.create_experiment(name, artifact_location=artifacts))
+        return str(client.create_experiment(name, artifact_location=artifacts, tags=_SHOWN_AS_TRAINING))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
