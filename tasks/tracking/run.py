@@ -38,14 +38,14 @@ def stage(run: Run, name: str) -> Iterator[Tracker]:
 
 @contextmanager
 def recorded(tracker: Tracker, name: str) -> Iterator[None]:
-    """If the block raises, mark the run and pass the error on."""
+    """If the block raises, mark the run with how it ended, and pass the error on."""
     try:
         yield
-    except KeyboardInterrupt:
-        _close(tracker, name, RunStatus.KILLED, "interrupted")
-        raise
     except Exception as error:
         _close(tracker, name, RunStatus.FAILED, f"{type(error).__name__}: {error}")
+        raise
+    except BaseException:  # Ctrl-C: Flyte's signal handler turns it into SystemExit
+        _close(tracker, name, RunStatus.KILLED, "interrupted")
         raise
 
 

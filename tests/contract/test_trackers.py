@@ -79,6 +79,7 @@ def test_a_tracker_keeps_what_it_is_given(tracked: tuple[Tracker, Callable[[], S
     [
         (ValueError("first line\nsecond line"), "FAILED", "ValueError: first line"),
         (KeyboardInterrupt(), "KILLED", "interrupted"),
+        (SystemExit(1), "KILLED", "interrupted"),
     ],
 )
 def test_a_stage_that_ends_early_marks_its_run_and_passes_the_error_on(
