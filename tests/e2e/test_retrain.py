@@ -19,7 +19,7 @@ from transformers import AutoProcessor, Qwen3VLForConditionalGeneration
 from tasks.video.generate import generate_clips
 from tests.helpers.pyflyte import REPO_ROOT, isolated_env, run_pyflyte
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("retrain")]
+pytestmark = pytest.mark.slow
 
 
 class Place(NamedTuple):

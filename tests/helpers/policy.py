@@ -1,7 +1,5 @@
 """A tiny policy and prompts with noise videos, for tests of rollout and train."""
 
-from functools import cache
-
 import numpy as np
 
 from tasks.policy.checkpoint import Policy
@@ -10,12 +8,6 @@ from tasks.rollout.prompt import Prompt
 from tasks.video.render import ShownVideo
 
 QUESTIONS = ("When are the red and blue channels swapped?", "In which order were the clips?", "How many shapes?")
-
-
-@cache
-def tiny_policy(seed: int = 0) -> Policy:
-    """Shared between tests: do not train it, take `fresh_policy` for that."""
-    return fresh_policy(seed)
 
 
 def fresh_policy(seed: int = 0) -> Policy:
