@@ -63,7 +63,7 @@ def smoke() -> RetrainConfig:
         rollout=replace(base.rollout, rollouts_per_prompt=4),
         calibrate=replace(base.calibrate, max_samples=16, rollouts_per_sample=4),
         warm_start=replace(base.warm_start, num_steps=60, batch_size=8, learning_rate=3e-3),
-        train=replace(base.train, num_steps=4, prompts_per_step=4, checkpoint_every_steps=2),
+        train=replace(base.train, num_steps=6, prompts_per_step=4, checkpoint_every_steps=2),
         evaluate=replace(base.evaluate, heldout_rollouts_per_sample=2),
     )
 

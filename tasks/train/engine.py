@@ -71,6 +71,8 @@ class TrainEngine:
 
 
 def _join_process_group() -> None:
+    if "RANK" not in os.environ:
+        os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed reads it, also in a group that another library opened
     if torch.distributed.is_initialized():
         return
     backend = "nccl" if torch.cuda.is_available() else "gloo"
@@ -79,7 +81,6 @@ def _join_process_group() -> None:
         return
     # One process: no port needed, and no shared-memory collective to compile (it takes a minute and a compiler).
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    os.environ.setdefault("LOCAL_RANK", "0")
     rendezvous = Path(tempfile.mkdtemp(prefix="videossr-")) / "rendezvous"
     deepspeed.init_distributed(
         dist_backend=backend,

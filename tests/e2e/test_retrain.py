@@ -70,9 +70,9 @@ def test_ctrl_c_in_the_middle_leaves_a_run_marked_as_killed(place: Place) -> Non
         start_new_session=True,
     )
     deadline = time.monotonic() + 180
-    while not list(place.root.glob("policies/*/output.json")) and time.monotonic() < deadline:
+    while not list(place.root.glob("trained/*/checkpoints/*/_DONE")) and time.monotonic() < deadline:
         assert process.poll() is None, "the run ended before it could be interrupted"
-        time.sleep(0.1)
+        time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=60) != 0
     assert not (place.root / "summary.json").exists()
@@ -86,6 +86,7 @@ def test_the_same_command_goes_on_and_ends_with_everything_in_its_place(place: P
     assert summary["clips"]["rejected_by_reason"] == {"not a video": 1}
     assert summary["counts"]["ingest"]["new"] == 0, "ingested before the interruption"
     assert summary["counts"]["warm_start"]["reused"] == 1
+    assert summary["training"]["steps"] == 6, "two of them from the checkpoint"
     assert summary["heldout"]["before"]["num_items"] == summary["samples"]["by_split"]["heldout"]
     assert len(summary["viubench"]["after"]["by_type"]) == 9
     assert "held-out reward" in printed
@@ -95,9 +96,9 @@ def test_the_same_command_goes_on_and_ends_with_everything_in_its_place(place: P
 
 
 def test_mlflow_holds_params_curves_datasets_and_the_registered_model(place: Place) -> None:
-    assert ("train.num_steps", "4") in place.rows("select key, value from params")
-    steps = place.rows("select step from metrics where key = 'reward/mean' order by step")
-    assert steps == [(0,), (1,), (2,), (3,)]
+    assert ("train.num_steps", "6") in place.rows("select key, value from params")
+    steps = place.rows("select distinct step from metrics where key = 'reward/mean' order by step")
+    assert steps == [(step,) for step in range(6)]
     assert {"clips", "samples", "selected samples"} <= {name for (name,) in place.rows("select name from datasets")}
     assert place.rows("select name, version from model_versions") == [("videossr-demo", 1)]
 
@@ -111,7 +112,8 @@ def test_the_challenger_is_a_hugging_face_folder_with_safetensors(place: Place) 
 
 def test_nothing_is_written_outside_the_data_root(place: Place) -> None:
     assert not (REPO_ROOT / "mlruns").exists()
-    assert not list((place.root.parent / "home").glob("*"))
+    # What libraries keep for themselves (fonts, settings) lies in the home's hidden folders.
+    assert {path.name for path in (place.root.parent / "home").iterdir()} <= {".cache", ".config"}
 
 
 def test_a_second_run_reuses_every_stage(place: Place) -> None:

@@ -18,6 +18,7 @@ def isolated_env(folder: Path, torch_extensions: Path) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
+        "COLUMNS": "400",  # messages stand in a box that would wrap them
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "PYTHONPATH": str(REPO_ROOT),
