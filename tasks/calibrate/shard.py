@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from tasks.calibrate.measure import measure
 from tasks.calibrate.outputs import MeasuredShard
-from tasks.core.config import CalibrateConfig
+from tasks.core.config import CalibrateConfig, RolloutConfig
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.measurement import Measurement
 from tasks.core.store import Store
@@ -15,7 +15,7 @@ from tasks.rollout.collect import Collector
 
 
 def measure_shard_samples(
-    store: Store, key: str, shard: Artifact, collector: Collector, batch_size: int, config: CalibrateConfig
+    store: Store, key: str, shard: Artifact, collector: Collector, rollout: RolloutConfig, config: CalibrateConfig
 ) -> MeasuredShard:
     """Roll out every sample of `shard`; measurements and rollouts are written below `key`."""
     started = time.perf_counter()
@@ -23,8 +23,9 @@ def measure_shard_samples(
     measurements: list[Measurement] = []
     rollouts: list[Rollout] = []
     num_failed = 0
+    measuring = collector.sampling(num_completions=config.rollouts_per_sample, temperature=rollout.temperature)
     with tqdm(total=len(samples), desc="calibrate", unit="sample") as progress:
-        for collected in collector.collect_batches(samples, batch_size, "calibrate"):
+        for collected in measuring.collect_batches(samples, rollout.prompts_per_batch, "calibrate"):
             measurements += [measure(g.sample.sample_id, g.rewards, config.min_spread) for g in collected.groups]
             rollouts += [rollout for group in collected.groups for rollout in group.rollouts]
             num_failed += len(collected.failures)

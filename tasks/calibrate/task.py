@@ -60,15 +60,10 @@ def measure_shard(
     if found is not None:
         return replace(found, seconds=0.0)
     with stage(run, "calibrate"):
-        collector = make_collector(
-            open_policy(store, policy, model.dtype),
-            rollout,
-            store,
-            read_clips(store, clips),
-            run.seed,
-            num_completions=config.rollouts_per_sample,
-        )
-        measured = measure_shard_samples(store, key, shard, collector, rollout.prompts_per_batch, config)
+        current = open_policy(store, policy, model.dtype)
+        collector = make_collector(current, rollout, store, read_clips(store, clips), run.seed)
+        measured = measure_shard_samples(store, key, shard, collector, rollout, config)
+        collector.engine.close()
     return keep_output(store, key, measured)
 
 

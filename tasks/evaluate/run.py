@@ -29,15 +29,18 @@ def score_policy(
     Every policy gets the same prompts and the same seeds, so differences can be taken sample by sample.
     """
     rows = read_rows(store, samples.key, Sample)
-    clips_by_id = read_clips(store, clips)
-    settings = {Split.HELDOUT: (config.heldout_rollouts_per_sample, None), Split.VIUBENCH: (1, 0.0)}
+    collector = make_collector(policy, rollout, store, read_clips(store, clips), seed)
+    collectors = {
+        Split.HELDOUT: collector.sampling(
+            num_completions=config.heldout_rollouts_per_sample, temperature=rollout.temperature
+        ),
+        Split.VIUBENCH: collector.sampling(num_completions=1, temperature=0.0),
+    }
     scores: list[SampleScore] = []
-    for split, (num_completions, temperature) in settings.items():
-        collector = make_collector(
-            policy, rollout, store, clips_by_id, seed, num_completions=num_completions, temperature=temperature
-        )
+    for split, sampling in collectors.items():
         part = [row for row in rows if row.split == split]
-        scores += _score_split(collector, part, rollout.prompts_per_batch, split)
+        scores += _score_split(sampling, part, rollout.prompts_per_batch, split)
+    collector.engine.close()
     return scores
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transformers import Qwen3VLProcessor
 
@@ -52,6 +52,11 @@ class Collector:
     clips: Mapping[str, Clip]
     params: SamplingParams
     seed: int
+
+    def sampling(self, *, num_completions: int, temperature: float) -> "Collector":
+        """The same collector with other sampling parameters."""
+        params = replace(self.params, num_completions=num_completions, temperature=temperature)
+        return replace(self, params=params)
 
     def collect(self, samples: Sequence[Sample], *purpose: str | int) -> Collected:
         """One group for each sample that can be rendered; `purpose` keeps the seeds of different uses apart."""

@@ -45,3 +45,7 @@ class RolloutEngine(Protocol):
     def load_weights(self, named_tensors: Iterable[tuple[str, Tensor]]) -> None:
         """Take over the policy's weights after an update."""
         ...
+
+    def close(self) -> None:
+        """Give back memory; the engine is of no use afterwards."""
+        ...

@@ -27,19 +27,16 @@ def make_collector(
     store: Store,
     clips: Mapping[str, Clip],
     seed: int,
-    *,
-    num_completions: int | None = None,
-    temperature: float | None = None,
 ) -> Collector:
-    """A collector that samples as `config` says, unless a number is given here."""
+    """A collector that samples as `config` says."""
     return Collector(
         engine=make_engine(policy, config),
         processor=policy.processor,
         store=store,
         clips=clips,
         params=SamplingParams(
-            num_completions=config.rollouts_per_prompt if num_completions is None else num_completions,
-            temperature=config.temperature if temperature is None else temperature,
+            num_completions=config.rollouts_per_prompt,
+            temperature=config.temperature,
             max_tokens=config.max_answer_tokens,
         ),
         seed=seed,

@@ -46,6 +46,9 @@ class TransformersEngine:
                 if own[name].data_ptr() != tensor.data_ptr():
                     own[name].copy_(tensor)
 
+    def close(self) -> None:
+        """Nothing to give back: the model is the trainer's."""
+
     @torch.no_grad()
     def _generate_batch(
         self, batch: PromptBatch, params: SamplingParams, seeds: Sequence[int]

@@ -3,6 +3,7 @@
 One request a prompt with n completions, so prefill and vision are shared by the group.
 """
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -78,6 +79,12 @@ class VllmEngine:
         self._llm.reset_prefix_cache()
         self._llm.reset_mm_cache()
         self._llm.llm_engine.reset_encoder_cache()
+
+    def close(self) -> None:
+        """Stop vLLM now: left to the garbage collector, it would take a later engine's process group with it."""
+        self._llm.llm_engine.engine_core.shutdown()
+        del self._llm
+        gc.collect()
 
     def _params(self, params: SamplingParams, seed: int) -> Any:
         return self._sampling_params(

@@ -9,6 +9,7 @@ from typing import Any
 import deepspeed
 import deepspeed.ops
 import torch
+from deepspeed.utils import groups
 from torch import Tensor, nn
 
 _TAG = "state"
@@ -75,6 +76,7 @@ def _join_process_group() -> None:
         os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed reads it, also in a group that another library opened
     if torch.distributed.is_initialized():
         return
+    _forget_groups()
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     if "RANK" in os.environ:  # started by torchrun or Flyte's Elastic
         deepspeed.init_distributed(dist_backend=backend)
@@ -90,3 +92,11 @@ def _join_process_group() -> None:
         auto_mpi_discovery=False,
         verbose=False,
     )
+
+
+def _forget_groups() -> None:
+    """DeepSpeed keeps groups of a process group that is gone: vLLM closes the one they share when it ends."""
+    deepspeed.comm.comm.cdb = None
+    for name in vars(groups):
+        if name.startswith("_") and isinstance(getattr(groups, name), torch.distributed.ProcessGroup):
+            setattr(groups, name, None)

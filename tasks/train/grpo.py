@@ -51,6 +51,7 @@ def train_grpo(
     )
     run = GrpoRun(grpo=grpo, samples=read_rows(store, samples.key, Sample), store=store, key=key, tracker=tracker)
     record = run.train()
+    grpo.collector.engine.close()
     engine.close()
     trained = Trained(
         policy=store_policy(store, f"{key}/policy", policy),

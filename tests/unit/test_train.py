@@ -68,11 +68,9 @@ def _start(pool: Pool) -> WarmStarted:
     return start_policy(store, samples, clips, MODEL, config, MemoryTracker(), seed=0)
 
 
-def _train(
-    pool: Pool, start: Artifact, tracker: MemoryTracker, config: TrainConfig = TRAIN, rollout: RolloutConfig = ROLLOUT
-) -> Trained:
+def _train(pool: Pool, start: Artifact, tracker: MemoryTracker, config: TrainConfig = TRAIN) -> Trained:
     store, samples, clips = pool
-    return train_grpo(store, start, samples, clips, MODEL, rollout, config, tracker, seed=0)
+    return train_grpo(store, start, samples, clips, MODEL, ROLLOUT, config, tracker, seed=0)
 
 
 def _numbers(rows: Sequence[TrainStep]) -> list[tuple[float, ...]]:
@@ -105,12 +103,8 @@ def test_a_finished_run_is_not_trained_again(pool: Pool) -> None:
     assert again.report.counts["reused"] == 1.0
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # vLLM's own, while it starts
-@pytest.mark.parametrize("engine", ["transformers", "vllm"])
-def test_rollout_and_policy_agree_on_logprobs_in_every_step(pool: Pool, engine: str) -> None:
-    rollout = replace(ROLLOUT, engine=engine, max_model_tokens=2048, vllm_cache_gib=0.25)
-    trained = _train(pool, _start(pool).policy, MemoryTracker(), rollout=rollout)
+def test_rollout_and_policy_agree_on_logprobs_in_every_step(pool: Pool) -> None:
+    trained = _train(pool, _start(pool).policy, MemoryTracker())
     rows = read_rows(pool[0], trained.record.key, TrainStep)
     assert [row.step for row in rows] == [0, 1, 2, 3]
     assert max(row.logprob_gap_max for row in rows) < 1e-4
