@@ -6,11 +6,13 @@
 VIDEOS ?=
 DATA_ROOT ?= .videossr
 SEED ?= 0
+OVERRIDES ?=
 PORT ?= 5000
 # Taken literally: neither make nor the shell reads signs in a path.
 override VIDEOS := $(value VIDEOS)
 override DATA_ROOT := $(value DATA_ROOT)
-export VIDEOS DATA_ROOT SEED PORT
+override OVERRIDES := $(value OVERRIDES)
+export VIDEOS DATA_ROOT SEED OVERRIDES PORT
 
 BIN := .venv/bin
 BASE := .venv/base.stamp
@@ -34,12 +36,14 @@ help: ## List these commands
 	@echo "videossr: raw videos in, a better video language model out"
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
 	@echo "Options of demo and ui: VIDEOS=DIR (else clips are generated), DATA_ROOT=$(DATA_ROOT), SEED=$(SEED), PORT=$(PORT)"
+	@echo "  OVERRIDES='{\"train\": {\"num_steps\": 60}}' changes single values of the demo (and takes the place of SEED)"
 
 setup: $(DEV) ## Install everything into .venv (demo, ui, test, check and bench do it by themselves)
 
 demo: $(BASE) ## Turn raw videos into a trained, evaluated and promoted small model (VIDEOS=DIR for your own)
 	@set -e; TMPDIR=$$(mktemp -d); export TMPDIR; \
 	trap 'rm -rf "$$TMPDIR"' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
+	overrides=$$OVERRIDES; if [ -z "$$overrides" ]; then overrides="{\"seed\": $$SEED}"; fi; \
 	videos=$$VIDEOS; \
 	if [ -z "$$videos" ]; then \
 		videos=$$DATA_ROOT/generated; \
@@ -47,7 +51,7 @@ demo: $(BASE) ## Turn raw videos into a trained, evaluated and promoted small mo
 		$(DEMO_ENV) $(BIN)/python -m tasks.video.generate --out "$$videos" --num 40 --seed 0; \
 	fi; \
 	$(DEMO_ENV) $(BIN)/pyflyte run workflows/retrain.py retrain --preset demo \
-		--videos="$$videos" --data_root="$$DATA_ROOT" --overrides="{\"seed\": $$SEED}"
+		--videos="$$videos" --data_root="$$DATA_ROOT" --overrides="$$overrides"
 
 ui: $(BASE) ## Open MLflow on the runs of DATA_ROOT, on 127.0.0.1:PORT
 	@test -f "$$DATA_ROOT/mlflow.db" || { echo "There are no runs in $$DATA_ROOT yet: make demo comes first" >&2; exit 1; }
