@@ -70,8 +70,9 @@ def test_ctrl_c_in_the_middle_leaves_a_run_marked_as_killed(place: Place) -> Non
         start_new_session=True,
     )
     deadline = time.monotonic() + 180
-    while not list(place.root.glob("trained/*/checkpoints/*/_DONE")) and time.monotonic() < deadline:
+    while not list(place.root.glob("trained/*/checkpoints/*/_DONE")):
         assert process.poll() is None, "the run ended before it could be interrupted"
+        assert time.monotonic() < deadline, "no checkpoint came in time"
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=60) != 0

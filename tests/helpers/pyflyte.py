@@ -26,6 +26,9 @@ def isolated_env(folder: Path, torch_extensions: Path) -> dict[str, str]:
         "FLYTE_LOCAL_CACHE_ENABLED": "false",
         "HF_HUB_OFFLINE": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # Tests run beside each other: threads that wait by spinning would stand in each other's way.
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
         "TOKENIZERS_PARALLELISM": "false",
     }
 
