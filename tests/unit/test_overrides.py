@@ -81,7 +81,7 @@ def test_mistyped_value_is_refused_in_one_line(overrides: dict[str, object], mes
         ({"rollout": {"temperature": 0}}, "config rollout.temperature: got 0.0, expected a number above 0"),
         ({"rollout": {"rollouts_per_prompt": 1}}, "config rollout.rollouts_per_prompt: got 1, expected at least 2"),
         ({"train": {"learning_rate": float("nan")}}, "config train.learning_rate: got nan, expected a number above 0"),
-        ({"train": {"zero_stage": 4}}, "config train.zero_stage: got 4, expected a number from 0 to 3"),
+        ({"train": {"zero_stage": 3}}, "config train.zero_stage: got 3, expected a number from 0 to 2"),
     ],
 )
 def test_value_out_of_range_is_refused_in_one_line(overrides: dict[str, object], message: str) -> None:
