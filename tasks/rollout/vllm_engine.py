@@ -43,26 +43,27 @@ class VllmEngine:
 
         self._sampling_params: Any = vllm.SamplingParams
         self._banned = dict.fromkeys(vision_token_ids(policy), -100.0)
-        folder = tempfile.TemporaryDirectory(prefix="videossr-")
-        save_policy(policy, Path(folder.name))
         dtype: Any = str(policy.model.dtype).removeprefix("torch.")
-        self._llm: Any = vllm.LLM(
-            model=folder.name,
-            dtype=dtype,
-            max_model_len=max_model_tokens,
-            kv_cache_memory_bytes=cache_bytes,
-            enable_prefix_caching=False,
-            # A prompt prefilled in parts rewinds its generator, which a CPU generator cannot do.
-            enable_chunked_prefill=False,
-            max_num_batched_tokens=max(_BATCHED_TOKENS, max_model_tokens),
-            enforce_eager=True,
-            generation_config="vllm",
-            seed=0,
-            logprobs_mode="raw_logprobs",
-            mm_processor_kwargs={"do_resize": False},  # frames have their final size
-            limit_mm_per_prompt={"video": 9, "image": 0},
-            disable_log_stats=True,
-        )
+        # vLLM reads the folder while it starts, and not again.
+        with tempfile.TemporaryDirectory(prefix="videossr-") as folder:
+            save_policy(policy, Path(folder))
+            self._llm: Any = vllm.LLM(
+                model=folder,
+                dtype=dtype,
+                max_model_len=max_model_tokens,
+                kv_cache_memory_bytes=cache_bytes,
+                enable_prefix_caching=False,
+                # A prompt prefilled in parts rewinds its generator, which a CPU generator cannot do.
+                enable_chunked_prefill=False,
+                max_num_batched_tokens=max(_BATCHED_TOKENS, max_model_tokens),
+                enforce_eager=True,
+                generation_config="vllm",
+                seed=0,
+                logprobs_mode="raw_logprobs",
+                mm_processor_kwargs={"do_resize": False},  # frames have their final size
+                limit_mm_per_prompt={"video": 9, "image": 0},
+                disable_log_stats=True,
+            )
 
     def generate(
         self, prompts: Sequence[Prompt], params: SamplingParams, seeds: Sequence[int]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import fmean, pstdev
 
 import torch
@@ -28,7 +28,7 @@ class _Totals:
     kl: float = 0.0
     entropy: float = 0.0
     logprob_gap_max: float = 0.0
-    num_tokens: int = field(default=0)
+    num_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Grpo:
         """Collect rollouts for `samples`, update the policy, report."""
         started = time.perf_counter()
         collected = self.collector.collect(samples, "train", number)
-        self._require_groups(collected.groups, collected.failures)
+        if not collected.groups:
+            raise ValueError(f"no sample of the step could be rendered, first reason: {collected.failures[0]}")
         after_rollout = time.perf_counter()
         totals, grad_norm = self._update(collected.groups)
         after_update = time.perf_counter()
@@ -68,10 +69,6 @@ class Grpo:
             seconds_rollout=after_rollout - started,
             seconds_update=after_update - after_rollout,
         )
-
-    def _require_groups(self, groups: Sequence[Group], failures: Sequence[tuple[str, str]]) -> None:
-        if not groups:
-            raise ValueError(f"no sample of the step could be rendered, first reason: {failures[0]}")
 
     def _update(self, groups: Sequence[Group]) -> tuple[_Totals, float]:
         encoded = [encode_prompt(self.policy.processor, group.prompt) for group in groups]
