@@ -1,4 +1,7 @@
-"""The typed answers a question can have. Standard library only: this package is the leaf of the house."""
+"""The typed answers a question can have. Standard library only: this package is the leaf of the house.
+
+An answer is one of the six types below, or any frozen dataclass made of them (`rewards.schema`).
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +13,9 @@ class AnswerKind(StrEnum):
     INTERVAL = "interval"
     COUNTS = "counts"
     PERMUTATION = "permutation"
+    CHOICE = "choice"
+    NUMBER = "number"
+    TEXT = "text"
 
 
 @dataclass(frozen=True)
@@ -34,4 +40,35 @@ class Permutation:
     positions: tuple[int, ...]
 
 
-Answer = Interval | Counts | Permutation
+@dataclass(frozen=True)
+class Choice:
+    """One of the options that the question lists, by its letter."""
+
+    letter: str
+    """A to Z."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A finite quantity, in the unit that the question names."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Text:
+    """Free words; never empty."""
+
+    words: str
+
+
+Answer = Interval | Counts | Permutation | Choice | Number | Text
+
+KIND_OF: dict[type, AnswerKind] = {
+    Interval: AnswerKind.INTERVAL,
+    Counts: AnswerKind.COUNTS,
+    Permutation: AnswerKind.PERMUTATION,
+    Choice: AnswerKind.CHOICE,
+    Number: AnswerKind.NUMBER,
+    Text: AnswerKind.TEXT,
+}
