@@ -40,6 +40,8 @@ class Clip:
     """Key of the frame archive in the store."""
     warnings: tuple[str, ...] = ()
     """What was wrong but tolerable, e.g. "50 of 300 packets could not be decoded"."""
+    fingerprint: str = ""
+    """What the video looks like, as hex digits (`tasks.video.fingerprint`); empty if unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,14 @@
 """One file -> clip or rejection. Finished verdicts are kept by content, so that no video is decoded twice.
 
-The frames are written before the verdict: whoever finds a verdict finds the frames.
+The frames are written before the verdict: whoever finds a verdict finds the frames. `settle` finds what is known
+without reading the file, `examine` does the work (in a worker), `blame` judges a file that took its worker down.
 """
 
 import logging
-from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of, sha256_of_file
@@ -16,17 +16,40 @@ from tasks.core.reuse import find_output, keep_output
 from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split
+from tasks.ingest.content import known_content, read_content
+from tasks.ingest.locate import Refused, locate
+from tasks.ingest.quality import find_flaw, find_size_flaw
 from tasks.ingest.reasons import Reason
 from tasks.video.decode import Footage, FrameChoice, decode_video
 from tasks.video.errors import VideoError
+from tasks.video.fingerprint import fingerprint
 from tasks.video.frame_store import pack_frames
-from tasks.video.frames import Frames
+from tasks.video.isolation import Failure
 
-_VERSION = 1
+_VERSION = 2
 """Raised when the same file and config give another outcome, so that kept verdicts are not reused."""
+DECISIVE = (
+    *("num_frames", "edge_share", "min_area_px", "max_area_px", "jpeg_quality", "max_damaged_share"),
+    *("min_seconds", "min_source_side_px", "max_source_area_px"),
+    *("min_motion", "min_distinct_share", "max_blank_share"),
+)
+"""The fields of the configuration on which the verdict on one content depends."""
 _CLIP_ID_DIGITS = 16
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One file to judge, and all that is needed for it."""
+
+    store: Store
+    root: str
+    name: str
+    config: IngestConfig
+    scratch: str = ""
+    """Folder for fetched files; whoever made it deletes it."""
+    more_roots: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +58,58 @@ class Verdict:
 
     clip: Clip | None = None
     rejection: Rejection | None = None
+    sha256: str = ""
+    """Of the content; empty if it could not be read."""
     is_reused: bool = False
 
 
-def examine(store: Store, folder: Path, name: str, config: IngestConfig) -> Verdict:
-    """The verdict on one file, from the store if its content is known. Never raises on a bad file."""
-    try:
-        path = _inside(folder, name)
-        if path is None:
-            return _rejected(name, Reason.OUTSIDE_FOLDER, "a link that leads out of the folder; copy the file instead")
-        return _examine_content(store, path, name, config)
-    except OSError as error:
-        return _rejected(name, Reason.UNREADABLE, error.strerror or type(error).__name__)
-    except Exception as error:  # One bad file must not end a run of thousands.
-        logger.exception("%s: unexpected error", name)
-        return _rejected(name, Reason.UNEXPECTED, f"{type(error).__name__}: {error}")
+def settle(job: Job) -> Verdict | None:
+    """The verdict on one file if it is known without reading the file."""
+
+    def look_up() -> Verdict | None:
+        known = known_content(job.store, locate(job.root, job.name, job.more_roots))
+        return _find(job, known.sha256) if known.sha256 else None
+
+    return _guarded(job, look_up)
+
+
+def examine(job: Job) -> Verdict:
+    """The verdict on one file, from the store if its content is known. Never raises on a bad file.
+
+    Raises:
+        MemoryError: the file needs more than there is.
+    """
+
+    def work() -> Verdict:
+        place = locate(job.root, job.name, job.more_roots)
+        content = read_content(job.store, place, Path(job.scratch) / uuid.uuid4().hex, job.config.max_fetch_mib)
+        try:
+            return _find(job, content.sha256) or _judge(job, content.path, content.sha256)
+        finally:
+            if content.is_copy:
+                content.path.unlink()
+
+    verdict = _guarded(job, work)
+    assert verdict
+    return verdict
+
+
+def blame(job: Job, failure: Failure, detail: str) -> Verdict:
+    """The verdict on a file whose worker failed. Kept for these limits if the content is known."""
+
+    def judge() -> Verdict:
+        rejected = _rejected(job.name, Reason(failure.value), detail)
+        place = locate(job.root, job.name, job.more_roots)
+        sha256 = known_content(job.store, place).sha256
+        if not sha256 and isinstance(place, Path):
+            sha256 = sha256_of_file(place)
+        if not sha256:
+            return rejected
+        return keep_output(job.store, _failure_key(job, sha256), replace(rejected, sha256=sha256))
+
+    verdict = _guarded(job, judge)
+    assert verdict
+    return verdict
 
 
 def split_of(sha256: str, *, heldout_share: float) -> Split:
@@ -57,56 +117,69 @@ def split_of(sha256: str, *, heldout_share: float) -> Split:
     return Split.HELDOUT if uniform_hash("split", sha256) < heldout_share else Split.TRAIN
 
 
-def mean_motion(frames: Frames) -> float:
-    """Mean absolute change between neighbouring frames, in grey levels of 255; 0 for a single frame."""
-    changes = [np.abs(later.astype(np.int16) - earlier).mean() for earlier, later in pairwise(frames)]
-    return float(np.mean(changes)) if changes else 0.0
-
-
-def _inside(folder: Path, name: str) -> Path | None:
-    root = folder.resolve(strict=True)
-    path = (root / name).resolve(strict=True)
-    return path if path.is_relative_to(root) else None
+def _guarded(job: Job, judge: Callable[[], Verdict | None]) -> Verdict | None:
+    """One bad file must not end a run of thousands."""
+    try:
+        return judge()
+    except Refused as error:
+        return _rejected(job.name, error.reason, error.detail)
+    except MemoryError:
+        raise MemoryError from None  # FFmpeg's own kind cannot travel between processes.
+    except OSError as error:
+        return _rejected(job.name, Reason.UNREADABLE, error.strerror or str(error) or type(error).__name__)
+    except Exception as error:
+        logger.exception("%s: unexpected error", job.name)
+        return _rejected(job.name, Reason.UNEXPECTED, f"{type(error).__name__}: {error}")
 
 
 def _rejected(name: str, reason: Reason, detail: str) -> Verdict:
     return Verdict(rejection=Rejection(source=name, reason=reason, detail=detail))
 
 
-def _examine_content(store: Store, path: Path, name: str, config: IngestConfig) -> Verdict:
-    sha256 = sha256_of_file(path)
-    digest = digest_of("ingest", _VERSION, sha256, asdict(_choice(config)), config.jpeg_quality, config.min_motion)
-    known = find_output(store, f"ingested/{digest}", Verdict)
-    if known and (known.clip is None or store.exists(known.clip.frames_key)):
-        return _renamed(known, name, config)
-    verdict = _decide(store, path, name, sha256, digest, config)
-    return keep_output(store, f"ingested/{digest}", verdict)
+def _digest(job: Job, sha256: str) -> str:
+    return digest_of("ingest", _VERSION, sha256, [getattr(job.config, name) for name in DECISIVE])
 
 
-def _renamed(known: Verdict, name: str, config: IngestConfig) -> Verdict:
-    """The kept verdict under the file's present name and the present split."""
-    if known.clip is None:
-        assert known.rejection is not None
-        return Verdict(rejection=replace(known.rejection, source=name), is_reused=True)
-    split = split_of(known.clip.sha256, heldout_share=config.heldout_share)
-    return Verdict(clip=replace(known.clip, source=name, split=split), is_reused=True)
+def _failure_key(job: Job, sha256: str) -> str:
+    """With the limits: a video that was too slow gets another chance when there is more time."""
+    limits = digest_of(job.config.video_timeout_seconds, job.config.video_memory_mib)
+    return f"ingested/{_digest(job, sha256)}-{limits}"
 
 
-def _decide(store: Store, path: Path, name: str, sha256: str, digest: str, config: IngestConfig) -> Verdict:
+def _find(job: Job, sha256: str) -> Verdict | None:
+    """The kept verdict on a content, under the file's present name and the present split."""
+    for key in (f"ingested/{_digest(job, sha256)}", _failure_key(job, sha256)):
+        known = find_output(job.store, key, Verdict)
+        if known and known.rejection:
+            return replace(known, rejection=replace(known.rejection, source=job.name), is_reused=True)
+        if known and known.clip and job.store.exists(known.clip.frames_key):
+            split = split_of(known.clip.sha256, heldout_share=job.config.heldout_share)
+            return replace(known, clip=replace(known.clip, source=job.name, split=split), is_reused=True)
+    return None
+
+
+def _judge(job: Job, path: Path, sha256: str) -> Verdict:
+    digest = _digest(job, sha256)
+    verdict = replace(_decide(job, path, sha256, f"frames/{digest}.zip"), sha256=sha256)
+    return keep_output(job.store, f"ingested/{digest}", verdict)
+
+
+def _decide(job: Job, path: Path, sha256: str, frames_key: str) -> Verdict:
+    config = job.config
     if path.stat().st_size == 0:
-        return _rejected(name, Reason.EMPTY_FILE, "0 bytes")
+        return _rejected(job.name, Reason.EMPTY_FILE, "0 bytes")
     try:
+        flaw = find_size_flaw(path, config)
+        if flaw:
+            return _rejected(job.name, *flaw)
         footage = decode_video(path, _choice(config))
     except VideoError as error:
-        return _rejected(name, Reason(error.problem.value), error.detail)
-    motion = mean_motion(footage.frames)
-    if motion < config.min_motion:
-        detail = f"frames change by {motion:.3f} grey levels on average, at least {config.min_motion} needed"
-        return _rejected(name, Reason.STATIC, detail)
-    frames_key = f"frames/{digest}.zip"
-    store.write_bytes(frames_key, pack_frames(footage.frames, jpeg_quality=config.jpeg_quality))
-    split = split_of(sha256, heldout_share=config.heldout_share)
-    return Verdict(clip=_clip(footage, source=name, sha256=sha256, split=split, frames_key=frames_key))
+        return _rejected(job.name, Reason(error.problem.value), error.detail)
+    flaw = find_flaw(footage.frames, footage.duration_seconds, config)
+    if flaw:
+        return _rejected(job.name, *flaw)
+    job.store.write_bytes(frames_key, pack_frames(footage.frames, jpeg_quality=config.jpeg_quality))
+    return Verdict(clip=_clip(footage, job, sha256=sha256, frames_key=frames_key))
 
 
 def _choice(config: IngestConfig) -> FrameChoice:
@@ -119,13 +192,13 @@ def _choice(config: IngestConfig) -> FrameChoice:
     )
 
 
-def _clip(footage: Footage, *, source: str, sha256: str, split: Split, frames_key: str) -> Clip:
+def _clip(footage: Footage, job: Job, *, sha256: str, frames_key: str) -> Clip:
     _, height, width, _ = footage.frames.shape
     return Clip(
         clip_id=sha256[:_CLIP_ID_DIGITS],
-        source=source,
+        source=job.name,
         sha256=sha256,
-        split=split,
+        split=split_of(sha256, heldout_share=job.config.heldout_share),
         duration_seconds=footage.duration_seconds,
         source_fps=footage.source_fps,
         width_px=width,
@@ -133,4 +206,5 @@ def _clip(footage: Footage, *, source: str, sha256: str, split: Split, frames_ke
         timestamps_seconds=footage.timestamps_seconds,
         frames_key=frames_key,
         warnings=footage.warnings,
+        fingerprint=fingerprint(footage.frames),
     )

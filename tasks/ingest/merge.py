@@ -9,8 +9,8 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split, StageReport
+from tasks.ingest.duplicates import drop_exact, drop_near
 from tasks.ingest.outputs import ClipSet, IngestedShard
-from tasks.ingest.reasons import Reason
 
 
 def merge_shards(store: Store, shards: Sequence[IngestedShard], config: IngestConfig) -> ClipSet:
@@ -21,27 +21,20 @@ def merge_shards(store: Store, shards: Sequence[IngestedShard], config: IngestCo
     """
     found = [clip for shard in shards for clip in read_rows(store, shard.clips.key, Clip)]
     rejected = [row for shard in shards for row in read_rows(store, shard.rejected.key, Rejection)]
-    clips, duplicates = drop_duplicates(found)
-    rejected = sorted([*rejected, *duplicates], key=lambda row: row.source)
+    originals, copies = drop_exact(found)
+    clips, lookalikes = drop_near(originals, config)
+    rejected = sorted([*rejected, *copies, *lookalikes], key=lambda row: (row.source, row.detail))
+    own_side = {clip.clip_id: clip.split for clip in originals}
+    num_moved = sum(own_side[clip.clip_id] != clip.split for clip in clips)
     check_enough(clips, rejected, config)
-    key = f"ingest/{digest_of([shard.clips.digest for shard in shards], [shard.rejected.digest for shard in shards])}"
+    rule = [config.near_duplicates, config.near_duplicate_distance]
+    shown = [[shard.clips.digest, shard.rejected.digest] for shard in shards]
+    key = f"ingest/{digest_of(shown, rule)}"
     return ClipSet(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
-        report=_report(shards, clips, rejected),
+        report=_report(shards, clips, rejected, num_moved),
     )
-
-
-def drop_duplicates(clips: Sequence[Clip]) -> tuple[list[Clip], list[Rejection]]:
-    """Of clips with equal content, the first by source stays; the others become rejections."""
-    first: dict[str, Clip] = {}
-    duplicates = []
-    for clip in sorted(clips, key=lambda clip: clip.source):
-        original = first.setdefault(clip.sha256, clip)
-        if original is not clip:
-            detail = f"exact duplicate of {original.source}"
-            duplicates.append(Rejection(source=clip.source, reason=Reason.EXACT_DUPLICATE, detail=detail))
-    return list(first.values()), duplicates
 
 
 def check_enough(clips: Sequence[Clip], rejected: Sequence[Rejection], config: IngestConfig) -> None:
@@ -70,7 +63,9 @@ def _by_reason(rejected: Sequence[Rejection]) -> dict[str, int]:
     return dict(Counter(row.reason for row in rejected).most_common())
 
 
-def _report(shards: Sequence[IngestedShard], clips: Sequence[Clip], rejected: Sequence[Rejection]) -> StageReport:
+def _report(
+    shards: Sequence[IngestedShard], clips: Sequence[Clip], rejected: Sequence[Rejection], num_moved: int
+) -> StageReport:
     sides = Counter(clip.split for clip in clips)
     return StageReport(
         stage="ingest",
@@ -80,6 +75,7 @@ def _report(shards: Sequence[IngestedShard], clips: Sequence[Clip], rejected: Se
             "accepted": len(clips),
             "train": sides[Split.TRAIN],
             "heldout": sides[Split.HELDOUT],
+            "moved_beside_lookalikes": num_moved,
             "with_warnings": sum(bool(clip.warnings) for clip in clips),
             "new": sum(shard.num_new for shard in shards),
             "reused": sum(shard.num_reused for shard in shards),

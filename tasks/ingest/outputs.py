@@ -1,17 +1,20 @@
 """What the ingest stage hands on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.core.types import Artifact, StageReport
 
 
 @dataclass(frozen=True)
 class VideoShard:
-    """Some of the files of one folder."""
+    """Some of the videos of one input."""
 
-    folder: str
+    root: str
+    """Folder or beginning of a URI below which they must lie."""
     names: list[str]
-    """Relative to `folder`, with forward slashes."""
+    """Paths relative to `root`, with forward slashes, or whole URIs."""
+    more_roots: list[str] = field(default_factory=list)
+    """Where else they may lie: for a list file the `list_roots` of the configuration, else nowhere."""
 
 
 @dataclass(frozen=True)

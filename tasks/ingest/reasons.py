@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from tasks.video.errors import Problem
+from tasks.video.isolation import Failure
 
 
 class Reason(StrEnum):
@@ -16,11 +17,21 @@ class Reason(StrEnum):
     NO_TIMESTAMPS = Problem.NO_TIMESTAMPS.value
     TOO_FEW_FRAMES = Problem.TOO_FEW_FRAMES.value
     DECODE_ERRORS = Problem.DECODE_ERRORS.value
+    CRASHED = Failure.CRASHED.value
+    TOO_SLOW = Failure.TOO_SLOW.value
+    TOO_MUCH_MEMORY = Failure.TOO_MUCH_MEMORY.value
+    FRAMES_TOO_LARGE = "frames too large"
+    FRAMES_TOO_SMALL = "frames too small"
+    TOO_SHORT = "too short"
+    BLANK = "black or blank"
     STATIC = "static"
+    TOO_FEW_DISTINCT = "too few distinct frames"
     EXACT_DUPLICATE = "exact duplicate"
-    OUTSIDE_FOLDER = "outside the folder"
-    """A link that leads out of the folder given."""
+    NEAR_DUPLICATE = "near duplicate"
+    OUTSIDE = "outside the given places"
+    """A link, a `..` or a URI that leads out of what may be read."""
+    FILE_TOO_LARGE = "file too large to fetch"
     UNREADABLE = "cannot be read"
-    """Missing by now, no permission, a directory behind a link."""
+    """Missing by now, no permission, a directory behind a link, a server that does not answer."""
     UNEXPECTED = "unexpected error"
     """Ours to mend; tried again on the next run."""

@@ -1,8 +1,10 @@
-"""All files of one shard, one after the other, with a progress bar."""
+"""All files of one shard, judged in worker processes, with a progress bar."""
 
+import tempfile
 import time
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 
 from tqdm import tqdm
 
@@ -11,16 +13,18 @@ from tasks.core.digest import digest_of
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
-from tasks.ingest.examine import examine
+from tasks.ingest.examine import Job, Verdict, blame, examine, settle
 from tasks.ingest.outputs import IngestedShard, VideoShard
+from tasks.video.isolation import Limits, run_isolated
+
+_LOOKUPS = 8
+"""Files looked up at once: it is waiting, mostly for object stores."""
 
 
 def ingest_videos(store: Store, shard: VideoShard, config: IngestConfig) -> IngestedShard:
     """Examine every file of `shard` and write the two manifests of what came out."""
     start = time.monotonic()
-    folder = Path(shard.folder)
-    files = tqdm(shard.names, desc="ingest", unit="video")
-    verdicts = [examine(store, folder, name, config) for name in files]
+    verdicts = judge(store, shard, config)
     clips = [verdict.clip for verdict in verdicts if verdict.clip]
     rejected = [verdict.rejection for verdict in verdicts if verdict.rejection]
     key = f"ingest/shards/{digest_of([asdict(clip) for clip in clips], [asdict(row) for row in rejected])}"
@@ -32,3 +36,50 @@ def ingest_videos(store: Store, shard: VideoShard, config: IngestConfig) -> Inge
         num_reused=num_reused,
         seconds=time.monotonic() - start,
     )
+
+
+def judge(
+    store: Store, shard: VideoShard, config: IngestConfig, examine: Callable[[Job], Verdict] = examine
+) -> list[Verdict]:
+    """One verdict a name, in order, whatever the number of workers."""
+    with tempfile.TemporaryDirectory(prefix="videossr-ingest-") as scratch:
+        more_roots = tuple(shard.more_roots)
+        jobs = [
+            Job(store=store, root=shard.root, name=name, config=config, scratch=scratch, more_roots=more_roots)
+            for name in shard.names
+        ]
+        with tqdm(total=len(jobs), desc="ingest", unit="video") as bar:
+            return count_copies_once(_judge_all(jobs, config, examine, bar.update))
+
+
+def count_copies_once(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Of equal contents that were new the first counts as new: which worker came first is chance."""
+    new = {verdict.sha256 for verdict in verdicts if verdict.sha256 and not verdict.is_reused}
+    counted = []
+    for verdict in verdicts:
+        is_reused = verdict.is_reused if not verdict.sha256 else verdict.sha256 not in new
+        new.discard(verdict.sha256)
+        counted.append(replace(verdict, is_reused=is_reused))
+    return counted
+
+
+def _judge_all(
+    jobs: Sequence[Job], config: IngestConfig, examine: Callable[[Job], Verdict], advance: Callable[[], object]
+) -> list[Verdict]:
+    verdicts: dict[int, Verdict] = {}
+    with ThreadPoolExecutor(_LOOKUPS) as threads:
+        for index, known in enumerate(threads.map(settle, jobs)):
+            if known:
+                verdicts[index] = known
+                advance()
+    unknown = [index for index in range(len(jobs)) if index not in verdicts]
+    limits = Limits(
+        num_workers=config.num_workers, seconds=config.video_timeout_seconds, memory_mib=config.video_memory_mib
+    )
+    for position, outcome in run_isolated(examine, [jobs[index] for index in unknown], limits):
+        job = jobs[unknown[position]]
+        verdict = blame(job, outcome.failure, outcome.detail) if outcome.failure else outcome.result
+        assert verdict
+        verdicts[unknown[position]] = verdict
+        advance()
+    return [verdicts[index] for index in range(len(jobs))]

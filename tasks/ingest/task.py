@@ -9,12 +9,10 @@ from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
 
 @task
 def list_videos(videos: str, config: IngestConfig) -> list[VideoShard]:
-    """All files below the folder `videos`, in shards."""
-    from pathlib import Path
-
+    """What `videos` names (a folder, a glob, a list file, a URI), in shards."""
     from tasks.ingest.listing import list_shards
 
-    return list_shards(Path(videos), shard_size=config.shard_size_videos)
+    return list_shards(videos, config)
 
 
 @task

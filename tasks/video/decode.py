@@ -116,10 +116,14 @@ def _good_frames(packets: "Iterable[av.Packet[VideoStream]]", result: _Pass) -> 
         for packet in packets:
             try:
                 frames = packet.decode()
+            except MemoryError:  # A limit, not damage; FFmpeg's kind is an FFmpegError too.
+                raise
             except av.FFmpegError:
                 result.num_errors += 1
                 continue
             yield from (frame for frame in frames if not frame.is_corrupt)
+    except MemoryError:
+        raise
     except av.FFmpegError:  # The file ends before its index says; what came until here is good.
         result.num_errors += 1
 

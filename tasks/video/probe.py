@@ -66,6 +66,8 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         try:
             # "none" names no protocol, so nothing but the given bytes can be read.
             container = av.open(_Nameless(file), options={"protocol_whitelist": "none"}, metadata_errors="replace")
+        except MemoryError:
+            raise
         except av.FFmpegError as error:
             raise _unreadable(path, error) from error
         assert isinstance(container, InputContainer)
@@ -94,6 +96,8 @@ def _video_stream(container: InputContainer) -> VideoStream:
 def _shown_times(container: InputContainer, stream: VideoStream) -> list[int]:
     try:
         packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
+    except MemoryError:
+        raise
     except av.FFmpegError:
         return []  # The decoder finds out how far the file can be read.
     times = [packet.pts for packet in packets if packet.pts is not None]

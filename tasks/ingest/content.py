@@ -1,0 +1,84 @@
+"""The content of a file by its SHA-256, without reading the file again as long as it stands unchanged.
+
+A small record says which content a path or URI had at which version: size and times of a local file, what an object
+store says of an object. A local file that changed a moment ago gets no record: it might change again unnoticed,
+within the resolution of its times.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core.digest import digest_of, sha256_of_file
+from tasks.core.store import Store
+from tasks.ingest.remote import fetch, version_of
+
+_SETTLED_NS = 2 * 10**9
+"""FAT keeps times in steps of two seconds; all others are finer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the records say of a file as it stands."""
+
+    key: str
+    """Of the record; empty if the file's version is unknown."""
+    sha256: str
+    """Empty if there is no record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """A file that can be opened."""
+
+    path: Path
+    sha256: str
+    is_copy: bool
+    """Fetched: to be deleted after use."""
+
+
+def known_content(store: Store, place: Path | str) -> Known:
+    """What is recorded of the file or URI.
+
+    Raises:
+        OSError: it is not there.
+    """
+    version = _version_of_file(place) if isinstance(place, Path) else version_of(place)
+    if version is None:
+        return Known(key="", sha256="")
+    key = f"ingest/contents/{digest_of(str(place), version)}"
+    return Known(key=key, sha256=store.read_bytes(key).decode() if store.exists(key) else "")
+
+
+def read_content(store: Store, place: Path | str, target: Path, max_fetch_mib: int) -> Content:
+    """The file, or the object fetched to `target`; its content is put on record.
+
+    Raises:
+        OSError: it cannot be read.
+        tasks.ingest.locate.Refused: it is larger than `max_fetch_mib`.
+    """
+    known = known_content(store, place)
+    if isinstance(place, Path):
+        content = Content(path=place, sha256=known.sha256 or sha256_of_file(place), is_copy=False)
+    else:
+        try:
+            content = Content(path=target, sha256=fetch(place, target, max_mib=max_fetch_mib), is_copy=True)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+    if known.key and known.sha256 != content.sha256 and _stood_still(store, place, known.key):
+        store.write_bytes(known.key, content.sha256.encode())
+    return content
+
+
+def _stood_still(store: Store, place: Path | str, key: str) -> bool:
+    """Whether the record made before reading is true of what was read."""
+    if isinstance(place, Path) and time.time_ns() - place.stat().st_ctime_ns < _SETTLED_NS:
+        return False
+    return known_content(store, place).key == key
+
+
+def _version_of_file(path: Path) -> str:
+    facts = path.stat()
+    # The time of change cannot be set back, unlike the time of modification.
+    return f"{facts.st_size}|{facts.st_mtime_ns}|{facts.st_ctime_ns}"

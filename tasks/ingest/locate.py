@@ -1,0 +1,61 @@
+"""Where an input really lies, and whether it may be read: nothing outside the given places is.
+
+Uploads are not trusted: links, `..` and list files must not lead anywhere else on this machine.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+from tasks.ingest.reasons import Reason
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+class Refused(ValueError):  # noqa: N818 (a verdict more than an error)
+    """An input that may not be read or is not there."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def is_uri(text: str) -> bool:
+    """Whether `text` begins with a scheme, as in s3://bucket/a.mp4."""
+    return bool(_SCHEME.match(text))
+
+
+def locate(root: str, name: str, more_roots: Sequence[str] = ()) -> Path | str:
+    """The file behind `name` with all links resolved, or its URI.
+
+    Raises:
+        Refused: it lies neither below `root` nor below one of `more_roots`.
+        OSError: it is not there.
+    """
+    if is_uri(name):
+        return _uri(name, [root, *more_roots])
+    if is_uri(root):
+        return _uri(f"{root}/{name}", [root])
+    top = Path(root).resolve(strict=True)
+    path = (top / name).resolve(strict=True)
+    folders = [top, *(Path(folder).resolve() for folder in more_roots if not is_uri(folder))]
+    if not any(path.is_relative_to(folder) for folder in folders):
+        detail = f"leads out of {root} (a link, `..`, or a path elsewhere); copy the file, or add to ingest.list_roots"
+        raise Refused(Reason.OUTSIDE, detail if more_roots else "a link that leads out of the folder; copy the file")
+    return path
+
+
+def _uri(uri: str, roots: Sequence[str]) -> str:
+    # `::` chains file systems in fsspec (zip::file:...), and `..` is resolved by servers and HTTP clients.
+    climbs = ".." in PurePosixPath(unquote(uri)).parts
+    if "::" in uri or climbs or not any(_begins(uri, root) for root in roots if is_uri(root)):
+        allowed = ", ".join(root for root in roots if is_uri(root)) or "no URI at all"
+        raise Refused(Reason.OUTSIDE, f"allowed here: {allowed}; without `..` and `::` (see ingest.list_roots)")
+    return uri
+
+
+def _begins(uri: str, root: str) -> bool:
+    """Below `root`, which ends at a slash: https://host must not allow https://host.elsewhere."""
+    return uri == root or uri.startswith(root if root.endswith("/") else f"{root}/")

@@ -1,0 +1,85 @@
+"""The quality gate: what is measured on the chosen frames of a video, and which limit it misses."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.core.config import IngestConfig
+from tasks.ingest.reasons import Reason
+from tasks.video.frames import Frames
+from tasks.video.probe import open_video
+
+_BLOCK_PX = 8
+"""Frames are compared by the means of such squares: noise and compression vanish, small things that move do not."""
+_SEEN_LEVELS = 2.5
+"""Grey levels by which one square must change for two frames to be told apart; coding a frozen picture stays below."""
+_BLANK_LEVELS = 6.0
+"""A frame whose squares differ by less (standard deviation) is nearly one colour."""
+
+
+def find_size_flaw(path: Path, config: IngestConfig) -> tuple[Reason, str] | None:
+    """What is wrong with the size of the pictures by the header, before anything is decoded.
+
+    Raises:
+        VideoError: the file cannot be opened.
+    """
+    with open_video(path) as (_, stream):
+        width, height = stream.width, stream.height
+    if width * height > config.max_source_area_px:
+        return Reason.FRAMES_TOO_LARGE, f"{width}x{height}, at most {config.max_source_area_px} pixels allowed"
+    if 0 < min(width, height) < config.min_source_side_px:
+        return Reason.FRAMES_TOO_SMALL, f"{width}x{height}, at least {config.min_source_side_px} a side needed"
+    return None
+
+
+def find_flaw(frames: Frames, duration_seconds: float, config: IngestConfig) -> tuple[Reason, str] | None:
+    """The first limit that the frames (F, H, W, 3) miss, with what was measured; None if they are good."""
+    if duration_seconds < config.min_seconds:
+        return Reason.TOO_SHORT, f"{duration_seconds:.2f} s, at least {config.min_seconds:g} s needed"
+    squares = _squares(frames)
+    blank = blank_share(squares)
+    if blank > config.max_blank_share:
+        detail = f"{blank:.0%} of the frames are nearly one colour, at most {config.max_blank_share:.0%} allowed"
+        return Reason.BLANK, detail
+    motion = mean_motion(frames)
+    if motion < config.min_motion:
+        detail = f"frames change by {motion:.3f} grey levels on average, at least {config.min_motion} needed"
+        return Reason.STATIC, detail
+    distinct = num_distinct(squares)
+    if distinct < config.min_distinct_share * len(frames):
+        detail = (
+            f"{distinct} of {len(frames)} frames can be told apart, at least {config.min_distinct_share:.0%} needed"
+        )
+        return Reason.TOO_FEW_DISTINCT, detail
+    return None
+
+
+def mean_motion(frames: Frames) -> float:
+    """Mean absolute change between neighbouring frames, in grey levels of 255; 0 for a single frame."""
+    changes = [np.abs(later.astype(np.int16) - earlier).mean() for earlier, later in pairwise(frames)]
+    return float(np.mean(changes)) if changes else 0.0
+
+
+def num_distinct(squares: NDArray[np.float32]) -> int:
+    """How many frames differ visibly from all distinct ones before them."""
+    kept: list[NDArray[np.float32]] = []
+    for frame in squares:
+        if all(np.abs(frame - other).max() >= _SEEN_LEVELS for other in kept):
+            kept.append(frame)
+    return len(kept)
+
+
+def blank_share(squares: NDArray[np.float32]) -> float:
+    """Share of frames that are nearly one colour."""
+    spread = squares.std(axis=(1, 2)).max(axis=-1)
+    return float((spread < _BLANK_LEVELS).mean())
+
+
+def _squares(frames: Frames) -> NDArray[np.float32]:
+    """Means of squares, (F, rows, columns, 3)."""
+    num_frames, height, width, _ = frames.shape
+    shape = (num_frames, height // _BLOCK_PX, _BLOCK_PX, width // _BLOCK_PX, _BLOCK_PX, 3)
+    means: NDArray[np.float32] = frames.reshape(shape).mean(axis=(2, 4), dtype=np.float32)
+    return means

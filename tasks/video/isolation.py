@@ -1,0 +1,150 @@
+"""Runs a function on many inputs in processes of their own: one that crashes, hangs or eats memory costs itself.
+
+Workers are started afresh (spawn): whatever the parent has loaded or started as threads stays with the parent.
+"""
+
+import os
+import resource
+import signal
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, Generic, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+_TASKS_OF_A_WORKER = 500
+"""Then it is replaced: what a library leaks does not add up."""
+_ATTEMPTS = 2
+"""A worker may die of something else than its video, e.g. the system's out-of-memory killer: try once more."""
+
+
+class Failure(StrEnum):
+    """What may become of an input instead of a result."""
+
+    CRASHED = "crashed the decoder"
+    TOO_SLOW = "too slow"
+    TOO_MUCH_MEMORY = "needs too much memory"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the workers may use."""
+
+    num_workers: int
+    """0 for one a core."""
+    seconds: float
+    """For one input."""
+    memory_mib: int
+    """Of each worker."""
+
+    @property
+    def num_processes(self) -> int:
+        return self.num_workers or len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome(Generic[ResultT]):
+    """What became of one input: a result, or a failure with its detail."""
+
+    result: ResultT | None = None
+    failure: Failure | None = None
+    detail: str = ""
+
+
+def run_isolated(
+    function: Callable[[ItemT], ResultT], items: Sequence[ItemT], limits: Limits
+) -> Iterator[tuple[int, Outcome[ResultT]]]:
+    """(index, outcome) of every item, in the order in which they finish. Function and items must be picklable.
+
+    Exceptions of `function` other than MemoryError are raised here: it should handle its own.
+    """
+    if not items:
+        return
+    with _pool(min(limits.num_processes, len(items)), limits) as pool:
+        attempts = dict.fromkeys(range(len(items)), 1)
+        running = {pool.schedule(function, args=(item,), timeout=limits.seconds): i for i, item in enumerate(items)}
+        while running:
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in [future for future in running if future in done]:
+                index = running.pop(future)
+                outcome = _outcome(future, limits)
+                if outcome.failure is Failure.CRASHED and attempts[index] < _ATTEMPTS:
+                    attempts[index] += 1
+                    again = pool.schedule(function, args=(items[index],), timeout=limits.seconds)
+                    running[again] = index
+                    continue
+                yield index, outcome
+
+
+def _outcome(future: Any, limits: Limits) -> Outcome[Any]:
+    try:
+        return Outcome(result=future.result())
+    except TimeoutError:
+        return Outcome(failure=Failure.TOO_SLOW, detail=f"not done after {limits.seconds:g} s")
+    except MemoryError:
+        detail = f"asked for more than the {limits.memory_mib} MiB that a worker may have"
+        return Outcome(failure=Failure.TOO_MUCH_MEMORY, detail=detail)
+    except ProcessExpired as error:
+        return Outcome(
+            failure=Failure.CRASHED, detail=f"{_ATTEMPTS} times, the last time with {_cause(error.exitcode)}"
+        )
+
+
+def _cause(exit_code: int | None) -> str:
+    try:
+        return signal.Signals(-(exit_code or 0)).name
+    except ValueError:
+        return f"exit code {exit_code}"
+
+
+@contextmanager
+def _pool(num_processes: int, limits: Limits) -> Iterator[ProcessPool]:
+    pool = ProcessPool(
+        max_workers=max(1, num_processes),
+        max_tasks=_TASKS_OF_A_WORKER,
+        initializer=_limit_memory,
+        initargs=(limits.memory_mib,),
+        context=_CONTEXT,
+    )
+    try:
+        yield pool
+        pool.close()  # type: ignore[no-untyped-call]
+    finally:
+        # After an error or Ctrl-C the workers still run: stop ends them whatever they do.
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join()
+
+
+def _limit_memory(memory_mib: int) -> None:
+    """Private memory only: libraries and what they reserve without using do not count."""
+    size = memory_mib * 2**20
+    resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+class _Worker(SpawnProcess):
+    """A process that does not run the parent's main file: it may be a console script that loads Flyte, or stdin."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 (multiprocessing's name)
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _Context(SpawnContext):
+    Process = _Worker
+
+
+_CONTEXT = _Context()
