@@ -47,7 +47,7 @@ def near_pairs(fingerprints: Sequence[str], *, max_distance: float) -> Iterator[
     """All pairs of which at most this share of bits differs; empty fingerprints look like nothing."""
     known = [index for index, text in enumerate(fingerprints) if text]
     words = np.frombuffer(bytes.fromhex("".join(fingerprints[index] for index in known)), np.uint64)
-    table = words.reshape(len(known), -1).T
+    table = words.reshape(len(known), NUM_BITS // 64).T
     edges = [*range(0, len(known), _BLOCK), len(known)]
     for start, stop in pairwise(edges):
         for first, second, bits in _near_in_block(table, start, stop, int(max_distance * NUM_BITS)):

@@ -7,9 +7,12 @@ import os
 import resource
 import signal
 import sys
+import threading
+import time
 import types
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +25,9 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 _TASKS_OF_A_WORKER = 500
 """Then it is replaced: what a library leaks does not add up."""
+_WATCH_SECONDS = 1.0
+_AHEAD = 2
+"""Inputs that lie ready beyond those in work, so that no worker waits."""
 _ATTEMPTS = 2
 """A worker may die of something else than its video, e.g. the system's out-of-memory killer: try once more."""
 
@@ -68,23 +74,26 @@ def run_isolated(
     """
     if not items:
         return
-    with _pool(min(limits.num_processes, len(items)), limits) as pool:
-        attempts = dict.fromkeys(range(len(items)), 1)
-        running = {pool.schedule(function, args=(item,), timeout=limits.seconds): i for i, item in enumerate(items)}
-        while running:
+    num_processes = min(limits.num_processes, len(items))
+    waiting, attempts = deque(range(len(items))), Counter[int]()
+    running: dict[Future[ResultT], int] = {}
+    with _pool(num_processes, limits) as pool:
+        while waiting or running:
+            while waiting and len(running) < num_processes + _AHEAD:
+                index = waiting.popleft()
+                running[pool.schedule(function, args=(items[index],), timeout=limits.seconds)] = index
             done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in [future for future in running if future in done]:
+            for future in done:
                 index = running.pop(future)
                 outcome = _outcome(future, limits)
+                attempts[index] += 1
                 if outcome.failure is Failure.CRASHED and attempts[index] < _ATTEMPTS:
-                    attempts[index] += 1
-                    again = pool.schedule(function, args=(items[index],), timeout=limits.seconds)
-                    running[again] = index
-                    continue
-                yield index, outcome
+                    waiting.append(index)
+                else:
+                    yield index, outcome
 
 
-def _outcome(future: Any, limits: Limits) -> Outcome[Any]:
+def _outcome(future: Future[ResultT], limits: Limits) -> Outcome[ResultT]:
     try:
         return Outcome(result=future.result())
     except TimeoutError:
@@ -110,24 +119,31 @@ def _pool(num_processes: int, limits: Limits) -> Iterator[ProcessPool]:
     pool = ProcessPool(
         max_workers=max(1, num_processes),
         max_tasks=_TASKS_OF_A_WORKER,
-        initializer=_limit_memory,
-        initargs=(limits.memory_mib,),
+        initializer=_start_worker,
+        initargs=(limits.memory_mib, os.getpid()),
         context=_CONTEXT,
     )
     try:
         yield pool
-        pool.close()  # type: ignore[no-untyped-call]
     finally:
-        # After an error or Ctrl-C the workers still run: stop ends them whatever they do.
+        # Not close: after an error or Ctrl-C the workers still run, and stop ends them whatever they do.
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()
 
 
-def _limit_memory(memory_mib: int) -> None:
-    """Private memory only: libraries and what they reserve without using do not count."""
+def _start_worker(memory_mib: int, parent: int) -> None:
+    # Private memory only: libraries, and what they reserve without using it, do not count.
     size = memory_mib * 2**20
     resource.setrlimit(resource.RLIMIT_DATA, (size, size))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """A parent that was killed cannot stop its workers."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(1)
 
 
 class _Worker(SpawnProcess):

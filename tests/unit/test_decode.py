@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from tasks.ingest.examine import mean_motion
+from tasks.ingest.quality import mean_motion
 from tasks.video.decode import FrameChoice, decode_video
 from tasks.video.encode import ffmpeg_binary, write_mp4
 from tasks.video.errors import Problem, VideoError

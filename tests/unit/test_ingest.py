@@ -12,7 +12,8 @@ from tasks.core.manifest import read_rows
 from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split
-from tasks.ingest.examine import Verdict, examine, split_of
+from tasks.ingest.examine import Job, Verdict, split_of
+from tasks.ingest.examine import examine as examine_job
 from tasks.ingest.listing import list_files, list_shards
 from tasks.ingest.merge import merge_shards
 from tasks.ingest.outputs import ClipSet
@@ -21,7 +22,16 @@ from tasks.ingest.shard import ingest_videos
 from tasks.video.encode import write_mp4
 from tests.helpers.videos import SHARED_VIDEOS, moving_frames, write_video
 
-CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, heldout_share=0.5, shard_size_videos=3)
+# The little videos of these tests look alike: only equal fingerprints count as near duplicates here.
+CONFIG = IngestConfig(
+    num_frames=16,
+    min_area_px=32 * 32,
+    max_area_px=64 * 64,
+    near_duplicate_distance=0.0,
+    heldout_share=0.5,
+    num_workers=2,
+    shard_size_videos=3,
+)
 
 
 @pytest.fixture
@@ -36,8 +46,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def ingest(store: Store, folder: Path, config: IngestConfig = CONFIG) -> ClipSet:
-    shards = list_shards(folder, shard_size=config.shard_size_videos)
+    shards = list_shards(str(folder), config)
     return merge_shards(store, [ingest_videos(store, shard, config) for shard in shards], config)
+
+
+def examine(store: Store, folder: Path, name: str, config: IngestConfig = CONFIG) -> Verdict:
+    return examine_job(Job(store=store, root=str(folder), name=name, config=config))
 
 
 def split_between(first: Path, second: Path, config: IngestConfig = CONFIG) -> IngestConfig:
@@ -154,11 +168,12 @@ def test_every_input_is_accounted_for(store: Store, folder: Path) -> None:
     assert counts["rejected/static"] == counts["rejected/too few frames"] == counts["rejected/not a video"] == 1
 
 
-def test_the_shards_do_not_change_the_outcome(store: Store, folder: Path, tmp_path: Path) -> None:
+def test_shards_and_workers_do_not_change_the_outcome(store: Store, folder: Path, tmp_path: Path) -> None:
     first, second, _ = [write_video(folder / f"{index}.mp4", num_frames=40 + index) for index in range(3)]
     (folder / "note.md").write_text("not a video")
     config = split_between(first, second)
-    one, many = replace(config, shard_size_videos=100), replace(config, shard_size_videos=1)
+    one = replace(config, shard_size_videos=100, num_workers=1)
+    many = replace(config, shard_size_videos=1, num_workers=3)
     other = Store(str(tmp_path / "other"))
     assert ingest(store, folder, one).clips.digest == ingest(other, folder, many).clips.digest
 
@@ -171,9 +186,9 @@ def test_links_out_of_the_folder_are_not_followed(store: Store, folder: Path, tm
     (folder / "broken.mp4").symlink_to(tmp_path / "nothing")
     (folder / "same.mp4").symlink_to(folder / "inside.mp4")
     assert list_files(folder) == ["broken.mp4", "dir", "inside.mp4", "link.mp4", "same.mp4"]
-    assert rejection_of(examine(store, folder, "link.mp4", CONFIG)).reason == Reason.OUTSIDE_FOLDER
-    assert rejection_of(examine(store, folder, "dir", CONFIG)).reason == Reason.OUTSIDE_FOLDER
-    assert rejection_of(examine(store, folder, "../outside.mp4", CONFIG)).reason == Reason.OUTSIDE_FOLDER
+    assert rejection_of(examine(store, folder, "link.mp4", CONFIG)).reason == Reason.OUTSIDE
+    assert rejection_of(examine(store, folder, "dir", CONFIG)).reason == Reason.OUTSIDE
+    assert rejection_of(examine(store, folder, "../outside.mp4", CONFIG)).reason == Reason.OUTSIDE
     assert rejection_of(examine(store, folder, "broken.mp4", CONFIG)).reason == Reason.UNREADABLE
     assert examine(store, folder, "same.mp4", CONFIG).clip is not None
 
@@ -190,7 +205,9 @@ def test_pipes_are_not_inputs(folder: Path) -> None:
     assert list_files(folder) == []
 
 
-@pytest.mark.parametrize(("make", "message"), [(None, "no folder"), ("file", "is a file"), ("folder", "holds no file")])
+@pytest.mark.parametrize(
+    ("make", "message"), [(None, "nothing at"), ("file", "names no video"), ("folder", "holds no file")]
+)
 def test_a_useless_folder_is_one_clear_line(tmp_path: Path, make: str | None, message: str) -> None:
     path = tmp_path / "here"
     if make == "file":
@@ -198,7 +215,7 @@ def test_a_useless_folder_is_one_clear_line(tmp_path: Path, make: str | None, me
     elif make == "folder":
         path.mkdir()
     with pytest.raises(InputError, match=message) as caught:
-        list_shards(path, shard_size=10)
+        list_shards(str(path), CONFIG)
     assert "\n" not in str(caught.value)
 
 
