@@ -124,7 +124,7 @@ def _guarded(job: Job, judge: Callable[[], Verdict | None]) -> Verdict | None:
     except Refused as error:
         return _rejected(job.name, error.reason, error.detail)
     except MemoryError:
-        raise MemoryError from None  # FFmpeg's own kind cannot travel between processes.
+        raise  # Not the file's fault: the worker ends, and the limit is named.
     except OSError as error:
         return _rejected(job.name, Reason.UNREADABLE, error.strerror or str(error) or type(error).__name__)
     except Exception as error:

@@ -26,6 +26,8 @@ ResultT = TypeVar("ResultT")
 _TASKS_OF_A_WORKER = 500
 """Then it is replaced: what a library leaks does not add up."""
 _WATCH_SECONDS = 1.0
+_OUT_OF_MEMORY = 77
+"""Exit code of a worker; one that nothing else uses."""
 _AHEAD = 2
 """Inputs that lie ready beyond those in work, so that no worker waits."""
 _ATTEMPTS = 2
@@ -81,7 +83,7 @@ def run_isolated(
         while waiting or running:
             while waiting and len(running) < num_processes + _AHEAD:
                 index = waiting.popleft()
-                running[pool.schedule(function, args=(items[index],), timeout=limits.seconds)] = index
+                running[pool.schedule(_run, args=(function, items[index]), timeout=limits.seconds)] = index
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 index = running.pop(future)
@@ -93,15 +95,23 @@ def run_isolated(
                     yield index, outcome
 
 
+def _run(function: Callable[[ItemT], ResultT], item: ItemT) -> ResultT:
+    try:
+        return function(item)
+    except MemoryError:
+        # Not all of it comes back: the next input gets a fresh worker, lest it suffer for this one.
+        os._exit(_OUT_OF_MEMORY)
+
+
 def _outcome(future: Future[ResultT], limits: Limits) -> Outcome[ResultT]:
     try:
         return Outcome(result=future.result())
     except TimeoutError:
         return Outcome(failure=Failure.TOO_SLOW, detail=f"not done after {limits.seconds:g} s")
-    except MemoryError:
-        detail = f"asked for more than the {limits.memory_mib} MiB that a worker may have"
-        return Outcome(failure=Failure.TOO_MUCH_MEMORY, detail=detail)
     except ProcessExpired as error:
+        if error.exitcode == _OUT_OF_MEMORY:
+            detail = f"asked for more than the {limits.memory_mib} MiB that a worker may have"
+            return Outcome(failure=Failure.TOO_MUCH_MEMORY, detail=detail)
         return Outcome(
             failure=Failure.CRASHED, detail=f"{_ATTEMPTS} times, the last time with {_cause(error.exitcode)}"
         )

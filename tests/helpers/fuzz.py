@@ -1,4 +1,4 @@
-"""Damaged videos and what is known of their originals: to see whether ingest ever hands out wrong pictures in silence."""
+"""Damaged videos and what is known of their originals: does ingest ever hand out wrong pictures in silence?"""
 
 import subprocess
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class Source:
 
 
 def make_sources(folder: Path, videos: Path, *, formats: int = len(_FORMATS)) -> list[Source]:
-    """Scaled down parts of real videos in several codecs and containers; of generated ones if there are no real ones."""
+    """Scaled down parts of real videos, or else of generated ones, in several codecs and containers."""
     folder.mkdir(exist_ok=True)
     starts = sorted(path for path in videos.glob("*.mp4") if path.is_file())[:formats]
     if not starts:
@@ -70,7 +70,7 @@ def damaged(sources: list[Source], number: int, seed: int) -> Iterator[tuple[int
 
 
 def wrongs(clip: Clip, frames: Frames, source: Source) -> list[str]:
-    """What is wrong with an accepted clip: `picture` if a frame is none of the original's, `time` if it is another's."""
+    """What is wrong with an accepted clip: `picture` if a frame is none of the original's, `time` if another's."""
     if frames.shape[1:] != source.frames.shape[1:]:
         return ["picture"]
     stack = source.frames.reshape(len(source.frames), -1).astype(np.int16)
