@@ -41,6 +41,7 @@ def list_below(uri: str) -> Found:
     if scheme in _WEB:
         return Found(uri.rpartition("/")[0], [uri], is_one=True)
     files = fsspec.filesystem(scheme)
+    files.invalidate_cache()  # A long-lived process may have listed it before.
     path = files._strip_protocol(uri).rstrip("/")
     if fsspec.core.has_magic(path):
         root = path[: min(path.index(sign) for sign in "*?[" if sign in path)].rpartition("/")[0]

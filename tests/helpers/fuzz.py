@@ -1,7 +1,7 @@
 """Damaged videos and what is known of their originals: does ingest ever hand out wrong pictures in silence?"""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from tasks.core.seeding import generator
 from tasks.core.types import Clip
 from tasks.video.decode import FrameChoice, decode_video
 from tasks.video.encode import ffmpeg_binary, write_mp4
+from tasks.video.errors import VideoError
 from tasks.video.frames import Frames
 from tasks.video.generate import generate_frames
 
@@ -29,10 +30,20 @@ _FORMATS = {
     "mpeg2.ts": ["-c:v", "mpeg2video", "-q:v", "4"],
     "vp8.webm": ["-c:v", "libvpx", "-b:v", "400k"],
     "vp9.webm": ["-c:v", "libvpx-vp9", "-b:v", "300k", "-cpu-used", "8"],
-    "mjpeg.mov": ["-c:v", "mjpeg", "-q:v", "4", "-pix_fmt", "yuvj420p"],
+    "mjpeg.mov": ["-c:v", "mjpeg", "-q:v", "4", "-pix_fmt", "yuvj420p", "-strict", "unofficial"],
     "wmv2.wmv": ["-c:v", "wmv2", "-b:v", "400k"],
     "flv1.flv": ["-c:v", "flv1", "-q:v", "4"],
 }
+LOSSES = ("cut off", "piece cut out")
+"""Damage that takes bytes away. Among other bits in their place a decoder often finds a picture, and cannot know that
+it is another one: H.264 with CABAC, HEVC, VP8 and VP9 have no checksum, and almost any bits are a valid stream."""
+_LIVELY = (
+    "butterfly.mp4",
+    "city-crosswalk.mp4",
+    "cups-shuffle.mp4",
+    "football-juggle.mp4",
+    "toy-rabbit-turnaround.mp4",
+)
 
 
 @dataclass(frozen=True)
@@ -47,20 +58,23 @@ class Source:
     """From the first frame, in seconds."""
 
 
-def make_sources(folder: Path, videos: Path, *, formats: int = len(_FORMATS)) -> list[Source]:
+def make_sources(folder: Path, videos: Path | None = None) -> list[Source]:
     """Scaled down parts of real videos, or else of generated ones, in several codecs and containers."""
     folder.mkdir(exist_ok=True)
-    starts = sorted(path for path in videos.glob("*.mp4") if path.is_file())[:formats]
+    starts = [videos / name for name in _LIVELY] if videos and videos.exists() else []
     if not starts:
-        starts = [folder / f"start-{index}.mp4" for index in range(3)]
+        (scenes := folder.with_name(f"{folder.name}-scenes")).mkdir()
+        starts = [scenes / f"{index}.mp4" for index in range(3)]
         for index, path in enumerate(starts):
             write_mp4(path, generate_frames(seed=9, index=index), 18.0)
-    return [_make(folder, starts[at % len(starts)], name) for at, name in enumerate(list(_FORMATS)[:formats])]
+    return [_make(folder, starts[at % len(starts)], name) for at, name in enumerate(_FORMATS)]
 
 
-def damaged(sources: list[Source], number: int, seed: int) -> Iterator[tuple[int, str, bytes]]:
+def damaged(
+    sources: list[Source], number: int, seed: int, kinds: Sequence[str] = ()
+) -> Iterator[tuple[int, str, bytes]]:
     """(index of the source, what was done, bytes): the same for the same arguments."""
-    kinds = list(_DAMAGES)
+    kinds = kinds or list(_DAMAGES)
     for item in range(number):
         rng = generator(seed, "fuzz", item)
         index = int(rng.integers(len(sources)))
@@ -93,17 +107,15 @@ def _make(folder: Path, start: Path, name: str) -> Source:
     cut = ["-ss", "1", "-t", "2.6", "-an", "-sn", "-map", "0:v:0", "-vf", "fps=15,scale=96:64,setsar=1"]
     command = [ffmpeg_binary(), "-y", "-loglevel", "error", "-i", str(start), *cut, "-threads", "1"]
     subprocess.run([*command, *_FORMATS[name], str(path)], check=True)
-    every = FrameChoice(num_frames=1, edge_share=0.0, min_area_px=CONFIG.min_area_px, max_area_px=CONFIG.max_area_px,
-                        max_damaged_share=0.0)  # fmt: skip
-    footage = _all_frames(path, every)
-    return Source(name, path.read_bytes(), *footage)
+    return Source(name, path.read_bytes(), *_all_frames(path))
 
 
-def _all_frames(path: Path, choice: FrameChoice) -> tuple[Frames, NDArray[np.float64]]:
+def _all_frames(path: Path) -> tuple[Frames, NDArray[np.float64]]:
+    areas = {"min_area_px": CONFIG.min_area_px, "max_area_px": CONFIG.max_area_px}
     for number in range(60, 15, -1):
         try:
-            footage = decode_video(path, FrameChoice(**{**vars(choice), "num_frames": number}))
-        except ValueError:
+            footage = decode_video(path, FrameChoice(num_frames=number, edge_share=0.0, max_damaged_share=0.0, **areas))
+        except VideoError:
             continue
         return footage.frames, np.array(footage.timestamps_seconds)
     raise AssertionError(path)

@@ -34,6 +34,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.AbstractFileSystem]:
     files = fsspec.filesystem("s3")
     files.mkdir("videos")
     yield files
+    files.rm("videos", recursive=True)
     fsspec.get_filesystem_class("s3").clear_instance_cache()
     server.stop()
 
@@ -54,7 +55,7 @@ def test_a_bucket_is_ingested_and_read_once(s3: fsspec.AbstractFileSystem, tmp_p
     assert [verdict.is_reused for verdict in judge(store, shard, CONFIG)] == [True] * 3
 
     s3.pipe("videos/in/a.mp4", write_video(tmp_path / "a.mp4", num_frames=60, fps=15.0).read_bytes())
-    s3.invalidate_cache()
+    (shard,) = list_shards("s3://videos/in", CONFIG)
     assert [verdict.is_reused for verdict in judge(store, shard, CONFIG)] == [False, True, True]
 
 
