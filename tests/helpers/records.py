@@ -41,6 +41,7 @@ clips = st.builds(
     timestamps_seconds=st.lists(_finite).map(tuple),
     frames_key=_text,
     warnings=st.lists(_text).map(tuple),
+    fingerprint=_text,
 )
 samples = st.builds(
     Sample,
