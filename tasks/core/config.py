@@ -87,6 +87,9 @@ class PerturbConfig:
 
     pretexts: tuple[str, ...] = ("grounding", "counting", "jigsaw")
     grounding_kinds: tuple[str, ...] = ("channel_swap", "mirror", "zoom_out", "rotate_180")
+    """Of the fifteen in `tasks.perturb.grounding`."""
+    jigsaw_kinds: tuple[str, ...] = ("clips",)
+    """`clips`: parts as separate clips, as in the paper's release; `video`: parts in one video."""
     levels: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
     train_samples_per_clip: tuple[int, ...] = (12, 6, 12)
     """One number for each of `pretexts`; the default has the paper's proportions."""
@@ -95,7 +98,7 @@ class PerturbConfig:
     shard_size_clips: int = 1000
 
     def __post_init__(self) -> None:
-        check(self, NAMES, "pretexts", "grounding_kinds")
+        check(self, NAMES, "pretexts", "grounding_kinds", "jigsaw_kinds")
         check(self, LEVELS, "levels")
         check(self, per_item_of(self.pretexts, "pretexts"), "train_samples_per_clip", "heldout_samples_per_clip")
         check(self, COUNT, "viubench_items_per_type", "shard_size_clips")

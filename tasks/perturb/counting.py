@@ -1,8 +1,11 @@
-"""Object counting: shapes are drawn on some frames; how many of each? The answer is three counts."""
+"""Object counting: shapes are drawn on some frames; how many of each? The answer is three counts.
+
+Above the hard point shapes are see-through, and some frames show diamonds or bars, which do not count.
+"""
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +16,8 @@ from tasks.core.types import Clip, Sample
 from tasks.perturb.difficulty import CountingDifficulty, counting_difficulty
 from tasks.perturb.item import UnplannableError, build_sample, whole_view
 
-SHAPES: tuple[Shape, ...] = get_args(Shape)
+SHAPES: tuple[Shape, ...] = ("circle", "square", "triangle")
+_OTHER_SHAPES: tuple[Shape, ...] = ("diamond", "bar")
 _SEPARATION_SHARE = 8 / 48
 """Altered frames of one shape are more than this share of the clip apart."""
 _MARGIN_SHARE = 0.15
@@ -43,13 +47,16 @@ class Counting:
     def kinds(self, config: PerturbConfig) -> tuple[str, ...]:
         return ("shapes",)
 
-    def plan(self, clip: Clip, kind: str, level: float, rng: np.random.Generator) -> Sample:
+    def num_donors(self, kind: str) -> int:
+        return 0
+
+    def plan(
+        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Clip] = ()
+    ) -> Sample:
         difficulty = counting_difficulty(level, min(clip.width_px, clip.height_px))
-        frames_by_shape = _draw_frames(len(clip.timestamps_seconds), difficulty.max_frames, rng)
         edits = [
             edit
-            for shape, frames in zip(SHAPES, frames_by_shape, strict=True)
-            for frame in frames
+            for shape, frame in _draw_frames(len(clip.timestamps_seconds), difficulty, rng)
             for edit in _draw_shapes(shape, frame, clip, difficulty, rng)
         ]
         return build_sample(
@@ -64,17 +71,21 @@ class Counting:
         )
 
 
-def _draw_frames(num_frames: int, max_frames: int, rng: np.random.Generator) -> list[list[int]]:
-    """The altered frames of each shape.
+def _draw_frames(num_frames: int, difficulty: CountingDifficulty, rng: np.random.Generator) -> list[tuple[Shape, int]]:
+    """Which shape each altered frame shows.
 
     Numbers and frames are drawn together until they fit, so that a short clip gets the same distribution,
     conditioned on what is possible in it.
     """
     for _ in range(_MAX_ATTEMPTS):
-        drawn = [_draw_separate(num_frames, int(n), rng) for n in rng.integers(1, max_frames + 1, size=len(SHAPES))]
-        used = [frame for frames in drawn for frame in frames]
-        if all(drawn) and len(used) == len(set(used)):
-            return drawn
+        counts = rng.integers(1, difficulty.max_frames + 1, size=len(SHAPES)).tolist()
+        drawn = [_draw_separate(num_frames, count, rng) for count in counts]
+        used = {frame for frames in drawn for frame in frames}
+        free = [frame for frame in range(num_frames) if frame not in used]
+        if all(drawn) and len(used) == sum(counts) and len(free) >= difficulty.num_other_frames:
+            asked = [(shape, frame) for shape, frames in zip(SHAPES, drawn, strict=True) for frame in frames]
+            others = rng.choice(free, size=difficulty.num_other_frames, replace=False).tolist()
+            return asked + [(_OTHER_SHAPES[int(rng.integers(len(_OTHER_SHAPES)))], frame) for frame in others]
     raise UnplannableError(f"{num_frames} frames have no room for three shapes on frames of their own")
 
 
@@ -95,7 +106,7 @@ def _draw_shapes(
     for _ in range(_MAX_ATTEMPTS):
         places = _draw_places(clip, difficulty, rng)
         if places:
-            return [_draw_edit(shape, frame, place, rng) for place in places]
+            return [_draw_edit(shape, frame, place, difficulty.opacity, rng) for place in places]
     raise UnplannableError(f"a picture of {clip.width_px}x{clip.height_px} px has no room for shapes")
 
 
@@ -133,8 +144,8 @@ def _draw_coordinate(length: float, edge: float, rng: np.random.Generator) -> fl
     return float(rng.uniform(margin, length - margin))
 
 
-def _draw_edit(shape: Shape, frame: int, place: _Place, rng: np.random.Generator) -> DrawEdit:
-    red, green, blue = (int(channel) for channel in rng.integers(*_COLOR_RANGE, size=3))
+def _draw_edit(shape: Shape, frame: int, place: _Place, opacity: float, rng: np.random.Generator) -> DrawEdit:
+    red, green, blue = rng.integers(*_COLOR_RANGE, size=3).tolist()
     return DrawEdit(
         frame=frame,
         shape=shape,
@@ -143,4 +154,5 @@ def _draw_edit(shape: Shape, frame: int, place: _Place, rng: np.random.Generator
         size=place.size,
         angle_degrees=round(float(rng.uniform(0, 360)), 1),
         color=(red, green, blue),
+        opacity=opacity,
     )

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tasks.core.config import PerturbConfig
@@ -10,6 +11,7 @@ from tasks.core.seeding import derive_seed, generator
 from tasks.core.types import Clip, Sample, Split
 from tasks.perturb.grounding import GROUNDING_KINDS
 from tasks.perturb.item import UnplannableError
+from tasks.perturb.jigsaw import JIGSAW_KINDS
 from tasks.perturb.pretext import PRETEXTS
 
 logger = logging.getLogger(__name__)
@@ -23,10 +25,16 @@ def check_config(config: PerturbConfig) -> None:
     """
     _check_known("pretexts", config.pretexts, tuple(PRETEXTS))
     _check_known("grounding_kinds", config.grounding_kinds, GROUNDING_KINDS)
+    _check_known("jigsaw_kinds", config.jigsaw_kinds, JIGSAW_KINDS)
 
 
-def plan_clip(clip: Clip, config: PerturbConfig, seed: int) -> list[Sample]:
-    """All samples of one clip: a pure function of its arguments."""
+def num_donors(config: PerturbConfig) -> int:
+    """How many donors a clip needs under this configuration."""
+    return max(PRETEXTS[name].num_donors(kind) for name in config.pretexts for kind in PRETEXTS[name].kinds(config))
+
+
+def plan_clip(clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Clip] = ()) -> list[Sample]:
+    """All samples of one clip: a pure function of its arguments. `donors`: clips whose frames it may borrow."""
     samples: list[Sample] = []
     for pretext, count in zip(config.pretexts, samples_per_pretext(clip, config), strict=True):
         cells = list(itertools.product(config.levels, PRETEXTS[pretext].kinds(config)))
@@ -35,16 +43,18 @@ def plan_clip(clip: Clip, config: PerturbConfig, seed: int) -> list[Sample]:
         for index in range(count):
             level, kind = cells[(offset + index) % len(cells)]
             item_seed = derive_seed(seed, "perturb", clip.clip_id, pretext, index)
-            sample = plan_item(clip, pretext, kind, level, index, item_seed)
+            sample = plan_item(clip, pretext, kind, level, index, item_seed, donors)
             if sample is not None:
                 samples.append(sample)
     return samples
 
 
-def plan_item(clip: Clip, pretext: str, kind: str, level: float, index: int, seed: int) -> Sample | None:
+def plan_item(
+    clip: Clip, pretext: str, kind: str, level: float, index: int, seed: int, donors: Sequence[Clip] = ()
+) -> Sample | None:
     """One numbered sample, or None (logged) if the clip does not allow it."""
     try:
-        sample = PRETEXTS[pretext].plan(clip, kind, level, generator(seed, "plan"))
+        sample = PRETEXTS[pretext].plan(clip, kind, level, generator(seed, "plan"), donors)
     except UnplannableError as reason:
         logger.warning("no %s (%s, level %s) of clip %s: %s", pretext, kind, level, clip.clip_id, reason)
         return None

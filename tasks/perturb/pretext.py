@@ -1,5 +1,6 @@
 """The pretext tasks. A new one is a file with a class like these and one entry here."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from tasks.core.types import Clip, Sample
 from tasks.perturb.counting import Counting
 from tasks.perturb.grounding import Grounding
 from tasks.perturb.jigsaw import Jigsaw
+from tasks.perturb.marks import Marks
 
 
 class PretextTask(Protocol):
@@ -21,8 +23,14 @@ class PretextTask(Protocol):
         """The variants to plan."""
         ...
 
-    def plan(self, clip: Clip, kind: str, level: float, rng: np.random.Generator) -> Sample:
-        """One sample; a pure function of its arguments and the state of `rng`.
+    def num_donors(self, kind: str) -> int:
+        """How many other clips of the same split it wants to choose from; 0 if it borrows no frames."""
+        ...
+
+    def plan(
+        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Clip] = ()
+    ) -> Sample:
+        """One sample; a pure function of its arguments and the state of `rng`. `donors` may be fewer than wanted.
 
         Raises:
             tasks.perturb.item.UnplannableError: the clip does not allow it.
@@ -30,4 +38,4 @@ class PretextTask(Protocol):
         ...
 
 
-PRETEXTS: dict[str, PretextTask] = {task.name: task for task in (Grounding(), Counting(), Jigsaw())}
+PRETEXTS: dict[str, PretextTask] = {task.name: task for task in (Grounding(), Counting(), Jigsaw(), Marks())}

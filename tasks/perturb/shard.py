@@ -1,36 +1,50 @@
 """Plans clips through the store: what was planned before is read back, so a new video costs one plan."""
 
+import functools
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+import numpy as np
+
+from rewards import answers, parse
+from tasks.core import edits, seeding, types
 from tasks.core.config import PerturbConfig
 from tasks.core.digest import digest_of
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample
 from tasks.perturb.difficulty import wanted_num_clips
+from tasks.perturb.donors import Donors
 from tasks.perturb.outputs import PlannedShard
 from tasks.perturb.plan import plan_clip, samples_per_pretext
+from tasks.perturb.pretext import PRETEXTS
 from tasks.perturb.viubench import plan_viubench
 
 logger = logging.getLogger(__name__)
 
-PLAN_VERSION = 1
-"""Part of every key: raise it when planning changes, so that old plans are not taken for new ones."""
+_PLANNED_WITH = (answers, edits, parse, seeding, types)
+"""Modules outside this folder that a plan depends on."""
 
 
-def plan_clips(store: Store, clips: list[Clip], config: PerturbConfig, seed: int) -> tuple[list[Sample], Counter[str]]:
-    """The samples of `clips` in their order, and counts of what was new, reused and left out."""
+def plan_clips(
+    store: Store, clips: Sequence[Clip], config: PerturbConfig, seed: int, donors: Donors
+) -> tuple[list[Sample], Counter[str]]:
+    """The samples of `clips` in their order, and counts of what was new, reused and left out.
+
+    `donors` are those of all clips (`tasks.perturb.donors.ring_donors`), not of this shard alone.
+    """
     samples: list[Sample] = []
     counts: Counter[str] = Counter(new_clips=0, reused_clips=0)
     for clip in clips:
-        key = _plan_key(clip, config, seed)
+        lent = donors[clip.clip_id]
+        key = _plan_key(clip, config, seed, lent)
         if store.exists(key):
             planned = read_rows(store, key, Sample)
             counts["reused_clips"] += 1
         else:
-            planned = plan_clip(clip, config, seed)
+            planned = plan_clip(clip, config, seed, lent)
             write_rows(store, key, Sample, planned)
             counts["new_clips"] += 1
         counts["unplannable"] += sum(samples_per_pretext(clip, config)) - len(planned)
@@ -58,10 +72,19 @@ def merge_shards(
     return write_rows(store, key, Sample, samples), {name: float(number) for name, number in counts.items()}
 
 
-def _plan_key(clip: Clip, config: PerturbConfig, seed: int) -> str:
-    """Made of what the plan depends on, and of nothing else of the configuration."""
-    plan_config = (config.pretexts, config.grounding_kinds, config.levels, samples_per_pretext(clip, config))
-    return f"planned/{digest_of(PLAN_VERSION, clip, plan_config, seed)}.parquet"
+def _plan_key(clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Clip]) -> str:
+    """Made of what the plan depends on, the planning code included, and of nothing else of the configuration."""
+    kinds = [PRETEXTS[name].kinds(config) for name in config.pretexts]
+    plan_config = (config.pretexts, kinds, config.levels, samples_per_pretext(clip, config))
+    lent = [(donor.clip_id, len(donor.timestamps_seconds)) for donor in donors]
+    return f"planned/{digest_of(_code_digest(), clip, plan_config, seed, lent)}.parquet"
+
+
+@functools.cache
+def _code_digest() -> str:
+    """Of the planning code: when it changes, old plans are not taken for new ones. NumPy may change its streams."""
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), *(Path(str(module.__file__)) for module in _PLANNED_WITH)]
+    return digest_of(np.__version__, [path.read_text(encoding="utf-8") for path in sources])
 
 
 def _jigsaw_limits(samples: list[Sample], clips: list[Clip]) -> Counter[str]:
@@ -72,5 +95,6 @@ def _jigsaw_limits(samples: list[Sample], clips: list[Clip]) -> Counter[str]:
         if sample.pretext == "jigsaw":
             shown = sum(view.stop_frame - view.start_frame for view in sample.views)
             counts["jigsaw_frames_left_out"] += num_frames[sample.views[0].clip_id] - shown
-            counts["jigsaw_fewer_clips_than_level"] += len(sample.views) < wanted_num_clips(sample.level)
+            # one digit for each clip
+            counts["jigsaw_fewer_clips_than_level"] += len(sample.answer) < wanted_num_clips(sample.level)
     return counts

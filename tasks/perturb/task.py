@@ -25,6 +25,8 @@ def perturb_shard(start: int, clips: Artifact, run: Run, config: PerturbConfig) 
     from tasks.core.manifest import read_rows, write_rows
     from tasks.core.store import Store
     from tasks.core.types import Clip, Sample
+    from tasks.perturb.donors import ring_donors
+    from tasks.perturb.plan import num_donors
     from tasks.perturb.shard import plan_clips
     from tasks.tracking.run import stage
 
@@ -32,8 +34,9 @@ def perturb_shard(start: int, clips: Artifact, run: Run, config: PerturbConfig) 
     store = Store(run.data_root)
     key = f"perturbed/{digest_of(clips.digest, config, run.seed)}/shard-{start:09}.parquet"
     with stage(run, "perturb"):
-        rows = read_rows(store, clips.key, Clip)[start : start + config.shard_size_clips]
-        samples, counts = plan_clips(store, rows, config, run.seed)
+        rows = read_rows(store, clips.key, Clip)
+        shard = rows[start : start + config.shard_size_clips]
+        samples, counts = plan_clips(store, shard, config, run.seed, ring_donors(rows, num_donors(config)))
         artifact = write_rows(store, key, Sample, samples)
     return PlannedShard(artifact, {name: float(number) for name, number in counts.items()}, time.monotonic() - began)
 

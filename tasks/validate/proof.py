@@ -1,14 +1,16 @@
 """Proves answers from what is shown: the rendered pixels against the clip's own, never the edits.
 
 A proof that fails means that planning or rendering is wrong. Where pixels cannot tell (a frame that looks the same
-mirrored) the verdict says so. A new pretext task adds a `prove_*` file and a line in `prove_answer`.
+mirrored) the verdict says so. A pretext task may have a proof, a `prove_*` file and an entry of `_PROOFS`; without one
+its answers are undecidable.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tqdm import tqdm
 
+from tasks.core.edits import donor_clip_ids
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
 from tasks.validate.findings import Finding, Severity
@@ -37,16 +39,26 @@ def prove_samples(store: Store, samples: Sequence[Sample], clips: Mapping[str, C
     return proofs
 
 
-def prove_answer(sample: Sample, shown: Sequence[Frames], original: Frames, clip: Clip) -> Proof:
-    """`shown`: frames (F, H, W, 3) of each view; `original`: all frames of the one clip they come from."""
-    match sample.pretext:
-        case "grounding":
-            return prove_grounding(sample, shown, original, clip.timestamps_seconds)
-        case "counting":
-            return prove_counting(sample, shown, original)
-        case "jigsaw":
-            return prove_jigsaw(sample, shown, original)
-    return undecidable(f"no proof is known for the pretext task {sample.pretext!r}")
+def prove_answer(
+    sample: Sample, shown: Sequence[Frames], original: Frames, clip: Clip, donors: Sequence[Frames] = ()
+) -> Proof:
+    """`shown`: frames (F, H, W, 3) of each view; `original`: all frames of the one clip they come from.
+
+    `donors`: all frames of the clips that a view borrows from, each in its own size.
+    """
+    prove = _PROOFS.get(sample.pretext)
+    if prove is None:
+        return undecidable(f"no proof is known for the pretext task {sample.pretext!r}")
+    return prove(sample, shown, original, clip, donors)
+
+
+_PROOFS: dict[str, Callable[[Sample, Sequence[Frames], Frames, Clip, Sequence[Frames]], Proof]] = {
+    "grounding": lambda sample, shown, original, clip, donors: prove_grounding(
+        sample, shown, original, clip.timestamps_seconds, donors
+    ),
+    "counting": lambda sample, shown, original, clip, donors: prove_counting(sample, shown, original),
+    "jigsaw": lambda sample, shown, original, clip, donors: prove_jigsaw(sample, shown, original),
+}
 
 
 def proof_findings(proofs: Mapping[str, Proof]) -> list[Finding]:
@@ -61,7 +73,8 @@ def _prove_one(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> Proof
     try:
         shown = [video.frames for video in render_sample(store, sample, clips)]
         clip = clips[sample.views[0].clip_id]
-        return prove_answer(sample, shown, load_frames(store, clip), clip)
+        donors = [load_frames(store, clips[name]) for view in sample.views for name in donor_clip_ids(view.edits)]
+        return prove_answer(sample, shown, load_frames(store, clip), clip, donors)
     except (ValueError, OSError) as error:
         return wrong(f"cannot be rendered: {error}")
 

@@ -1,43 +1,56 @@
-"""Grounding: the frames that differ from the clip's must make up the answered interval, and undoing restores them."""
+"""Grounding: the altered frames of the answered interval must be explained by what the question names.
 
-from collections.abc import Callable, Iterator, Sequence
+Frames altered elsewhere are allowed (a second span of another kind) if what the question names does not explain them.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rewards.answers import Interval
 from rewards.parse import format_answer
 from tasks.core.types import Sample
+from tasks.validate.explain import EXPLAINS, are_lent
 from tasks.validate.verdict import Proof, proved, undecidable, wrong
-from tasks.validate.zoom import is_zoomed_out
 from tasks.video.frames import Frames
+
+Span = tuple[int, int]
 
 
 def prove_grounding(
-    sample: Sample, shown: Sequence[Frames], original: Frames, timestamps_seconds: Sequence[float]
+    sample: Sample,
+    shown: Sequence[Frames],
+    original: Frames,
+    timestamps_seconds: Sequence[float],
+    donors: Sequence[Frames] = (),
 ) -> Proof:
-    """`original`: all frames (F, H, W, 3) of the clip with their times."""
-    frames = shown[0]
-    changed = np.flatnonzero(np.any(frames != original, axis=(1, 2, 3)))
-    first, stop = (int(changed[0]), int(changed[-1]) + 1) if len(changed) else (len(frames), 0)
-    spans = [
-        (start_frame, stop_frame)
-        for start_frame, stop_frame in _spans_of(sample.answer, timestamps_seconds)
-        if start_frame <= first and stop <= stop_frame
-    ]
+    """`original`: all frames (F, H, W, 3) of the clip with their times; `donors`: those of clips it may borrow from."""
+    frames, kind = shown[0], sample.kind
+    changed = np.any(frames != original, axis=(1, 2, 3))
+    spans = [span for span in _spans_of(sample.answer, timestamps_seconds) if not _goes_on(changed, span)]
     if not spans:
-        return wrong(f"pixels say frames [{first}, {stop}), which is not {sample.answer}")
-    undoes = _UNDOES.get(sample.kind)
-    if undoes is None:
-        return undecidable(f"no way to undo {sample.kind!r} is known; the interval fits")
-    fitting = [span for span in spans if undoes(original[slice(*span)], frames[slice(*span)])]
+        return wrong(f"pixels say frames {_runs(changed)}, which is not {sample.answer}")
+
+    def explains(start_frame: int, stop_frame: int) -> bool:
+        part, plain = frames[start_frame:stop_frame], original[start_frame:stop_frame]
+        return are_lent(part, donors) if kind == "other_video" else EXPLAINS[kind](plain, part)
+
+    if kind not in EXPLAINS and kind != "other_video":
+        return undecidable(f"no way to undo {kind!r} is known; the interval fits")
+    fitting = [span for span in spans if explains(*span)]
     if not fitting:
-        return wrong(f"undoing {sample.kind} in {sample.answer} does not give the clip's frames back")
-    if (first, stop) not in fitting:
-        return undecidable(f"some frames of {sample.answer} look the same after {sample.kind}")
+        return wrong(f"{kind} does not explain frames {_runs(changed)} as {sample.answer}")
+    if not any(_is_clear(changed, span, kind, frames) for span in fitting):
+        return undecidable(f"some frames of {sample.answer} look the same after {kind}")
+    elsewhere = [run for run in _runs(changed) if not any(a <= run[0] and run[1] <= b for a, b in fitting)]
+    if any(explains(*run) for run in elsewhere):
+        return undecidable(f"{kind} explains the frames {elsewhere}, too")
     return proved()
 
 
-def _spans_of(answer: str, timestamps_seconds: Sequence[float]) -> Iterator[tuple[int, int]]:
+def _spans_of(answer: str, timestamps_seconds: Sequence[float]) -> Iterator[Span]:
     """Every span of frames whose interval is written as `answer` (several if frames are closer than 0.1 s)."""
     count = len(timestamps_seconds)
     mean_step = timestamps_seconds[-1] / max(1, count - 1)
@@ -48,25 +61,26 @@ def _spans_of(answer: str, timestamps_seconds: Sequence[float]) -> Iterator[tupl
                 yield start_frame, stop_frame
 
 
-def _is_grayscale_of(original: Frames, shown: Frames) -> bool:
-    """All channels equal and at most two levels from the luma of ITU-R BT.601."""
-    luma = original @ np.array([0.299, 0.587, 0.114])
-    return bool(np.all(shown == shown[..., :1]) and np.all(np.abs(shown[..., 0] - luma) <= 2))
+def _runs(changed: NDArray[np.bool_]) -> list[Span]:
+    """The unbroken runs of altered frames."""
+    numbers = [
+        [number for number, _ in run] for is_changed, run in groupby(enumerate(changed), lambda x: x[1]) if is_changed
+    ]
+    return [(run[0], run[-1] + 1) for run in numbers]
 
 
-def _is_reordering_of(original: Frames, shown: Frames) -> bool:
-    """The same frames, each shown where an equal one was not, unless it has a twin in the span."""
-    before, after = [frame.tobytes() for frame in original], [frame.tobytes() for frame in shown]
-    stayed = [b for b, a in zip(before, after, strict=True) if a == b]
-    return sorted(before) == sorted(after) and all(before.count(frame) > 1 for frame in stayed)
+def _goes_on(changed: NDArray[np.bool_], span: Span) -> bool:
+    """Whether the alteration reaches beyond the span."""
+    return bool(changed[span[0] - 1 : span[0]].any() or changed[span[1] : span[1] + 1].any())
 
 
-_UNDOES: dict[str, Callable[[Frames, Frames], bool]] = {
-    "channel_swap": lambda original, shown: np.array_equal(shown[..., ::-1], original),
-    "grayscale": _is_grayscale_of,
-    "invert": lambda original, shown: np.array_equal(255 - shown, original),
-    "mirror": lambda original, shown: np.array_equal(shown[:, :, ::-1], original),
-    "rotate_180": lambda original, shown: np.array_equal(shown[:, ::-1, ::-1], original),
-    "shuffle": _is_reordering_of,
-    "zoom_out": is_zoomed_out,
-}
+def _is_clear(changed: NDArray[np.bool_], span: Span, kind: str, frames: Frames) -> bool:
+    """Whether the altered frames make up the span: the first and the last are altered.
+
+    A picture that stands still alters all but its first frame; the frame before must be another one.
+    """
+    start_frame, stop_frame = span
+    if kind == "hold":
+        begins = start_frame == 0 or not np.array_equal(frames[start_frame - 1], frames[start_frame])
+        return begins and bool(changed[stop_frame - 1])
+    return bool(changed[start_frame] and changed[stop_frame - 1])

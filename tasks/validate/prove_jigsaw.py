@@ -1,4 +1,7 @@
-"""Jigsaw: find every shown segment among the clip's by its pixels, and read the order off."""
+"""Jigsaw: find every shown segment among the clip's by its pixels, and read the order off.
+
+Segments come as separate videos, or as equal parts of one.
+"""
 
 from collections.abc import Sequence
 
@@ -11,9 +14,10 @@ from tasks.video.frames import Frames
 
 def prove_jigsaw(sample: Sample, shown: Sequence[Frames], original: Frames) -> Proof:
     """`original`: all frames (F, H, W, 3) of the clip; the k-th digit names where its k-th segment is shown."""
-    length = len(shown[0])
-    parts = [original[start : start + length] for start in range(0, length * len(shown), length)]
-    places = [[number for number, video in enumerate(shown, 1) if np.array_equal(video, part)] for part in parts]
+    segments = shown if len(shown) > 1 else np.array_split(shown[0], max(1, len(sample.answer)))
+    length = len(segments[0])
+    parts = [original[start : start + length] for start in range(0, length * len(segments), length)]
+    places = [[number for number, video in enumerate(segments, 1) if np.array_equal(video, part)] for part in parts]
     if not all(places):
         return wrong(f"segment {places.index([]) + 1} of the clip is not shown")
     if not _fits(sample.answer, places):

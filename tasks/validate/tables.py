@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from rewards.parse import format_answer, parse_answer
+from tasks.core.edits import ReplaceEdit, donor_clip_ids
 from tasks.core.types import Clip, Sample, Split, View
 
 
@@ -59,11 +60,20 @@ def samples_table(samples: Sequence[Sample], clips: Mapping[str, Clip]) -> pd.Da
 
 
 def _view_fits(view: View, clips: Mapping[str, Clip]) -> bool:
-    clip = clips.get(view.clip_id)
-    return clip is not None and 0 <= view.start_frame < view.stop_frame <= len(clip.timestamps_seconds)
+    """Whether the frames of the view, and those that it borrows, are there."""
+    lent = [
+        (edit.donor_clip_id, edit.donor_start_frame, edit.donor_start_frame + edit.stop_frame - edit.start_frame)
+        for edit in view.edits
+        if isinstance(edit, ReplaceEdit)
+    ]
+    return all(
+        clip_id in clips and 0 <= start_frame < stop_frame <= len(clips[clip_id].timestamps_seconds)
+        for clip_id, start_frame, stop_frame in [(view.clip_id, view.start_frame, view.stop_frame), *lent]
+    )
 
 
 def _clips_split(sample: Sample, clips: Mapping[str, Clip]) -> str:
     """The split that all clips of the sample are in; says so if they differ or are not in the manifest."""
-    splits = {clips[view.clip_id].split.value if view.clip_id in clips else "unknown clip" for view in sample.views}
+    ids = [clip_id for view in sample.views for clip_id in (view.clip_id, *donor_clip_ids(view.edits))]
+    splits = {clips[clip_id].split.value if clip_id in clips else "unknown clip" for clip_id in ids}
     return " and ".join(sorted(splits))

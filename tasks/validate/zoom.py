@@ -1,14 +1,14 @@
-"""Tells from pixels whether frames were shrunk inside a black border, without being told by how much."""
+"""Tells from pixels whether frames were zoomed, without being told by how much: every size is tried."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from PIL import Image
 
+from tasks.validate.search import best_candidate, is_closest
 from tasks.video.frames import Frame, Frames
 
-_MAX_DIFFERENCE = 4.0
-"""Most mean absolute difference from the shrunk picture, in grey levels: room for another way to resample."""
 _MAX_ZOOM = 2.5
 """Sizes below the picture's by more than this are not tried."""
 
@@ -17,32 +17,26 @@ Size = tuple[int, int]
 
 def is_zoomed_out(original: Frames, shown: Frames) -> bool:
     """Whether one smaller size in the middle of black explains every frame, at least as well as no change does."""
-    reference = int(np.argmax(original.std(axis=(1, 2, 3))))
-    size = _best_size(original[reference], shown[reference])
-    return all(
-        _difference(frame, _shrunk(plain, size)) <= min(_MAX_DIFFERENCE, _difference(frame, plain))
-        for plain, frame in zip(original, shown, strict=True)
-    )
+    return _is_zoomed(original, shown, _shrunk)
 
 
-def _best_size(plain: Frame, frame: Frame) -> Size:
-    """Height and width that explain `frame` best."""
-
-    def misfit(size: Size) -> float:
-        return _difference(frame, _shrunk(plain, size))
-
-    height, width = min(_similar_sizes(plain.shape[0], plain.shape[1]), key=misfit)
-    return min(((height, max(1, near)) for near in (width - 1, width, width + 1)), key=misfit)
+def is_zoomed_in(original: Frames, shown: Frames) -> bool:
+    """Whether one middle part, enlarged, explains every frame, at least as well as no change does."""
+    return _is_zoomed(original, shown, _enlarged)
 
 
-def _similar_sizes(height: int, width: int) -> Iterator[Size]:
-    """Every smaller height with the width of the same shape."""
-    for small in range(int(height / _MAX_ZOOM), height):
-        if small > 0:
-            yield small, max(1, round(width * small / height))
+def _is_zoomed(original: Frames, shown: Frames, zoom: Callable[[Size, Frame], Frame]) -> bool:
+    height, width = original.shape[1:3]
+    similar = [
+        (small, max(1, round(width * small / height))) for small in range(max(1, int(height / _MAX_ZOOM)), height)
+    ]
+    sizes = {partial(zoom, size): size for size in similar}
+    near_height, near_width = sizes[best_candidate(original, shown, list(sizes))]  # type: ignore[index]
+    nearest = [(near_height, max(1, w)) for w in (near_width - 1, near_width, near_width + 1) if w <= width]
+    return is_closest(original, shown, [partial(zoom, size) for size in nearest])
 
 
-def _shrunk(plain: Frame, size: Size) -> Frame:
+def _shrunk(size: Size, plain: Frame) -> Frame:
     height, width = size
     top, left = (plain.shape[0] - height) // 2, (plain.shape[1] - width) // 2
     frame = np.zeros_like(plain)
@@ -51,5 +45,8 @@ def _shrunk(plain: Frame, size: Size) -> Frame:
     return frame
 
 
-def _difference(one: Frame, other: Frame) -> float:
-    return float(np.abs(one.astype(np.int16) - other).mean())
+def _enlarged(size: Size, plain: Frame) -> Frame:
+    height, width = size
+    top, left = (plain.shape[0] - height) // 2, (plain.shape[1] - width) // 2
+    part = Image.fromarray(plain).crop((left, top, left + width, top + height))
+    return np.asarray(part.resize((plain.shape[1], plain.shape[0]), Image.Resampling.BILINEAR))

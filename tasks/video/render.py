@@ -30,16 +30,22 @@ def render_view(store: Store, view: View, clips: Mapping[str, Clip]) -> ShownVid
     Raises:
         ValueError: the view names an unknown clip, or frames or edits that do not fit it.
     """
-    clip = clips.get(view.clip_id)
+
+    def load(clip_id: str, start_frame: int, stop_frame: int) -> Frames:
+        return _load(store, clips, clip_id, start_frame, stop_frame)
+
+    frames = load(view.clip_id, view.start_frame, view.stop_frame)
+    return ShownVideo(apply_edits(frames, view.edits, load), view_timestamps(view, clips[view.clip_id]))
+
+
+def _load(store: Store, clips: Mapping[str, Clip], clip_id: str, start_frame: int, stop_frame: int) -> Frames:
+    clip = clips.get(clip_id)
     if clip is None:
-        raise ValueError(f"view of clip {view.clip_id!r}, which is not among the {len(clips)} clips given")
+        raise ValueError(f"view of clip {clip_id!r}, which is not among the {len(clips)} clips given")
     num_frames = len(clip.timestamps_seconds)
-    if not 0 <= view.start_frame < view.stop_frame <= num_frames:
-        raise ValueError(
-            f"view [{view.start_frame}, {view.stop_frame}) does not fit clip {clip.clip_id} of {num_frames} frames"
-        )
-    frames = load_frames(store, clip, view.start_frame, view.stop_frame)
-    return ShownVideo(apply_edits(frames, view.edits), view_timestamps(view, clip))
+    if not 0 <= start_frame < stop_frame <= num_frames:
+        raise ValueError(f"view [{start_frame}, {stop_frame}) does not fit clip {clip_id} of {num_frames} frames")
+    return load_frames(store, clip, start_frame, stop_frame)
 
 
 def view_timestamps(view: View, clip: Clip) -> tuple[float, ...]:

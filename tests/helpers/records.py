@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from tasks.core.edits import DrawEdit, ReorderEdit, SpanEdit
+from tasks.core.edits import DrawEdit, ReorderEdit, ReplaceEdit, SpanEdit
 from tasks.core.types import Clip, Rollout, Sample, Split, View
 
 _finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -12,7 +12,23 @@ _text = st.text(st.characters(exclude_categories=["Cs"]))
 _splits = st.sampled_from(Split)
 
 edits = st.one_of(
-    st.builds(SpanEdit, type=st.just("span"), kind=_text, start_frame=_counts, stop_frame=_counts, amount=_finite),
+    st.builds(
+        SpanEdit,
+        type=st.just("span"),
+        kind=_text,
+        start_frame=_counts,
+        stop_frame=_counts,
+        amount=_finite,
+        seed=_counts,
+    ),
+    st.builds(
+        ReplaceEdit,
+        type=st.just("replace"),
+        start_frame=_counts,
+        stop_frame=_counts,
+        donor_clip_id=_text,
+        donor_start_frame=_counts,
+    ),
     st.builds(ReorderEdit, type=st.just("reorder"), start_frame=_counts, order=st.lists(_counts).map(tuple)),
     st.builds(
         DrawEdit,
@@ -23,6 +39,7 @@ edits = st.one_of(
         size=_finite,
         angle_degrees=_finite,
         color=st.tuples(*[st.integers(0, 255)] * 3),
+        opacity=_finite,
     ),
 )
 views = st.builds(

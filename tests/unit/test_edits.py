@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from tasks.core.edits import DrawEdit, ReorderEdit, SpanEdit
-from tasks.video.edits import SPAN_EDITS, apply_edits
+from tasks.core.edits import DrawEdit, ReorderEdit, ReplaceEdit, SpanEdit
+from tasks.video.edits import apply_edits
 from tasks.video.shapes import shape_mask
+from tasks.video.transforms import SPAN_TRANSFORMS, cover
 from tests.helpers.clips import make_frames
 
 
@@ -66,14 +67,15 @@ def test_shape_colours_only_its_pixels() -> None:
     assert set(map(tuple, edited[1][changed[1]].tolist())) == {(250, 60, 70)}
 
 
-@pytest.mark.parametrize("kind", sorted(SPAN_EDITS))
+@pytest.mark.parametrize("kind", sorted(SPAN_TRANSFORMS))
 def test_input_and_frames_outside_the_span_stay_untouched(kind: str) -> None:
     frames = make_frames(5)
     before = frames.copy()
     edited = apply_edits(frames, (span(kind),))
     assert np.array_equal(frames, before)
     assert np.array_equal(edited[[0, 3, 4]], frames[[0, 3, 4]])
-    assert all(np.any(edited[index] != frames[index]) for index in (1, 2))
+    altered = (2,) if kind == "hold" else (1, 2)
+    assert all(np.any(edited[index] != frames[index]) for index in altered)
     assert edited.dtype == np.uint8
     assert edited.shape == frames.shape
 
@@ -92,3 +94,77 @@ def test_input_and_frames_outside_the_span_stay_untouched(kind: str) -> None:
 def test_edit_that_does_not_fit_is_refused(edit: SpanEdit | ReorderEdit) -> None:
     with pytest.raises(ValueError, match=r"edit|zoom_out"):
         apply_edits(make_frames(5), (edit,))
+
+
+@pytest.mark.parametrize(("kind", "corner"), [("rotate_90", (0, 2)), ("rotate_270", (2, 0))])
+def test_quarter_turns_move_the_corner(kind: str, corner: tuple[int, int]) -> None:
+    frames = np.zeros((4, 3, 3, 3), np.uint8)
+    frames[:, 0, 0] = 255
+    assert apply_edits(frames, (span(kind),))[1][corner].tolist() == [255, 255, 255]
+
+
+def test_quarter_turn_of_a_wide_picture_is_shrunk_into_black() -> None:
+    edited = apply_edits(np.full((4, 40, 80, 3), 200, np.uint8), (span("rotate_90"),))
+    assert np.all(edited[1, :, 30:50] == 200)
+    assert edited[1].sum() == 40 * 20 * 3 * 200
+
+
+def test_zoom_in_shows_the_middle_only() -> None:
+    frames = np.zeros((4, 60, 60, 3), np.uint8)
+    frames[:, 15:45, 15:45] = 200
+    assert np.all(apply_edits(frames, (span("zoom_in", amount=2.0),))[1] == 200)
+
+
+def test_saturation_moves_colours_away_from_their_luma() -> None:
+    frames = np.full((4, 2, 2, 3), (100, 110, 120), np.uint8)
+    # luma 0.299 * 100 + 0.587 * 110 + 0.114 * 120 = 108.15, twice as far from it
+    assert apply_edits(frames, (span("saturation", amount=2.0),))[1, 0, 0].tolist() == [92, 112, 132]
+
+
+def test_noise_has_its_sigma_and_depends_on_seed_and_frame_only() -> None:
+    frames = np.full((4, 64, 64, 3), 128, np.uint8)
+    edits = [SpanEdit(kind="noise", start_frame=1, stop_frame=3, amount=20.0, seed=seed) for seed in (5, 5, 6)]
+    one, same, other = (apply_edits(frames, (edit,)).astype(int) - 128 for edit in edits)
+    assert one[1].std() == pytest.approx(20, rel=0.03)
+    assert abs(one[1].mean()) < 1
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+    assert not np.array_equal(one[1], one[2])
+
+
+def test_blur_keeps_a_flat_picture_and_spreads_a_point_as_a_gaussian() -> None:
+    assert np.all(apply_edits(np.full((4, 20, 30, 3), 77, np.uint8), (span("blur", amount=2.0),)) == 77)
+    frames = np.zeros((4, 41, 41, 3), np.uint8)
+    frames[:, :, 20] = 255
+    row = apply_edits(frames, (span("blur", amount=2.0),))[1, 20, :, 0].astype(float)
+    offsets = np.arange(41) - 20
+    assert (row * offsets**2).sum() / row.sum() == pytest.approx(4.0, rel=0.1)
+
+
+def test_held_picture_stands_still() -> None:
+    frames = make_frames(5)
+    assert np.array_equal(apply_edits(frames, (span("hold"),)), frames[[0, 1, 1, 3, 4]])
+
+
+def test_replaced_frames_come_from_the_donor_in_this_size() -> None:
+    frames, donor = make_frames(5), make_frames(9, height_px=48, width_px=96, seed=3)
+    edit = ReplaceEdit(start_frame=1, stop_frame=3, donor_clip_id="d", donor_start_frame=4)
+    asked = []
+
+    def load(clip_id: str, start_frame: int, stop_frame: int) -> np.ndarray:  # type: ignore[type-arg]
+        asked.append((clip_id, start_frame, stop_frame))
+        return donor[start_frame:stop_frame]
+
+    edited = apply_edits(frames, (edit,), load)
+    assert asked == [("d", 4, 6)]
+    assert np.array_equal(edited[1:3], cover(donor[4:6], 64, 64))
+    assert np.array_equal(edited[[0, 3, 4]], frames[[0, 3, 4]])
+    with pytest.raises(ValueError, match="no other clip"):
+        apply_edits(frames, (edit,))
+
+
+def test_every_pixel_of_a_shape_changes_even_where_colours_agree() -> None:
+    frames = np.full((3, 64, 64, 3), (250, 60, 70), np.uint8)
+    edited = apply_edits(frames, (shape("circle"),))
+    changed = np.any(edited != frames, axis=-1)
+    assert np.array_equal(changed[1], shape_mask(shape("circle"), height_px=64, width_px=64))

@@ -11,9 +11,10 @@ from tasks.core.store import Store
 from tasks.core.types import Sample, Split
 from tasks.core.viubench import VIUBENCH_TYPES, viubench_type
 from tasks.perturb.difficulty import counting_difficulty, grounding_difficulty, jigsaw_num_clips
+from tasks.perturb.donors import ring_donors
 from tasks.perturb.grounding import span_interval
 from tasks.perturb.outputs import PlannedShard
-from tasks.perturb.plan import check_config, plan_clip, plan_item
+from tasks.perturb.plan import check_config, num_donors, plan_clip, plan_item
 from tasks.perturb.shard import merge_shards, plan_clips
 from tasks.perturb.viubench import plan_viubench
 from tests.helpers.clips import make_clip
@@ -22,8 +23,8 @@ CONFIG = PerturbConfig(train_samples_per_clip=(4, 2, 3), heldout_samples_per_cli
 
 
 def test_training_recipe_is_level_one_half() -> None:
-    spans = grounding_difficulty(0.5, 48)
-    assert (spans.min_span_frames, spans.max_span_frames, spans.min_zoom, spans.max_zoom) == (8, 16, 1.2, 1.4)
+    spans = grounding_difficulty(0.5, 48, "zoom_out")
+    assert (spans.min_span_frames, spans.max_span_frames, spans.min_amount, spans.max_amount) == (8, 16, 1.2, 1.4)
     counting = counting_difficulty(0.5, 256)
     assert (counting.max_frames, counting.max_shapes, counting.min_size, counting.max_size) == (3, 3, 0.2, 0.4)
     assert jigsaw_num_clips(0.5, 48) == 6
@@ -78,6 +79,7 @@ def test_frames_too_close_for_tenths_of_seconds_are_not_planned(caplog: pytest.L
     [
         (PerturbConfig(pretexts=("grounding", "sorting", "jigsaw")), "perturb.pretexts: unknown sorting"),
         (PerturbConfig(grounding_kinds=("sparkle",)), "perturb.grounding_kinds: unknown sparkle"),
+        (PerturbConfig(jigsaw_kinds=("film",)), "perturb.jigsaw_kinds: unknown film"),
     ],
 )
 def test_unknown_names_in_the_config_are_refused(config: PerturbConfig, message: str) -> None:
@@ -110,8 +112,8 @@ def test_sample_of_no_viubench_type_is_refused() -> None:
 
 def test_adding_a_clip_plans_only_that_clip(tmp_path: Path) -> None:
     store, clips = Store(str(tmp_path)), [make_clip(name) for name in "abc"]
-    before, first = plan_clips(store, clips[:2], CONFIG, seed=0)
-    after, second = plan_clips(store, clips, CONFIG, seed=0)
+    before, first = plan_clips(store, clips[:2], CONFIG, 0, ring_donors(clips, 0))
+    after, second = plan_clips(store, clips, CONFIG, 0, ring_donors(clips, 0))
     assert (first["new_clips"], first["reused_clips"]) == (2, 0)
     assert (second["new_clips"], second["reused_clips"]) == (1, 2)
     assert after[: len(before)] == before
@@ -121,10 +123,10 @@ def test_shard_size_does_not_change_the_samples(tmp_path: Path) -> None:
     clips = [make_clip(name) for name in "abc"] + [make_clip("h", split=Split.HELDOUT)]
     digests = set()
     for size in (1, 3, 10):
-        store = Store(str(tmp_path / str(size)))
+        store, donors = Store(str(tmp_path / str(size))), ring_donors(clips, 0)
         shards = []
         for start in range(0, len(clips), size):
-            samples, counts = plan_clips(store, clips[start : start + size], CONFIG, seed=0)
+            samples, counts = plan_clips(store, clips[start : start + size], CONFIG, 0, donors)
             artifact = write_rows(store, f"shard-{start}.parquet", Sample, samples)
             shards.append(PlannedShard(artifact, dict(counts), 0.0))
         merged, totals = merge_shards(store, "samples.parquet", shards, clips, CONFIG, seed=0)
@@ -146,10 +148,37 @@ def test_limits_of_the_jigsaw_are_counted(tmp_path: Path) -> None:
         heldout_samples_per_clip=(2,),
         viubench_items_per_type=1,
     )
-    samples, counts = plan_clips(store, clips, config, seed=0)
+    samples, counts = plan_clips(store, clips, config, 0, ring_donors(clips, 0))
     shard = PlannedShard(write_rows(store, "shard.parquet", Sample, samples), dict(counts), 0.0)
     _, totals = merge_shards(store, "samples.parquet", [shard], clips, config, seed=0)
     # of the four jigsaws two ask for nine clips and get eight; eight clips of two frames leave one frame out,
     # as does VIUBench hard, and VIUBench easy (six clips) leaves five out
     assert totals["jigsaw_fewer_clips_than_level"] == 2
     assert totals["jigsaw_frames_left_out"] == 4 + 1 + 5
+
+
+def test_donors_are_the_next_clips_of_the_same_split() -> None:
+    clips = [make_clip(name) for name in "abcd"] + [make_clip(name, split=Split.HELDOUT) for name in "efg"]
+    donors = ring_donors(clips, 3)
+    for clip in clips:
+        assert {donor.split for donor in donors[clip.clip_id]} == {clip.split}
+        assert clip not in donors[clip.clip_id]
+    assert [donor.source for donor in donors[clips[3].clip_id]] == ["a.mp4", "b.mp4", "c.mp4"]
+    assert [donor.source for donor in donors[clips[6].clip_id]] == ["e.mp4", "f.mp4"]
+
+
+def test_one_more_clip_replans_only_the_clips_that_may_borrow_from_it(tmp_path: Path) -> None:
+    store, clips = Store(str(tmp_path)), [make_clip(name) for name in "abdefghijk"]
+    config = PerturbConfig(grounding_kinds=("other_video",))
+    wanted = num_donors(config)
+    assert wanted > 0
+    plan_clips(store, clips, config, 0, ring_donors(clips, wanted))
+    more = [*clips, make_clip("c")]
+    _, counts = plan_clips(store, more, config, 0, ring_donors(more, wanted))
+    assert counts["new_clips"] == 1 + wanted
+    assert num_donors(PerturbConfig()) == 0
+
+
+def test_clip_without_a_donor_is_unplannable(caplog: pytest.LogCaptureFixture) -> None:
+    assert plan_item(make_clip(), "grounding", "other_video", 0.5, 0, seed=1) is None
+    assert "no other clip of its split" in caplog.text
