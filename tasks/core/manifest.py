@@ -1,5 +1,6 @@
 """Manifests: rows of one dataclass as a Parquet file. Nested fields are kept as JSON text in their column."""
 
+import functools
 import io
 import json
 from collections.abc import Iterable
@@ -37,7 +38,7 @@ def read_rows(store: Store, key: str, row_type: type[RowT]) -> list[RowT]:
     # Not pq.read_table: its background thread may still hold the buffer when Python exits, and then aborts the process.
     table = pq.ParquetFile(io.BytesIO(store.read_bytes(key))).read(use_threads=False)
     nested = [name for name in table.column_names if table.schema.field(name).metadata == _NESTED]
-    adapter = TypeAdapter(row_type)
+    adapter = _adapter(row_type)  # type: ignore[arg-type]
     rows = []
     for number, record in enumerate(table.to_pylist()):
         record.update({name: json.loads(record[name]) for name in nested})
@@ -60,9 +61,9 @@ def read_clips(store: Store, clips: Artifact) -> dict[str, Clip]:
 
 def to_table(row_type: type[RowT], rows: Iterable[RowT]) -> pa.Table:
     """The rows as an Arrow table, e.g. for pandas and Great Expectations."""
-    adapter = TypeAdapter(row_type)
+    adapter = _adapter(row_type)  # type: ignore[arg-type]
     records = [adapter.dump_python(row, mode="json") for row in rows]
-    schema = _schema(row_type)
+    schema = _schema(row_type)  # type: ignore[arg-type]
     columns = {}
     for column in schema:
         values = [record[column.name] for record in records]
@@ -74,6 +75,13 @@ def to_table(row_type: type[RowT], rows: Iterable[RowT]) -> pa.Table:
 _NESTED = {b"encoding": b"json"}
 
 
+@functools.cache
+def _adapter(row_type: type[Any]) -> TypeAdapter[Any]:
+    """Built once a process: building takes longer than writing the rows of one clip."""
+    return TypeAdapter(row_type)
+
+
+@functools.cache
 def _schema(row_type: type[Any]) -> pa.Schema:
     hints = get_type_hints(row_type)
     return pa.schema([_column(f.name, hints[f.name]) for f in fields(row_type)])

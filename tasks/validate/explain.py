@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tasks.validate.search import grey_difference, is_closest
 from tasks.validate.zoom import is_zoomed_in, is_zoomed_out
 from tasks.video.blur import blurred
-from tasks.video.frames import Frames
+from tasks.video.frames import Frame, Frames
 from tasks.video.transforms import SPAN_TRANSFORMS, cover
 
 _BLUR_RADII_PX = np.arange(0.5, 6.01, 0.1)
@@ -23,8 +23,9 @@ _WHITE = -0.5
 """Of white noise, differences of neighbours correlate with the next ones by exactly this."""
 _MAX_DEVIATION = 0.12
 _MAX_FRAME_CORRELATION = 0.2
-_MAX_SATURATION_ERROR = 2
-"""In grey levels: two roundings."""
+_SATURATIONS = np.arange(1.1, 4.01, 0.05)
+_LUMA = np.array([0.299, 0.587, 0.114])
+"""Of ITU-R BT.601."""
 
 
 def are_lent(shown: Frames, donors: Sequence[Frames]) -> bool:
@@ -40,23 +41,19 @@ def are_lent(shown: Frames, donors: Sequence[Frames]) -> bool:
 
 def _is_grayscale_of(original: Frames, shown: Frames) -> bool:
     """All channels equal and at most two levels from the luma of ITU-R BT.601."""
-    luma = original @ np.array([0.299, 0.587, 0.114])
+    luma = original @ _LUMA
     return bool(np.all(shown == shown[..., :1]) and np.all(np.abs(shown[..., 0] - luma) <= 2))
 
 
 def _is_saturated(original: Frames, shown: Frames) -> bool:
-    """One factor above 1 takes every pixel's distance from its luma to the shown one, as far as 0..255 allows."""
-    luma = (original @ np.array([0.299, 0.587, 0.114]))[..., None]
-    color, stretched = original - luma, shown - luma
-    unclipped = (shown > 0) & (shown < 255)
-    weight = (color[unclipped] ** 2).sum()
-    factor = (color[unclipped] * stretched[unclipped]).sum() / weight if weight else 1.0
-    expected = np.clip(luma + factor * color, 0, 255)
-    return bool(factor > 1 and np.abs(expected - shown).max() <= _MAX_SATURATION_ERROR) and _all_differ(original, shown)
+    """One factor above 1 takes every pixel's distance from its luma to the shown one."""
+    return is_closest(original, shown, [partial(_saturated, factor=float(factor)) for factor in _SATURATIONS])
 
 
-def _all_differ(original: Frames, shown: Frames) -> bool:
-    return bool(np.any(original != shown, axis=(1, 2, 3)).all())
+def _saturated(frame: Frame, factor: float) -> Frame:
+    luma = (frame @ _LUMA)[..., None]
+    saturated: Frame = np.clip(np.rint(luma + factor * (frame - luma)), 0, 255).astype(np.uint8)
+    return saturated
 
 
 def _is_reordering_of(original: Frames, shown: Frames) -> bool:
