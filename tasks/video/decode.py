@@ -1,8 +1,9 @@
 """Video file -> chosen frames at their final size, upright, 8-bit RGB.
 
-Always decodes from the start: some files decode to rubbish after a seek, without an error. Only the chosen frames are
-kept in memory. The packets say which frames to expect; the decoder has the last word, and if it delivers others, the
-choice is made again from what it delivered.
+First the shortcut: decode only what the chosen frames need (`tasks.video.shortcut`). Where it disagrees with what the
+packets promise, the plain pass: decode everything from the start; the decoder has the last word on which frames there
+are, and if it delivers others than promised, the choice is made again from what it delivered. Both give equal frames.
+Only the chosen frames are kept in memory.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -14,10 +15,12 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from tasks.video.complaints import Complaints
 from tasks.video.errors import Problem, VideoError
 from tasks.video.frames import Frame, Frames
-from tasks.video.probe import Probe, open_video, probe
-from tasks.video.resize import choose_size, resize
+from tasks.video.probe import Probe, probe
+from tasks.video.resize import Resizer
+from tasks.video.shortcut import open_decoder, take_shortcut
 from tasks.video.timeline import choose_frames, duration_seconds, lost_times, span_frames
 
 _MOST_PASSES = 4
@@ -48,22 +51,28 @@ class Footage:
     warnings: tuple[str, ...]
 
 
-def decode_video(path: Path, choice: FrameChoice) -> Footage:
+def decode_video(path: Path, choice: FrameChoice, *, num_threads: int = 1, may_skip: bool = True) -> Footage:
     """Decode the frames that `choice` asks for.
+
+    Args:
+        path: A local file.
+        choice: What is wanted.
+        num_threads: Of the decoder. One process per core with one thread each is best for many videos, and damage is
+            noticed best so: some decoders report it only in the log, which is read for one thread alone.
+        may_skip: False decodes every frame from the start; the result is the same.
 
     Raises:
         VideoError: the file gives no such frames; see `tasks.video.errors`.
     """
     promise = probe(path)
-    times: Sequence[float] = promise.times_seconds
-    for _ in range(_MOST_PASSES):
-        wanted = _choose(times, choice)
-        decoded = _decode(path, promise, wanted, choice)
-        if _choose(decoded.times_seconds, choice) == wanted and wanted:
-            return _footage(promise, decoded, wanted, choice)
-        _check(promise, decoded, choice)
-        times = decoded.times_seconds
-    raise VideoError(Problem.DECODE_ERRORS, f"{_MOST_PASSES} passes of the decoder delivered different frames")
+    wanted = _choose(promise.times_seconds, choice)
+    if not may_skip:
+        return _decode_plainly(path, promise, choice, num_threads)
+    shortcut = take_shortcut(path, promise, wanted, _resizer(promise, choice), num_threads)
+    if shortcut.frames is None:
+        return _decode_plainly(path, promise, choice, num_threads, shortcut.warnings)
+    warnings = (*promise.warnings, *shortcut.warnings, *_warning_of_length(promise, promise.times_seconds))
+    return _footage(promise.times_seconds, wanted, shortcut.frames, warnings)
 
 
 @dataclass(kw_only=True)
@@ -73,6 +82,7 @@ class _Pass:
     times_seconds: list[float] = field(default_factory=list)
     frames: dict[int, Frame] = field(default_factory=dict)
     num_errors: int = 0
+    """Packets that the decoder refused or complained about."""
 
 
 def _choose(times: Sequence[float], choice: FrameChoice) -> tuple[int, ...]:
@@ -81,22 +91,40 @@ def _choose(times: Sequence[float], choice: FrameChoice) -> tuple[int, ...]:
     return choose_frames(times, num_frames=choice.num_frames, edge_share=choice.edge_share)
 
 
-def _decode(path: Path, promise: Probe, wanted: Collection[int], choice: FrameChoice) -> _Pass:
+def _resizer(promise: Probe, choice: FrameChoice) -> Resizer:
+    return Resizer(
+        pixel_aspect=promise.pixel_aspect, min_area_px=choice.min_area_px, max_area_px=choice.max_area_px
+    )
+
+
+def _decode_plainly(
+    path: Path, promise: Probe, choice: FrameChoice, num_threads: int, warnings: tuple[str, ...] = ()
+) -> Footage:
+    times: Sequence[float] = promise.times_seconds
+    for _ in range(_MOST_PASSES):
+        wanted = _choose(times, choice)
+        decoded = _decode(path, promise, wanted, _resizer(promise, choice), num_threads)
+        num_lost = _check(promise, decoded, choice)
+        if _choose(decoded.times_seconds, choice) == wanted:
+            frames = np.stack([decoded.frames[rank] for rank in wanted])
+            all_warnings = (*promise.warnings, *warnings, *_warnings(promise, decoded, num_lost))
+            return _footage(decoded.times_seconds, wanted, frames, all_warnings)
+        times = decoded.times_seconds
+    raise VideoError(Problem.DECODE_ERRORS, f"{_MOST_PASSES} passes of the decoder delivered different frames")
+
+
+def _decode(path: Path, promise: Probe, wanted: Collection[int], resizer: Resizer, num_threads: int) -> _Pass:
     """Keep the frames whose rank in the decoder's output is in `wanted`.
 
     Ranks, because a decoder's output order is the order of presentation even where time stamps are not (VC-1 in ASF).
     """
-    result, size = _Pass(), None
+    result = _Pass()
     times: list[float | None] = []
-    with open_video(path) as (container, stream):
-        stream.thread_type = "AUTO"
-        pixel_aspect = float(stream.sample_aspect_ratio or 1)
-        for rank, frame in enumerate(_good_frames(container.demux(stream), result)):
+    with open_decoder(path, num_threads) as (container, stream), Complaints(is_on=num_threads == 1) as complaints:
+        for rank, frame in enumerate(_good_frames(container.demux(stream), complaints, result)):
             times.append(frame.time)
             if rank in wanted:
-                picture = _upright(frame)
-                size = size or _final_size(frame, pixel_aspect, choice)
-                result.frames[rank] = np.asarray(resize(picture, width=size[0], height=size[1]))
+                result.frames[rank] = resizer(frame)
     result.times_seconds = _complete(times, promise)
     return result
 
@@ -111,9 +139,12 @@ def _complete(times: list[float | None], promise: Probe) -> list[float]:
     return [rank * promise.frame_seconds for rank in range(len(times))]
 
 
-def _good_frames(packets: "Iterable[av.Packet[VideoStream]]", result: _Pass) -> Iterable[VideoFrame]:
+def _good_frames(
+    packets: "Iterable[av.Packet[VideoStream]]", complaints: Complaints, result: _Pass
+) -> Iterable[VideoFrame]:
     try:
         for packet in packets:
+            before = complaints.count()
             try:
                 frames = packet.decode()
             except MemoryError:  # A limit, not damage; FFmpeg's kind is an FFmpegError too.
@@ -121,26 +152,12 @@ def _good_frames(packets: "Iterable[av.Packet[VideoStream]]", result: _Pass) -> 
             except av.FFmpegError:
                 result.num_errors += 1
                 continue
+            result.num_errors += complaints.count() > before
             yield from (frame for frame in frames if not frame.is_corrupt)
     except MemoryError:
         raise
     except av.FFmpegError:  # The file ends before its index says; what came until here is good.
         result.num_errors += 1
-
-
-def _quarter_turns(frame: VideoFrame) -> int:
-    return round(frame.rotation / 90) % 4
-
-
-def _upright(frame: VideoFrame) -> Frame:
-    return np.rot90(frame.to_ndarray(format="rgb24"), _quarter_turns(frame))
-
-
-def _final_size(frame: VideoFrame, pixel_aspect: float, choice: FrameChoice) -> tuple[int, int]:
-    width, height = frame.width * pixel_aspect, float(frame.height)
-    if _quarter_turns(frame) % 2:
-        width, height = height, width
-    return choose_size(width, height, min_area_px=choice.min_area_px, max_area_px=choice.max_area_px)
 
 
 def _check(promise: Probe, decoded: _Pass, choice: FrameChoice) -> int:
@@ -168,16 +185,14 @@ def _damage(promise: Probe, decoded: _Pass, lost: list[float]) -> str:
     return f"{len(lost)} of {len(promise.times_seconds)} frames lost, {decoded.num_errors} decode errors"
 
 
-def _footage(promise: Probe, decoded: _Pass, wanted: tuple[int, ...], choice: FrameChoice) -> Footage:
-    num_lost = _check(promise, decoded, choice)
-    times = decoded.times_seconds
+def _footage(times: Sequence[float], wanted: Sequence[int], frames: Frames, warnings: tuple[str, ...]) -> Footage:
     duration = duration_seconds(times)
     return Footage(
-        frames=np.stack([decoded.frames[rank] for rank in wanted]),
+        frames=frames,
         timestamps_seconds=tuple(round(times[rank] - times[wanted[0]], 3) for rank in wanted),
         duration_seconds=round(duration, 3),
         source_fps=round(len(times) / duration, 3) if duration else 0.0,
-        warnings=_warnings(promise, decoded, num_lost),
+        warnings=warnings,
     )
 
 
@@ -186,9 +201,14 @@ def _warnings(promise: Probe, decoded: _Pass, num_lost: int) -> tuple[str, ...]:
     lost = lost_times(promise.times_seconds, decoded.times_seconds)
     if lost or decoded.num_errors:
         warnings.append(f"{_damage(promise, decoded, lost)}; {num_lost} chosen frames moved to the nearest good one")
-    length = duration_seconds(decoded.times_seconds)
-    if length < _SHORT_OF_HEADER * promise.header_seconds:
-        warnings.append(f"the header promises {promise.header_seconds:.2f} s, {length:.2f} s could be read")
+    warnings.extend(_warning_of_length(promise, decoded.times_seconds))
     if not promise.times_seconds:
         warnings.append(f"time stamps missing from the file; where needed, frames {promise.frame_seconds:.4f} s apart")
     return tuple(warnings)
+
+
+def _warning_of_length(promise: Probe, times: Sequence[float]) -> list[str]:
+    length = duration_seconds(times)
+    if length >= _SHORT_OF_HEADER * promise.header_seconds:
+        return []
+    return [f"the header promises {promise.header_seconds:.2f} s, {length:.2f} s could be read"]

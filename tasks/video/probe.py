@@ -1,12 +1,14 @@
 """Opens a video and reads what its packets promise, without decoding.
 
 The file's name and any other file it may point to are kept from FFmpeg: it would decode a long `notes.txt` as a text
-animation because of its ending, and follow a playlist out of the folder or onto the network.
+animation because of its ending, and follow a playlist out of the folder or onto the network. Of the packets only their
+time stamps and marks are kept, 25 bytes each, so a film of any length fits in memory.
 """
 
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +20,23 @@ from tasks.video.errors import Problem, VideoError
 
 _SIGNATURES = {"MP4": (4, b"ftyp"), "Matroska": (0, b"\x1aE\xdf\xa3"), "ASF": (0, b"0&\xb2u"), "AVI": (8, b"AVI ")}
 """Where the bytes stand that tell a broken video from a file of another kind."""
+_STAMPED_CODECS = frozenset({"av1", "h264", "hevc", "libdav1d", "mjpeg", "mpeg2video", "vp8", "vp9"})
+_STAMPED_CONTAINERS = frozenset({"matroska", "mov", "mpegts"})
+"""Where a packet's time stamp is known to be that of its picture. It is not for VC-1 in ASF, nor MPEG-4 in AVI."""
+_VP8_SHOWN = 0x10
+"""Bit of a VP8 packet's first byte (RFC 6386, 9.1): without it the picture is for reference only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packets:
+    """The packets of a stream in the order of decoding."""
+
+    stamps: "array[int]"
+    """When each is to be shown, in units of the stream."""
+    dts: "array[int]"
+    """When each is to be decoded; its time stamp where the file does not say."""
+    keys: tuple[int, ...]
+    """Positions of those at which decoding can start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +48,15 @@ class Probe:
     """Length of the video stream by its header; 0 if it does not say."""
     frame_seconds: float
     """Nominal time between frames; 0 if unknown."""
+    pixel_aspect: float
+    """Width of a pixel as shown, its height being 1."""
     times_seconds: tuple[float, ...]
     """When the frames should be shown, ascending; empty if the packets carry no time stamps."""
+    shown_stamps: "array[int]"
+    """The same in units of the stream."""
+    packets: Packets | None
+    """None if time stamps do not tell pictures apart, or a packet is damaged."""
+    warnings: tuple[str, ...]
 
 
 def probe(path: Path) -> Probe:
@@ -42,8 +68,9 @@ def probe(path: Path) -> Probe:
     with open_video(path) as (container, stream):
         duration, rate = stream.duration, stream.average_rate or stream.guessed_rate
         time_base = stream.time_base
-        times = sorted(float(pts * time_base) for pts in _shown_times(container, stream)) if time_base else []
-        if not times and not rate:
+        found = _read_packets(container, stream) if time_base else _Found()
+        shown = array("q", sorted(found.shown))
+        if not shown and not rate:
             raise VideoError(
                 Problem.NO_TIMESTAMPS, "the packets carry no time stamps and the header states no frame rate"
             )
@@ -51,13 +78,17 @@ def probe(path: Path) -> Probe:
             codec=stream.codec_context.name,
             header_seconds=float(duration * time_base) if duration and time_base else 0.0,
             frame_seconds=float(1 / rate) if rate else 0.0,
-            times_seconds=tuple(times),
+            pixel_aspect=float(stream.sample_aspect_ratio or 1),
+            times_seconds=tuple(float(stamp * time_base) for stamp in shown) if time_base else (),
+            shown_stamps=shown,
+            packets=_trusted(found, container, stream),
+            warnings=_choice_of_stream(container, stream),
         )
 
 
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its first stream of moving pictures, from the first packet on.
+    """The container and its best stream of moving pictures, from the first packet on.
 
     Raises:
         VideoError: see `tasks.video.errors`.
@@ -83,25 +114,73 @@ class _Nameless:
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
-    streams = container.streams.video
-    moving = [stream for stream in streams if not stream.disposition & stream.disposition.attached_pic]
+    moving = _moving_pictures(container)
     if not moving:
         found = ", ".join(str(stream.type) for stream in container.streams) or "none"
         raise VideoError(Problem.NO_VIDEO_STREAM, f"streams found: {found}")
-    if moving[0].codec_context is None:
+    readable = [stream for stream in moving if stream.codec_context is not None]
+    if not readable:
         raise VideoError(Problem.UNSUPPORTED_CODEC, "this build of FFmpeg has no decoder for the video stream")
-    return moving[0]
+    # What a player would show: the one marked as default, then the largest, then the first.
+    return max(readable, key=lambda stream: (_is_default(stream), stream.width * stream.height, -stream.index))
 
 
-def _shown_times(container: InputContainer, stream: VideoStream) -> list[int]:
+def _moving_pictures(container: InputContainer) -> list[VideoStream]:
+    streams = container.streams.video
+    return [stream for stream in streams if not stream.disposition & stream.disposition.attached_pic]
+
+
+def _is_default(stream: VideoStream) -> bool:
+    return bool(stream.disposition & stream.disposition.default)
+
+
+def _choice_of_stream(container: InputContainer, stream: VideoStream) -> tuple[str, ...]:
+    num_streams = len(_moving_pictures(container))
+    if num_streams == 1:
+        return ()
+    return (f"{num_streams} video streams; stream {stream.index} ({stream.width}x{stream.height}) was read",)
+
+
+@dataclass(kw_only=True)
+class _Found:
+    """What the packets of a stream say."""
+
+    stamps: "array[int]" = field(default_factory=lambda: array("q"))
+    dts: "array[int]" = field(default_factory=lambda: array("q"))
+    keys: list[int] = field(default_factory=list)
+    shown: "array[int]" = field(default_factory=lambda: array("q"))
+    is_damaged: bool = False
+
+
+def _read_packets(container: InputContainer, stream: VideoStream) -> _Found:
+    """Empty if a packet without a time stamp comes: then the order of decoding is all there is."""
+    found, codec = _Found(), stream.codec_context.name
     try:
-        packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
-    except MemoryError:
-        raise
+        for packet in container.demux(stream):
+            if not packet.size:
+                continue
+            if packet.pts is None:
+                return _Found()
+            if packet.is_keyframe:
+                found.keys.append(len(found.stamps))
+            found.stamps.append(packet.pts)
+            found.dts.append(packet.pts if packet.dts is None else packet.dts)
+            found.is_damaged |= packet.is_corrupt
+            is_hidden = codec == "vp8" and not memoryview(packet)[0] & _VP8_SHOWN
+            if not packet.is_discard and not is_hidden:
+                found.shown.append(packet.pts)
     except av.FFmpegError:
-        return []  # The decoder finds out how far the file can be read.
-    times = [packet.pts for packet in packets if packet.pts is not None]
-    return times if len(times) == len(packets) else []
+        return _Found()  # The decoder finds out how far the file can be read.
+    return found
+
+
+def _trusted(found: _Found, container: InputContainer, stream: VideoStream) -> Packets | None:
+    is_known = stream.codec_context.name in _STAMPED_CODECS
+    is_known &= bool(_STAMPED_CONTAINERS & set(container.format.name.split(",")))
+    is_distinct = len(set(found.stamps)) == len(found.stamps) > 0
+    if not is_known or not is_distinct or found.is_damaged or found.keys[:1] != [0]:
+        return None
+    return Packets(stamps=found.stamps, dts=found.dts, keys=tuple(found.keys))
 
 
 def _unreadable(path: Path, error: av.FFmpegError) -> VideoError:
