@@ -15,7 +15,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from tasks.video.complaints import Complaints
+from tasks.video.complaints import Complaints, heard_complaints
 from tasks.video.errors import Problem, VideoError
 from tasks.video.frames import Frame, Frames
 from tasks.video.probe import Probe, probe
@@ -92,9 +92,7 @@ def _choose(times: Sequence[float], choice: FrameChoice) -> tuple[int, ...]:
 
 
 def _resizer(promise: Probe, choice: FrameChoice) -> Resizer:
-    return Resizer(
-        pixel_aspect=promise.pixel_aspect, min_area_px=choice.min_area_px, max_area_px=choice.max_area_px
-    )
+    return Resizer(pixel_aspect=promise.pixel_aspect, min_area_px=choice.min_area_px, max_area_px=choice.max_area_px)
 
 
 def _decode_plainly(
@@ -120,7 +118,7 @@ def _decode(path: Path, promise: Probe, wanted: Collection[int], resizer: Resize
     """
     result = _Pass()
     times: list[float | None] = []
-    with open_decoder(path, num_threads) as (container, stream), Complaints(is_on=num_threads == 1) as complaints:
+    with open_decoder(path, num_threads) as (container, stream), heard_complaints(is_on=num_threads == 1) as complaints:
         for rank, frame in enumerate(_good_frames(container.demux(stream), complaints, result)):
             times.append(frame.time)
             if rank in wanted:
@@ -142,22 +140,40 @@ def _complete(times: list[float | None], promise: Probe) -> list[float]:
 def _good_frames(
     packets: "Iterable[av.Packet[VideoStream]]", complaints: Complaints, result: _Pass
 ) -> Iterable[VideoFrame]:
+    damage = _Damage()
     try:
         for packet in packets:
             before = complaints.count()
+            frames: list[VideoFrame] = []
             try:
                 frames = packet.decode()
-            except MemoryError:  # A limit, not damage; FFmpeg's kind is an FFmpegError too.
-                raise
+                is_damaged = complaints.count() > before
             except av.FFmpegError:
+                is_damaged = True
+            if is_damaged:
                 result.num_errors += 1
-                continue
-            result.num_errors += complaints.count() > before
-            yield from (frame for frame in frames if not frame.is_corrupt)
-    except MemoryError:
-        raise
+                damage.begin(packet.pts)
+            yield from (frame for frame in frames if not damage.covers(frame))
     except av.FFmpegError:  # The file ends before its index says; what came until here is good.
         result.num_errors += 1
+
+
+class _Damage:
+    """A stretch of broken pictures: decoders mark the first at best, and not those that are predicted from it."""
+
+    def __init__(self) -> None:
+        self._is_on, self._since = False, 0
+
+    def begin(self, stamp: int | None) -> None:
+        self._is_on, self._since = True, stamp or 0
+
+    def covers(self, frame: VideoFrame) -> bool:
+        """Whether the next frame is broken; a later key frame ends the stretch."""
+        if frame.is_corrupt:
+            self.begin(frame.pts)
+        elif frame.key_frame and (frame.pts is None or frame.pts > self._since):
+            self._is_on = False
+        return self._is_on
 
 
 def _check(promise: Probe, decoded: _Pass, choice: FrameChoice) -> int:

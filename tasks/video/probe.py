@@ -16,6 +16,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from tasks.video.complaints import heard_complaints
 from tasks.video.errors import Problem, VideoError
 
 _SIGNATURES = {"MP4": (4, b"ftyp"), "Matroska": (0, b"\x1aE\xdf\xa3"), "ASF": (0, b"0&\xb2u"), "AVI": (8, b"AVI ")}
@@ -37,6 +38,8 @@ class Packets:
     """When each is to be decoded; its time stamp where the file does not say."""
     keys: tuple[int, ...]
     """Positions of those at which decoding can start."""
+    has_index: bool
+    """False: the file may be cut off without a sign, so its last picture has to be decoded too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,24 +154,28 @@ class _Found:
     shown: "array[int]" = field(default_factory=lambda: array("q"))
     is_damaged: bool = False
 
+    def add(self, packet: "av.Packet[VideoStream]", *, is_shown: bool) -> None:
+        assert packet.pts is not None
+        if packet.is_keyframe:
+            self.keys.append(len(self.stamps))
+        self.stamps.append(packet.pts)
+        self.dts.append(packet.pts if packet.dts is None else packet.dts)
+        self.is_damaged |= packet.is_corrupt
+        if is_shown and not packet.is_discard:
+            self.shown.append(packet.pts)
+
 
 def _read_packets(container: InputContainer, stream: VideoStream) -> _Found:
     """Empty if a packet without a time stamp comes: then the order of decoding is all there is."""
-    found, codec = _Found(), stream.codec_context.name
+    found, is_vp8 = _Found(), stream.codec_context.name == "vp8"
     try:
-        for packet in container.demux(stream):
-            if not packet.size:
-                continue
-            if packet.pts is None:
-                return _Found()
-            if packet.is_keyframe:
-                found.keys.append(len(found.stamps))
-            found.stamps.append(packet.pts)
-            found.dts.append(packet.pts if packet.dts is None else packet.dts)
-            found.is_damaged |= packet.is_corrupt
-            is_hidden = codec == "vp8" and not memoryview(packet)[0] & _VP8_SHOWN
-            if not packet.is_discard and not is_hidden:
-                found.shown.append(packet.pts)
+        with heard_complaints(is_on=True) as complaints:
+            for packet in container.demux(stream):
+                if packet.size and packet.pts is None:
+                    return _Found()
+                if packet.size:
+                    found.add(packet, is_shown=not is_vp8 or bool(memoryview(packet)[0] & _VP8_SHOWN))
+                found.is_damaged |= complaints.count() > 0
     except av.FFmpegError:
         return _Found()  # The decoder finds out how far the file can be read.
     return found
@@ -180,7 +187,8 @@ def _trusted(found: _Found, container: InputContainer, stream: VideoStream) -> P
     is_distinct = len(set(found.stamps)) == len(found.stamps) > 0
     if not is_known or not is_distinct or found.is_damaged or found.keys[:1] != [0]:
         return None
-    return Packets(stamps=found.stamps, dts=found.dts, keys=tuple(found.keys))
+    has_index = "mov" in container.format.name.split(",")
+    return Packets(stamps=found.stamps, dts=found.dts, keys=tuple(found.keys), has_index=has_index)
 
 
 def _unreadable(path: Path, error: av.FFmpegError) -> VideoError:

@@ -6,6 +6,7 @@ A cost is a number of frames to decode, never a measured time, so that the same 
 from bisect import bisect_right
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 
 from tasks.video.probe import Packets
 
@@ -38,15 +39,20 @@ def plan_reading(packets: Packets, wanted: Collection[int], *, may_seek: bool = 
         return (one_pass,)
     runs = _runs(packets, wanted)
     cost = sum(run.stop - run.start + _SEEK_FRAMES for run in runs) + _cost_of_check(packets)
-    return runs if len(runs) > 1 and cost <= _LEAST_GAIN * one_pass.stop else (one_pass,)
+    return runs if needs_seek(runs) and cost <= _LEAST_GAIN * one_pass.stop else (one_pass,)
+
+
+def needs_seek(runs: Collection[Run]) -> bool:
+    """Whether a run starts elsewhere than at the start of the file."""
+    return any(run.start > 0 for run in runs)
 
 
 def check_runs(packets: Packets) -> tuple[Run, Run]:
     """The same pictures twice, decoded from the start and after a seek to the second key frame."""
     second = packets.keys[1]
-    stop = min(second + CHECKED_FRAMES, len(packets.stamps))
-    trailing = (at for at in range(second, stop) if packets.stamps[at] >= packets.stamps[second])
-    wanted = frozenset(trailing)
+    positions = range(second, len(packets.stamps))
+    trailing = (position for position in positions if packets.stamps[position] >= packets.stamps[second])
+    wanted = frozenset(islice(trailing, CHECKED_FRAMES))
     return Run(start=0, wanted=wanted), Run(start=second, wanted=wanted)
 
 
@@ -55,15 +61,16 @@ def _cost_of_check(packets: Packets) -> int:
 
 
 def _runs(packets: Packets, wanted: Collection[int]) -> tuple[Run, ...]:
-    grouped: list[tuple[int, set[int]]] = []
+    runs: list[Run] = []
     for position in sorted(wanted):
         start = _start(packets, position)
-        is_near = grouped and start - max(grouped[-1][1]) <= _SEEK_FRAMES
-        if is_near:
-            grouped[-1][1].add(position)
+        if runs and start - max(runs[-1].wanted) <= _SEEK_FRAMES:
+            # A leading picture may need an earlier key frame than the one decoded before it.
+            start, before = min(start, runs[-1].start), runs.pop().wanted
+            runs.append(Run(start=start, wanted=before | {position}))
         else:
-            grouped.append((start, {position}))
-    return tuple(Run(start=start, wanted=frozenset(positions)) for start, positions in grouped)
+            runs.append(Run(start=start, wanted=frozenset({position})))
+    return tuple(runs)
 
 
 def _start(packets: Packets, position: int) -> int:

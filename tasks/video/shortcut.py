@@ -20,14 +20,16 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from tasks.video.complaints import Complaints
+from tasks.video.complaints import Complaints, heard_complaints
 from tasks.video.frames import Frame, Frames
 from tasks.video.probe import Packets, Probe, open_video
-from tasks.video.reading_plan import Run, check_runs, plan_reading
+from tasks.video.reading_plan import Run, check_runs, needs_seek, plan_reading
 from tasks.video.resize import Resizer
 
 _SKIPPABLE_CODECS = frozenset({"h264", "mpeg2video", "vp8"})
 """In these a picture marked as no reference is used by no other. Not in HEVC: a higher temporal layer may use it."""
+_NOTICE_DAMAGE = {"err_detect": "crccheck+bitstream+buffer+careful+compliant"}
+"""Decoders report what they would otherwise mend in silence."""
 _BAD_SEEKS = "pictures after a seek differ from those decoded from the start; read from the start"
 
 
@@ -40,7 +42,7 @@ class Shortcut:
     warnings: tuple[str, ...] = ()
 
 
-class _Disagreement(Exception):
+class _DisagreementError(Exception):
     """The decoder did not deliver what the packets promise."""
 
 
@@ -51,13 +53,15 @@ def take_shortcut(path: Path, promise: Probe, wanted: Sequence[int], resizer: Re
         return Shortcut(frames=None)
     stamps = [promise.shown_stamps[index] for index in wanted]
     place = {stamp: position for position, stamp in enumerate(packets.stamps)}
-    runs = plan_reading(packets, [place[stamp] for stamp in stamps])
+    last = () if packets.has_index else (promise.shown_stamps[-1], packets.stamps[-1])
+    positions = [place[stamp] for stamp in (*stamps, *last)]
+    runs = plan_reading(packets, positions)
     warnings: tuple[str, ...] = ()
     try:
-        if len(runs) > 1 and not _are_seeks_exact(path, packets, resizer, num_threads):
-            runs, warnings = plan_reading(packets, [place[stamp] for stamp in stamps], may_seek=False), (_BAD_SEEKS,)
+        if needs_seek(runs) and not _are_seeks_exact(path, packets, resizer, num_threads):
+            runs, warnings = plan_reading(packets, positions, may_seek=False), (_BAD_SEEKS,)
         found = _read(path, packets, runs, resizer, num_threads)
-    except (_Disagreement, av.FFmpegError):
+    except (_DisagreementError, av.FFmpegError):
         return Shortcut(frames=None, warnings=warnings)
     return Shortcut(frames=np.stack([found[stamp] for stamp in stamps]), warnings=warnings)
 
@@ -68,6 +72,7 @@ def open_decoder(path: Path, num_threads: int) -> Iterator[tuple[InputContainer,
     with open_video(path) as (container, stream):
         stream.codec_context.thread_count = num_threads
         stream.codec_context.thread_type = "AUTO" if num_threads > 1 else "SLICE"
+        stream.codec_context.options = _NOTICE_DAMAGE
         yield container, stream
 
 
@@ -76,17 +81,15 @@ def _are_seeks_exact(path: Path, packets: Packets, resizer: Resizer, num_threads
     expected = _read(path, packets, (from_start,), resizer, num_threads)
     try:
         found = _read(path, packets, (after_seek,), resizer, num_threads)
-    except (_Disagreement, av.FFmpegError):
+    except (_DisagreementError, av.FFmpegError):
         return False
     return all(np.array_equal(frame, found[stamp]) for stamp, frame in expected.items())
 
 
-def _read(
-    path: Path, packets: Packets, runs: Sequence[Run], resizer: Resizer, num_threads: int
-) -> dict[int, Frame]:
-    with open_decoder(path, num_threads) as (container, stream), Complaints(is_on=num_threads == 1) as complaints:
+def _read(path: Path, packets: Packets, runs: Sequence[Run], resizer: Resizer, num_threads: int) -> dict[int, Frame]:
+    with open_decoder(path, num_threads) as (container, stream), heard_complaints(is_on=num_threads == 1) as complaints:
         reader = _Reader(container, stream, packets, complaints)
-        found = {}
+        found: dict[int, Frame] = {}
         for run in runs:
             found |= reader.read(run, resizer)
         return found
@@ -108,12 +111,14 @@ class _Reader:
         wanted = {self._packets.stamps[position] for position in run.wanted}
         found: dict[int, Frame] = {}
         for frame in self._frames(run):
-            if frame.pts in wanted and not frame.is_corrupt:
+            if frame.is_corrupt and not self._is_leading(frame.pts, run):
+                raise _DisagreementError  # What is predicted from it is broken too, and not marked.
+            if frame.pts in wanted:
                 found[frame.pts] = resizer(frame)
                 if len(found) == len(wanted):
                     break
         if len(found) < len(wanted) or self._complaints.count() > self._num_expected_complaints:
-            raise _Disagreement
+            raise _DisagreementError
         return found
 
     def _frames(self, run: Run) -> Iterator[VideoFrame]:
@@ -126,11 +131,14 @@ class _Reader:
             )
             if needed != skipping:
                 decoder.skip_frame = skipping = needed
-            if self._packets.stamps[position] < self._packets.stamps[run.start]:
+            if self._is_leading(packet.pts, run):
                 self._decode_leading(packet)
             else:
                 yield from packet.decode()
         yield from decoder.decode(None)
+
+    def _is_leading(self, stamp: int | None, run: Run) -> bool:
+        return stamp is not None and stamp < self._packets.stamps[run.start]
 
     def _decode_leading(self, packet: "av.Packet[VideoStream]") -> None:
         """A picture shown before the key frame at which reading started: it may lack what it refers to.
@@ -147,9 +155,9 @@ class _Reader:
 
     def _packets_of(self, run: Run) -> "Iterator[tuple[int, av.Packet[VideoStream]]]":
         for packet in self._packets_from(run.start):
-            position = self._place.get(packet.pts) if packet.size else None
+            position = self._position(packet)
             if position is None:
-                raise _Disagreement
+                raise _DisagreementError
             if position >= run.start:
                 yield position, packet
             if position + 1 >= run.stop:
@@ -164,8 +172,12 @@ class _Reader:
             self._container.seek(stamp, stream=self._stream)
             packets = self._container.demux(self._stream)
             first = next(packets, None)
-            if first is not None and self._place.get(first.pts, start + 1) <= start:
+            position = self._position(first) if first else None
+            if first and position is not None and position <= start:
                 yield first
                 yield from packets
                 return
-        raise _Disagreement
+        raise _DisagreementError
+
+    def _position(self, packet: "av.Packet[VideoStream]") -> int | None:
+        return None if packet.pts is None or not packet.size else self._place.get(packet.pts)

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+from av import VideoFrame
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from tasks.video.resize import choose_size, resize
+from tasks.video.frames import Frame
+from tasks.video.resize import Resizer, choose_size
 
 SIDES = st.integers(16, 8000)
 LIMITS = st.sampled_from([(32 * 32, 64 * 64), (128 * 128, 256 * 256), (32 * 32, 512 * 512)])
@@ -44,9 +47,45 @@ def test_limits_that_no_size_meets_are_refused() -> None:
         choose_size(640, 480, min_area_px=900, max_area_px=1000)
 
 
+def resized(picture: Frame, *, side_px: int) -> Frame:
+    resizer = Resizer(pixel_aspect=1.0, min_area_px=side_px**2, max_area_px=side_px**2)
+    return resizer(VideoFrame.from_ndarray(picture, format="rgb24"))
+
+
 def test_fine_stripes_become_even_grey() -> None:
     stripes = np.zeros((512, 512, 3), np.uint8)
     stripes[:, ::2] = 255
-    small = np.asarray(resize(stripes, width=64, height=64))
+    small = resized(stripes, side_px=64)
+    assert small.shape == (64, 64, 3)
     assert small.min() > 110
     assert small.max() < 145
+
+
+@given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255), st.sampled_from([90, 128, 301]))
+def test_an_even_colour_stays_what_it_was(red: int, green: int, blue: int, side_px: int) -> None:
+    even = np.full((side_px, side_px, 3), (red, green, blue), np.uint8)
+    assert np.abs(resized(even, side_px=64).astype(int) - (red, green, blue)).max() <= 1
+
+
+def test_a_picture_is_shrunk_as_well_as_in_floating_point() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (40, 40, 3)).astype(np.uint8).repeat(12, 0).repeat(12, 1)
+    exact = np.stack(
+        [
+            np.asarray(
+                Image.fromarray(picture[..., channel].astype(np.float32)).resize((96, 96), Image.Resampling.BICUBIC)
+            )
+            for channel in range(3)
+        ],
+        axis=-1,
+    ).clip(0, 255)
+    difference = resized(picture, side_px=96) - exact
+    assert abs(difference.mean()) < 0.25
+    assert np.sqrt((difference**2).mean()) < 3
+
+
+def test_of_an_interlaced_picture_one_moment_is_kept() -> None:
+    combed = np.zeros((256, 256, 3), np.uint8)
+    combed[::2] = 200
+    frame = VideoFrame.from_ndarray(combed, format="rgb24").reformat(format="yuv444p")
+    assert 90 < np.mean(Resizer(pixel_aspect=1.0, min_area_px=64**2, max_area_px=64**2)(frame)) < 110
