@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from tasks.video.complaints import Complaints, heard_complaints
 from tasks.video.errors import Problem, VideoError
 from tasks.video.frames import Frame, Frames
-from tasks.video.probe import Probe, probe
+from tasks.video.probe import BROKEN, Probe, probe
 from tasks.video.resize import Resizer
 from tasks.video.shortcut import open_decoder, take_shortcut
 from tasks.video.timeline import choose_frames, duration_seconds, lost_times, span_frames
@@ -140,21 +140,25 @@ def _complete(times: list[float | None], promise: Probe) -> list[float]:
 def _good_frames(
     packets: "Iterable[av.Packet[VideoStream]]", complaints: Complaints, result: _Pass
 ) -> Iterable[VideoFrame]:
-    damage = _Damage()
+    damage, heard = _Damage(), 0
     try:
         for packet in packets:
-            before = complaints.count()
             frames: list[VideoFrame] = []
             try:
                 frames = packet.decode()
-                is_damaged = complaints.count() > before
+                is_damaged = complaints.count() > heard  # Of the decoder, or of the container since the last packet.
+            except MemoryError:  # A limit, not damage; FFmpeg's kind is an FFmpegError too.
+                raise
             except av.FFmpegError:
                 is_damaged = True
+            heard = complaints.count()
             if is_damaged:
                 result.num_errors += 1
                 damage.begin(packet.pts)
             yield from (frame for frame in frames if not damage.covers(frame))
-    except av.FFmpegError:  # The file ends before its index says; what came until here is good.
+    except MemoryError:
+        raise
+    except BROKEN:  # The file ends before its index says; what came until here is good.
         result.num_errors += 1
 
 

@@ -24,6 +24,9 @@ _SIGNATURES = {"MP4": (4, b"ftyp"), "Matroska": (0, b"\x1aE\xdf\xa3"), "ASF": (0
 _STAMPED_CODECS = frozenset({"av1", "h264", "hevc", "libdav1d", "mjpeg", "mpeg2video", "vp8", "vp9"})
 _STAMPED_CONTAINERS = frozenset({"matroska", "mov", "mpegts"})
 """Where a packet's time stamp is known to be that of its picture. It is not for VC-1 in ASF, nor MPEG-4 in AVI."""
+_DAMAGED = ("packets of the video are damaged",)
+BROKEN = (av.FFmpegError, IndexError)
+"""What reading packets raises for broken files; the second where a damaged transport stream grows a stream."""
 _VP8_SHOWN = 0x10
 """Bit of a VP8 packet's first byte (RFC 6386, 9.1): without it the picture is for reference only."""
 
@@ -85,7 +88,7 @@ def probe(path: Path) -> Probe:
             times_seconds=tuple(float(stamp * time_base) for stamp in shown) if time_base else (),
             shown_stamps=shown,
             packets=_trusted(found, container, stream),
-            warnings=_choice_of_stream(container, stream),
+            warnings=(*_choice_of_stream(container, stream), *(_DAMAGED if found.is_damaged else ())),
         )
 
 
@@ -176,7 +179,9 @@ def _read_packets(container: InputContainer, stream: VideoStream) -> _Found:
                 if packet.size:
                     found.add(packet, is_shown=not is_vp8 or bool(memoryview(packet)[0] & _VP8_SHOWN))
                 found.is_damaged |= complaints.count() > 0
-    except av.FFmpegError:
+    except MemoryError:  # A limit, not damage; FFmpeg's kind is an FFmpegError too.
+        raise
+    except BROKEN:
         return _Found()  # The decoder finds out how far the file can be read.
     return found
 

@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 
 from tasks.video.complaints import Complaints, heard_complaints
 from tasks.video.frames import Frame, Frames
-from tasks.video.probe import Packets, Probe, open_video
+from tasks.video.probe import BROKEN, Packets, Probe, open_video
 from tasks.video.reading_plan import Run, check_runs, needs_seek, plan_reading
 from tasks.video.resize import Resizer
 
@@ -61,7 +61,7 @@ def take_shortcut(path: Path, promise: Probe, wanted: Sequence[int], resizer: Re
         if needs_seek(runs) and not _are_seeks_exact(path, packets, resizer, num_threads):
             runs, warnings = plan_reading(packets, positions, may_seek=False), (_BAD_SEEKS,)
         found = _read(path, packets, runs, resizer, num_threads)
-    except (_DisagreementError, av.FFmpegError):
+    except (_DisagreementError, *BROKEN):
         return Shortcut(frames=None, warnings=warnings)
     return Shortcut(frames=np.stack([found[stamp] for stamp in stamps]), warnings=warnings)
 
@@ -81,7 +81,7 @@ def _are_seeks_exact(path: Path, packets: Packets, resizer: Resizer, num_threads
     expected = _read(path, packets, (from_start,), resizer, num_threads)
     try:
         found = _read(path, packets, (after_seek,), resizer, num_threads)
-    except (_DisagreementError, av.FFmpegError):
+    except (_DisagreementError, *BROKEN):
         return False
     return all(np.array_equal(frame, found[stamp]) for stamp, frame in expected.items())
 

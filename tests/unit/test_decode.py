@@ -109,7 +109,7 @@ def test_damage_never_repeats_a_frame_in_silence() -> None:
     footage = decode_video(SHARED_VIDEOS / "odd" / "corrupt-middle.mp4", tolerant)
     assert len(set(footage.timestamps_seconds)) == 16
     assert len({frame.tobytes() for frame in footage.frames}) == 16
-    assert "frames lost" in footage.warnings[0]
+    assert any("frames lost" in warning for warning in footage.warnings)
 
 
 @pytest.mark.skipif(not SHARED_VIDEOS.exists(), reason="needs the shared videos")
