@@ -32,7 +32,7 @@ class IngestConfig:
     """Share of the duration left out at each end."""
     min_area_px: int = 128 * 128
     max_area_px: int = 256 * 256
-    jpeg_quality: int = 92
+    jpeg_quality: int = 90
     min_seconds: float = 2.0
     """Shorter, and the shortest altered span (8 of 48 frames) is no longer told in answers with one decimal."""
     min_source_side_px: int = 64
