@@ -67,8 +67,9 @@ class IngestConfig:
     shard_size_videos: int = 256
 
     def __post_init__(self) -> None:
-        check(self, COUNT, "num_frames", "min_area_px", "min_train_clips", "min_heldout_clips", "shard_size_videos")
+        check(self, COUNT, "num_frames", "min_area_px", "shard_size_videos")
         check(self, COUNT, "min_source_side_px", "max_source_area_px", "max_fetch_mib")
+        check(self, at_least(0), "min_train_clips", "min_heldout_clips")
         check(self, EDGE_SHARE, "edge_share")
         check(self, at_least(self.min_area_px, "min_area_px"), "max_area_px")
         check(self, between(1, 100), "jpeg_quality")
@@ -112,6 +113,8 @@ class ValidateConfig:
     """Rows drawn at random whose answer is proved again from their pixels."""
     max_rejected_share: float = 0.9
     """Most of the inputs that ingest may have rejected."""
+    needs_training_split: bool = True
+    """Whether manifests without training clips and samples are refused; a benchmark has none."""
 
     def __post_init__(self) -> None:
         check(self, COUNT, "num_rerendered")

@@ -18,11 +18,13 @@ class ViubenchType:
     kind: str
     """As asked of the pretext task; the sample's own kind may say more (a jigsaw's says its number of clips)."""
     level: float
+    most_of_each: int = 0
+    """Of counting: most shapes of one type that an item can hold (frames x shapes); the least is 1."""
 
 
 VIUBENCH_TYPES: dict[str, ViubenchType] = {
-    "counting_easy": ViubenchType(pretext="counting", kind="shapes", level=EASY_LEVEL),
-    "counting_hard": ViubenchType(pretext="counting", kind="shapes", level=HARD_LEVEL),
+    "counting_easy": ViubenchType(pretext="counting", kind="shapes", level=EASY_LEVEL, most_of_each=3 * 3),
+    "counting_hard": ViubenchType(pretext="counting", kind="shapes", level=HARD_LEVEL, most_of_each=4 * 4),
     "grounding_channel_swap": ViubenchType(pretext="grounding", kind="channel_swap", level=EASY_LEVEL),
     "grounding_rotate_180": ViubenchType(pretext="grounding", kind="rotate_180", level=EASY_LEVEL),
     "grounding_zoom_out": ViubenchType(pretext="grounding", kind="zoom_out", level=EASY_LEVEL),

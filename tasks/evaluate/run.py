@@ -9,9 +9,9 @@ from tasks.core.manifest import read_clips, read_rows
 from tasks.core.scores import SampleScore
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Sample, Split
+from tasks.evaluate.answerer import Answerer, ModelAnswerer
 from tasks.evaluate.scoring import score_failure, score_sample
 from tasks.policy.checkpoint import Policy
-from tasks.rollout.collect import Collector
 from tasks.rollout.setup import make_collector
 
 
@@ -39,17 +39,22 @@ def score_policy(
     scores: list[SampleScore] = []
     for split, sampling in collectors.items():
         part = [row for row in rows if row.split == split]
-        scores += _score_split(sampling, part, rollout.prompts_per_batch, split)
+        scores += score_samples(ModelAnswerer(sampling, ("evaluate", split)), part, rollout.prompts_per_batch, split)
     collector.engine.close()
     return scores
 
 
-def _score_split(collector: Collector, samples: Sequence[Sample], batch_size: int, split: Split) -> list[SampleScore]:
+def score_samples(answerer: Answerer, samples: Sequence[Sample], batch_size: int, label: str) -> list[SampleScore]:
+    """One row for each sample, in their order, with a progress bar."""
     found: dict[str, SampleScore] = {}
-    by_id = {sample.sample_id: sample for sample in samples}
-    with tqdm(total=len(samples), desc=f"evaluate {split}", unit="sample") as progress:
-        for collected in collector.collect_batches(samples, batch_size, "evaluate", split):
-            found.update({g.sample.sample_id: score_sample(g.sample, g.rollouts) for g in collected.groups})
-            found.update({name: score_failure(by_id[name], reason) for name, reason in collected.failures})
-            progress.update(len(collected.groups) + len(collected.failures))
+    with tqdm(total=len(samples), desc=f"evaluate {label}", unit="sample") as progress:
+        for start in range(0, len(samples), batch_size):
+            batch = samples[start : start + batch_size]
+            answered = answerer.answer(batch)
+            for sample in batch:
+                if sample.sample_id in answered.failures:
+                    found[sample.sample_id] = score_failure(sample, answered.failures[sample.sample_id])
+                else:
+                    found[sample.sample_id] = score_sample(sample, answered.rollouts[sample.sample_id])
+            progress.update(len(batch))
     return [found[sample.sample_id] for sample in samples]

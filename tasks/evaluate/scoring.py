@@ -33,23 +33,40 @@ def aggregate(
         ValueError: there is no held-out row, or no VIUBench row.
     """
     heldout = [row for row in rows if row.split == Split.HELDOUT]
-    viubench = [row for row in rows if row.split == Split.VIUBENCH]
+    viubench, viubench_by_type = aggregate_viubench(rows, num_resamples, seed)
 
     def estimated(strata: dict[str, list[float]], *names: str) -> Estimate:
         return estimate(strata, num_resamples, generator(seed, "bootstrap", *names))
 
     by_pretext = _scores_by(heldout, lambda row: row.pretext)
-    by_type = _scores_by(viubench, lambda row: row.viubench_type)
     return ModelScores(
         name=name,
         policy=policy,
         predictions=predictions,
         heldout=estimated(_scores_by(heldout, lambda row: Split.HELDOUT), Split.HELDOUT),
         heldout_by_pretext={part: estimated({part: by_pretext[part]}, part) for part in by_pretext},
-        viubench=estimated(by_type, Split.VIUBENCH),
-        viubench_by_type={part: estimated({part: by_type[part]}, part) for part in by_type},
+        viubench=viubench,
+        viubench_by_type=viubench_by_type,
         num_failed=sum(row.num_rollouts == 0 for row in rows),
     )
+
+
+def aggregate_viubench(
+    rows: Sequence[SampleScore], num_resamples: int, seed: int
+) -> tuple[Estimate, dict[str, Estimate]]:
+    """The mean of the types' means, and each type's; rows of other splits are left out.
+
+    Raises:
+        ValueError: there is no VIUBench row.
+    """
+    viubench = [row for row in rows if row.split == Split.VIUBENCH]
+    by_type = _scores_by(viubench, lambda row: row.viubench_type)
+    overall = estimate(by_type, num_resamples, generator(seed, "bootstrap", Split.VIUBENCH))
+    parts = {
+        part: estimate({part: scores}, num_resamples, generator(seed, "bootstrap", part))
+        for part, scores in by_type.items()
+    }
+    return overall, parts
 
 
 def evaluation_report(scores: ModelScores, seconds: float, *, reused: bool) -> StageReport:

@@ -20,3 +20,14 @@ class SampleSet:
 
     samples: Artifact
     report: StageReport
+
+
+@dataclass(frozen=True)
+class BenchmarkPlan:
+    """VIUBench on clips that are all held out."""
+
+    clips: Artifact
+    """Rows of Clip."""
+    samples: Artifact
+    """Rows of Sample."""
+    report: StageReport

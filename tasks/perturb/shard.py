@@ -20,7 +20,7 @@ from tasks.perturb.donors import Donors
 from tasks.perturb.outputs import PlannedShard
 from tasks.perturb.plan import plan_clip, samples_per_pretext
 from tasks.perturb.pretext import PRETEXTS
-from tasks.perturb.viubench import plan_viubench
+from tasks.perturb.viubench import missing_by_type, plan_viubench
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ def merge_shards(
         counts.update({name: int(number) for name, number in shard.counts.items()})
     viubench = plan_viubench(clips, config.viubench_items_per_type, seed)
     samples += viubench
+    counts["viubench_missing"] = sum(missing_by_type(viubench, config.viubench_items_per_type).values())
     counts["clips"] = len(clips)
     counts["samples"] = len(samples)
     counts.update(f"samples_{sample.split.value}" for sample in samples)

@@ -6,7 +6,7 @@ from flytekit import task
 
 from tasks.core.config import PerturbConfig
 from tasks.core.types import Artifact, Run, StageReport
-from tasks.perturb.outputs import PlannedShard, SampleSet
+from tasks.perturb.outputs import BenchmarkPlan, PlannedShard, SampleSet
 
 
 @task
@@ -60,3 +60,19 @@ def merge_samples(shards: list[PlannedShard], clips: Artifact, run: Run, config:
         tracker.log_dataset("samples", samples, "perturb")
     seconds = time.monotonic() - began + sum(shard.seconds for shard in shards)
     return SampleSet(samples, StageReport(stage="perturb", seconds=seconds, counts=counts))
+
+
+@task
+def plan_benchmark_items(clips: Artifact, rejected: Artifact, run: Run, config: PerturbConfig) -> BenchmarkPlan:
+    """VIUBench on all clips: a folder that is held out as a whole."""
+    from tasks.core.store import Store
+    from tasks.perturb.benchmark import plan_benchmark
+    from tasks.tracking.run import stage
+
+    began = time.monotonic()
+    with stage(run, "perturb") as tracker:
+        heldout, samples, counts = plan_benchmark(
+            Store(run.data_root), clips, rejected, config.viubench_items_per_type, run.seed
+        )
+        tracker.log_metrics({f"perturb/{name}": value for name, value in counts.items()})
+    return BenchmarkPlan(heldout, samples, StageReport("perturb", time.monotonic() - began, counts))

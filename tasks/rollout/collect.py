@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 
 from transformers import Qwen3VLProcessor
 
-from rewards.parse import parse_answer
-from rewards.verify import verify, verify_strict
 from tasks.core.seeding import derive_seed
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rollout, Sample
 from tasks.rollout.engine import Completion, RolloutEngine, SamplingParams
 from tasks.rollout.prompt import Prompt, render_prompt
+from tasks.rollout.reward import reward_answer
 from tasks.video.render import render_sample
 
 logger = logging.getLogger(__name__)
@@ -86,16 +85,6 @@ def _group(sample: Sample, prompt: Prompt, completions: Sequence[Completion]) ->
 
 
 def _rollout(sample: Sample, index: int, completion: Completion) -> Rollout:
-    truth = parse_answer(sample.answer, sample.answer_kind)
-    assert truth is not None, f"sample {sample.sample_id} has the unreadable answer {sample.answer!r}"
-    predicted = parse_answer(completion.text, sample.answer_kind)
-    return Rollout(
-        sample_id=sample.sample_id,
-        index=index,
-        text=completion.text,
-        reward=verify(predicted, truth),
-        strict_reward=verify_strict(predicted, truth),
-        parsed=predicted is not None,
-        truncated=completion.truncated,
-        num_tokens=len(completion.token_ids),
+    return reward_answer(
+        sample, index, completion.text, num_tokens=len(completion.token_ids), truncated=completion.truncated
     )

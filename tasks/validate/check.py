@@ -60,10 +60,13 @@ def check_manifests(
 ) -> list[Finding]:
     """Findings about both manifests; answers are proved from pixels only if the rows are sound."""
     by_id = {clip.clip_id: clip for clip in clips}
+    clip_splits, sample_splits = (
+        (("train",), ("train",)) if config.needs_training_split else (("heldout",), ("viubench",))
+    )
     findings = [
         rejected_share(len(clips), len(rejections), config.max_rejected_share),
-        *check_clips(clips_table(clips)),
-        *check_samples(samples_table(samples, by_id)),
+        *check_clips(clips_table(clips), clip_splits),
+        *check_samples(samples_table(samples, by_id), sample_splits),
     ]
     if any(finding.stops_the_run for finding in findings):
         return findings

@@ -5,6 +5,7 @@ memory with analytics off. The import takes seconds, so it waits until a check i
 """
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -19,7 +20,7 @@ _ANSWER_PATTERNS = {
 _MAX_QUESTION_CHARS = 2000
 
 
-def check_clips(table: pd.DataFrame) -> list[Finding]:
+def check_clips(table: pd.DataFrame, needed_splits: Sequence[str]) -> list[Finding]:
     """Findings about the clip manifest."""
     gx = _great_expectations()
     x = gx.expectations
@@ -32,7 +33,7 @@ def check_clips(table: pd.DataFrame) -> list[Finding]:
             x.ExpectColumnValuesToMatchRegex(column="sha256", regex=r"^[0-9a-f]{64}$"),
             x.ExpectColumnPairValuesToBeEqual(column_A="clip_id", column_B="clip_id_of_sha256"),
             x.ExpectColumnValuesToBeInSet(column="split", value_set=["train", "heldout"]),
-            x.ExpectColumnDistinctValuesToContainSet(column="split", value_set=["train"]),
+            x.ExpectColumnDistinctValuesToContainSet(column="split", value_set=list(needed_splits)),
             x.ExpectColumnValuesToBeBetween(column="duration_seconds", min_value=0, strict_min=True),
             x.ExpectColumnValuesToBeBetween(column="width_px", min_value=1),
             x.ExpectColumnValuesToBeBetween(column="height_px", min_value=1),
@@ -45,7 +46,7 @@ def check_clips(table: pd.DataFrame) -> list[Finding]:
     )
 
 
-def check_samples(table: pd.DataFrame) -> list[Finding]:
+def check_samples(table: pd.DataFrame, needed_splits: Sequence[str]) -> list[Finding]:
     """Findings about the sample manifest."""
     gx = _great_expectations()
     from great_expectations.expectations.row_conditions import Column
@@ -62,7 +63,7 @@ def check_samples(table: pd.DataFrame) -> list[Finding]:
             x.ExpectColumnValuesToBeUnique(column="sample_id"),
             x.ExpectColumnValueLengthsToBeBetween(column="sample_id", min_value=1),
             x.ExpectColumnValuesToBeInSet(column="split", value_set=["train", "heldout", "viubench"]),
-            x.ExpectColumnDistinctValuesToContainSet(column="split", value_set=["train"]),
+            x.ExpectColumnDistinctValuesToContainSet(column="split", value_set=list(needed_splits)),
             x.ExpectColumnValueLengthsToBeBetween(column="pretext", min_value=1),
             x.ExpectColumnValueLengthsToBeBetween(column="kind", min_value=1),
             x.ExpectColumnValuesToBeBetween(column="level", min_value=0, max_value=1),

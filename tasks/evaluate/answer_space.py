@@ -1,0 +1,147 @@
+"""The valid answers of a VIUBench item, and what one drawn from them uniformly is worth.
+
+    interval      start < end on tenths of a second, from 0 to the end of the video
+    counts        1 to frames x shapes of the type for each of the three shapes (an item holds at least one of each)
+    permutation   every order of the clips, the right one included
+
+Expected scores are exact: counted or enumerated, not drawn.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from rewards.answers import Answer, AnswerKind, Counts, Interval, Permutation
+from rewards.parse import parse_answer
+from tasks.core.types import Clip, Sample
+from tasks.core.viubench import VIUBENCH_TYPES, viubench_type
+from tasks.video.render import mean_frame_step_seconds, view_timestamps
+
+_TICKS_PER_SECOND = 10
+"""Intervals are asked for, planned and drawn in tenths of a second."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean of a score and of its square when the answer is drawn uniformly."""
+
+    mean: float
+    mean_square: float
+
+
+class AnswerSpace(Protocol):
+    """All valid answers of one item."""
+
+    @property
+    def size(self) -> int: ...
+
+    def draw(self, rng: np.random.Generator) -> Answer:
+        """One of them, each as likely as any other."""
+        ...
+
+    def moments(self, truth: Answer) -> Moments:
+        """Of the item's VIUBench score: overlap for intervals, right or wrong for the others."""
+        ...
+
+
+@dataclass(frozen=True)
+class IntervalSpace:
+    """Intervals on a grid from 0 to `last_tick`."""
+
+    last_tick: int
+
+    @property
+    def size(self) -> int:
+        return self.last_tick * (self.last_tick + 1) // 2
+
+    def draw(self, rng: np.random.Generator) -> Answer:
+        one, other = int(rng.integers(self.last_tick + 1)), int(rng.integers(self.last_tick))
+        other += other >= one  # a tick that is not `one`, each as likely
+        start, end = sorted((one, other))
+        return Interval(start / _TICKS_PER_SECOND, end / _TICKS_PER_SECOND)
+
+    def moments(self, truth: Answer) -> Moments:
+        assert isinstance(truth, Interval)
+        ticks = np.arange(self.last_tick + 1) / _TICKS_PER_SECOND
+        starts, ends = (ticks[index] for index in np.triu_indices(len(ticks), k=1))
+        shared = np.minimum(ends, truth.end_seconds) - np.maximum(starts, truth.start_seconds)
+        hull = np.maximum(ends, truth.end_seconds) - np.minimum(starts, truth.start_seconds)
+        overlap = np.maximum(shared, 0.0) / hull
+        return Moments(float(overlap.mean()), float((overlap**2).mean()))
+
+
+@dataclass(frozen=True)
+class CountsSpace:
+    """`num_shapes` numbers from 1 to `most`."""
+
+    num_shapes: int
+    most: int
+
+    @property
+    def size(self) -> int:
+        return self.most**self.num_shapes
+
+    def draw(self, rng: np.random.Generator) -> Answer:
+        return Counts(tuple(rng.integers(1, self.most + 1, size=self.num_shapes).tolist()))
+
+    def moments(self, truth: Answer) -> Moments:
+        return _right_or_wrong(self.size)
+
+
+@dataclass(frozen=True)
+class PermutationSpace:
+    """The orders of `count` clips."""
+
+    count: int
+
+    @property
+    def size(self) -> int:
+        return math.factorial(self.count)
+
+    def draw(self, rng: np.random.Generator) -> Answer:
+        return Permutation(tuple((rng.permutation(self.count) + 1).tolist()))
+
+    def moments(self, truth: Answer) -> Moments:
+        return _right_or_wrong(self.size)
+
+
+def answer_space(sample: Sample, clips: Mapping[str, Clip]) -> AnswerSpace:
+    """The valid answers of a VIUBench item.
+
+    Raises:
+        ValueError: the sample is of no VIUBench type, or its clip is unknown.
+    """
+    name = viubench_type(sample)
+    match sample.answer_kind:
+        case AnswerKind.COUNTS:
+            truth = right_answer(sample)
+            assert isinstance(truth, Counts)
+            return CountsSpace(len(truth.values), VIUBENCH_TYPES[name].most_of_each)
+        case AnswerKind.PERMUTATION:
+            return PermutationSpace(len(sample.views))
+        case AnswerKind.INTERVAL:
+            return IntervalSpace(round(_length_seconds(sample, clips) * _TICKS_PER_SECOND))
+    raise ValueError(f"sample {sample.sample_id} asks for {sample.answer_kind}, which no VIUBench type does")
+
+
+def right_answer(sample: Sample) -> Answer:
+    """The sample's own answer, typed."""
+    truth = parse_answer(sample.answer, sample.answer_kind)
+    assert truth is not None, f"sample {sample.sample_id} has the unreadable answer {sample.answer!r}"
+    return truth
+
+
+def _length_seconds(sample: Sample, clips: Mapping[str, Clip]) -> float:
+    """To the end of the last frame, as planning has it: one mean step after the frame's own time."""
+    view = sample.views[0]
+    if view.clip_id not in clips:
+        raise ValueError(f"sample {sample.sample_id} shows clip {view.clip_id}, which is not among the clips")
+    clip = clips[view.clip_id]
+    return view_timestamps(view, clip)[-1] + mean_frame_step_seconds(clip)
+
+
+def _right_or_wrong(size: int) -> Moments:
+    return Moments(1 / size, 1 / size)

@@ -1,0 +1,67 @@
+"""Who answers: a model through its rollout engine, or a guesser without one. Both are scored by the same code."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rewards.parse import format_answer
+from tasks.core.seeding import generator
+from tasks.core.types import Clip, Rollout, Sample
+from tasks.evaluate.answer_space import answer_space
+from tasks.rollout.collect import Collector
+from tasks.rollout.reward import reward_answer
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answers to some samples, each sample in one of the two."""
+
+    rollouts: Mapping[str, Sequence[Rollout]]
+    """By sample id."""
+    failures: Mapping[str, str]
+    """Why a sample could not be shown, by sample id."""
+
+
+class Answerer(Protocol):
+    """Answers samples; an answer depends on its own sample and the seed only."""
+
+    def answer(self, samples: Sequence[Sample]) -> Answered: ...
+
+
+@dataclass(frozen=True)
+class ModelAnswerer:
+    """The policy behind a collector."""
+
+    collector: Collector
+    purpose: tuple[str, ...]
+    """Keeps the seeds of different uses apart."""
+
+    def answer(self, samples: Sequence[Sample]) -> Answered:
+        collected = self.collector.collect(samples, *self.purpose)
+        return Answered({g.sample.sample_id: g.rollouts for g in collected.groups}, dict(collected.failures))
+
+
+@dataclass(frozen=True)
+class RandomAnswerer:
+    """Draws uniformly from the valid answers of a VIUBench item (`tasks.evaluate.answer_space`); looks at no pixel."""
+
+    clips: Mapping[str, Clip]
+    num_answers: int
+    """For each item: the score is their mean, so more of them bring it closer to the expected one."""
+    seed: int
+
+    def answer(self, samples: Sequence[Sample]) -> Answered:
+        rollouts: dict[str, Sequence[Rollout]] = {}
+        failures: dict[str, str] = {}
+        for sample in samples:
+            try:
+                rollouts[sample.sample_id] = self._guess(sample)
+            except ValueError as error:
+                failures[sample.sample_id] = f"{type(error).__name__}: {error}"
+        return Answered(rollouts, failures)
+
+    def _guess(self, sample: Sample) -> list[Rollout]:
+        space = answer_space(sample, self.clips)
+        rng = generator(self.seed, "random policy", sample.sample_id)
+        texts = [format_answer(space.draw(rng)) for _ in range(self.num_answers)]
+        return [reward_answer(sample, index, text, num_tokens=0) for index, text in enumerate(texts)]
