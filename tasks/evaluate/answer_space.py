@@ -82,7 +82,7 @@ class CountsSpace:
 
     @property
     def size(self) -> int:
-        return self.most**self.num_shapes
+        return math.prod([self.most] * self.num_shapes)
 
     def draw(self, rng: np.random.Generator) -> Answer:
         return Counts(tuple(rng.integers(1, self.most + 1, size=self.num_shapes).tolist()))

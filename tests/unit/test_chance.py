@@ -1,0 +1,110 @@
+from collections import Counter
+from itertools import combinations, permutations, product
+from statistics import fmean
+
+import numpy as np
+import pytest
+
+from rewards.answers import Interval
+from rewards.parse import format_answer
+from rewards.verify import verify
+from tasks.core.types import Clip, Sample, Split
+from tasks.core.viubench import VIUBENCH_TYPES
+from tasks.evaluate.answer_space import AnswerSpace, CountsSpace, IntervalSpace, PermutationSpace
+from tasks.evaluate.answerer import RandomAnswerer
+from tasks.evaluate.chance import chance_by_type
+from tasks.evaluate.run import score_samples
+from tasks.evaluate.scoring import aggregate_viubench
+from tasks.perturb.difficulty import counting_difficulty
+from tasks.perturb.viubench import missing_by_type, plan_viubench
+from tests.helpers.clips import make_clip
+from tests.helpers.rollouts import make_sample
+
+CLIPS = {
+    clip.clip_id: clip
+    for clip in (make_clip(f"c{i}", split=Split.HELDOUT, step_seconds=0.1 + 0.1 * i, side_px=256) for i in range(4))
+}
+TICKS = [tick / 10 for tick in range(5)]
+SPACES: list[tuple[AnswerSpace, set[str]]] = [
+    (PermutationSpace(3), {"".join(order) for order in permutations("123")}),
+    (CountsSpace(3, 2), {",".join(counts) for counts in product("12", repeat=3)}),
+    (IntervalSpace(4), {format_answer(Interval(start, end)) for start, end in combinations(TICKS, 2)}),
+]
+
+
+def items(per_type: int = 40) -> list[Sample]:
+    return plan_viubench(list(CLIPS.values()), per_type, seed=0)
+
+
+@pytest.mark.parametrize(("space", "valid"), SPACES, ids=lambda value: type(value).__name__)
+def test_every_valid_answer_and_no_other_is_drawn_equally_often(space: AnswerSpace, valid: set[str]) -> None:
+    rng, expected = np.random.default_rng(0), 1000
+    drawn = Counter(format_answer(space.draw(rng)) for _ in range(expected * space.size))
+    assert drawn.keys() == valid
+    assert space.size == len(valid)
+    assert max(abs(number - expected) for number in drawn.values()) < 5 * expected**0.5
+
+
+def test_expected_overlap_is_the_mean_over_all_intervals() -> None:
+    truth = Interval(0.1, 0.3)
+    overlaps = [verify(Interval(start, end), truth) for start, end in combinations(TICKS, 2)]
+    moments = IntervalSpace(4).moments(truth)
+    assert moments.mean == pytest.approx(fmean(overlaps))
+    assert moments.mean_square == pytest.approx(fmean(overlap**2 for overlap in overlaps))
+
+
+def test_types_state_what_planning_can_draw() -> None:
+    for kind in VIUBENCH_TYPES.values():
+        if kind.pretext == "counting":
+            difficulty = counting_difficulty(kind.level, 256)
+            assert kind.most_of_each == difficulty.max_frames * difficulty.max_shapes
+
+
+def test_chance_has_the_closed_form_and_random_answers_meet_it() -> None:
+    expected = chance_by_type(items(), CLIPS)
+    assert expected["jigsaw_easy"].mean == pytest.approx(1 / 720)
+    assert expected["jigsaw_hard"].mean == pytest.approx(1 / 40320)
+    assert expected["counting_easy"].mean == pytest.approx(1 / 9**3)
+    assert expected["counting_hard"].mean == pytest.approx(1 / 16**3)
+    rows = score_samples(RandomAnswerer(CLIPS, num_answers=50, seed=0), items(), 64, "random")
+    assert {row.parsed_share for row in rows} == {1.0}
+    assert not [row.failure for row in rows if row.failure]
+    _, found = aggregate_viubench(rows, 20, seed=0)
+    for name, chance in expected.items():
+        # each item has 50 answers; what differs between items only makes the bound wider
+        assert abs(found[name].mean - chance.mean) < 4 * chance.se / 50**0.5 + 1e-9 or (
+            chance.num_items * 50 * chance.mean < 1 and found[name].mean * chance.num_items * 50 <= 3
+        ), name
+
+
+def test_random_answers_depend_on_the_item_and_the_seed_alone() -> None:
+    guesser, some = RandomAnswerer(CLIPS, num_answers=2, seed=0), items(4)
+    together, alone = guesser.answer(some), guesser.answer(some[5:6])
+    sample_id = some[5].sample_id
+    assert together.rollouts[sample_id] == alone.rollouts[sample_id]
+    other = RandomAnswerer(CLIPS, num_answers=2, seed=1).answer(some)
+    assert other.rollouts != together.rollouts
+
+
+def test_an_item_of_an_unknown_clip_fails_and_stays_in_the_mean() -> None:
+    lost = make_sample("lost", kind="mirror", split=Split.VIUBENCH, clip_id="gone")
+    (row,) = score_samples(RandomAnswerer(CLIPS, num_answers=2, seed=0), [lost], 8, "random")
+    assert (row.score, row.num_rollouts) == (0.0, 0)
+    assert "not among the clips" in row.failure
+
+
+def test_no_item_is_planned_twice_and_what_lacks_is_counted() -> None:
+    few: list[Clip] = [make_clip("a", num_frames=16, split=Split.HELDOUT)]
+    planned = plan_viubench(few, 60, seed=0)
+    assert len({(sample.question, sample.views) for sample in planned}) == len(planned)
+    missing = missing_by_type(planned, 60)
+    assert "grounding_mirror" in missing
+    assert len(planned) + sum(missing.values()) == 60 * len(VIUBENCH_TYPES)
+
+
+def test_clips_that_refuse_an_item_are_replaced_by_others() -> None:
+    bad = make_clip("bad", num_frames=3, split=Split.HELDOUT)
+    planned = plan_viubench([bad, *CLIPS.values()], 10, seed=0)
+    assert missing_by_type(planned, 10) == {}
+    jigsaws = {sample.views[0].clip_id for sample in planned if sample.pretext == "jigsaw"}
+    assert jigsaws == set(CLIPS)
