@@ -6,10 +6,9 @@ from typing import Any
 
 from transformers import Qwen3VLProcessor
 
+from tasks.core.system_prompt import SYSTEM_PROMPT
 from tasks.core.types import Sample
 from tasks.video.render import ShownVideo
-
-SYSTEM_PROMPT = "Answer directly in the requested format, without any explanation."
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,155 @@
+"""One question as data sets of other projects hold it; every layout translates to and from this.
+
+Videos are files: one video file, or one picture a frame. What other projects have no column for (level, kind, exact
+times) travels in an `extra_info` mapping, which all of them leave alone.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from rewards.answers import AnswerKind
+
+_MARK = re.compile(r"(?:\bClip \d{1,3}:?\s?)?<video>\s?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoFiles:
+    """One video as files."""
+
+    paths: tuple[str, ...]
+    """A video file, or a picture for each frame."""
+    is_frames: bool
+    fps: float = 0.0
+    """Frames a second; 0 if the data set does not say."""
+    timestamps_seconds: tuple[float, ...] = ()
+    """Of each frame, from 0; empty if the data set does not say."""
+    area_px: int = 0
+    """Width x height; 0 if the data set does not say."""
+
+    @property
+    def value(self) -> str | list[str]:
+        """As the layouts write it."""
+        return list(self.paths) if self.is_frames else self.paths[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One question. Empty texts stand for what a data set does not say."""
+
+    videos: tuple[VideoFiles, ...]
+    question: str
+    answer: str
+    sample_id: str = ""
+    split: str = ""
+    pretext: str = ""
+    kind: str = ""
+    level: float | None = None
+    answer_kind: AnswerKind | None = None
+
+
+class RowError(ValueError):
+    """A record that is no row; says which field is wrong."""
+
+    def __init__(self, field_name: str, detail: str) -> None:
+        super().__init__(f"field {field_name!r}: {detail}" if field_name else detail)
+        self.field = field_name or "layout"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtraInfo:
+    """What we write beside the columns of the layouts, and what the paper's release writes there."""
+
+    sample_id: str = ""
+    split: str = ""
+    pretext: str = ""
+    kind: str = ""
+    level: float | None = None
+    answer_kind: AnswerKind | None = None
+    timestamps_seconds: list[list[float]] = field(default_factory=list)
+    """By video."""
+    perturbation_type: str = ""
+    """The release's name for `kind`, e.g. "Rotate180"."""
+    sampling_fps: float | None = None
+
+
+def validated(record_type: type[Any], record: Mapping[str, Any]) -> Any:
+    """`record` as the dataclass `record_type`.
+
+    Raises:
+        RowError: a field is missing or of another type.
+    """
+    try:
+        return TypeAdapter(record_type).validate_python(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RowError(".".join(map(str, first["loc"])), f"{first['msg']} (got {first['input']!r:.200})") from error
+
+
+def extra_info(row: Row, number: int) -> dict[str, Any]:
+    """The mapping that goes with a row; `question`, `answer`, `index` and `sampling_fps` are the release's names."""
+    return {
+        "index": number,
+        "question": row.question,
+        "answer": row.answer,
+        "sampling_fps": row.videos[0].fps,
+        "sample_id": row.sample_id,
+        "split": row.split,
+        "pretext": row.pretext,
+        "kind": row.kind,
+        "level": row.level,
+        "answer_kind": row.answer_kind.value if row.answer_kind else None,
+        "timestamps_seconds": [list(video.timestamps_seconds) for video in row.videos],
+    }
+
+
+def user_text(row: Row) -> str:
+    """The question behind one `<video>` mark for each video; several are numbered, as in the paper's release."""
+    marks = ["<video>"] if len(row.videos) == 1 else [f"Clip {n}: <video>" for n in range(1, len(row.videos) + 1)]
+    return "\n".join([*marks, row.question])
+
+
+def question_of(text: str) -> str:
+    """The question without the marks."""
+    return _MARK.sub("", text).strip()
+
+
+def build_row(videos: list[tuple[str | list[str], float]], question: str, answer: str, info: Mapping[str, Any]) -> Row:
+    """A row from what a layout holds: `videos` are files with their frame rate (0 if unknown).
+
+    Raises:
+        RowError: a field is missing or of another type.
+    """
+    extra = validated(ExtraInfo, {name: value for name, value in info.items() if value is not None})
+    if not videos or not all(value for value, _ in videos):
+        raise RowError("videos", "expected at least one video, with at least one file")
+    times = extra.timestamps_seconds or [[] for _ in videos]
+    if len(times) != len(videos):
+        raise RowError("extra_info.timestamps_seconds", f"{len(times)} lists for {len(videos)} videos")
+    return Row(
+        videos=tuple(
+            VideoFiles(
+                paths=(value,) if isinstance(value, str) else tuple(value),
+                is_frames=not isinstance(value, str),
+                fps=fps or extra.sampling_fps or 0.0,
+                timestamps_seconds=tuple(seconds),
+            )
+            for (value, fps), seconds in zip(videos, times, strict=True)
+        ),
+        question=question_of(question),
+        answer=answer.strip(),
+        sample_id=extra.sample_id,
+        split=extra.split,
+        pretext=extra.pretext,
+        kind=extra.kind or _snake(extra.perturbation_type),
+        level=extra.level,
+        answer_kind=extra.answer_kind,
+    )
+
+
+def _snake(name: str) -> str:
+    """Rotate180 -> rotate_180, ZoomOut -> zoom_out."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", name).lower()

@@ -1,0 +1,25 @@
+"""The door of export: samples -> a data set in another project's layout."""
+
+from flytekit import task
+
+from tasks.export.outputs import ExportedSet
+
+
+@task
+def export_samples(
+    data_root: str, samples: str, clips: str, out: str, layout: str, split: str, videos: str, prefix: str
+) -> ExportedSet:
+    """Write the samples of one split, with their videos, to the folder or URI `out`."""
+    from tasks.core.errors import InputError
+    from tasks.core.store import Store, absolute_root
+    from tasks.export.export import ExportPlan, export_samples
+
+    source = Store(absolute_root(data_root))
+    for key in (samples, clips):
+        if not source.exists(key):
+            raise InputError(f"export: no manifest {key!r} in {data_root!r}; e.g. perturbed/<digest>/samples.parquet")
+    try:
+        plan = ExportPlan(samples=samples, clips=clips, layout=layout, split=split, videos=videos, prefix=prefix)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return export_samples(source, Store(absolute_root(out)), plan)
