@@ -24,6 +24,29 @@ def open_run(
 
     It takes the listed videos only to come after their check: nothing is written for inputs that cannot be used.
     """
+    num_files = sum(len(shard.names) for shard in shards)
+    return _open(f"retrain-{preset}", config, preset, data_root, tracking_uri, videos=videos, num_files=num_files)
+
+
+@task
+def open_import(config: RetrainConfig, preset: str, dataset: str, data_root: str, tracking_uri: str) -> Run:
+    """Open the MLflow run of an import.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    from pathlib import Path
+
+    from tasks.core.errors import InputError
+
+    if not Path(dataset).is_file():
+        raise InputError(f"dataset: no file {dataset!r}; give a .parquet, .jsonl or .json file")
+    return _open("import", config, preset, data_root, tracking_uri, dataset=dataset)
+
+
+def _open(
+    experiment: str, config: RetrainConfig, preset: str, data_root: str, tracking_uri: str, **inputs: str | int
+) -> Run:
     from dataclasses import asdict
 
     from tasks.core.digest import digest_of
@@ -31,11 +54,12 @@ def open_run(
     from tasks.tracking.run import start_run
 
     root = absolute_root(data_root)
+    places = {name: absolute_root(value) for name, value in inputs.items() if isinstance(value, str)}
     run_id = start_run(
         root,
-        experiment=f"retrain-{preset}",
-        run_key=digest_of(config, preset, absolute_root(videos)),
-        params=asdict(config) | {"preset": preset, "videos": videos, "num_files": sum(len(s.names) for s in shards)},
+        experiment=experiment,
+        run_key=digest_of(config, preset, places),
+        params=asdict(config) | {"preset": preset} | inputs,
         tracking_uri=tracking_uri,
     )
     return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=tracking_uri)

@@ -1,0 +1,177 @@
+"""A foreign data set -> clips and samples, in the form that validate, calibrate, train and evaluate take.
+
+A row that cannot be used is counted with file, row and field; it never stops the rest. Videos are read once each,
+in worker processes with limits, as ingest does it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from rewards.answers import AnswerKind
+from tasks.adopt.outputs import AdoptedSet
+from tasks.adopt.paths import Whereabouts
+from tasks.adopt.sample import sample_of
+from tasks.adopt.video import TakenVideo, VideoJob, take_video
+from tasks.core.config import IngestConfig
+from tasks.core.digest import digest_of
+from tasks.core.errors import InputError
+from tasks.core.manifest import write_rows
+from tasks.core.store import Store
+from tasks.core.types import Clip, Rejection, Sample, Split, StageReport
+from tasks.exchange.files import parse_record, read_records
+from tasks.exchange.row import Row, RowError, VideoFiles
+from tasks.video.isolation import Limits, run_isolated
+
+KEEP_SPLIT = "keep"
+"""Every row keeps the split that it names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdoptPlan:
+    """What to take over, and how."""
+
+    file: Path
+    whereabouts: Whereabouts
+    config: IngestConfig
+    split: str = Split.TRAIN.value
+    """A split for all rows, or `keep`."""
+
+    def __post_init__(self) -> None:
+        options = [KEEP_SPLIT, *Split]
+        if self.split not in options:
+            raise ValueError(f"split: got {self.split!r}, expected one of {', '.join(options)}")
+
+
+@dataclass
+class _Progress:
+    """What has been found so far."""
+
+    rows: list[tuple[int, Row, Split, tuple["_Key", ...]]] = field(default_factory=list)
+    jobs: dict["_Key", VideoJob] = field(default_factory=dict)
+    rejected: list[Rejection] = field(default_factory=list)
+
+
+_Key = tuple[tuple[Path, ...], float, tuple[float, ...]]
+
+
+def adopt(store: Store, plan: AdoptPlan) -> AdoptedSet:
+    """Read the data set.
+
+    Raises:
+        InputError: the file cannot be read, or no row of it can be used.
+    """
+    found = _Progress()
+    for number, record in read_records(plan.file):
+        try:
+            _add(found, number, parse_record(record), store, plan)
+        except RowError as error:
+            found.rejected.append(_rejection(plan, number, error))
+    taken = _take_all(found.jobs, plan.config)
+    samples = list(_samples(found, taken, plan))
+    if not samples:
+        example = f", e.g. {found.rejected[0].source}: {found.rejected[0].detail}" if found.rejected else ""
+        raise InputError(f"dataset: none of the {len(found.rejected)} rows of {str(plan.file)!r} can be used{example}")
+    used = {view.clip_id for sample in samples for view in sample.views}
+    clips = {video.clip.clip_id: video.clip for video in taken.values() if video.clip and video.clip.clip_id in used}
+    return _write(store, plan, [clips[name] for name in sorted(clips)], samples, found.rejected)
+
+
+def _add(found: _Progress, number: int, row: Row, store: Store, plan: AdoptPlan) -> None:
+    split = _split_of(row, plan)
+    keys = []
+    for video in row.videos:
+        key: _Key = (tuple(map(plan.whereabouts.locate, video.paths)), video.fps, video.timestamps_seconds)
+        job = _job(store, key, video, split, plan)
+        if found.jobs.setdefault(key, job).split is not job.split:
+            raise RowError("split", f"{video.paths[0]!r} is on the other side of the split in an earlier row")
+        keys.append(key)
+    found.rows.append((number, row, split, tuple(keys)))
+
+
+def _job(store: Store, key: _Key, video: VideoFiles, split: Split, plan: AdoptPlan) -> VideoJob:
+    return VideoJob(
+        store=store,
+        paths=key[0],
+        is_frames=video.is_frames,
+        fps=video.fps,
+        timestamps_seconds=video.timestamps_seconds,
+        source=video.paths[0],
+        split=Split.TRAIN if split is Split.TRAIN else Split.HELDOUT,
+        config=plan.config,
+    )
+
+
+def _split_of(row: Row, plan: AdoptPlan) -> Split:
+    name = row.split if plan.split == KEEP_SPLIT else plan.split
+    if name not in list(Split):
+        raise RowError("split", f"got {name!r}, expected one of {', '.join(Split)}")
+    return Split(name)
+
+
+def _take_all(jobs: Mapping[_Key, VideoJob], config: IngestConfig) -> dict[_Key, TakenVideo]:
+    limits = Limits(
+        num_workers=config.num_workers, seconds=config.video_timeout_seconds, memory_mib=config.video_memory_mib
+    )
+    keys, taken = list(jobs), {}
+    outcomes = run_isolated(take_video, list(jobs.values()), limits)
+    for index, outcome in tqdm(outcomes, total=len(keys), desc="adopt", unit="video"):
+        failure = f"{jobs[keys[index]].source}: {outcome.failure}, {outcome.detail}"
+        taken[keys[index]] = outcome.result or TakenVideo(error=failure)
+    return taken
+
+
+def _samples(found: _Progress, taken: Mapping[_Key, TakenVideo], plan: AdoptPlan) -> Iterator[Sample]:
+    used: set[str] = set()
+    for number, row, split, keys in found.rows:
+        try:
+            sample_id = row.sample_id or f"{plan.file.stem}-{number}"
+            if sample_id in used:
+                raise RowError("sample_id", f"{sample_id!r} was used by an earlier row")
+            videos = [taken[key] for key in keys]
+            sample = sample_of(row, list(_clips(videos)), sample_id, split)
+            _check_times(sample, videos)
+        except RowError as error:
+            found.rejected.append(_rejection(plan, number, error))
+        else:
+            used.add(sample_id)
+            yield sample
+
+
+def _check_times(sample: Sample, videos: Iterable[TakenVideo]) -> None:
+    """Of a longer video frames are chosen and times count from the first: an interval would be off."""
+    if sample.answer_kind is AnswerKind.INTERVAL and not all(video.is_whole for video in videos):
+        raise RowError(
+            "videos", "longer than ingest.num_frames frames, so the answer's times would not fit what is shown"
+        )
+
+
+def _clips(videos: Iterable[TakenVideo]) -> Iterator[Clip]:
+    for video in videos:
+        if video.clip is None:
+            raise RowError("videos", video.error)
+        yield video.clip
+
+
+def _rejection(plan: AdoptPlan, number: int, error: RowError) -> Rejection:
+    return Rejection(source=f"{plan.file.name}, row {number}", reason=f"bad {error.field}", detail=str(error))
+
+
+def _write(
+    store: Store, plan: AdoptPlan, clips: list[Clip], samples: list[Sample], rejected: list[Rejection]
+) -> AdoptedSet:
+    key = f"adopted/{digest_of(*clips, *samples, *rejected)}"
+    counts = Counter({"rows": len(samples) + len(rejected), "samples": len(samples), "clips": len(clips)})
+    counts["rejected"] = len(rejected)
+    counts.update(f"rejected/{row.reason}" for row in rejected)
+    counts.update(f"samples_{sample.split.value}" for sample in samples)
+    counts.update(f"samples_{sample.pretext}" for sample in samples)
+    return AdoptedSet(
+        clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
+        samples=write_rows(store, f"{key}/samples.parquet", Sample, samples),
+        rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
+        report=StageReport(stage="adopt", seconds=0.0, counts={name: float(n) for name, n in counts.items()}),
+    )

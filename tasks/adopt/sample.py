@@ -1,0 +1,58 @@
+"""One row of a foreign data set -> a sample: what the row does not say is found out or named as unknown."""
+
+from collections.abc import Sequence
+
+from rewards.answers import Answer, AnswerKind
+from rewards.parse import format_answer, parse_answer
+from tasks.core.types import Clip, Sample, Split, View
+from tasks.core.viubench import EASY_LEVEL, HARD_LEVEL
+from tasks.exchange.row import Row, RowError
+
+_KIND_OF_PRETEXT = {
+    "grounding": AnswerKind.INTERVAL,
+    "counting": AnswerKind.COUNTS,
+    "jigsaw": AnswerKind.PERMUTATION,
+}
+_TRIED = (AnswerKind.CHOICE, AnswerKind.INTERVAL, AnswerKind.PERMUTATION, AnswerKind.NUMBER, AnswerKind.COUNTS)
+"""In this order if neither row nor pretext task tells the kind; words are what is left."""
+_UNKNOWN_PRETEXT = "imported"
+_HARD_CLIPS = 8
+
+
+def sample_of(row: Row, clips: Sequence[Clip], sample_id: str, split: Split) -> Sample:
+    """`clips`: of the row's videos, in order.
+
+    Raises:
+        RowError: the answer cannot be read.
+    """
+    kind, answer = _answer(row)
+    pretext = row.pretext or _UNKNOWN_PRETEXT
+    return Sample(
+        sample_id=sample_id,
+        split=split,
+        pretext=pretext,
+        kind=row.kind or (f"{len(clips)}_clips" if pretext == "jigsaw" else pretext),
+        level=row.level if row.level is not None else _level(row),
+        views=tuple(View(clip_id=c.clip_id, start_frame=0, stop_frame=len(c.timestamps_seconds)) for c in clips),
+        question=row.question,
+        answer=format_answer(answer),
+        answer_kind=kind,
+        seed=0,
+    )
+
+
+def _level(row: Row) -> float:
+    """The release has two points of difficulty; only a jigsaw's number of clips tells them apart."""
+    return HARD_LEVEL if row.pretext == "jigsaw" and len(row.videos) >= _HARD_CLIPS else EASY_LEVEL
+
+
+def _answer(row: Row) -> tuple[AnswerKind, Answer]:
+    if not row.question:
+        raise RowError("question", "empty")
+    known = row.answer_kind or _KIND_OF_PRETEXT.get(row.pretext)
+    for kind in [known] if known else [*_TRIED, AnswerKind.TEXT]:
+        answer = parse_answer(row.answer, kind)
+        if answer is not None:
+            return kind, answer
+    expected = f"an answer of kind {known}" if known else "an answer"
+    raise RowError("answer", f"got {row.answer!r:.200}, expected {expected}")

@@ -1,0 +1,35 @@
+"""The door of adopt: a data set of another project -> clips and samples."""
+
+import time
+
+from flytekit import task
+
+from tasks.adopt.outputs import AdoptedSet
+from tasks.core.config import RetrainConfig
+from tasks.core.types import Run
+
+
+@task
+def adopt_dataset(
+    run: Run, dataset: str, root: str, rewrites: list[str], split: str, config: RetrainConfig
+) -> AdoptedSet:
+    """Read `dataset` (Parquet, JSON lines or JSON), whose videos lie below `root` (empty: beside the file)."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from tasks.adopt.adopt import AdoptPlan, adopt
+    from tasks.adopt.paths import Whereabouts, parse_rewrites
+    from tasks.core.errors import InputError
+    from tasks.core.store import Store
+    from tasks.tracking.run import stage
+
+    began = time.monotonic()
+    try:
+        whereabouts = Whereabouts(root=Path(root or Path(dataset).parent), rewrites=parse_rewrites(rewrites))
+        plan = AdoptPlan(file=Path(dataset), whereabouts=whereabouts, config=config.ingest, split=split)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    with stage(run, "adopt") as tracker:
+        adopted = adopt(Store(run.data_root), plan)
+        tracker.log_metrics({f"adopt/{name}": value for name, value in adopted.report.counts.items()})
+    return replace(adopted, report=replace(adopted.report, seconds=time.monotonic() - began))

@@ -1,0 +1,141 @@
+"""One video of a foreign data set -> a clip. Its frames are taken as they are: nothing is altered here.
+
+A list of pictures gives one frame each. Of a video file all frames are taken if there are at most as many as ingest
+keeps of a video, else they are chosen as ingest does. Runs in a worker process (`tasks.video.isolation`).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tasks.core.config import IngestConfig
+from tasks.core.digest import digest_of, sha256_of_file
+from tasks.core.store import Store
+from tasks.core.types import Clip, Split
+from tasks.video.decode import FrameChoice, decode_video
+from tasks.video.fingerprint import fingerprint
+from tasks.video.frame_store import pack_frames
+from tasks.video.frames import Frames
+from tasks.video.probe import probe
+from tasks.video.resize import choose_size
+
+_VERSION = 1
+"""Raised when the same files and config give other frames."""
+_CLIP_ID_DIGITS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoJob:
+    """One video to take over."""
+
+    store: Store
+    paths: tuple[Path, ...]
+    is_frames: bool
+    fps: float
+    timestamps_seconds: tuple[float, ...]
+    source: str
+    """As the data set calls it."""
+    split: Split
+    config: IngestConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakenVideo:
+    """The clip, or why there is none."""
+
+    clip: Clip | None = None
+    is_whole: bool = True
+    """Every frame was taken, so times count from the video's start."""
+    error: str = ""
+
+
+def take_video(job: VideoJob) -> TakenVideo:
+    """Store the frames of one video. Never raises on a bad file."""
+    try:
+        clip = _take(job)
+        is_whole = job.is_frames or len(clip.timestamps_seconds) == len(probe(job.paths[0]).times_seconds)
+        return TakenVideo(clip=clip, is_whole=is_whole)
+    except MemoryError:
+        raise MemoryError from None
+    except (ValueError, OSError, Image.DecompressionBombError) as error:
+        return TakenVideo(error=f"{job.source}: {error}")
+
+
+def _take(job: VideoJob) -> Clip:
+    frames, times = _pictures(job) if job.is_frames else _file(job)
+    if job.timestamps_seconds and len(job.timestamps_seconds) == len(frames):
+        times = tuple(round(second - job.timestamps_seconds[0], 3) for second in job.timestamps_seconds)
+    _check_times(times)
+    sha256 = _sha256(job.paths, times)
+    size = (job.config.num_frames, job.config.min_area_px, job.config.max_area_px, job.config.jpeg_quality)
+    key = digest_of("adopt", _VERSION, sha256, times, size)
+    frames_key = f"frames/{key}.zip"
+    job.store.write_bytes(frames_key, pack_frames(frames, jpeg_quality=job.config.jpeg_quality))
+    step = times[-1] / (len(times) - 1)
+    return Clip(
+        clip_id=sha256[:_CLIP_ID_DIGITS],
+        source=job.source,
+        sha256=sha256,
+        split=job.split,
+        duration_seconds=round(times[-1] + step, 3),
+        source_fps=round(1 / step, 3),
+        width_px=frames.shape[2],
+        height_px=frames.shape[1],
+        timestamps_seconds=times,
+        frames_key=frames_key,
+        fingerprint=fingerprint(frames),
+    )
+
+
+def _sha256(paths: Sequence[Path], times: Sequence[float]) -> str:
+    """Of the files and the times: the same pictures at another speed are another clip."""
+    parts = [*(sha256_of_file(path) for path in paths), *map(str, times)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _check_times(times: Sequence[float]) -> None:
+    if len(times) < 2:
+        raise ValueError(f"{len(times)} frames, at least 2 needed")
+    if any(later <= earlier for earlier, later in pairwise(times)):
+        raise ValueError("the frames' times do not rise")
+
+
+def _pictures(job: VideoJob) -> tuple[Frames, tuple[float, ...]]:
+    if job.fps <= 0 and len(job.timestamps_seconds) != len(job.paths):
+        raise ValueError("pictures without sample_fps or timestamps_seconds, so their times are unknown")
+    width, height = _size(job.paths[0], job.config)
+    frames = np.stack([_picture(path, width, height) for path in job.paths])
+    return frames, tuple(round(index / job.fps, 3) for index in range(len(frames))) if job.fps > 0 else ()
+
+
+def _size(path: Path, config: IngestConfig) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return choose_size(*picture.size, min_area_px=config.min_area_px, max_area_px=config.max_area_px)
+
+
+def _picture(path: Path, width: int, height: int) -> Frames:
+    with Image.open(path) as picture:
+        upright = picture.convert("RGB")
+        resized = upright if upright.size == (width, height) else upright.resize((width, height))
+        return np.asarray(resized)
+
+
+def _file(job: VideoJob) -> tuple[Frames, tuple[float, ...]]:
+    config, num_frames = job.config, len(probe(job.paths[0]).times_seconds)
+    is_short = 0 < num_frames <= config.num_frames
+    footage = decode_video(
+        job.paths[0],
+        FrameChoice(
+            num_frames=num_frames if is_short else config.num_frames,
+            edge_share=0.0 if is_short else config.edge_share,
+            min_area_px=config.min_area_px,
+            max_area_px=config.max_area_px,
+            max_damaged_share=config.max_damaged_share,
+        ),
+    )
+    return footage.frames, footage.timestamps_seconds

@@ -1,0 +1,30 @@
+"""A published data set -> clips and samples of a data root, for training and evaluation.
+
+pyflyte run workflows/import_dataset.py import_dataset --dataset train.parquet --root FOLDER --rewrites '["/old=new"]'
+"""
+
+from flytekit import workflow
+
+from tasks.adopt.outputs import AdoptedSet
+from tasks.adopt.task import adopt_dataset
+from workflows.configure import configure, open_import
+
+
+@workflow
+def import_dataset(
+    dataset: str,
+    root: str = "",
+    rewrites: list[str] = [],  # noqa: B006 (Flyte reads the default, nobody changes it)
+    split: str = "train",
+    preset: str = "videossr_8b",
+    overrides: str = "{}",
+    data_root: str = "./.videossr",
+    tracking_uri: str = "",
+) -> AdoptedSet:
+    """`root`: folder of the videos (empty: beside the file); `split`: train, heldout, viubench, or keep (the rows')."""
+    config = configure(preset=preset, overrides=overrides)
+    run = open_import(config=config, preset=preset, dataset=dataset, data_root=data_root, tracking_uri=tracking_uri)
+    adopted: AdoptedSet = adopt_dataset(
+        run=run, dataset=dataset, root=root, rewrites=rewrites, split=split, config=config
+    )
+    return adopted
