@@ -108,6 +108,13 @@ def write_answer(answer: Any) -> str:
     return f"{SEPARATOR} ".join(format_answer(leaf) for leaf in _leaves(answer))
 
 
+def canonical_answer(text: str, schema: Schema) -> str | None:
+    """`text` in the format that `write_answer` has, or None if it misses the official one."""
+    answers = _read(text, schema)
+    written = [format_answer(answer) for answer in answers if answer is not None]
+    return f"{SEPARATOR} ".join(written) if len(written) == len(schema) else None
+
+
 def score(text: str, truth: str, schema: Schema) -> Reward:
     """Reward `text` against the written truth. Never raises on any `text`.
 

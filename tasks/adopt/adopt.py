@@ -12,6 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from rewards.answers import AnswerKind
+from rewards.schema import read_schema
 from tasks.adopt.outputs import AdoptedSet
 from tasks.adopt.paths import Whereabouts
 from tasks.adopt.sample import sample_of
@@ -143,7 +144,9 @@ def _samples(found: _Progress, taken: Mapping[_Key, TakenVideo], plan: AdoptPlan
 
 def _check_times(sample: Sample, videos: Iterable[TakenVideo]) -> None:
     """Of a longer video frames are chosen and times count from the first: an interval would be off."""
-    if sample.answer_kind is AnswerKind.INTERVAL and not all(video.is_whole for video in videos):
+    if AnswerKind.INTERVAL in {part.kind for part in read_schema(sample.answer_kind)} and not all(
+        video.is_whole for video in videos
+    ):
         raise RowError(
             "videos", "longer than ingest.num_frames frames, so the answer's times would not fit what is shown"
         )

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from rewards.answers import Answer, AnswerKind
-from rewards.parse import format_answer, parse_answer
+from rewards.answers import AnswerKind
+from rewards.schema import Schema, canonical_answer, read_schema
 from tasks.core.types import Clip, Sample, Split, View
 from tasks.core.viubench import EASY_LEVEL, HARD_LEVEL
 from tasks.exchange.row import Row, RowError
@@ -25,7 +25,7 @@ def sample_of(row: Row, clips: Sequence[Clip], sample_id: str, split: Split) -> 
     Raises:
         RowError: the answer cannot be read.
     """
-    kind, answer = _answer(row)
+    answer_kind, answer = _answer(row)
     pretext = row.pretext or _UNKNOWN_PRETEXT
     return Sample(
         sample_id=sample_id,
@@ -35,8 +35,8 @@ def sample_of(row: Row, clips: Sequence[Clip], sample_id: str, split: Split) -> 
         level=row.level if row.level is not None else _level(row),
         views=tuple(View(clip_id=c.clip_id, start_frame=0, stop_frame=len(c.timestamps_seconds)) for c in clips),
         question=row.question,
-        answer=format_answer(answer),
-        answer_kind=kind,
+        answer=answer,
+        answer_kind=answer_kind,
         seed=0,
     )
 
@@ -46,13 +46,21 @@ def _level(row: Row) -> float:
     return HARD_LEVEL if row.pretext == "jigsaw" and len(row.videos) >= _HARD_CLIPS else EASY_LEVEL
 
 
-def _answer(row: Row) -> tuple[AnswerKind, Answer]:
+def _answer(row: Row) -> tuple[str, str]:
+    """Its kind, and the answer as it should be written."""
     if not row.question:
         raise RowError("question", "empty")
     known = row.answer_kind or _KIND_OF_PRETEXT.get(row.pretext)
     for kind in [known] if known else [*_TRIED, AnswerKind.TEXT]:
-        answer = parse_answer(row.answer, kind)
+        answer = canonical_answer(row.answer, _schema(kind))
         if answer is not None:
             return kind, answer
     expected = f"an answer of kind {known}" if known else "an answer"
     raise RowError("answer", f"got {row.answer!r:.200}, expected {expected}")
+
+
+def _schema(answer_kind: str) -> Schema:
+    try:
+        return read_schema(answer_kind)
+    except ValueError as error:
+        raise RowError("extra_info.answer_kind", str(error)) from error

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from rewards.answers import AnswerKind
 from tasks.core.edits import Edit
 
 
@@ -82,7 +81,8 @@ class Sample:
     question: str
     answer: str
     """The right answer as the model should write it."""
-    answer_kind: AnswerKind
+    answer_kind: str
+    """How answers are read and rewarded: an answer kind, or a schema of several (`rewards.schema`), as text."""
     seed: int
 
     @property
@@ -107,6 +107,10 @@ class Rollout:
     truncated: bool
     """The token limit ended it, not the model."""
     num_tokens: int
+    reward_by_part: dict[str, float] = field(default_factory=dict)
+    """Smooth reward of every part of an answer that has several; empty for a plain one."""
+    lenient_reward: float = 0.0
+    """What a person would read out of the text is worth this; reported, never trained on."""
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def answer_space(sample: Sample, clips: Mapping[str, Clip]) -> AnswerSpace:
 
 def right_answer(sample: Sample) -> Answer:
     """The sample's own answer, typed."""
-    truth = parse_answer(sample.answer, sample.answer_kind)
+    truth = parse_answer(sample.answer, AnswerKind(sample.answer_kind))
     assert truth is not None, f"sample {sample.sample_id} has the unreadable answer {sample.answer!r}"
     return truth
 

@@ -11,8 +11,6 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from rewards.answers import AnswerKind
-
 _MARK = re.compile(r"(?:\bClip \d{1,3}:?\s?)?<video>\s?")
 
 
@@ -48,7 +46,8 @@ class Row:
     pretext: str = ""
     kind: str = ""
     level: float | None = None
-    answer_kind: AnswerKind | None = None
+    answer_kind: str = ""
+    """As in `Sample`."""
 
 
 class RowError(ValueError):
@@ -68,7 +67,7 @@ class ExtraInfo:
     pretext: str = ""
     kind: str = ""
     level: float | None = None
-    answer_kind: AnswerKind | None = None
+    answer_kind: str = ""
     timestamps_seconds: list[list[float]] = field(default_factory=list)
     """By video."""
     perturbation_type: str = ""
@@ -101,7 +100,7 @@ def extra_info(row: Row, number: int) -> dict[str, Any]:
         "pretext": row.pretext,
         "kind": row.kind,
         "level": row.level,
-        "answer_kind": row.answer_kind.value if row.answer_kind else None,
+        "answer_kind": row.answer_kind,
         "timestamps_seconds": [list(video.timestamps_seconds) for video in row.videos],
     }
 

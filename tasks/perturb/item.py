@@ -1,11 +1,8 @@
 """What every pretext task builds its samples with."""
 
-from rewards.answers import Answer, AnswerKind, Counts, Interval, Permutation
-from rewards.parse import format_answer
+from rewards.schema import schema_of, write_answer, write_schema
 from tasks.core.edits import Edit
 from tasks.core.types import Clip, Sample, View
-
-_ANSWER_KINDS = {Interval: AnswerKind.INTERVAL, Counts: AnswerKind.COUNTS, Permutation: AnswerKind.PERMUTATION}
 
 
 class UnplannableError(ValueError):
@@ -13,9 +10,12 @@ class UnplannableError(ValueError):
 
 
 def build_sample(
-    clip: Clip, *, pretext: str, kind: str, level: float, views: tuple[View, ...], question: str, answer: Answer
+    clip: Clip, *, pretext: str, kind: str, level: float, views: tuple[View, ...], question: str, answer: object
 ) -> Sample:
-    """The sample as far as a pretext task knows it; the planner gives it its number and seed."""
+    """The sample as far as a pretext task knows it; the planner gives it its number and seed.
+
+    `answer` is of any type that `rewards.schema` can reward.
+    """
     return Sample(
         sample_id=f"{clip.clip_id}-{pretext}-{kind}",
         split=clip.split,
@@ -24,8 +24,8 @@ def build_sample(
         level=level,
         views=views,
         question=question,
-        answer=format_answer(answer),
-        answer_kind=_ANSWER_KINDS[type(answer)],
+        answer=write_answer(answer),
+        answer_kind=write_schema(schema_of(type(answer))),
         seed=0,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from rewards.parse import format_answer, parse_answer
+from rewards.schema import canonical_answer, read_schema
 from tasks.core.edits import ReplaceEdit, donor_clip_ids
 from tasks.core.types import Clip, Sample, Split, View
 
@@ -38,7 +38,6 @@ def samples_table(samples: Sequence[Sample], clips: Mapping[str, Clip]) -> pd.Da
     """One row a sample."""
     rows = []
     for sample in samples:
-        parsed = parse_answer(sample.answer, sample.answer_kind)
         rows.append(
             {
                 "sample_id": sample.sample_id,
@@ -48,8 +47,8 @@ def samples_table(samples: Sequence[Sample], clips: Mapping[str, Clip]) -> pd.Da
                 "level": sample.level,
                 "question_chars": len(sample.question),
                 "answer": sample.answer,
-                "answer_kind": sample.answer_kind.value,
-                "canonical_answer": format_answer(parsed) if parsed is not None else "",
+                "answer_kind": sample.answer_kind,
+                "canonical_answer": canonical_answer(sample.answer, read_schema(sample.answer_kind)) or "",
                 "num_views": len(sample.views),
                 "views_fit": all(_view_fits(view, clips) for view in sample.views),
                 "clips_split": _clips_split(sample, clips),

@@ -163,7 +163,7 @@ def test_rows_of_the_release_become_samples(store: Store, tmp_path: Path) -> Non
     (sample,) = samples_of(store, adopted.samples.key)
     (clip,) = read_rows(store, adopted.clips.key, Clip)
     assert (sample.pretext, sample.kind, sample.answer) == ("grounding", "rotate_180", "1.2-3.8")
-    assert sample.answer_kind is AnswerKind.INTERVAL
+    assert sample.answer_kind == AnswerKind.INTERVAL
     assert sample.question == "When is it turned?"
     assert clip.timestamps_seconds == tuple(round(index / 1.6, 3) for index in range(8))
 
