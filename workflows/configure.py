@@ -17,15 +17,38 @@ def configure(preset: str, overrides: str) -> RetrainConfig:
 
 
 @task
+def configure_benchmark(preset: str, items_per_type: int, seed: int) -> RetrainConfig:
+    """The preset for videos that are held out as a whole."""
+    from dataclasses import replace
+
+    from workflows.presets import preset_config
+
+    base = preset_config(preset)
+    return replace(
+        base,
+        seed=seed,
+        ingest=replace(base.ingest, min_train_clips=0, min_heldout_clips=0),
+        perturb=replace(base.perturb, viubench_items_per_type=items_per_type),
+        validate=replace(base.validate, needs_training_split=False),
+    )
+
+
+@task
 def open_run(
-    config: RetrainConfig, preset: str, videos: str, data_root: str, tracking_uri: str, shards: list[VideoShard]
+    config: RetrainConfig,
+    preset: str,
+    videos: str,
+    data_root: str,
+    tracking_uri: str,
+    shards: list[VideoShard],
+    job: str = "retrain",
 ) -> Run:
     """Open the MLflow run of these inputs: an unfinished one goes on, else a new one starts.
 
     It takes the listed videos only to come after their check: nothing is written for inputs that cannot be used.
     """
     num_files = sum(len(shard.names) for shard in shards)
-    return _open(f"retrain-{preset}", config, preset, data_root, tracking_uri, videos=videos, num_files=num_files)
+    return _open(f"{job}-{preset}", config, preset, data_root, tracking_uri, videos=videos, num_files=num_files)
 
 
 @task

@@ -1,13 +1,13 @@
-"""Door of the evaluate stage: every candidate over the same held-out samples and VIUBench items."""
+"""Doors of evaluate: every candidate over the same held-out samples and VIUBench items; benchmarks of their own."""
 
 import time
 
 from flytekit import task
 
-from tasks.core.config import EvaluateConfig, ModelConfig, PromoteConfig, RolloutConfig
+from tasks.core.config import EvaluateConfig, ModelConfig, PerturbConfig, PromoteConfig, RolloutConfig
 from tasks.core.scores import Evaluated
 from tasks.core.types import Artifact, Run
-from tasks.evaluate.outputs import Candidate
+from tasks.evaluate.outputs import Benchmark, Candidate
 
 
 @task
@@ -65,3 +65,22 @@ def evaluate_candidate(
     )
     report = evaluation_report(scores, seconds=time.perf_counter() - started, reused=False)
     return keep_output(store, key, Evaluated(scores=scores, report=report))
+
+
+@task
+def publish_benchmark(samples: Artifact, clips: Artifact, run: Run, config: PerturbConfig) -> Benchmark:
+    """Write a planned and validated VIUBench to a folder of its own, with its card; the last task of its workflow."""
+    import click
+
+    from tasks.core.store import Store
+    from tasks.evaluate.benchmark import keep_benchmark
+    from tasks.tracking.run import finish_run, stage
+
+    store = Store(run.data_root)
+    with stage(run, "publish_benchmark") as tracker:
+        benchmark = keep_benchmark(store, samples, clips, config.viubench_items_per_type, run.seed)
+        tracker.log_dataset("viubench", benchmark.items, "benchmark")
+        tracker.log_bytes("card.md", store.read_bytes(f"{benchmark.key}/card.md"))
+    finish_run(run)
+    click.echo(f"benchmark           {store.path(benchmark.key)}")
+    return benchmark

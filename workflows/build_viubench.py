@@ -1,0 +1,48 @@
+"""VIUBench from any held-out videos: nine types, seeded, versioned, with a card.
+
+pyflyte run workflows/build_viubench.py build_viubench --videos DIR
+"""
+
+from functools import partial
+
+from flytekit import map_task, workflow
+
+from tasks.evaluate.outputs import Benchmark
+from tasks.evaluate.task import publish_benchmark
+from tasks.ingest.task import ingest_shard, list_videos, merge_clips
+from tasks.perturb.task import plan_benchmark_items
+from tasks.validate.task import validate_manifests
+from workflows.configure import configure_benchmark, open_run
+
+
+@workflow
+def build_viubench(
+    videos: str,
+    preset: str = "videossr_8b",
+    items_per_type: int = 300,
+    seed: int = 0,
+    data_root: str = "./.videossr",
+    tracking_uri: str = "",
+) -> Benchmark:
+    """Ingest, plan items on all clips, prove answers, write the benchmark's folder."""
+    config = configure_benchmark(preset=preset, items_per_type=items_per_type, seed=seed)
+    shards = list_videos(videos=videos, config=config.ingest)
+    run = open_run(
+        config=config,
+        preset=preset,
+        videos=videos,
+        data_root=data_root,
+        tracking_uri=tracking_uri,
+        shards=shards,
+        job="build_viubench",
+    )
+    ingested = map_task(partial(ingest_shard, run=run, config=config.ingest))(shard=shards)
+    clip_set = merge_clips(shards=ingested, run=run, config=config.ingest)
+    plan = plan_benchmark_items(clips=clip_set.clips, rejected=clip_set.rejected, run=run, config=config.perturb)
+    validated = validate_manifests(
+        run=run, clips=plan.clips, rejected=clip_set.rejected, samples=plan.samples, config=config.validate
+    )
+    benchmark: Benchmark = publish_benchmark(
+        samples=validated.samples, clips=validated.clips, run=run, config=config.perturb
+    )
+    return benchmark
