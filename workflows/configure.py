@@ -4,6 +4,7 @@ from flytekit import task
 
 from tasks.core.config import RetrainConfig
 from tasks.core.types import Run
+from tasks.evaluate.outputs import Benchmark
 from tasks.ingest.outputs import VideoShard
 
 
@@ -17,7 +18,7 @@ def configure(preset: str, overrides: str) -> RetrainConfig:
 
 
 @task
-def configure_benchmark(preset: str, items_per_type: int, seed: int) -> RetrainConfig:
+def configure_benchmark(preset: str, seed: int, items_per_type: int = 300) -> RetrainConfig:
     """The preset for videos that are held out as a whole."""
     from dataclasses import replace
 
@@ -83,6 +84,29 @@ def _open(
         experiment=experiment,
         run_key=digest_of(config, preset, places),
         params=asdict(config) | {"preset": preset} | inputs,
+        tracking_uri=tracking_uri,
+    )
+    return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=tracking_uri)
+
+
+@task
+def open_benchmark_run(
+    config: RetrainConfig, preset: str, benchmark: Benchmark, policy: str, data_root: str, tracking_uri: str
+) -> Run:
+    """Open the MLflow run of one policy on one benchmark."""
+    from dataclasses import asdict
+
+    from tasks.core.digest import digest_of
+    from tasks.core.store import absolute_root
+    from tasks.tracking.run import start_run
+
+    root = absolute_root(data_root)
+    parts = {name: asdict(part) for name, part in (("model", config.model), ("rollout", config.rollout))}
+    run_id = start_run(
+        root,
+        experiment=f"evaluate_viubench-{preset}",
+        run_key=digest_of(config, preset, benchmark, policy),
+        params=parts | {"preset": preset, "seed": config.seed, "benchmark": benchmark.key, "policy": policy},
         tracking_uri=tracking_uri,
     )
     return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=tracking_uri)
