@@ -32,7 +32,7 @@ RANDOM = "random"
 """The policy that draws uniformly from the valid answers."""
 ALL_TYPES = "mean of types"
 _GUESSES_PER_BATCH = 100
-_WIDTH = 100
+_WIDTH = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +135,8 @@ def result_table(result: BenchmarkResult) -> str:
         table.add_column(name, justify="right", no_wrap=True)
     for name, part in result.by_type.items():
         se = "?" if part.se is None else f"{part.se:.4f}"
-        cells = (f"{part.mean:.4f} ± {se}", f"{part.chance.mean:.4f}", f"{part.chance.best_constant:.4f}")
+        chance = f"{part.chance.mean:.4f} ± {part.chance.se:.4f}"
+        cells = (f"{part.mean:.4f} ± {se}", chance, f"{part.chance.best_constant:.4f}")
         table.add_row(name, *cells, f"{part.parsed_share:.0%}", str(part.num_failed), str(part.num_items))
     out = StringIO()
     Console(file=out, width=_WIDTH, color_system=None, markup=False, emoji=False).print(table)

@@ -2,14 +2,18 @@ from dataclasses import replace
 
 import pytest
 
+from tasks.core.config import EvaluateConfig
 from tasks.core.errors import InputError
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample, Split
 from tasks.core.viubench import VIUBENCH_TYPES
+from tasks.evaluate.answerer import RandomAnswerer
 from tasks.evaluate.benchmark import find_benchmark, keep_benchmark
+from tasks.evaluate.benchmark_run import ALL_TYPES, result_table, summarize
 from tasks.evaluate.card import Card, benchmark_version, card_text, make_card
 from tasks.evaluate.chance import chance_by_type
+from tasks.evaluate.run import score_samples
 from tasks.perturb.viubench import plan_viubench
 from tests.helpers.clips import make_clip
 
@@ -88,3 +92,16 @@ def test_benchmark_without_items_is_refused(data_root: str) -> None:
     samples, clips = write_rows(store, "s.parquet", Sample, []), write_rows(store, "c.parquet", Clip, CLIPS)
     with pytest.raises(InputError, match="none of the 3 clips allows an item"):
         keep_benchmark(store, samples, clips, 3, 0)
+
+
+def test_table_has_every_type_with_chance_and_items_that_could_not_be_shown() -> None:
+    shown = {clip.clip_id: clip for clip in CLIPS}
+    rows = score_samples(RandomAnswerer({}, num_answers=1, seed=0), ITEMS, 10, "random")  # no clip: no interval
+    result = summarize(rows, ITEMS, shown, EvaluateConfig(bootstrap_resamples=10), benchmark="b", policy="p", seed=0)
+    assert list(result.by_type) == [ALL_TYPES, *VIUBENCH_TYPES]
+    assert result.by_type[ALL_TYPES].num_failed == 3 * 5
+    assert result.by_type["grounding_mirror"].mean == 0
+    lines = {line.split()[0]: line for line in result_table(result).splitlines() if line.split()}
+    for name, part in result.by_type.items():
+        assert f"{part.chance.mean:.4f} ± {part.chance.se:.4f}" in lines[name.split()[0]]
+    assert result.metrics().keys() >= {"viubench/jigsaw_easy", "viubench_chance/jigsaw_easy", "viubench/mean_of_types"}
