@@ -66,11 +66,14 @@ class IntervalSpace:
     def moments(self, truth: Answer) -> Moments:
         assert isinstance(truth, Interval)
         ticks = np.arange(self.last_tick + 1) / _TICKS_PER_SECOND
-        starts, ends = (ticks[index] for index in np.triu_indices(len(ticks), k=1))
-        shared = np.minimum(ends, truth.end_seconds) - np.maximum(starts, truth.start_seconds)
-        hull = np.maximum(ends, truth.end_seconds) - np.minimum(starts, truth.start_seconds)
-        overlap = np.maximum(shared, 0.0) / hull
-        return Moments(float(overlap.mean()), float((overlap**2).mean()))
+        total, total_square = 0.0, 0.0
+        for index, start in enumerate(ticks[:-1]):  # All pairs at once would take gigabytes for a long video.
+            ends = ticks[index + 1 :]
+            shared = np.minimum(ends, truth.end_seconds) - max(start, truth.start_seconds)
+            hull = np.maximum(ends, truth.end_seconds) - min(start, truth.start_seconds)
+            overlap = np.maximum(shared, 0.0) / hull
+            total, total_square = total + float(overlap.sum()), total_square + float((overlap**2).sum())
+        return Moments(total / self.size, total_square / self.size)
 
 
 @dataclass(frozen=True)

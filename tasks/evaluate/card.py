@@ -111,7 +111,7 @@ def _type_card(name: str, items: Sequence[Sample], wanted: int, chance: Chance |
         wanted=wanted,
         found=len(members),
         missing=wanted - len(members),
-        answer_format=_FORMATS[members[0].answer_kind] if members else "",
+        answer_format=_FORMATS[AnswerKind(members[0].answer_kind)] if members else "",
         example_answer=members[0].answer if members else "",
         chance=chance,
     )
