@@ -1,17 +1,15 @@
 """Contact sheets of held-out samples with the answers before and after, some for each pretext task."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from tasks.core.edits import DrawEdit, Edit, ReorderEdit
 from tasks.core.scores import AFTER, BEFORE, SampleScore
 from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
-from tasks.core.types import Clip, Sample, Split, View
+from tasks.core.types import Sample, Split
 from tasks.promote.evidence import Evidence
-from tasks.video.contact_sheet import Row, contact_sheet
-from tasks.video.render import ShownVideo, render_sample
+from tasks.video.preview import preview_sheet
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +22,7 @@ def sample_pictures(store: Store, evidence: Evidence, num_per_pretext: int = 2) 
     for number, sample in enumerate(choose_samples(evidence.samples, num_per_pretext)):
         answers = {name: rows[sample.sample_id] for name, rows in scored.items() if sample.sample_id in rows}
         try:
-            picture = _picture(store, sample, clips, answers)
+            picture = preview_sheet(store, sample, clips, _notes(answers))
         except (OSError, ValueError, KeyError) as error:
             logger.warning("the report leaves out sample %s: %s", sample.sample_id, error)
             continue
@@ -46,40 +44,8 @@ def choose_samples(samples: Sequence[Sample], num_per_pretext: int) -> list[Samp
     return chosen
 
 
-def altered_frames(view: View) -> list[int]:
-    """The frames of the shown video that an edit changes."""
-    return sorted({frame for edit in view.edits for frame in _frames_of(edit)})
-
-
-def _frames_of(edit: Edit) -> range:
-    if isinstance(edit, DrawEdit):
-        return range(edit.frame, edit.frame + 1)
-    if isinstance(edit, ReorderEdit):
-        return range(edit.start_frame, edit.start_frame + len(edit.order))
-    return range(edit.start_frame, edit.stop_frame)
-
-
-def _picture(store: Store, sample: Sample, clips: Mapping[str, Clip], answers: Mapping[str, SampleScore]) -> bytes:
-    videos = render_sample(store, sample, clips)
-    rows = [
-        Row(
-            frames=video.frames,
-            marked=altered_frames(view),
-            label=_label(video, f"video {position}" if len(videos) > 1 else ""),
-        )
-        for position, (video, view) in enumerate(zip(videos, sample.views, strict=True), start=1)
+def _notes(answers: Mapping[str, SampleScore]) -> list[str]:
+    return [
+        f"{name}: {' | '.join(row.answers) or row.failure}   (mean reward {row.score:.2f})"
+        for name, row in answers.items()
     ]
-    return contact_sheet(rows, list(_captions(sample, answers)))
-
-
-def _label(video: ShownVideo, name: str) -> str:
-    length = f"{video.timestamps_seconds[-1]:.1f} s from first to last frame"
-    return f"{name}  ·  {length}" if name else length
-
-
-def _captions(sample: Sample, answers: Mapping[str, SampleScore]) -> Iterator[str]:
-    yield f"{sample.pretext} · {sample.kind} · level {sample.level:g}"
-    yield sample.question
-    yield f"right answer: {sample.answer}"
-    for name, row in answers.items():
-        yield f"{name}: {' | '.join(row.answers) or row.failure}   (mean reward {row.score:.2f})"

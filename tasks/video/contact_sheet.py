@@ -11,7 +11,7 @@ from tasks.video.frames import Frame, Frames
 
 _GAP_PX, _BORDER_PX = 6, 3
 _TEXT_PX, _LINE_PX = 14, 19
-_BACKGROUND, _INK, _FAINT, _MARK = (255, 255, 255), (25, 28, 33), (110, 116, 125), (220, 38, 38)
+BACKGROUND, INK, FAINT, MARK = (255, 255, 255), (25, 28, 33), (110, 116, 125), (220, 38, 38)
 _COLUMNS = 8
 _TILE_WIDTH_PX = 120
 
@@ -35,11 +35,11 @@ def contact_sheet(rows: Sequence[Row], captions: Sequence[str] = (), *, most_til
     if not rows:
         raise ValueError("a contact sheet needs at least one video")
     width = _COLUMNS * (_TILE_WIDTH_PX + _GAP_PX) + _GAP_PX
-    blocks = [_text(_wrap(caption, width), width, _INK) for caption in captions]
+    blocks = [text_block(wrap(caption, width), width, INK) for caption in captions]
     for row in rows:
         shown = shown_frames(len(row.frames), most_tiles)
-        blocks += [_text([_label(row, shown)], width, _FAINT), _tiles(row, shown, width)]
-    sheet = Image.new("RGB", (width, sum(block.height for block in blocks) + _GAP_PX), _BACKGROUND)
+        blocks += [text_block([_label(row, shown)], width, FAINT), _tiles(row, shown, width)]
+    sheet = Image.new("RGB", (width, sum(block.height for block in blocks) + _GAP_PX), BACKGROUND)
     top = 0
     for block in blocks:
         sheet.paste(block, (0, top))
@@ -65,14 +65,14 @@ def _label(row: Row, shown: Sequence[int]) -> str:
 def _tiles(row: Row, shown: Sequence[int], width: int) -> Image.Image:
     height_px = round(_TILE_WIDTH_PX * row.frames.shape[1] / row.frames.shape[2])
     num_lines = -(-len(shown) // _COLUMNS)
-    block = Image.new("RGB", (width, num_lines * (height_px + _LINE_PX + _GAP_PX)), _BACKGROUND)
+    block = Image.new("RGB", (width, num_lines * (height_px + _LINE_PX + _GAP_PX)), BACKGROUND)
     draw = ImageDraw.Draw(block)
     for position, index in enumerate(shown):
         left = _GAP_PX + position % _COLUMNS * (_TILE_WIDTH_PX + _GAP_PX)
         top = position // _COLUMNS * (height_px + _LINE_PX + _GAP_PX)
         is_marked = index in row.marked
         block.paste(_tile(row.frames[index], height_px, is_marked), (left, top))
-        draw.text((left + 1, top + height_px + 1), str(index), fill=_MARK if is_marked else _FAINT, font=_font())
+        draw.text((left + 1, top + height_px + 1), str(index), fill=MARK if is_marked else FAINT, font=_font())
     return block
 
 
@@ -83,19 +83,20 @@ def _tile(frame: Frame, height_px: int, is_marked: bool) -> Image.Image:
     tile = Image.fromarray(frame).resize((_TILE_WIDTH_PX, height_px), method)
     if is_marked:
         corners = (0, 0, _TILE_WIDTH_PX - 1, height_px - 1)
-        ImageDraw.Draw(tile).rectangle(corners, outline=_MARK, width=_BORDER_PX)
+        ImageDraw.Draw(tile).rectangle(corners, outline=MARK, width=_BORDER_PX)
     return tile
 
 
-def _text(lines: Sequence[str], width: int, color: tuple[int, int, int]) -> Image.Image:
-    block = Image.new("RGB", (width, len(lines) * _LINE_PX + _GAP_PX), _BACKGROUND)
+def text_block(lines: Sequence[str], width: int, color: tuple[int, int, int]) -> Image.Image:
+    """Lines of text on white."""
+    block = Image.new("RGB", (width, len(lines) * _LINE_PX + _GAP_PX), BACKGROUND)
     draw = ImageDraw.Draw(block)
     for number, line in enumerate(lines):
         draw.text((_GAP_PX, _GAP_PX // 2 + number * _LINE_PX), line, fill=color, font=_font())
     return block
 
 
-def _wrap(text: str, width: int) -> list[str]:
+def wrap(text: str, width: int) -> list[str]:
     """Lines that fit; a word longer than a line is cut."""
     font, lines = _font(), [""]
     for word in text.split():
