@@ -1,4 +1,4 @@
-"""Contact sheets of held-out samples with the answers before and after, some for each pretext task."""
+"""Contact sheets and videos of held-out samples with the answers before and after, some for each pretext task."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Sample, Split
 from tasks.promote.evidence import Evidence
-from tasks.video.preview import preview_sheet
+from tasks.video.preview import preview_mp4, preview_sheet
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,23 @@ def sample_pictures(store: Store, evidence: Evidence, num_per_pretext: int = 2) 
             continue
         pictures[f"samples/{number:02d}-{sample.pretext}-{sample.kind}.png"] = picture
     return pictures
+
+
+def sample_videos(store: Store, evidence: Evidence, most: int = 3, most_bytes: int = 750_000) -> dict[str, bytes]:
+    """mp4 bytes by file name, one for each pretext task; one that fails or is too large for the report is left out."""
+    clips = {clip.clip_id: clip for clip in evidence.clips}
+    videos = {}
+    for number, sample in enumerate(choose_samples(evidence.samples, 1)[:most]):
+        try:
+            video = preview_mp4(store, sample, clips)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            logger.warning("the report leaves out the video of sample %s: %s", sample.sample_id, error)
+            continue
+        if len(video) > most_bytes:
+            logger.warning("the report leaves out the video of sample %s: %d bytes", sample.sample_id, len(video))
+            continue
+        videos[f"previews/{number:02d}-{sample.pretext}-{sample.kind}.mp4"] = video
+    return videos
 
 
 def choose_samples(samples: Sequence[Sample], num_per_pretext: int) -> list[Sample]:

@@ -15,7 +15,7 @@ from tasks.promote.decide import Decision, decide
 from tasks.promote.evidence import Evidence, Inputs, load_evidence
 from tasks.promote.lineage import lineage
 from tasks.promote.outputs import Promotion
-from tasks.promote.pictures import sample_pictures
+from tasks.promote.pictures import sample_pictures, sample_videos
 from tasks.promote.report import draw_charts, render_report
 from tasks.promote.summary import Summary, summarize
 from tasks.promote.table import closing_table
@@ -54,7 +54,7 @@ def promote_challenger(
         report_key=f"{folder}/report.html",
         summary_key=f"{folder}/summary.json",
     )
-    images = draw_charts(evidence) | sample_pictures(store, evidence)
+    images = draw_charts(evidence) | sample_pictures(store, evidence) | sample_videos(store, evidence)
     own_report = StageReport(stage="promote", seconds=time.perf_counter() - started)
     evidence = replace(evidence, reports=[*evidence.reports, own_report])
     summary = summarize(run, evidence, decision, promotion, champion=champion.version if champion else "")

@@ -36,7 +36,7 @@ def render_report(
     lineage: Mapping[str, str],
     images: Mapping[str, bytes],
 ) -> str:
-    """The report as HTML text; `images` are charts and contact sheets by file name."""
+    """The report as HTML text; `images` are charts, contact sheets and videos by file name."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -44,7 +44,13 @@ def render_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"png": _data_uri, "percent": _percent, "number": _number, "signed": _signed}
+    environment.filters |= {
+        "png": _data_uri,
+        "mp4": _video_uri,
+        "percent": _percent,
+        "number": _number,
+        "signed": _signed,
+    }
     return environment.get_template("report.html.j2").render(
         summary=summary,
         models=[name for name in (BEFORE, AFTER, CHAMPION) if name in evidence.scores],
@@ -54,11 +60,16 @@ def render_report(
         config=json.dumps(json.loads(lineage["config"]), indent=2),
         charts=images,
         pictures={name: png for name, png in images.items() if name.startswith("samples/")},
+        videos={name: mp4 for name, mp4 in images.items() if name.startswith("previews/")},
     )
 
 
 def _data_uri(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _video_uri(mp4: bytes) -> str:
+    return f"data:video/mp4;base64,{base64.b64encode(mp4).decode()}"
 
 
 def _percent(share: float | None) -> str:

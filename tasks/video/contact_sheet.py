@@ -37,7 +37,7 @@ def contact_sheet(rows: Sequence[Row], captions: Sequence[str] = (), *, most_til
     width = _COLUMNS * (_TILE_WIDTH_PX + _GAP_PX) + _GAP_PX
     blocks = [text_block(wrap(caption, width), width, INK) for caption in captions]
     for row in rows:
-        shown = shown_frames(len(row.frames), most_tiles)
+        shown = _with_some(shown_frames(len(row.frames), most_tiles), row.marked)
         blocks += [text_block([_label(row, shown)], width, FAINT), _tiles(row, shown, width)]
     sheet = Image.new("RGB", (width, sum(block.height for block in blocks) + _GAP_PX), BACKGROUND)
     top = 0
@@ -52,6 +52,19 @@ def contact_sheet(rows: Sequence[Row], captions: Sequence[str] = (), *, most_til
 def shown_frames(num_frames: int, most_tiles: int) -> list[int]:
     """Which frames get a tile: all if they fit, else evenly spaced with the first and the last."""
     return sorted({round(i) for i in np.linspace(0, num_frames - 1, min(num_frames, most_tiles))})
+
+
+def _with_some(shown: Sequence[int], marked: Collection[int]) -> list[int]:
+    """`shown` with marked frames in place of their unmarked neighbours, if they are few enough to be missed."""
+    tiles = set(shown)
+    if len(set(marked)) > len(shown) // 2:
+        return sorted(tiles)
+    for frame in sorted(set(marked) - tiles):
+        inner = tiles - set(marked) - {shown[0], shown[-1]}
+        if inner:
+            tiles.remove(min(inner, key=lambda tile: (abs(tile - frame), tile)))
+            tiles.add(frame)
+    return sorted(tiles)
 
 
 def _label(row: Row, shown: Sequence[int]) -> str:

@@ -11,7 +11,7 @@ from tasks.core.store import Store
 from tasks.core.types import Run
 from tasks.promote.evidence import Inputs, load_evidence
 from tasks.promote.outputs import Promotion
-from tasks.promote.pictures import altered_frames, choose_samples, sample_pictures
+from tasks.promote.pictures import choose_samples, sample_pictures
 from tasks.promote.promote import promote_challenger
 from tasks.tracking.memory_tracker import MemoryRegistry, MemoryTracker
 from tests.helpers.finished_run import make_inputs
@@ -132,7 +132,7 @@ def test_the_report_needs_nothing_from_outside(outcome: Outcome) -> None:
     report = outcome.report
     parser = _References()
     parser.feed(report)
-    assert len(parser.found) == 5 + 6  # charts and contact sheets
+    assert len(parser.found) == 5 + 6 + 3  # charts, contact sheets and videos
     assert all(reference.startswith("data:image/png;base64,") for reference in parser.found)
     assert not re.search(r"(https?:)?//[a-z]", re.sub(r"base64,[^\"]*", "", report))
 
@@ -167,18 +167,16 @@ def test_a_sample_that_cannot_be_rendered_does_not_end_the_report(data_root: str
     assert sample_pictures(store, evidence) == {}
 
 
+def test_the_report_plays_one_video_of_each_pretext_task(outcome: Outcome) -> None:
+    assert 1 <= outcome.report.count("data:video/mp4;base64,") <= 3
+
+
 def test_pictures_show_different_kinds_of_each_pretext_task() -> None:
     kinds = ("mirror", "mirror", "mirror", "zoom_out")
     samples = [make_sample(f"s{i}", kind=kind) for i, kind in enumerate(kinds)]
     chosen = choose_samples([*samples, make_sample("c", pretext="counting", kind="shapes")], 2)
     assert sorted(sample.kind for sample in chosen) == ["mirror", "shapes", "zoom_out"]
     assert chosen == choose_samples([make_sample("c", pretext="counting", kind="shapes"), *reversed(samples)], 2)
-
-
-def test_altered_frames_are_those_of_the_edits() -> None:
-    assert altered_frames(make_sample("g").views[0]) == [4, 5, 6, 7]
-    assert altered_frames(make_sample("c", pretext="counting").views[0]) == [2]
-    assert altered_frames(make_sample("j", pretext="jigsaw").views[0]) == []
 
 
 class _References(HTMLParser):
