@@ -87,9 +87,9 @@ def frames_of(edit: Edit) -> range:
 
 def _asked(sample: Sample, edits: Sequence[Edit], timestamps_seconds: Sequence[float]) -> list[Edit]:
     """The edits that the answer is about; all of them if that cannot be told."""
-    if sample.answer_kind is AnswerKind.COUNTS:
+    if sample.answer_kind == AnswerKind.COUNTS:
         return [edit for edit in edits if not (isinstance(edit, DrawEdit) and edit.shape in _NOT_COUNTED)]
-    answer = parse_answer(sample.answer, sample.answer_kind)
+    answer = parse_answer(sample.answer, AnswerKind.INTERVAL) if sample.answer_kind == AnswerKind.INTERVAL else None
     if not isinstance(answer, Interval):
         return list(edits)
     return [edit for edit in edits if _fits(edit, answer, timestamps_seconds)] or list(edits)
