@@ -64,7 +64,7 @@ def preview_mp4(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> byte
 
 def marks_of(sample: Sample, view: View, timestamps_seconds: Sequence[float]) -> Marks:
     """The frames of one view of `sample` to mark."""
-    if sample.answer_kind is AnswerKind.PERMUTATION and any(isinstance(edit, ReorderEdit) for edit in view.edits):
+    if sample.answer_kind == AnswerKind.PERMUTATION and any(isinstance(edit, ReorderEdit) for edit in view.edits):
         count = len(sample.answer)
         length = (view.stop_frame - view.start_frame) // max(1, count)
         parts = ", ".join(f"part {k + 1} from frame {k * length}" for k in range(count))
