@@ -12,9 +12,9 @@ from tasks.video.probe import Packets
 
 CHECKED_FRAMES = 4
 """Pictures after the second key frame that must be the same after a seek as without one."""
-_SEEK_FRAMES = 6
+_SEEK_FRAMES = 3
 """What finding a place in the file costs, in frames decoded."""
-_LEAST_GAIN = 0.8
+_LEAST_GAIN = 0.95
 """Seeking is chosen if it costs at most this share of one pass: an even choice goes to the simpler way."""
 
 
