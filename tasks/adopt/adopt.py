@@ -56,7 +56,7 @@ class _Progress:
     rejected: list[Rejection] = field(default_factory=list)
 
 
-_Key = tuple[tuple[Path, ...], float, tuple[float, ...]]
+_Key = tuple[tuple[Path, ...], float, tuple[float, ...], Split]
 
 
 def adopt(store: Store, plan: AdoptPlan) -> AdoptedSet:
@@ -85,18 +85,17 @@ def _add(found: _Progress, number: int, row: Row, store: Store, plan: AdoptPlan)
     split = _split_of(row, plan)
     keys = []
     for video in row.videos:
-        key: _Key = (tuple(map(plan.whereabouts.locate, video.paths)), video.fps, video.timestamps_seconds)
-        job = _job(store, key, video, split, plan)
-        if found.jobs.setdefault(key, job).split is not job.split:
-            raise RowError("split", f"{video.paths[0]!r} is on the other side of the split in an earlier row")
+        job = _job(store, video, split, plan)
+        key: _Key = (job.paths, job.fps, job.timestamps_seconds, job.split)
+        found.jobs.setdefault(key, job)
         keys.append(key)
     found.rows.append((number, row, split, tuple(keys)))
 
 
-def _job(store: Store, key: _Key, video: VideoFiles, split: Split, plan: AdoptPlan) -> VideoJob:
+def _job(store: Store, video: VideoFiles, split: Split, plan: AdoptPlan) -> VideoJob:
     return VideoJob(
         store=store,
-        paths=key[0],
+        paths=tuple(map(plan.whereabouts.locate, video.paths)),
         is_frames=video.is_frames,
         fps=video.fps,
         timestamps_seconds=video.timestamps_seconds,
@@ -114,11 +113,8 @@ def _split_of(row: Row, plan: AdoptPlan) -> Split:
 
 
 def _take_all(jobs: Mapping[_Key, VideoJob], config: IngestConfig) -> dict[_Key, TakenVideo]:
-    limits = Limits(
-        num_workers=config.num_workers, seconds=config.video_timeout_seconds, memory_mib=config.video_memory_mib
-    )
     keys, taken = list(jobs), {}
-    outcomes = run_isolated(take_video, list(jobs.values()), limits)
+    outcomes = run_isolated(take_video, list(jobs.values()), Limits.of(config))
     for index, outcome in tqdm(outcomes, total=len(keys), desc="adopt", unit="video"):
         failure = f"{jobs[keys[index]].source}: {outcome.failure}, {outcome.detail}"
         taken[keys[index]] = outcome.result or TakenVideo(error=failure)
@@ -127,6 +123,7 @@ def _take_all(jobs: Mapping[_Key, VideoJob], config: IngestConfig) -> dict[_Key,
 
 def _samples(found: _Progress, taken: Mapping[_Key, TakenVideo], plan: AdoptPlan) -> Iterator[Sample]:
     used: set[str] = set()
+    sides: dict[str, Split] = {}
     for number, row, split, keys in found.rows:
         try:
             sample_id = row.sample_id or f"{plan.file.stem}-{number}"
@@ -135,6 +132,7 @@ def _samples(found: _Progress, taken: Mapping[_Key, TakenVideo], plan: AdoptPlan
             videos = [taken[key] for key in keys]
             sample = sample_of(row, list(_clips(videos)), sample_id, split)
             _check_times(sample, videos)
+            _check_sides(sample, videos, sides)
         except RowError as error:
             found.rejected.append(_rejection(plan, number, error))
         else:
@@ -150,6 +148,14 @@ def _check_times(sample: Sample, videos: Iterable[TakenVideo]) -> None:
         raise RowError(
             "videos", "longer than ingest.num_frames frames, so the answer's times would not fit what is shown"
         )
+
+
+def _check_sides(sample: Sample, videos: Iterable[TakenVideo], sides: dict[str, Split]) -> None:
+    """A video stays on the side of the split where it was first seen, whatever its files are called."""
+    found = {video.clip.clip_id: video.clip.split for video in videos if video.clip}
+    if any(sides.get(clip_id, split) is not split for clip_id, split in found.items()):
+        raise RowError("split", f"a video of {sample.sample_id!r} is on the other side of the split in an earlier row")
+    sides.update(found)
 
 
 def _clips(videos: Iterable[TakenVideo]) -> Iterator[Clip]:

@@ -5,8 +5,9 @@ keeps of a video, else they are chosen as ingest does. Runs in a worker process 
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from tasks.video.resize import choose_size
 _VERSION = 1
 """Raised when the same files and config give other frames."""
 _CLIP_ID_DIGITS = 16
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,27 +60,40 @@ class TakenVideo:
 def take_video(job: VideoJob) -> TakenVideo:
     """Store the frames of one video. Never raises on a bad file."""
     try:
-        clip = _take(job)
-        is_whole = job.is_frames or len(clip.timestamps_seconds) == len(probe(job.paths[0]).times_seconds)
-        return TakenVideo(clip=clip, is_whole=is_whole)
+        return _take(job)
     except MemoryError:
-        raise MemoryError from None
-    except (ValueError, OSError, Image.DecompressionBombError) as error:
+        raise MemoryError from None  # FFmpeg's own kind cannot travel between processes.
+    except (ValueError, OSError) as error:
         return TakenVideo(error=f"{job.source}: {error}")
+    except Exception as error:  # One bad file must not end an import of thousands.
+        logger.exception("%s: unexpected error", job.source)
+        return TakenVideo(error=f"{job.source}: {type(error).__name__}: {error}")
 
 
-def _take(job: VideoJob) -> Clip:
-    frames, times = _pictures(job) if job.is_frames else _file(job)
-    if job.timestamps_seconds and len(job.timestamps_seconds) == len(frames):
-        times = tuple(round(second - job.timestamps_seconds[0], 3) for second in job.timestamps_seconds)
+@dataclass(frozen=True, kw_only=True)
+class _Taken:
+    """What was read of one video."""
+
+    frames: Frames
+    timestamps_seconds: tuple[float, ...]
+    """Empty if only the data set can tell."""
+    is_whole: bool = True
+    warnings: tuple[str, ...] = ()
+
+
+def _take(job: VideoJob) -> TakenVideo:
+    taken = _pictures(job) if job.is_frames else _file(job)
+    frames, times = taken.frames, taken.timestamps_seconds
+    if job.timestamps_seconds and taken.is_whole:
+        times = _stated_times(job, len(frames))
     _check_times(times)
     sha256 = _sha256(job.paths, times)
     size = (job.config.num_frames, job.config.min_area_px, job.config.max_area_px, job.config.jpeg_quality)
-    key = digest_of("adopt", _VERSION, sha256, times, size)
+    key = digest_of("adopt", _VERSION, sha256, size)
     frames_key = f"frames/{key}.zip"
     job.store.write_bytes(frames_key, pack_frames(frames, jpeg_quality=job.config.jpeg_quality))
     step = times[-1] / (len(times) - 1)
-    return Clip(
+    clip = Clip(
         clip_id=sha256[:_CLIP_ID_DIGITS],
         source=job.source,
         sha256=sha256,
@@ -88,8 +104,17 @@ def _take(job: VideoJob) -> Clip:
         height_px=frames.shape[1],
         timestamps_seconds=times,
         frames_key=frames_key,
+        warnings=taken.warnings,
         fingerprint=fingerprint(frames),
     )
+    return TakenVideo(clip=clip, is_whole=taken.is_whole)
+
+
+def _stated_times(job: VideoJob, num_frames: int) -> tuple[float, ...]:
+    stated = job.timestamps_seconds
+    if len(stated) != num_frames:
+        raise ValueError(f"{len(stated)} timestamps_seconds for {num_frames} frames")
+    return tuple(round(second - stated[0], 3) for second in stated)
 
 
 def _sha256(paths: Sequence[Path], times: Sequence[float]) -> str:
@@ -105,12 +130,13 @@ def _check_times(times: Sequence[float]) -> None:
         raise ValueError("the frames' times do not rise")
 
 
-def _pictures(job: VideoJob) -> tuple[Frames, tuple[float, ...]]:
-    if job.fps <= 0 and len(job.timestamps_seconds) != len(job.paths):
+def _pictures(job: VideoJob) -> _Taken:
+    if job.fps <= 0 and not job.timestamps_seconds:
         raise ValueError("pictures without sample_fps or timestamps_seconds, so their times are unknown")
     width, height = _size(job.paths[0], job.config)
     frames = np.stack([_picture(path, width, height) for path in job.paths])
-    return frames, tuple(round(index / job.fps, 3) for index in range(len(frames))) if job.fps > 0 else ()
+    times = tuple(round(index / job.fps, 3) for index in range(len(frames))) if job.fps > 0 else ()
+    return _Taken(frames=frames, timestamps_seconds=times)
 
 
 def _size(path: Path, config: IngestConfig) -> tuple[int, int]:
@@ -125,17 +151,15 @@ def _picture(path: Path, width: int, height: int) -> Frames:
         return np.asarray(resized)
 
 
-def _file(job: VideoJob) -> tuple[Frames, tuple[float, ...]]:
-    config, num_frames = job.config, len(probe(job.paths[0]).times_seconds)
-    is_short = 0 < num_frames <= config.num_frames
-    footage = decode_video(
-        job.paths[0],
-        FrameChoice(
-            num_frames=num_frames if is_short else config.num_frames,
-            edge_share=0.0 if is_short else config.edge_share,
-            min_area_px=config.min_area_px,
-            max_area_px=config.max_area_px,
-            max_damaged_share=config.max_damaged_share,
-        ),
+def _file(job: VideoJob) -> _Taken:
+    choice, num_frames = FrameChoice.of(job.config), len(probe(job.paths[0]).times_seconds)
+    is_short = 0 < num_frames <= choice.num_frames
+    if is_short:
+        choice = replace(choice, num_frames=num_frames, edge_share=0.0)
+    footage = decode_video(job.paths[0], choice)
+    return _Taken(
+        frames=footage.frames,
+        timestamps_seconds=footage.timestamps_seconds,
+        is_whole=is_short,
+        warnings=footage.warnings,
     )
-    return footage.frames, footage.timestamps_seconds

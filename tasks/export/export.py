@@ -85,10 +85,11 @@ def _check(field: str, value: str, options: Sequence[str] | Mapping[str, object]
 
 def _export_one(source: Store, target: Store, sample: Sample, clips: Mapping[str, Clip], plan: ExportPlan) -> Row:
     names = [f"videos/{video_name(view, clips[view.clip_id])}" for view in sample.views]
-    missing = [name for name in names if not target.exists(_last_file(name, plan.videos))]
-    shown = render_sample(source, sample, clips) if missing else ()
-    for name, video in zip(names, shown, strict=False):
-        _write_video(target, name, video, plan.videos)
+    missing = {name for name in names if not target.exists(_last_file(name, plan.videos))}
+    if missing:
+        for name, video in zip(names, render_sample(source, sample, clips), strict=True):
+            if name in missing:
+                _write_video(target, name, video, plan.videos)
     return Row(
         sample_id=sample.sample_id,
         split=sample.split,

@@ -172,7 +172,7 @@ def _decide(job: Job, path: Path, sha256: str, frames_key: str) -> Verdict:
         flaw = find_size_flaw(path, config)
         if flaw:
             return _rejected(job.name, *flaw)
-        footage = decode_video(path, _choice(config))
+        footage = decode_video(path, FrameChoice.of(config))
     except VideoError as error:
         return _rejected(job.name, Reason(error.problem.value), error.detail)
     flaw = find_flaw(footage.frames, footage.duration_seconds, config)
@@ -180,16 +180,6 @@ def _decide(job: Job, path: Path, sha256: str, frames_key: str) -> Verdict:
         return _rejected(job.name, *flaw)
     job.store.write_bytes(frames_key, pack_frames(footage.frames, jpeg_quality=config.jpeg_quality))
     return Verdict(clip=_clip(footage, job, sha256=sha256, frames_key=frames_key))
-
-
-def _choice(config: IngestConfig) -> FrameChoice:
-    return FrameChoice(
-        num_frames=config.num_frames,
-        edge_share=config.edge_share,
-        min_area_px=config.min_area_px,
-        max_area_px=config.max_area_px,
-        max_damaged_share=config.max_damaged_share,
-    )
 
 
 def _clip(footage: Footage, job: Job, *, sha256: str, frames_key: str) -> Clip:

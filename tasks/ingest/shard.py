@@ -73,10 +73,7 @@ def _judge_all(
                 verdicts[index] = known
                 advance()
     unknown = [index for index in range(len(jobs)) if index not in verdicts]
-    limits = Limits(
-        num_workers=config.num_workers, seconds=config.video_timeout_seconds, memory_mib=config.video_memory_mib
-    )
-    for position, outcome in run_isolated(examine, [jobs[index] for index in unknown], limits):
+    for position, outcome in run_isolated(examine, [jobs[index] for index in unknown], Limits.of(config)):
         job = jobs[unknown[position]]
         verdict = blame(job, outcome.failure, outcome.detail) if outcome.failure else outcome.result
         assert verdict

@@ -7,7 +7,7 @@ Only the chosen frames are kept in memory.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import av
@@ -15,6 +15,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from tasks.core.config import IngestConfig
 from tasks.video.complaints import Complaints, heard_complaints
 from tasks.video.errors import Problem, VideoError
 from tasks.video.frames import Frame, Frames
@@ -37,6 +38,11 @@ class FrameChoice:
     min_area_px: int
     max_area_px: int
     max_damaged_share: float
+
+    @classmethod
+    def of(cls, config: IngestConfig) -> "FrameChoice":
+        """What `config` keeps of every video."""
+        return cls(**{field.name: getattr(config, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,8 @@ from typing import Any, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+from tasks.core.config import IngestConfig
+
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 _TASKS_OF_A_WORKER = 500
@@ -52,6 +54,13 @@ class Limits:
     """For one input."""
     memory_mib: int
     """Of each worker."""
+
+    @classmethod
+    def of(cls, config: IngestConfig) -> "Limits":
+        """What `config` allows for one video."""
+        return cls(
+            num_workers=config.num_workers, seconds=config.video_timeout_seconds, memory_mib=config.video_memory_mib
+        )
 
     @property
     def num_processes(self) -> int:

@@ -28,6 +28,7 @@ from tasks.rollout.reward import reward_answer
 from tasks.video.render import render_sample
 from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.samples import plan_all
+from tests.helpers.videos import SHARED_VIDEOS
 
 CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=1)
 
@@ -250,3 +251,50 @@ def test_pictures_are_taken_over_at_their_own_size(store: Store, tmp_path: Path)
     (clip,) = read_rows(store, adopted.clips.key, Clip)
     assert (clip.width_px, clip.height_px) == (128, 96)
     assert Image.open(io.BytesIO((tmp_path / "f" / "0.jpg").read_bytes())).size == (128, 96)
+
+
+def test_a_video_under_two_names_stays_on_one_side(store: Store, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_frames(tmp_path / name)
+    rows = [
+        {"video": [f"{name}/{i}.jpg" for i in range(8)], "question": "?", "answer": "B", "fps": 2, "split": split}
+        for name, split in (("one", "train"), ("two", "heldout"), ("two", "train"))
+    ]
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps(rows))
+    adopted = import_from(store, file, split="keep")
+    (clip,) = read_rows(store, adopted.clips.key, Clip)
+    assert clip.split == "train"
+    assert [sample.split for sample in samples_of(store, adopted.samples.key)] == ["train", "train"]
+    (rejected,) = read_rows(store, adopted.rejected.key, Rejection)
+    assert (rejected.source, rejected.reason) == ("rows.json, row 1", "bad split")
+
+
+def test_broken_pictures_and_times_that_do_not_fit_cost_their_row(store: Store, tmp_path: Path) -> None:
+    frames = write_frames(tmp_path / "frames")
+    picture = tmp_path / "frames" / "cut.png"
+    Image.open(tmp_path / frames[0]).save(picture)
+    picture.write_bytes(picture.read_bytes()[:60] + b"\0" * 400)
+    plain = {"question": "?", "answer": "B", "fps": 2}
+    rows = [
+        {**plain, "video": frames},
+        {**plain, "video": [*frames, "frames/cut.png"]},
+        {**plain, "video": frames, "timestamps_seconds": [[0.0, 1.0]]},
+    ]
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps(rows))
+    adopted = import_from(store, file)
+    rejected = read_rows(store, adopted.rejected.key, Rejection)
+    assert [row.source for row in rejected] == ["rows.json, row 1", "rows.json, row 2"]
+    assert "2 timestamps_seconds for 8 frames" in rejected[1].detail
+
+
+@pytest.mark.skipif(not SHARED_VIDEOS.exists(), reason="needs the shared videos")
+def test_what_was_wrong_with_a_video_stays_on_its_clip(store: Store, tmp_path: Path) -> None:
+    name = "webb-telescope-cleanroom.mp4"
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps([{"video": name, "question": "?", "answer": "B"}]))
+    where = Whereabouts(root=SHARED_VIDEOS)
+    adopted = adopt(store, AdoptPlan(file=file, whereabouts=where, config=CONFIG))
+    (clip,) = read_rows(store, adopted.clips.key, Clip)
+    assert any("2 video streams" in warning for warning in clip.warnings)
