@@ -45,7 +45,7 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.AbstractFileSystem]:
     # Not in this process: vLLM looks into every loaded module, and the server's web framework does not bear it.
     port = _free_port()
-    command = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _wait_for(port, server)
     for name, value in {
