@@ -72,6 +72,11 @@ def test_an_error_of_our_own_is_not_swallowed() -> None:
         list(run_isolated(misbehave, ["a", "fail"], LIMITS))
 
 
+def test_a_worker_that_cannot_start_is_no_fault_of_the_input() -> None:
+    with pytest.raises(RuntimeError, match="while it started"):
+        list(run_isolated(misbehave, ["a"], Limits(num_workers=1, seconds=30.0, memory_mib=1)))
+
+
 def test_a_worker_loads_nothing_that_it_does_not_need() -> None:
     program = (
         "from tests.unit.test_isolation import LIMITS, loaded_modules\n"
@@ -91,6 +96,9 @@ def test_a_worker_loads_nothing_that_it_does_not_need() -> None:
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_the_run(tmp_path: Path, ending: signal.Signals) -> None:
     program = (
+        "import signal\n"
+        # A shell lets what it runs in the background ignore Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from tests.unit.test_isolation import wait_beside_marker\n"
         "from tasks.video.isolation import Limits, run_isolated\n"
         f"list(run_isolated(wait_beside_marker, [{str(tmp_path)!r}] * 2, "
