@@ -1,44 +1,14 @@
-"""Who answers: a model through its rollout engine, or a guesser without one. Both are scored by the same code."""
+"""A guesser for VIUBench, scored by the same code as a model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from rewards.parse import format_answer
 from tasks.core.seeding import generator
 from tasks.core.types import Clip, Rollout, Sample
 from tasks.evaluate.answer_space import answer_space
-from tasks.rollout.collect import Collector
+from tasks.rollout.answerer import Answered
 from tasks.rollout.reward import reward_answer
-
-
-@dataclass(frozen=True)
-class Answered:
-    """The answers to some samples, each sample in one of the two."""
-
-    rollouts: Mapping[str, Sequence[Rollout]]
-    """By sample id."""
-    failures: Mapping[str, str]
-    """Why a sample could not be shown, by sample id."""
-
-
-class Answerer(Protocol):
-    """Answers samples; an answer depends on its own sample and the seed only."""
-
-    def answer(self, samples: Sequence[Sample]) -> Answered: ...
-
-
-@dataclass(frozen=True)
-class ModelAnswerer:
-    """The policy behind a collector."""
-
-    collector: Collector
-    purpose: tuple[str, ...]
-    """Keeps the seeds of different uses apart."""
-
-    def answer(self, samples: Sequence[Sample]) -> Answered:
-        collected = self.collector.collect(samples, *self.purpose)
-        return Answered({g.sample.sample_id: g.rollouts for g in collected.groups}, dict(collected.failures))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from io import StringIO
-from pathlib import Path
 from statistics import fmean
 
 from rich.box import SIMPLE_HEAD
@@ -19,13 +18,14 @@ from tasks.core.scores import SampleScore
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample, Split
 from tasks.core.viubench import VIUBENCH_TYPES
-from tasks.evaluate.answerer import ModelAnswerer, RandomAnswerer
+from tasks.evaluate.answerer import RandomAnswerer
 from tasks.evaluate.chance import Chance, chance_by_type, chance_overall
 from tasks.evaluate.outputs import Benchmark, BenchmarkScores
 from tasks.evaluate.run import score_samples
 from tasks.evaluate.scoring import aggregate_viubench
-from tasks.policy.checkpoint import TINY_BASE, Policy, open_policy, outside_policy
-from tasks.policy.tiny import make_tiny_policy
+from tasks.policy.checkpoint import Policy
+from tasks.policy.named import open_named
+from tasks.rollout.answerer import ModelAnswerer
 from tasks.rollout.setup import make_collector
 
 RANDOM = "random"
@@ -85,7 +85,7 @@ def run_benchmark(
         guesser = RandomAnswerer(clips, num_answers=1, seed=seed)
         rows = score_samples(guesser, items, _GUESSES_PER_BATCH, policy)
     else:
-        opened = _open(store, policy, model, items, seed)
+        opened = open_named(policy, model, (item.question for item in items), seed)
         rows = _score_model(store, opened, items, clips, rollout, seed)
     result = summarize(rows, items, clips, config, benchmark=benchmark.key, policy=policy, seed=seed)
     key = f"evaluated/{benchmark.key.rsplit('/', 1)[-1]}/{digest_of(policy, model, rollout, config, seed)}"
@@ -141,18 +141,6 @@ def result_table(result: BenchmarkResult) -> str:
     out = StringIO()
     Console(file=out, width=_WIDTH, color_system=None, markup=False, emoji=False).print(table)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
-
-
-def _open(store: Store, policy: str, model: ModelConfig, items: list[Sample], seed: int) -> Policy:
-    if policy == TINY_BASE:
-        return make_tiny_policy(
-            hidden_size=model.tiny_hidden_size,
-            num_layers=model.tiny_num_layers,
-            seed=seed,
-            texts=sorted({item.question for item in items}),
-        )
-    name = str(Path(policy).resolve()) if Path(policy).is_dir() else policy
-    return open_policy(store, outside_policy(name), model.dtype)
 
 
 def _score_model(

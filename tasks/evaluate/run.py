@@ -9,9 +9,9 @@ from tasks.core.manifest import read_clips, read_rows
 from tasks.core.scores import SampleScore
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Sample, Split
-from tasks.evaluate.answerer import Answerer, ModelAnswerer
 from tasks.evaluate.scoring import score_failure, score_sample
 from tasks.policy.checkpoint import Policy
+from tasks.rollout.answerer import Answerer, ModelAnswerer
 from tasks.rollout.setup import make_collector
 
 

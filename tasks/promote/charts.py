@@ -1,6 +1,5 @@
 """The report's charts: data in, PNG bytes out."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,17 +12,17 @@ from tasks.core.scores import AFTER, BEFORE, CHAMPION
 from tasks.core.statistics import Estimate
 from tasks.core.training import TrainStep
 from tasks.core.types import Cell
+from tasks.report.figure import AMBER, BLUE, GREEN, GREY, RED, VIOLET, WIDTH_INCHES, make_plain, panels, png_bytes
 
-_COLORS = {BEFORE: "#9aa5b1", AFTER: "#2563eb", CHAMPION: "#d97706"}
-_PART_COLORS = ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626")
-_DPI = 110
+_COLORS = {BEFORE: GREY, AFTER: BLUE, CHAMPION: AMBER}
+_PART_COLORS = (BLUE, AMBER, GREEN, VIOLET, RED)
 
 
 def calibration_heatmaps(cells: Sequence[Cell]) -> bytes:
     """Mean reward and spread of each kind (rows) at each level (columns)."""
     kinds = sorted({(cell.pretext, cell.kind) for cell in cells})
     levels = sorted({cell.level for cell in cells})
-    figure = Figure(figsize=(9, 1.4 + 0.45 * len(kinds)), layout="constrained")
+    figure = Figure(figsize=(WIDTH_INCHES, 1.4 + 0.45 * len(kinds)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, title, color_map, top, field in (
         (left, "mean reward", "Blues", 1.0, "mean_reward"),
@@ -37,23 +36,23 @@ def calibration_heatmaps(cells: Sequence[Cell]) -> bytes:
         axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
         axes.set_xlabel("level")
     left.set_yticks(range(len(kinds)), [f"{pretext} · {kind}" for pretext, kind in kinds])
-    return _png(figure)
+    return png_bytes(figure)
 
 
 def group_histogram(measurements: Sequence[Measurement]) -> bytes:
     """Mean reward of the measured groups: those kept, and those without spread."""
-    figure, (axes,) = _panels(1)
+    figure, (axes,) = panels(1)
     parts = [[m.mean_reward for m in measurements if m.kept is kept] for kept in (True, False)]
     bins = np.linspace(0, 1, 21).tolist()
     axes.hist(parts, bins=bins, stacked=True, color=[_COLORS[AFTER], _COLORS[BEFORE]], label=["kept", "dropped"])
     axes.set(xlabel="mean reward of the group", ylabel="groups")
     axes.legend(frameon=False, fontsize=9)
-    return _png(figure)
+    return png_bytes(figure)
 
 
 def training_curves(steps: Sequence[TrainStep]) -> bytes:
     """Reward, share of groups with spread, KL and gradient norm by step; lines are running means."""
-    figure, (reward, spread, kl, norm) = _panels(2, 2)
+    figure, (reward, spread, kl, norm) = panels(2, 2)
     numbers = [step.step for step in steps]
     for number, pretext in enumerate(sorted({name for step in steps for name in step.reward_by_pretext})):
         values = [step.reward_by_pretext.get(pretext, np.nan) for step in steps]
@@ -71,13 +70,13 @@ def training_curves(steps: Sequence[TrainStep]) -> bytes:
     reward.legend(frameon=False, fontsize=8)
     kl.set_xlabel("step")
     norm.set_xlabel("step")
-    return _png(figure)
+    return png_bytes(figure)
 
 
 def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
     """One group of bars for each part, one bar for each model; error bars are standard errors."""
     parts = sorted({part for parts in parts_by_model.values() for part in parts})
-    figure = Figure(figsize=(9, 1.1 + 0.22 * len(parts) * (len(parts_by_model) + 1)), layout="constrained")
+    figure = Figure(figsize=(WIDTH_INCHES, 1.1 + 0.22 * len(parts) * (len(parts_by_model) + 1)), layout="constrained")
     axes = figure.subplots()
     height = 0.8 / len(parts_by_model)
     for number, (model, estimates) in enumerate(parts_by_model.items()):
@@ -95,8 +94,8 @@ def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.legend(frameon=False, fontsize=9)
-    _plain(axes)
-    return _png(figure)
+    make_plain(axes)
+    return png_bytes(figure)
 
 
 def _heatmap(axes: Axes, grid: NDArray[np.float64], color_map: str, top: float) -> None:
@@ -114,22 +113,3 @@ def _running_mean(values: Sequence[float]) -> list[float]:
     width = max(1, len(values) // 20)
     windows = [np.asarray(values[max(0, end - width) : end]) for end in range(1, len(values) + 1)]
     return [float(np.nanmean(part)) if np.isfinite(part).any() else np.nan for part in windows]
-
-
-def _panels(num_rows: int, num_columns: int = 1) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(9, 2.7 * num_rows), layout="constrained")
-    panels = list(np.ravel(figure.subplots(num_rows, num_columns)))
-    for axes in panels:
-        _plain(axes)
-    return figure, panels
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=9)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-    return buffer.getvalue()

@@ -1,16 +1,14 @@
 """The report: one HTML file that needs nothing else, pictures included."""
 
-import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks.core.scores import AFTER, BEFORE, CHAMPION
 from tasks.promote.charts import calibration_heatmaps, group_histogram, score_bars, training_curves
 from tasks.promote.evidence import Evidence
 from tasks.promote.summary import Summary
+from tasks.report.page import render_page
 
 _MOST_REJECTIONS = 100
 
@@ -37,21 +35,8 @@ def render_report(
     images: Mapping[str, bytes],
 ) -> str:
     """The report as HTML text; `images` are charts, contact sheets and videos by file name."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "png": _data_uri,
-        "mp4": _video_uri,
-        "percent": _percent,
-        "number": _number,
-        "signed": _signed,
-    }
-    return environment.get_template("report.html.j2").render(
+    return render_page(
+        Path(__file__).with_name("report.html.j2"),
         summary=summary,
         models=[name for name in (BEFORE, AFTER, CHAMPION) if name in evidence.scores],
         rejections=evidence.rejections[:_MOST_REJECTIONS],
@@ -62,23 +47,3 @@ def render_report(
         pictures={name: png for name, png in images.items() if name.startswith("samples/")},
         videos={name: mp4 for name, mp4 in images.items() if name.startswith("previews/")},
     )
-
-
-def _data_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
-
-
-def _video_uri(mp4: bytes) -> str:
-    return f"data:video/mp4;base64,{base64.b64encode(mp4).decode()}"
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3f}"

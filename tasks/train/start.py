@@ -1,7 +1,6 @@
 """The policy that a run starts from: made or named, then warm-started if asked for."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
 from tasks.core.config import ModelConfig, WarmStartConfig
@@ -10,8 +9,8 @@ from tasks.core.manifest import read_clips, read_rows
 from tasks.core.reuse import find_output, keep_output
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Sample, Split, StageReport
-from tasks.policy.checkpoint import TINY_BASE, Policy, open_policy, outside_policy, store_policy
-from tasks.policy.tiny import make_tiny_policy
+from tasks.policy.checkpoint import TINY_BASE, outside_policy, store_policy
+from tasks.policy.named import open_named
 from tasks.tracking.tracker import Tracker
 from tasks.train.outputs import WarmStarted
 from tasks.train.warm_start import warm_start
@@ -35,21 +34,12 @@ def start_policy(
         return replace(found, report=_report(0.0, config.num_steps, reused=True))
     started = time.perf_counter()
     rows = [row for row in read_rows(store, samples.key, Sample) if row.split == Split.TRAIN]
-    policy = _base_policy(store, model, rows, seed)
+    policy = open_named(model.base, model, (row.question for row in rows), seed)
     if config.num_steps:
         warm_start(policy, rows, read_clips(store, clips), store, config, tracker, seed)
     artifact = store_policy(store, f"{key}/policy", policy)
     report = _report(time.perf_counter() - started, config.num_steps)
     return keep_output(store, key, WarmStarted(policy=artifact, report=report))
-
-
-def _base_policy(store: Store, model: ModelConfig, samples: Sequence[Sample], seed: int) -> Policy:
-    if model.base != TINY_BASE:
-        return open_policy(store, outside_policy(model.base), model.dtype)
-    questions = sorted({sample.question for sample in samples})
-    return make_tiny_policy(
-        hidden_size=model.tiny_hidden_size, num_layers=model.tiny_num_layers, seed=seed, texts=questions
-    )
 
 
 def _report(seconds: float, num_steps: int, *, reused: bool = False) -> StageReport:
