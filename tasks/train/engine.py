@@ -74,6 +74,9 @@ class TrainEngine:
 def _join_process_group() -> None:
     if "RANK" not in os.environ:
         os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed reads it, also in a group that another library opened
+    # Never compile the collective in shared memory, which helps CPUs alone: it takes a minute and a compiler, and a
+    # build that is killed leaves a lock at which every later run on the machine waits for ever.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     if torch.distributed.is_initialized():
         return
     _forget_groups()
@@ -81,8 +84,7 @@ def _join_process_group() -> None:
     if "RANK" in os.environ:  # started by torchrun or Flyte's Elastic
         deepspeed.init_distributed(dist_backend=backend)
         return
-    # One process: no port needed, and no shared-memory collective to compile (it takes a minute and a compiler).
-    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    # One process: no port needed.
     rendezvous = Path(tempfile.mkdtemp(prefix="videossr-")) / "rendezvous"
     deepspeed.init_distributed(
         dist_backend=backend,
