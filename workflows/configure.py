@@ -35,6 +35,22 @@ def configure_benchmark(preset: str, seed: int, items_per_type: int = 300) -> Re
 
 
 @task
+def configure_diagnosis(preset: str, overrides: str, model: str, rollouts: int, reward: str) -> RetrainConfig:
+    """The preset with overrides, for one policy and so many rollouts a row."""
+    from tasks.core.errors import InputError
+    from tasks.core.overrides import apply_overrides, read_overrides
+    from tasks.policy.named import check_named
+    from workflows.presets import preset_config
+
+    if reward not in ("smooth", "strict"):
+        raise InputError(f"reward: got {reward!r}, expected smooth or strict")
+    check_named(model)
+    changed = apply_overrides(preset_config(preset), read_overrides(overrides))
+    named = {"model": {"base": model}} if model else {}
+    return apply_overrides(changed, named | {"rollout": {"rollouts_per_prompt": rollouts}})
+
+
+@task
 def open_run(
     config: RetrainConfig,
     preset: str,
@@ -53,8 +69,10 @@ def open_run(
 
 
 @task
-def open_import(config: RetrainConfig, preset: str, dataset: str, data_root: str, tracking_uri: str) -> Run:
-    """Open the MLflow run of an import.
+def open_import(
+    config: RetrainConfig, preset: str, dataset: str, data_root: str, tracking_uri: str, job: str = "import"
+) -> Run:
+    """Open the MLflow run of an import, or of a job that begins with one.
 
     Raises:
         InputError: there is no such file.
@@ -65,7 +83,7 @@ def open_import(config: RetrainConfig, preset: str, dataset: str, data_root: str
 
     if not Path(dataset).is_file():
         raise InputError(f"dataset: no file {dataset!r}; give a .parquet, .jsonl or .json file")
-    return _open("import", config, preset, data_root, tracking_uri, dataset=dataset)
+    return _open(job, config, preset, data_root, tracking_uri, dataset=dataset)
 
 
 def _open(

@@ -17,14 +17,16 @@ from tasks.adopt.outputs import AdoptedSet
 from tasks.adopt.paths import Whereabouts
 from tasks.adopt.sample import sample_of
 from tasks.adopt.video import TakenVideo, VideoJob, take_video
+from tasks.core.checks import at_least, check, one_of
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
 from tasks.core.manifest import write_rows
+from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample, Split, StageReport
 from tasks.exchange.files import parse_record, read_records
-from tasks.exchange.row import Row, RowError, VideoFiles
+from tasks.exchange.row import Origin, Row, RowError, VideoFiles
 from tasks.video.isolation import Limits, run_isolated
 
 KEEP_SPLIT = "keep"
@@ -40,11 +42,14 @@ class AdoptPlan:
     config: IngestConfig
     split: str = Split.TRAIN.value
     """A split for all rows, or `keep`."""
+    limit: int = 0
+    """Most rows to take, drawn at random; 0 takes all."""
+    seed: int = 0
+    """Of that draw."""
 
     def __post_init__(self) -> None:
-        options = [KEEP_SPLIT, *Split]
-        if self.split not in options:
-            raise ValueError(f"split: got {self.split!r}, expected one of {', '.join(options)}")
+        check(self, one_of(KEEP_SPLIT, *Split), "split")
+        check(self, at_least(0), "limit")
 
 
 @dataclass
@@ -54,6 +59,8 @@ class _Progress:
     rows: list[tuple[int, Row, Split, tuple["_Key", ...]]] = field(default_factory=list)
     jobs: dict["_Key", VideoJob] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
+    num_left_out: int = 0
+    """Rows beyond the limit."""
 
 
 _Key = tuple[tuple[Path, ...], float, tuple[float, ...], Split]
@@ -71,14 +78,26 @@ def adopt(store: Store, plan: AdoptPlan) -> AdoptedSet:
             _add(found, number, parse_record(record), store, plan)
         except RowError as error:
             found.rejected.append(_rejection(plan, number, error))
+    _draw(found, plan)
     taken = _take_all(found.jobs, plan.config)
-    samples = list(_samples(found, taken, plan))
+    samples = dict(_samples(found, taken, plan))
     if not samples:
         example = f", e.g. {found.rejected[0].source}: {found.rejected[0].detail}" if found.rejected else ""
         raise InputError(f"dataset: none of the {len(found.rejected)} rows of {str(plan.file)!r} can be used{example}")
-    used = {view.clip_id for sample in samples for view in sample.views}
+    used = {view.clip_id for sample in samples.values() for view in sample.views}
     clips = {video.clip.clip_id: video.clip for video in taken.values() if video.clip and video.clip.clip_id in used}
-    return _write(store, plan, [clips[name] for name in sorted(clips)], samples, found.rejected)
+    return _write(store, [clips[name] for name in sorted(clips)], samples, found)
+
+
+def _draw(found: _Progress, plan: AdoptPlan) -> None:
+    """Leave out what is beyond the limit, before any video is read."""
+    if not 0 < plan.limit < len(found.rows):
+        return
+    in_turn = sorted(found.rows, key=lambda row: uniform_hash("limit", plan.seed, row[0]))
+    found.num_left_out = len(found.rows) - plan.limit
+    found.rows = sorted(in_turn[: plan.limit], key=lambda row: row[0])
+    used = {key for _, _, _, keys in found.rows for key in keys}
+    found.jobs = {key: job for key, job in found.jobs.items() if key in used}
 
 
 def _add(found: _Progress, number: int, row: Row, store: Store, plan: AdoptPlan) -> None:
@@ -121,7 +140,7 @@ def _take_all(jobs: Mapping[_Key, VideoJob], config: IngestConfig) -> dict[_Key,
     return taken
 
 
-def _samples(found: _Progress, taken: Mapping[_Key, TakenVideo], plan: AdoptPlan) -> Iterator[Sample]:
+def _samples(found: _Progress, taken: Mapping[_Key, TakenVideo], plan: AdoptPlan) -> Iterator[tuple[int, Sample]]:
     used: set[str] = set()
     sides: dict[str, Split] = {}
     for number, row, split, keys in found.rows:
@@ -137,7 +156,7 @@ def _samples(found: _Progress, taken: Mapping[_Key, TakenVideo], plan: AdoptPlan
             found.rejected.append(_rejection(plan, number, error))
         else:
             used.add(sample_id)
-            yield sample
+            yield number, sample
 
 
 def _check_times(sample: Sample, videos: Iterable[TakenVideo]) -> None:
@@ -169,18 +188,24 @@ def _rejection(plan: AdoptPlan, number: int, error: RowError) -> Rejection:
     return Rejection(source=f"{plan.file.name}, row {number}", reason=f"bad {error.field}", detail=str(error))
 
 
-def _write(
-    store: Store, plan: AdoptPlan, clips: list[Clip], samples: list[Sample], rejected: list[Rejection]
-) -> AdoptedSet:
-    key = f"adopted/{digest_of(*clips, *samples, *rejected)}"
-    counts = Counter({"rows": len(samples) + len(rejected), "samples": len(samples), "clips": len(clips)})
-    counts["rejected"] = len(rejected)
+def _write(store: Store, clips: list[Clip], samples: Mapping[int, Sample], found: _Progress) -> AdoptedSet:
+    rows, rejected = list(samples.values()), found.rejected
+    origins = [Origin(sample_id=sample.sample_id, row=number) for number, sample in samples.items()]
+    key = f"adopted/{digest_of(*clips, *rows, *origins, *rejected)}"
+    counts = Counter(
+        rows=len(rows) + len(rejected) + found.num_left_out,
+        samples=len(rows),
+        clips=len(clips),
+        rejected=len(rejected),
+        beyond_limit=found.num_left_out,
+    )
     counts.update(f"rejected/{row.reason}" for row in rejected)
-    counts.update(f"samples_{sample.split.value}" for sample in samples)
-    counts.update(f"samples_{sample.pretext}" for sample in samples)
+    counts.update(f"samples_{sample.split.value}" for sample in rows)
+    counts.update(f"samples_{sample.pretext}" for sample in rows)
     return AdoptedSet(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
-        samples=write_rows(store, f"{key}/samples.parquet", Sample, samples),
+        samples=write_rows(store, f"{key}/samples.parquet", Sample, rows),
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
+        origins=write_rows(store, f"{key}/origins.parquet", Origin, origins),
         report=StageReport(stage="adopt", seconds=0.0, counts={name: float(n) for name, n in counts.items()}),
     )

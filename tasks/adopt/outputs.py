@@ -15,4 +15,6 @@ class AdoptedSet:
     """Rows of Sample; their views are unedited."""
     rejected: Artifact
     """Rows of Rejection: file and row number, reason, and the field with what was wrong."""
+    origins: Artifact
+    """Rows of Origin, one for each sample."""
     report: StageReport

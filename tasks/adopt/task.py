@@ -11,9 +11,12 @@ from tasks.core.types import Run
 
 @task
 def adopt_dataset(
-    run: Run, dataset: str, root: str, rewrites: list[str], split: str, config: RetrainConfig
+    run: Run, dataset: str, root: str, rewrites: list[str], split: str, config: RetrainConfig, limit: int = 0
 ) -> AdoptedSet:
-    """Read `dataset` (Parquet, JSON lines or JSON), whose videos lie below `root` (empty: beside the file)."""
+    """Read `dataset` (Parquet, JSON lines or JSON), whose videos lie below `root` (empty: beside the file).
+
+    `limit` takes as many of its rows, drawn at random; 0 takes all.
+    """
     from dataclasses import replace
     from pathlib import Path
 
@@ -26,7 +29,14 @@ def adopt_dataset(
     began = time.monotonic()
     try:
         whereabouts = Whereabouts(root=Path(root or Path(dataset).parent), rewrites=parse_rewrites(rewrites))
-        plan = AdoptPlan(file=Path(dataset), whereabouts=whereabouts, config=config.ingest, split=split)
+        plan = AdoptPlan(
+            file=Path(dataset),
+            whereabouts=whereabouts,
+            config=config.ingest,
+            split=split,
+            limit=limit,
+            seed=config.seed,
+        )
     except ValueError as error:
         raise InputError(str(error)) from error
     with stage(run, "adopt") as tracker:

@@ -13,6 +13,8 @@ from pathlib import Path, PurePosixPath
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+_UNFINISHED = ".tmp-"
+
 
 def absolute_root(root: str) -> str:
     """`root` as it can be passed to other processes: a path becomes absolute, a URI stays."""
@@ -44,6 +46,13 @@ class Store:
         data: bytes = self._fs.cat_file(self.path(key))
         return data
 
+    def list_keys(self, folder: str) -> list[str]:
+        """The blobs right below `folder`, sorted; none if there is no such folder."""
+        if not self.exists(folder):
+            return []
+        names = [str(path).rsplit("/", 1)[-1] for path in self._fs.ls(self.path(folder), detail=False, refresh=True)]
+        return [f"{folder}/{name}" for name in sorted(names) if _UNFINISHED not in name]
+
     def write_bytes(self, key: str, data: bytes) -> None:
         """Write a blob: afterwards it is there whole or not at all."""
         path = self.path(key)
@@ -51,7 +60,7 @@ class Store:
             self._fs.pipe_file(path, data)
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        temporary = f"{path}.tmp-{uuid.uuid4().hex}"
+        temporary = f"{path}{_UNFINISHED}{uuid.uuid4().hex}"
         with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
@@ -68,7 +77,7 @@ class Store:
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
         (source / "_DONE").touch()
-        replaced = f"{path}.tmp-{uuid.uuid4().hex}"
+        replaced = f"{path}{_UNFINISHED}{uuid.uuid4().hex}"
         if os.path.exists(path):
             os.replace(path, replaced)
         os.replace(source, path)

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,24 +78,61 @@ def read_records(path: Path) -> Iterator[tuple[int, object]]:
         raise InputError(f"dataset: {str(path)!r} is no Parquet, JSON lines or JSON file: {reason}") from error
 
 
+def subset(path: Path, numbers: Collection[int]) -> bytes:
+    """The rows of `path` with these numbers, as the file holds them: Parquet keeps its schema, a line its bytes.
+
+    `path` is one that `read_records` reads.
+    """
+    if _is_parquet(path):
+        return _parquet_subset(path, numbers)
+    text = path.read_bytes().decode("utf-8")
+    if _is_list(text):
+        kept = [record for number, record in enumerate(json.loads(text)) if number in numbers]
+        return json.dumps(kept, ensure_ascii=False, indent=1).encode()
+    return "".join(f"{line}\n" for number, line in enumerate(_lines(text)) if number in numbers).encode()
+
+
 def _read(path: Path) -> Iterator[tuple[int, object]]:
-    with path.open("rb") as file:
-        if file.read(4) == b"PAR1":
-            yield from enumerate(_parquet_rows(path))
-            return
-    text = path.read_text("utf-8")
-    if text.lstrip().startswith("["):
+    if _is_parquet(path):
+        yield from enumerate(_parquet_rows(path))
+        return
+    text = path.read_bytes().decode("utf-8")
+    if _is_list(text):
         yield from enumerate(json.loads(text))
         return
-    for number, line in enumerate(text.splitlines()):
+    for number, line in enumerate(_lines(text)):
         if line.strip():
             yield number, _loads(line)
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def _is_list(text: str) -> bool:
+    return text.lstrip().startswith("[")
+
+
+def _lines(text: str) -> list[str]:
+    """Not splitlines: JSON allows other line separators of Unicode inside a string."""
+    return text.split("\n")
 
 
 def _parquet_rows(path: Path) -> Iterator[object]:
     with pq.ParquetFile(path) as table:
         for batch in table.iter_batches(_BATCH_ROWS, use_threads=False):
             yield from batch.to_pylist()
+
+
+def _parquet_subset(path: Path, numbers: Collection[int]) -> bytes:
+    buffer, start = io.BytesIO(), 0
+    with pq.ParquetFile(path) as table, pq.ParquetWriter(buffer, table.schema_arrow, compression="zstd") as writer:
+        for batch in table.iter_batches(_BATCH_ROWS, use_threads=False):
+            kept = [row for row in range(batch.num_rows) if start + row in numbers]
+            writer.write_batch(batch.take(pa.array(kept, pa.int64())))
+            start += batch.num_rows
+    return buffer.getvalue()
 
 
 def _loads(line: str) -> object:

@@ -50,6 +50,15 @@ class Row:
     """As in `Sample`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Which row of a file a sample came from."""
+
+    sample_id: str
+    row: int
+    """As `tasks.exchange.files.read_records` counts."""
+
+
 class RowError(ValueError):
     """A record that is no row; says which field is wrong."""
 

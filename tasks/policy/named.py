@@ -5,8 +5,23 @@ from pathlib import Path
 
 from tasks.core.config import ModelConfig
 from tasks.core.digest import digest_of, digest_of_folder
+from tasks.core.errors import InputError
 from tasks.policy.checkpoint import TINY_BASE, Policy, load_policy
 from tasks.policy.tiny import make_tiny_policy
+
+
+def check_named(name: str) -> None:
+    """Find a wrong path before anything is computed; whether the hub knows a name is found out when it is loaded.
+
+    Raises:
+        InputError: the name is a path, but no folder with a model lies there.
+    """
+    is_path = name.startswith((".", "/", "~"))
+    if is_path and not (Path(name) / "config.json").is_file():
+        found = "no model (config.json)" if Path(name).is_dir() else "no folder"
+        raise InputError(
+            f"model: {found} {name!r}; expected a folder in Hugging Face layout, a hub name or {TINY_BASE!r}"
+        )
 
 
 def open_named(name: str, model: ModelConfig, texts: Iterable[str], seed: int) -> Policy:

@@ -27,6 +27,7 @@ from tasks.rollout.prompt import render_prompt
 from tasks.rollout.reward import reward_answer
 from tasks.video.render import render_sample
 from tests.helpers.clips import make_clip, store_clip
+from tests.helpers.datasets import release_row, write_frames
 from tests.helpers.samples import plan_all
 from tests.helpers.videos import SHARED_VIDEOS
 
@@ -134,25 +135,6 @@ def test_imported_samples_are_prompted_and_rewarded_like_our_own(
         assert "<video>" not in sample.question
         rollout = reward_answer(sample, 0, sample.answer, truncated=False, num_tokens=1)
         assert (rollout.reward, rollout.strict_reward) == (1.0, 1.0)
-
-
-def write_frames(folder: Path, count: int = 8) -> list[str]:
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for index in range(count):
-        Image.fromarray(rng.integers(0, 255, (96, 128, 3), np.uint8)).save(folder / f"{index}.jpg")
-    return [f"{folder.name}/{index}.jpg" for index in range(count)]
-
-
-def release_row(frames: list[str], truth: str = "1.2-3.8") -> dict[str, object]:
-    """The shape of the paper's release, with invented content."""
-    return {
-        "data_source": "grounding",
-        "prompt": [{"role": "system", "content": "..."}, {"role": "user", "content": "<video>\nWhen is it turned?"}],
-        "videos": [{"video": frames, "sample_fps": 1.6, "max_pixels": 65536, "min_pixels": 16384}],
-        "reward_model": {"style": "rule", "ground_truth": truth},
-        "extra_info": {"video_id": "a1", "perturbation_type": "Rotate180", "sampling_fps": 1.6},
-    }
 
 
 def test_rows_of_the_release_become_samples(store: Store, tmp_path: Path) -> None:

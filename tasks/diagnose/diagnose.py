@@ -1,0 +1,83 @@
+"""The diagnose stage: answer every row, judge it, write what was found and the rows that teach."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core.config import RetrainConfig
+from tasks.core.errors import InputError
+from tasks.core.manifest import read_clips, read_rows
+from tasks.core.store import Store
+from tasks.core.types import Artifact, Clip, Rejection, Sample
+from tasks.diagnose.answers import answer_all
+from tasks.diagnose.judge import RewardKind, judge_rows, likely_wrong_labels
+from tasks.diagnose.outputs import Diagnosis
+from tasks.diagnose.policy import answers_key, open_answerer
+from tasks.diagnose.publish import Found, publish
+from tasks.diagnose.summary import Request, summarize
+from tasks.diagnose.table import closing_table
+from tasks.exchange.row import Origin
+from tasks.rollout.answerer import Answerer
+from tasks.tracking.tracker import Tracker
+
+OpenAnswerer = Callable[[Store, RetrainConfig, Sequence[Sample], Mapping[str, Clip]], AbstractContextManager[Answerer]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A data set of another project after its import."""
+
+    file: Path
+    samples: Artifact
+    """Rows of Sample."""
+    clips: Artifact
+    """Rows of Clip."""
+    unusable: Artifact
+    """Rows of Rejection."""
+    origins: Artifact
+    """Rows of Origin."""
+    counts: Mapping[str, float]
+    """Of the import."""
+
+
+def diagnose(
+    store: Store,
+    dataset: Dataset,
+    config: RetrainConfig,
+    reward: RewardKind,
+    out: str,
+    tracker: Tracker,
+    open_answerer: OpenAnswerer = open_answerer,
+) -> tuple[Diagnosis, str]:
+    """Returns what was written (to the folder `out`, or into the store if that is empty), and the closing table.
+
+    Raises:
+        InputError: no row could be shown to the model.
+    """
+    samples, clips = read_rows(store, dataset.samples.key, Sample), read_clips(store, dataset.clips)
+    answered = answer_all(
+        store, answers_key(config, samples), samples, clips, lambda: open_answerer(store, config, samples, clips)
+    )
+    numbers = {origin.sample_id: origin.row for origin in read_rows(store, dataset.origins.key, Origin)}
+    rows = judge_rows(samples, numbers, answered, reward)
+    if not answered.rollouts:
+        example = f"row {rows[0].row}: {rows[0].failure}"
+        raise InputError(f"dataset: none of the {len(rows)} rows could be shown to the model, e.g. {example}")
+    request = Request(
+        dataset=str(dataset.file),
+        model=config.model.base,
+        num_rollouts=config.rollout.rollouts_per_prompt,
+        temperature=config.rollout.temperature,
+        reward=reward.value,
+        seed=config.seed,
+    )
+    found = Found(
+        file=dataset.file,
+        summary=summarize(request, rows, dataset.counts),
+        rows=rows,
+        unusable=read_rows(store, dataset.unusable.key, Rejection),
+        samples={sample.sample_id: sample for sample in samples},
+        clips=clips,
+    )
+    return publish(store, found, out, tracker), closing_table(found.summary, likely_wrong_labels(rows))

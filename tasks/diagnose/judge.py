@@ -1,0 +1,131 @@
+"""Each row's verdict, from the rewards of its rollouts: can it teach, and is its label likely wrong?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import fmean, pstdev
+
+from tasks.core.types import Rollout, Sample
+from tasks.diagnose.agreement import OtherAnswer, other_answers
+from tasks.rollout.answerer import Answered
+
+LEAST_SPREAD = 1e-6
+"""Groups with no more spread than this have no gradient under GRPO (rounding apart, none at all)."""
+
+
+class Outcome(StrEnum):
+    """How many rollouts of a row are exactly right."""
+
+    ALL_RIGHT = "all right"
+    MIXED = "mixed"
+    ALL_WRONG = "all wrong"
+    NOT_SHOWN = "not shown"
+    """The row's video could not be read back, so nothing was asked."""
+
+
+class RewardKind(StrEnum):
+    """The reward whose spread decides whether a row teaches."""
+
+    SMOOTH = "smooth"
+    STRICT = "strict"
+    """1 for exactly right, else 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowDiagnosis:
+    """What the rollouts of one row say about it."""
+
+    row: int
+    """Number in the file, from 0."""
+    sample_id: str
+    pretext: str
+    kind: str
+    answer_kind: str
+    question: str
+    label: str
+    """The answer that the data set calls right."""
+    answers: tuple[str, ...]
+    num_correct: int
+    """Rollouts that are exactly right."""
+    mean_reward: float
+    spread: float
+    """Standard deviation of the reward within the group."""
+    parsed_share: float
+    """Share of the answers in the format; the others earn nothing."""
+    truncated_share: float
+    outcome: Outcome
+    teaches: bool
+    """The rewards differ, so the row has a gradient."""
+    other_answer: str = ""
+    """What all rollouts agree on, if it is not the label."""
+    other_answer_usual_share: float = 0.0
+    """Share of the rollouts on other rows with this kind of answer that say the same."""
+    label_likely_wrong: bool = False
+    failure: str = ""
+    """Why the row was not shown."""
+
+
+def judge_rows(
+    samples: Sequence[Sample], rows: Mapping[str, int], answered: Answered, reward: RewardKind
+) -> list[RowDiagnosis]:
+    """One verdict a sample, in their order; `rows` are numbers in the file by sample id."""
+    others = other_answers(samples, answered.rollouts)
+    return [
+        _judge(
+            sample,
+            rows[sample.sample_id],
+            answered.rollouts.get(sample.sample_id, ()),
+            reward,
+            others.get(sample.sample_id),
+            answered.failures.get(sample.sample_id, ""),
+        )
+        for sample in samples
+    ]
+
+
+def likely_wrong_labels(rows: Sequence[RowDiagnosis]) -> list[RowDiagnosis]:
+    """The suspects, the likeliest first: the rarer an answer is elsewhere, the more agreement on it says."""
+    suspects = [row for row in rows if row.label_likely_wrong]
+    return sorted(suspects, key=lambda row: (row.other_answer_usual_share, row.row))
+
+
+def _judge(
+    sample: Sample,
+    row: int,
+    rollouts: Sequence[Rollout],
+    reward: RewardKind,
+    other: OtherAnswer | None,
+    failure: str,
+) -> RowDiagnosis:
+    num_correct = sum(rollout.strict_reward == 1.0 for rollout in rollouts)
+    rewards = [rollout.reward if reward is RewardKind.SMOOTH else rollout.strict_reward for rollout in rollouts] or [0]
+    spread = pstdev(rewards)
+    return RowDiagnosis(
+        row=row,
+        sample_id=sample.sample_id,
+        pretext=sample.pretext,
+        kind=sample.kind,
+        answer_kind=sample.answer_kind,
+        question=sample.question,
+        label=sample.answer,
+        answers=tuple(rollout.text for rollout in rollouts),
+        num_correct=num_correct,
+        mean_reward=fmean(rewards),
+        spread=spread,
+        parsed_share=fmean([rollout.parsed for rollout in rollouts] or [0]),
+        truncated_share=fmean([rollout.truncated for rollout in rollouts] or [0]),
+        outcome=_outcome(num_correct, len(rollouts)),
+        teaches=spread > LEAST_SPREAD,
+        other_answer=other.answer if other else "",
+        other_answer_usual_share=other.usual_share if other else 0.0,
+        label_likely_wrong=other is not None and not other.is_usual,
+        failure=failure,
+    )
+
+
+def _outcome(num_correct: int, num_rollouts: int) -> Outcome:
+    if not num_rollouts:
+        return Outcome.NOT_SHOWN
+    if num_correct == num_rollouts:
+        return Outcome.ALL_RIGHT
+    return Outcome.MIXED if num_correct else Outcome.ALL_WRONG

@@ -1,0 +1,62 @@
+"""Contact sheets of rows for the report: the likely wrong labels first, then some of each outcome."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tasks.core.seeding import uniform_hash
+from tasks.core.store import Store
+from tasks.core.types import Clip, Sample
+from tasks.diagnose.judge import Outcome, RowDiagnosis
+from tasks.video.preview import preview_sheet
+
+logger = logging.getLogger(__name__)
+
+MOST_SUSPECTS = 12
+_EXAMPLES_PER_OUTCOME = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One row to look at."""
+
+    row: RowDiagnosis
+    png: bytes
+
+
+def draw_suspects(
+    store: Store, suspects: Sequence[RowDiagnosis], samples: Mapping[str, Sample], clips: Mapping[str, Clip]
+) -> list[Picture]:
+    """Of the first `suspects`, in their order."""
+    return _draw(store, suspects[:MOST_SUSPECTS], samples, clips)
+
+
+def draw_examples(
+    store: Store, rows: Sequence[RowDiagnosis], samples: Mapping[str, Sample], clips: Mapping[str, Clip]
+) -> dict[str, list[Picture]]:
+    """The same rows each time, by outcome."""
+    shuffled = sorted(rows, key=lambda row: uniform_hash("picture", row.sample_id))
+    chosen = {
+        outcome: [row for row in shuffled if row.outcome is outcome][:_EXAMPLES_PER_OUTCOME]
+        for outcome in (Outcome.ALL_WRONG, Outcome.MIXED, Outcome.ALL_RIGHT)
+    }
+    return {outcome.value: _draw(store, found, samples, clips) for outcome, found in chosen.items() if found}
+
+
+def _draw(
+    store: Store, rows: Sequence[RowDiagnosis], samples: Mapping[str, Sample], clips: Mapping[str, Clip]
+) -> list[Picture]:
+    pictures = []
+    for row in rows:
+        try:
+            png = preview_sheet(store, samples[row.sample_id], clips, [_answers(row)])
+        except (OSError, ValueError, KeyError) as error:
+            logger.warning("the report leaves out row %d: %s", row.row, error)
+            continue
+        pictures.append(Picture(row=row, png=png))
+    return pictures
+
+
+def _answers(row: RowDiagnosis) -> str:
+    said = " | ".join(row.answers)
+    return f"row {row.row}, rollouts: {said}   ({row.num_correct} right, mean reward {row.mean_reward:.2f})"

@@ -1,0 +1,52 @@
+"""The door of diagnose: what can a data set teach a model, and which of its labels are likely wrong?"""
+
+from flytekit import task
+
+from tasks.core.config import RetrainConfig
+from tasks.core.types import Artifact, Run, StageReport
+from tasks.diagnose.outputs import Diagnosis
+
+
+@task
+def diagnose_rows(
+    run: Run,
+    dataset: str,
+    samples: Artifact,
+    clips: Artifact,
+    unusable: Artifact,
+    origins: Artifact,
+    imported: StageReport,
+    config: RetrainConfig,
+    reward: str,
+    out: str,
+) -> Diagnosis:
+    """Sample answers to every imported row of `dataset`, print and write what they say; the last task of its workflow.
+
+    `reward`: smooth or strict, whose spread decides whether a row teaches; `out`: a folder (empty: the data root).
+    """
+    from pathlib import Path
+
+    import click
+
+    from tasks.core.store import Store, absolute_root
+    from tasks.diagnose.diagnose import Dataset, diagnose
+    from tasks.diagnose.judge import RewardKind
+    from tasks.tracking.run import finish_run, stage
+
+    opened = Dataset(
+        file=Path(dataset),
+        samples=samples,
+        clips=clips,
+        unusable=unusable,
+        origins=origins,
+        counts=imported.counts,
+    )
+    with stage(run, "diagnose") as tracker:
+        diagnosis, table = diagnose(
+            Store(run.data_root), opened, config, RewardKind(reward), absolute_root(out) if out else "", tracker
+        )
+    finish_run(run)
+    click.echo(table)
+    click.echo(f"{'rows that teach':20}{diagnosis.num_teaching}: {diagnosis.teaching}")
+    click.echo(f"{'report':20}{diagnosis.report}")
+    return diagnosis

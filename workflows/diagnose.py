@@ -1,0 +1,58 @@
+"""What can any RLVR data set teach a model, and which of its labels are likely wrong?
+
+pyflyte run workflows/diagnose.py diagnose --dataset rows.jsonl --root VIDEOS --model Qwen/Qwen3-VL-8B-Instruct
+"""
+
+from flytekit import workflow
+
+from tasks.adopt.task import adopt_dataset
+from tasks.diagnose.outputs import Diagnosis
+from tasks.diagnose.task import diagnose_rows
+from workflows.configure import configure_diagnosis, open_import
+
+
+@workflow
+def diagnose(
+    dataset: str,
+    model: str = "",
+    rollouts: int = 8,
+    root: str = "",
+    rewrites: list[str] = [],  # noqa: B006 (Flyte reads the default, nobody changes it)
+    limit: int = 0,
+    reward: str = "smooth",
+    out: str = "",
+    preset: str = "videossr_8b",
+    overrides: str = "{}",
+    data_root: str = "./.videossr",
+    tracking_uri: str = "",
+) -> Diagnosis:
+    """Import the rows, let the model answer each `rollouts` times, judge them, write the rows that teach.
+
+    `model`: tiny, random, a folder in Hugging Face layout or a hub name (empty: the preset's); `limit`: rows drawn at
+    random (0: all); `reward`: smooth or strict; `out`: folder of the results (empty: below the data root).
+    """
+    config = configure_diagnosis(preset=preset, overrides=overrides, model=model, rollouts=rollouts, reward=reward)
+    run = open_import(
+        config=config,
+        preset=preset,
+        dataset=dataset,
+        data_root=data_root,
+        tracking_uri=tracking_uri,
+        job="diagnose",
+    )
+    data = adopt_dataset(
+        run=run, dataset=dataset, root=root, rewrites=rewrites, split="train", config=config, limit=limit
+    )
+    diagnosis: Diagnosis = diagnose_rows(
+        run=run,
+        dataset=dataset,
+        samples=data.samples,
+        clips=data.clips,
+        unusable=data.rejected,
+        origins=data.origins,
+        imported=data.report,
+        config=config,
+        reward=reward,
+        out=out,
+    )
+    return diagnosis
