@@ -184,10 +184,11 @@ class WarmStartConfig:
     num_steps: int = 0
     batch_size: int = 16
     learning_rate: float = 1e-5
+    checkpoint_every_steps: int = 50
 
     def __post_init__(self) -> None:
         check(self, at_least(0), "num_steps")
-        check(self, COUNT, "batch_size")
+        check(self, COUNT, "batch_size", "checkpoint_every_steps")
         check(self, POSITIVE, "learning_rate")
 
 
@@ -207,14 +208,20 @@ class TrainConfig:
     freeze_vision: bool = False
     gradient_checkpointing: bool = True
     zero_stage: int = 2
-    """0 to 2: stage 3 splits the weights themselves, which pushing and saving do not gather yet."""
+    """What ranks split among them: 1 optimizer state, 2 gradients too, 3 weights too; 0 nothing."""
+    offload_optimizer: bool = False
+    """Keep optimizer state in the host's memory; from stage 1 on."""
     checkpoint_every_steps: int = 50
+    checkpoints_kept: int = 3
+    max_skipped_in_a_row: int = 5
+    """Steps without an update, because the gradient was not finite, after which the run gives up."""
 
     def __post_init__(self) -> None:
-        check(self, COUNT, "num_steps", "prompts_per_step", "microbatch_tokens", "checkpoint_every_steps")
+        check(self, COUNT, "num_steps", "prompts_per_step", "microbatch_tokens")
+        check(self, COUNT, "checkpoint_every_steps", "checkpoints_kept", "max_skipped_in_a_row")
         check(self, POSITIVE, "learning_rate", "ratio_clip_low", "ratio_clip_high", "max_grad_norm")
         check(self, at_least(0), "kl_coefficient")
-        check(self, between(0, 2), "zero_stage")
+        check(self, between(0, 3), "zero_stage")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Store:
 
     def __init__(self, root: str) -> None:
         self._fs, self._root = fsspec.core.url_to_fs(root)
-        self._is_local = isinstance(self._fs, LocalFileSystem)
+        self.is_local = isinstance(self._fs, LocalFileSystem)
 
     def path(self, key: str) -> str:
         """Where `key` lies, in the file system's own terms.
@@ -47,7 +47,7 @@ class Store:
         return data
 
     def list_keys(self, folder: str) -> list[str]:
-        """The blobs right below `folder`, sorted; none if there is no such folder."""
+        """What lies right below `folder`, sorted; none if there is no such folder."""
         if not self.exists(folder):
             return []
         names = [str(path).rsplit("/", 1)[-1] for path in self._fs.ls(self.path(folder), detail=False, refresh=True)]
@@ -56,27 +56,38 @@ class Store:
     def write_bytes(self, key: str, data: bytes) -> None:
         """Write a blob: afterwards it is there whole or not at all."""
         path = self.path(key)
-        if not self._is_local:
+        if not self.is_local:
             self._fs.pipe_file(path, data)
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
         temporary = f"{path}{_UNFINISHED}{uuid.uuid4().hex}"
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError:  # a full disk should not stay full of this
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
     def write_folder(self, key: str, source: Path) -> None:
-        """Move the finished folder `source` to `key`; an object store gets a copy, its marker last."""
+        """Move the finished folder `source` to `key`; an object store gets a copy, its marker last.
+
+        While a folder takes the place of another, there is none: old and new are never mixed.
+        """
         path = self.path(key)
-        if not self._is_local:
+        if not self.is_local:
+            self.delete(f"{key}/_DONE")
+            self.delete(key)
             self._fs.put(str(source), path, recursive=True)
             self._fs.pipe_file(f"{path}/_DONE", b"")
             shutil.rmtree(source)
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
         (source / "_DONE").touch()
+        for file in filter(Path.is_file, source.rglob("*")):
+            _flush_to_disk(file)
         replaced = f"{path}{_UNFINISHED}{uuid.uuid4().hex}"
         if os.path.exists(path):
             os.replace(path, replaced)
@@ -89,7 +100,7 @@ class Store:
 
     def local_folder(self, key: str) -> Path:
         """The folder as a local path, downloaded first if the root is remote."""
-        if self._is_local:
+        if self.is_local:
             return Path(self.path(key))
         target = Path(tempfile.mkdtemp(prefix="videossr-")) / PurePosixPath(key).name
         self._fs.get(self.path(key), str(target), recursive=True)
@@ -102,7 +113,12 @@ class Store:
 
     def scratch_folder(self) -> Path:
         """A fresh folder to build an output in; on the root's own disk when local, so that moving it is atomic."""
-        if not self._is_local:
+        if not self.is_local:
             return Path(tempfile.mkdtemp(prefix="videossr-"))
         os.makedirs(f"{self._root}/scratch", exist_ok=True)
         return Path(tempfile.mkdtemp(dir=f"{self._root}/scratch"))
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -18,7 +18,9 @@ class TrainStep:
     """Mean over answer tokens of the estimated divergence from the start model."""
     entropy: float
     grad_norm: float
-    """Before clipping."""
+    """Before clipping; not a finite number if the update was left out."""
+    skipped: bool
+    """The update was left out, because its gradient was not finite."""
     logprob_gap_max: float
     """Largest difference of a token's log-probability between rollout engine and trainer."""
     answer_tokens_mean: float
@@ -29,3 +31,43 @@ class TrainStep:
     learning_rate: float
     seconds_rollout: float
     seconds_update: float
+
+    def metrics(self) -> dict[str, float]:
+        """The step as tracker metrics, grouped by the part before the slash."""
+        return {
+            "reward/mean": self.reward_mean,
+            "reward/spread_share": self.spread_share,
+            **{f"reward/{pretext}": value for pretext, value in self.reward_by_pretext.items()},
+            "train/loss": self.loss,
+            "train/kl": self.kl,
+            "train/entropy": self.entropy,
+            "train/grad_norm": self.grad_norm,
+            "train/skipped": float(self.skipped),
+            "train/learning_rate": self.learning_rate,
+            "rollout/logprob_gap_max": self.logprob_gap_max,
+            "rollout/answer_tokens_mean": self.answer_tokens_mean,
+            "rollout/unparsed_share": self.unparsed_share,
+            "rollout/truncated_share": self.truncated_share,
+            "rollout/samples_failed": float(self.samples_failed),
+            "time/step_rollout_seconds": self.seconds_rollout,
+            "time/step_update_seconds": self.seconds_update,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmStep:
+    """What one step of the warm start did."""
+
+    loss: float
+    """Mean negative log-likelihood of the right answers' tokens."""
+    grad_norm: float
+    """Before clipping; not a finite number if the update was left out."""
+    skipped: bool
+
+    def metrics(self) -> dict[str, float]:
+        """The step as tracker metrics."""
+        return {
+            "warm_start/loss": self.loss,
+            "warm_start/grad_norm": self.grad_norm,
+            "warm_start/skipped": float(self.skipped),
+        }

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from transformers import AutoProcessor, Qwen3VLForConditionalGeneration, Qwen3VLProcessor
 from transformers.utils.logging import disable_progress_bar
 
@@ -53,17 +54,20 @@ def load_policy(source: str | Path, dtype: str) -> Policy:
     return Policy(model=model.eval().to(device), processor=processor)
 
 
-def save_policy(policy: Policy, folder: Path) -> None:
-    """Write weights (safetensors), configuration, tokenizer, processor and chat template."""
+def save_policy(policy: Policy, folder: Path, weights: dict[str, Tensor] | None = None) -> None:
+    """Write weights (safetensors), configuration, tokenizer, processor and chat template.
+
+    `weights` take the place of the model's own, for one whose weights are spread over ranks.
+    """
     disable_progress_bar()
-    policy.model.save_pretrained(folder)
+    policy.model.save_pretrained(folder, state_dict=weights)
     policy.processor.save_pretrained(folder)
 
 
-def store_policy(store: Store, key: str, policy: Policy) -> Artifact:
-    """Save `policy` as the folder `key` of the store."""
+def store_policy(store: Store, key: str, policy: Policy, weights: dict[str, Tensor] | None = None) -> Artifact:
+    """Save `policy` as the folder `key` of the store; `weights` as in `save_policy`."""
     folder = store.scratch_folder()
-    save_policy(policy, folder)
+    save_policy(policy, folder, weights)
     store.write_folder(key, folder)
     return stored_policy(store, key)
 

@@ -12,6 +12,7 @@ from tasks.tracking.tracker import RegisteredModel, RunStatus
 class MemoryTracker:
     """One run's record in memory."""
 
+    run_id: str = "in memory"
     params: dict[str, str] = field(default_factory=dict)
     metrics: defaultdict[str, list[tuple[int, float]]] = field(default_factory=lambda: defaultdict(list))
     """(step, value) pairs by name."""

@@ -50,7 +50,7 @@ class MlflowTracker:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._run_id = run.run_id
+        self.run_id = run.run_id
         self._data_root = run.data_root
 
     @property
@@ -61,21 +61,21 @@ class MlflowTracker:
     def log_params(self, params: Mapping[str, str]) -> None:
         from mlflow.entities import Param
 
-        self._client.log_batch(self._run_id, params=[Param(key, value) for key, value in params.items()])
+        self._client.log_batch(self.run_id, params=[Param(key, value) for key, value in params.items()])
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         from mlflow.entities import Metric
 
         now_ms = int(time.time() * 1000)
         rows = [Metric(name, value, now_ms, step) for name, value in metrics.items()]
-        self._client.log_batch(self._run_id, metrics=rows)
+        self._client.log_batch(self.run_id, metrics=rows)
 
     def log_bytes(self, name: str, data: bytes) -> None:
         path = PurePosixPath(name)
         with tempfile.TemporaryDirectory(prefix="videossr-") as folder:
             file = Path(folder) / path.name
             file.write_bytes(data)
-            self._client.log_artifact(self._run_id, str(file), str(path.parent) if path.parent.name else None)
+            self._client.log_artifact(self.run_id, str(file), str(path.parent) if path.parent.name else None)
 
     def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -89,18 +89,18 @@ class MlflowTracker:
             profile=json.dumps({"num_rows": dataset.num_rows}),
         )
         tag = InputTag(key="mlflow.data.context", value=context)
-        self._client.log_inputs(self._run_id, datasets=[DatasetInput(dataset=entity, tags=[tag])])
+        self._client.log_inputs(self.run_id, datasets=[DatasetInput(dataset=entity, tags=[tag])])
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         from mlflow.entities import RunTag
 
-        self._client.log_batch(self._run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
     def set_status(self, status: RunStatus) -> None:
         if status == RunStatus.RUNNING:
-            self._client.update_run(self._run_id, status=status)
+            self._client.update_run(self.run_id, status=status)
         else:
-            self._client.set_terminated(self._run_id, status=status)
+            self._client.set_terminated(self.run_id, status=status)
 
 
 class MlflowRegistry:

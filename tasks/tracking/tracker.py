@@ -21,6 +21,11 @@ class RunStatus(StrEnum):
 class Tracker(Protocol):
     """One run's record."""
 
+    @property
+    def run_id(self) -> str:
+        """Which run it is."""
+        ...
+
     def log_params(self, params: Mapping[str, str]) -> None:
         """Log what was decided before; a value once logged stays."""
 

@@ -1,20 +1,24 @@
 """GRPO from one policy to the next: puts policy, reference, engine and data together, and keeps the result."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from tasks.core.config import ModelConfig, RolloutConfig, TrainConfig
 from tasks.core.digest import digest_of
-from tasks.core.manifest import read_clips, read_rows
+from tasks.core.manifest import read_clips, read_rows, write_rows
 from tasks.core.reuse import find_output, keep_output
 from tasks.core.store import Store
+from tasks.core.training import TrainStep
 from tasks.core.types import Artifact, Sample, StageReport
 from tasks.policy.checkpoint import Policy, open_policy, store_policy
 from tasks.rollout.setup import make_collector
 from tasks.tracking.tracker import Tracker
+from tasks.train.checkpoints import Checkpoints
 from tasks.train.engine import TrainEngine
+from tasks.train.order import step_samples
 from tasks.train.outputs import Trained
-from tasks.train.run import GrpoRun
+from tasks.train.run import RUN_ID, TrainingRun
 from tasks.train.step import Grpo
 
 
@@ -30,10 +34,10 @@ def train_grpo(
     seed: int,
 ) -> Trained:
     """Train `start` on `samples`; a finished run with the same inputs is reused, an unfinished one goes on."""
-    key = f"trained/{digest_of('grpo', start.digest, samples.digest, clips.digest, model, rollout, config, seed)}"
+    key = _key(start, samples, clips, model, rollout, config, seed)
     found = find_output(store, key, Trained)
     if found is not None:
-        return replace(found, report=_report(0.0, config, samples, reused=True))
+        return replace(found, report=_report(0.0, config, samples, {"reused": 1.0}))
     started = time.perf_counter()
     policy = _trainable(open_policy(store, start, model.dtype), config)
     engine = TrainEngine(
@@ -41,26 +45,73 @@ def train_grpo(
         learning_rate=config.learning_rate,
         max_grad_norm=config.max_grad_norm,
         zero_stage=config.zero_stage,
+        offload_optimizer=config.offload_optimizer,
     )
+    # Stage 3 takes the trained model apart, so generating needs a whole one of its own.
+    answering = policy if config.zero_stage < 3 else open_policy(store, start, model.dtype)
     grpo = Grpo(
         policy=policy,
         reference=open_policy(store, start, model.dtype) if config.kl_coefficient > 0 else None,
         engine=engine,
-        collector=make_collector(policy, rollout, store, read_clips(store, clips), seed),
+        collector=make_collector(answering, rollout, store, read_clips(store, clips), seed),
         config=config,
     )
-    run = GrpoRun(grpo=grpo, samples=read_rows(store, samples.key, Sample), store=store, key=key, tracker=tracker)
-    record = run.train()
+    rows = read_rows(store, samples.key, Sample)
+    finished = TrainingRun(
+        title="GRPO",
+        num_steps=config.num_steps,
+        step=lambda number: grpo.step(number, step_samples(rows, number, config.prompts_per_step, seed)),
+        restored=lambda: grpo.collector.engine.load_weights(engine.named_weights()),
+        checkpoints=Checkpoints(
+            store=store,
+            key=f"{key}/checkpoints",
+            row_type=TrainStep,
+            engine=engine,
+            num_kept=config.checkpoints_kept,
+            origin={RUN_ID: tracker.run_id, "start": start.key, "samples": samples.key, "clips": clips.key},
+        ),
+        checkpoint_every_steps=config.checkpoint_every_steps,
+        max_skipped_in_a_row=config.max_skipped_in_a_row,
+        tracker=tracker,
+    ).train()
     grpo.collector.engine.close()
+    weights = engine.first_ranks_weights()
+    trained = None
+    if engine.ranks.is_first:
+        trained = Trained(
+            policy=store_policy(store, f"{key}/policy", policy, weights),
+            record=write_rows(store, f"{key}/record.parquet", TrainStep, finished.record),
+            report=_report(time.perf_counter() - started, config, samples, finished.counts),
+        )
+        keep_output(store, key, trained)
+        store.delete(f"{key}/checkpoints")
+    [trained, *_] = engine.ranks.gather(trained)
     engine.close()
-    trained = Trained(
-        policy=store_policy(store, f"{key}/policy", policy),
-        record=record,
-        report=_report(time.perf_counter() - started, config, samples),
-    )
-    keep_output(store, key, trained)
-    store.delete(f"{key}/checkpoints")
+    assert trained is not None
     return trained
+
+
+def _key(
+    start: Artifact,
+    samples: Artifact,
+    clips: Artifact,
+    model: ModelConfig,
+    rollout: RolloutConfig,
+    config: TrainConfig,
+    seed: int,
+) -> str:
+    """Where the run lies: what changes how it goes, but not what it computes, may change before it goes on."""
+    default = TrainConfig()
+    decisive = replace(
+        config,
+        zero_stage=default.zero_stage,
+        offload_optimizer=default.offload_optimizer,
+        checkpoint_every_steps=default.checkpoint_every_steps,
+        checkpoints_kept=default.checkpoints_kept,
+        max_skipped_in_a_row=default.max_skipped_in_a_row,
+    )
+    digest = digest_of("grpo", start.digest, samples.digest, clips.digest, model, rollout, decisive, seed)
+    return f"trained/{digest}"
 
 
 def _trainable(policy: Policy, config: TrainConfig) -> Policy:
@@ -70,15 +121,7 @@ def _trainable(policy: Policy, config: TrainConfig) -> Policy:
     return policy
 
 
-def _report(seconds: float, config: TrainConfig, samples: Artifact, *, reused: bool = False) -> StageReport:
+def _report(seconds: float, config: TrainConfig, samples: Artifact, counts: Mapping[str, float]) -> StageReport:
     prompts = config.num_steps * config.prompts_per_step
-    return StageReport(
-        stage="train",
-        seconds=seconds,
-        counts={
-            "steps": config.num_steps,
-            "prompts": prompts,
-            "epochs": prompts / samples.num_rows,
-            "reused": float(reused),
-        },
-    )
+    own = {"steps": config.num_steps, "prompts": prompts, "epochs": prompts / samples.num_rows, "reused": 0.0}
+    return StageReport(stage="train", seconds=seconds, counts=own | dict(counts))

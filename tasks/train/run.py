@@ -1,92 +1,145 @@
-"""The GRPO run: steps, records, checkpoints, and going on after a crash as if it had not happened.
+"""A training run: steps, metrics, checkpoints, and going on after a crash as if it had not happened.
 
-All randomness of a step is derived from (seed, step, sample), so a checkpoint needs weights, optimizer state and the
-record so far; nothing else.
+What a step does is passed in; GRPO and the warm start share everything here.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from tqdm import tqdm
 
-from tasks.core.manifest import read_rows, write_rows
-from tasks.core.store import Store
-from tasks.core.training import TrainStep
-from tasks.core.types import Artifact, Sample
+from tasks.core.errors import InputError, Interrupted
 from tasks.tracking.tracker import Tracker
-from tasks.train.order import step_samples
-from tasks.train.step import Grpo
+from tasks.train.checkpoints import Checkpoints, Restored
+from tasks.train.ranks import Ranks
+from tasks.train.rng import rng_state
+from tasks.train.stop import StopWish
 
 logger = logging.getLogger(__name__)
 
+RUN_ID = "run_id"
+"""Where the origin of a checkpoint names the run in the tracker."""
+
+
+@runtime_checkable
+class StepRow(Protocol):
+    """What the record of any training says about a step."""
+
+    @property
+    def skipped(self) -> bool:
+        """The update was left out, because its gradient was not finite."""
+        ...
+
+    def metrics(self) -> dict[str, float]:
+        """The step as tracker metrics, grouped by the part before the slash; the first two stand beside the bar."""
+        ...
+
+
+RowT = TypeVar("RowT", bound=StepRow)
+
 
 @dataclass(frozen=True)
-class GrpoRun:
-    """A run of `grpo.config.num_steps` steps whose progress lies below `key` in the store."""
+class Finished(Generic[RowT]):
+    """The record of a run, and counts of what did not go as it should."""
 
-    grpo: Grpo
-    samples: Sequence[Sample]
-    store: Store
-    key: str
+    record: list[RowT]
+    counts: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRun(Generic[RowT]):
+    """`num_steps` calls of `step`, in order, each with its number. Every rank runs it; the first one reports."""
+
+    title: str
+    num_steps: int
+    step: Callable[[int], RowT]
+    restored: Callable[[], None]
+    """Called after weights came from a checkpoint."""
+    checkpoints: Checkpoints[RowT]
+    checkpoint_every_steps: int
+    max_skipped_in_a_row: int
     tracker: Tracker
+    stop: StopWish = field(default_factory=StopWish)
 
-    def train(self) -> Artifact:
-        """Train to the end, from the last checkpoint if there is one; returns the record (rows of TrainStep)."""
-        config = self.grpo.config
-        record = self._restore()
-        first = len(record)
-        if first:
-            logger.info("going on from the checkpoint after step %d", first)
-        progress = tqdm(range(first, config.num_steps), desc="GRPO", unit="step", initial=first, total=config.num_steps)
-        for number in progress:
-            batch = step_samples(self.samples, number, config.prompts_per_step, self.grpo.collector.seed)
-            row = self.grpo.step(number, batch)
-            record.append(row)
-            progress.set_postfix(reward=f"{row.reward_mean:.3f}", spread=f"{row.spread_share:.2f}")
-            self.tracker.log_metrics(step_metrics(row), number)
-            if (number + 1) % config.checkpoint_every_steps == 0 and number + 1 < config.num_steps:
-                self._save(record)
-        return write_rows(self.store, f"{self.key}/record.parquet", TrainStep, record)
+    def train(self) -> Finished[RowT]:
+        """Train to the end, from the last checkpoint if there is one.
 
-    def _save(self, record: Sequence[TrainStep]) -> None:
-        folder = self.store.scratch_folder()
-        self.grpo.engine.save(folder)
-        key = self._checkpoint_key(len(record))
-        write_rows(self.store, f"{key}.record.parquet", TrainStep, record)
-        self.store.write_folder(key, folder)
-        self.store.delete(self._checkpoint_key(len(record) - self.grpo.config.checkpoint_every_steps))
+        Raises:
+            Interrupted: a signal came; what was done is kept in a checkpoint.
+            InputError: too many updates in a row had to be left out.
+        """
+        with self.stop.listening():
+            restored = self.checkpoints.restore()
+            if restored.record:
+                self.restored()
+                self._report_restored(restored)
+            return self._train(restored)
 
-    def _restore(self) -> list[TrainStep]:
-        every = self.grpo.config.checkpoint_every_steps
-        for number in range(self.grpo.config.num_steps // every * every, 0, -every):
-            key = self._checkpoint_key(number)
-            if self.store.has_folder(key):
-                self.grpo.engine.load(self.store.local_folder(key))
-                self.grpo.collector.engine.load_weights(self.grpo.policy.model.named_parameters())
-                return read_rows(self.store, f"{key}.record.parquet", TrainStep)
-        return []
+    def _train(self, restored: Restored[RowT]) -> Finished[RowT]:
+        record, num_failed, is_saved = restored.record, 0, True
+        with tqdm(
+            desc=self.title,
+            unit="step",
+            initial=len(record),
+            total=self.num_steps,
+            disable=not self._ranks.is_first,
+        ) as progress:
+            for number in range(len(record), self.num_steps):
+                rng = rng_state()
+                try:
+                    self.stop.check(self._ranks)
+                    row = self.step(number)
+                except Interrupted as wish:
+                    is_saved = is_saved or self.checkpoints.save(record, rng)
+                    raise _explained(wish, number, is_saved=is_saved) from None
+                record.append(row)
+                self._report(row, number, progress)
+                self._refuse_to_go_on_in_vain(record)
+                is_saved = False
+                if len(record) % self.checkpoint_every_steps == 0 and len(record) < self.num_steps:
+                    is_saved = self.checkpoints.save(record, rng_state())
+                    num_failed += not is_saved
+        counts = {
+            "steps_skipped": sum(row.skipped for row in record),
+            "checkpoints_failed": num_failed,
+            "checkpoints_damaged": len(restored.damaged),
+        }
+        return Finished(record, {name: float(count) for name, count in counts.items()})
 
-    def _checkpoint_key(self, num_steps: int) -> str:
-        return f"{self.key}/checkpoints/{num_steps:06d}"
+    @property
+    def _ranks(self) -> Ranks:
+        return self.checkpoints.engine.ranks
+
+    def _report(self, row: RowT, number: int, progress: "tqdm[Any]") -> None:
+        if self._ranks.is_first:
+            metrics = row.metrics()
+            self.tracker.log_metrics(metrics, number)
+            progress.set_postfix(
+                {name.split("/")[-1]: f"{metrics[name]:.3f}" for name in list(metrics)[:2]}, refresh=False
+            )
+            progress.update()
+
+    def _report_restored(self, restored: Restored[RowT]) -> None:
+        if not self._ranks.is_first:
+            return
+        logger.info("%s goes on from the checkpoint after step %d", self.title, len(restored.record))
+        if restored.origin[RUN_ID] != self.tracker.run_id:  # its record is lost or closed: the curves start here again
+            for number, row in enumerate(restored.record):
+                self.tracker.log_metrics(row.metrics(), number)
+
+    def _refuse_to_go_on_in_vain(self, record: Sequence[RowT]) -> None:
+        recent = record[-self.max_skipped_in_a_row :]
+        if len(recent) == self.max_skipped_in_a_row and all(row.skipped for row in recent):
+            raise InputError(
+                f"{self.title}: the gradients of {len(recent)} steps in a row, up to step {len(record)}, were not "
+                "finite numbers, so nothing was learnt from them; a lower learning rate or max_grad_norm may help, "
+                "or float32 (model.dtype)"
+            )
 
 
-def step_metrics(row: TrainStep) -> dict[str, float]:
-    """One step as tracker metrics, grouped by the part before the slash."""
-    return {
-        "reward/mean": row.reward_mean,
-        **{f"reward/{pretext}": value for pretext, value in row.reward_by_pretext.items()},
-        "reward/spread_share": row.spread_share,
-        "train/loss": row.loss,
-        "train/kl": row.kl,
-        "train/entropy": row.entropy,
-        "train/grad_norm": row.grad_norm,
-        "train/learning_rate": row.learning_rate,
-        "rollout/logprob_gap_max": row.logprob_gap_max,
-        "rollout/answer_tokens_mean": row.answer_tokens_mean,
-        "rollout/unparsed_share": row.unparsed_share,
-        "rollout/truncated_share": row.truncated_share,
-        "rollout/samples_failed": float(row.samples_failed),
-        "time/step_rollout_seconds": row.seconds_rollout,
-        "time/step_update_seconds": row.seconds_update,
-    }
+def _explained(wish: Interrupted, num_steps: int, *, is_saved: bool) -> Interrupted:
+    kept = "all kept" if is_saved else "those since the last checkpoint are lost"
+    wish.message += f" after {num_steps} steps, {kept}; the same command goes on from there"
+    return wish

@@ -1,6 +1,7 @@
 """The policy that a run starts from: made or named, then warm-started if asked for."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from tasks.core.config import ModelConfig, WarmStartConfig
@@ -27,20 +28,25 @@ def start_policy(
 ) -> WarmStarted:
     """Make or open the base model and warm-start it; finished work is reused."""
     if model.base != TINY_BASE and config.num_steps == 0:
-        return WarmStarted(policy=outside_policy(model.base), report=_report(0.0, config.num_steps))
-    key = f"policies/{digest_of('warm_start', model, config, samples.digest, clips.digest, seed)}"
+        return WarmStarted(policy=outside_policy(model.base), report=_report(0.0, config.num_steps, {}))
+    decisive = replace(config, checkpoint_every_steps=WarmStartConfig().checkpoint_every_steps)
+    key = f"policies/{digest_of('warm_start', model, decisive, samples.digest, clips.digest, seed)}"
     found = find_output(store, key, WarmStarted)
     if found is not None:
-        return replace(found, report=_report(0.0, config.num_steps, reused=True))
+        return replace(found, report=_report(0.0, config.num_steps, {"reused": 1.0}))
     started = time.perf_counter()
     rows = [row for row in read_rows(store, samples.key, Sample) if row.split == Split.TRAIN]
     policy = open_named(model.base, model, (row.question for row in rows), seed)
+    counts: Mapping[str, float] = {}
     if config.num_steps:
-        warm_start(policy, rows, read_clips(store, clips), store, config, tracker, seed)
+        counts = warm_start(policy, rows, read_clips(store, clips), store, key, config, tracker, seed)
     artifact = store_policy(store, f"{key}/policy", policy)
-    report = _report(time.perf_counter() - started, config.num_steps)
-    return keep_output(store, key, WarmStarted(policy=artifact, report=report))
+    report = _report(time.perf_counter() - started, config.num_steps, counts)
+    output = keep_output(store, key, WarmStarted(policy=artifact, report=report))
+    store.delete(f"{key}/checkpoints")
+    return output
 
 
-def _report(seconds: float, num_steps: int, *, reused: bool = False) -> StageReport:
-    return StageReport(stage="warm_start", seconds=seconds, counts={"steps": num_steps, "reused": float(reused)})
+def _report(seconds: float, num_steps: int, counts: Mapping[str, float]) -> StageReport:
+    own = {"steps": float(num_steps), "reused": 0.0}
+    return StageReport(stage="warm_start", seconds=seconds, counts=own | dict(counts))

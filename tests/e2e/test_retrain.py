@@ -70,7 +70,7 @@ def test_ctrl_c_in_the_middle_leaves_a_run_marked_as_killed(place: Place) -> Non
         start_new_session=True,
     )
     deadline = time.monotonic() + 180
-    while not list(place.root.glob("trained/*/checkpoints/*/_DONE")):
+    while not list(place.root.glob("trained/*/checkpoints/*/contents.json")):
         assert process.poll() is None, "the run ended before it could be interrupted"
         assert time.monotonic() < deadline, "no checkpoint came in time"
         time.sleep(0.02)

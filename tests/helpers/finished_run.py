@@ -125,6 +125,7 @@ def _steps(number: int) -> list[TrainStep]:
             kl=0.001 * step,
             entropy=0.5,
             grad_norm=0.5 + abs(rng.normal(0, 0.2)),
+            skipped=False,
             logprob_gap_max=1e-6,
             answer_tokens_mean=7.0,
             unparsed_share=0.02,

@@ -78,7 +78,7 @@ def _numbers(rows: Sequence[TrainStep]) -> list[tuple[float, ...]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("zero_stage", [0, 1, 2])
+@pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
 def test_a_run_cut_off_and_resumed_equals_the_uninterrupted_one_bit_for_bit(pool: Pool, zero_stage: int) -> None:
     store = pool[0]
     start = _start(pool).policy

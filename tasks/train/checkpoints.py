@@ -1,0 +1,205 @@
+"""Checkpoints of a training run: written whole or not at all, checked before they are used, the last few kept.
+
+A checkpoint is a folder named after the steps done. Every rank writes its share of the state; `contents.json`, with
+the digest of every other file, is written last: without it the folder does not count. The state lies there by
+parameter name, so another number of ranks or another ZeRO stage can go on from it.
+"""
+
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import TypeAdapter
+from safetensors import safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from tasks.core.digest import digest_of_bytes, sha256_of_file
+from tasks.core.manifest import read_rows, write_rows
+from tasks.core.store import Store
+from tasks.train.engine import MOMENTS, WEIGHTS, TrainEngine
+from tasks.train.rng import set_rng_state
+
+logger = logging.getLogger(__name__)
+
+RowT = TypeVar("RowT")
+_CONTENTS = "contents.json"
+_RECORD = "record.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What `contents.json` says."""
+
+    num_steps: int
+    """Steps done; the position in the data and in the learning rate's schedule are functions of it."""
+    num_updates: int
+    """Updates among them; the others were left out."""
+    num_ranks: int
+    origin: dict[str, str]
+    """The run in the tracker, and the data and plan that the run works on."""
+    digests: dict[str, str]
+    """Of every other file, by name."""
+
+
+@dataclass(frozen=True)
+class Restored(Generic[RowT]):
+    """Where a run goes on from."""
+
+    record: list[RowT] = field(default_factory=list)
+    origin: Mapping[str, str] = field(default_factory=dict)
+    damaged: Sequence[str] = ()
+    """Checkpoints that could not be used, each with the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoints(Generic[RowT]):
+    """The checkpoints below `key` of a run whose record has rows of `row_type`. Every rank makes every call."""
+
+    store: Store
+    key: str
+    row_type: type[RowT]
+    engine: TrainEngine
+    num_kept: int
+    origin: Mapping[str, str]
+    """Kept with every checkpoint, see `Contents`."""
+
+    def save(self, record: Sequence[RowT], rng: Mapping[str, Tensor]) -> bool:
+        """Write a checkpoint after the steps of `record`, with this rank's random state.
+
+        Returns False if it could not be written (a full disk, say): the reason is in the log, the earlier ones stay.
+        """
+        ranks = self.engine.ranks
+        folder = f"{self.key}/{len(record):06d}"
+        if ranks.is_first:
+            self._drop(folder)  # a half-written or damaged one
+        ranks.gather(None)
+        digests: dict[str, str] = {}
+        try:
+            error = ""
+            digests = self._write_share(folder, record, rng)
+        except OSError as failure:
+            error = str(failure)
+        shares = ranks.gather((error, digests))
+        error = next((error for error, _ in shares if error), "")
+        if ranks.is_first and not error:
+            error = self._finish(folder, len(record), {k: v for _, part in shares for k, v in part.items()})
+        error = ranks.gather(error)[0]
+        if error and ranks.is_first:
+            logger.error("no checkpoint after step %d: %s; the earlier ones are kept", len(record), error)
+            self._drop(folder)
+        return not error
+
+    def restore(self) -> Restored[RowT]:
+        """Put engine and random state back to the last checkpoint that is whole; damaged ones are passed over."""
+        ranks = self.engine.ranks
+        damaged: list[str] = []
+        for folder in reversed(ranks.gather(self._finished() if ranks.is_first else [])[0]):
+            local = self._local_folder(folder)
+            reasons = [reason for found in ranks.gather(self._damage(local)) for reason in found]
+            if reasons:
+                damaged.append(f"{folder}: {', '.join(reasons)}")
+                logger.warning("damaged checkpoint %s; trying the one before", damaged[-1])
+                continue
+            contents = _read_contents(local / _CONTENTS)
+            self._load(local, contents)
+            record = read_rows(self.store, f"{folder}/{_RECORD}", self.row_type)
+            return Restored(record, contents.origin, damaged)
+        return Restored(damaged=damaged)
+
+    def _write_share(self, folder: str, record: Sequence[RowT], rng: Mapping[str, Tensor]) -> dict[str, str]:
+        """Write this rank's files; returns their digests.
+
+        Raises:
+            OSError: one could not be written; raised after the last exchange with the other ranks, which wait for it.
+        """
+        ranks = self.engine.ranks
+        digests: dict[str, str] = {}
+        failure: OSError | None = None
+        for part in (WEIGHTS, *(MOMENTS if self.engine.num_updates else ())):
+            numbered = enumerate(self.engine.state(part))
+            tensors = {
+                name: value.cpu().contiguous() for i, (name, value) in numbered if i % ranks.count == ranks.index
+            }
+            try:
+                digests |= self._write(folder, f"{part}-{ranks.index}.safetensors", save(tensors))
+            except OSError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        digests |= self._write(folder, f"rng-{ranks.index}.safetensors", save(dict(rng)))
+        if ranks.is_first:
+            digests[_RECORD] = write_rows(self.store, f"{folder}/{_RECORD}", self.row_type, record).digest
+        return digests
+
+    def _write(self, folder: str, name: str, data: bytes) -> dict[str, str]:
+        self.store.write_bytes(f"{folder}/{name}", data)
+        return {name: digest_of_bytes(data)}
+
+    def _finish(self, folder: str, num_steps: int, digests: dict[str, str]) -> str:
+        """Make the checkpoint count and drop those too many; returns what went wrong."""
+        contents = Contents(
+            num_steps=num_steps,
+            num_updates=self.engine.num_updates,
+            num_ranks=self.engine.ranks.count,
+            origin=dict(self.origin),
+            digests=digests,
+        )
+        try:
+            self.store.write_bytes(f"{folder}/{_CONTENTS}", TypeAdapter(Contents).dump_json(contents, indent=1))
+        except OSError as error:
+            return str(error)
+        for old in self._finished()[: -self.num_kept]:
+            self._drop(old)
+        return ""
+
+    def _drop(self, folder: str) -> None:
+        self.store.delete(f"{folder}/{_CONTENTS}")  # first: what is left after a crash must not look whole
+        self.store.delete(folder)
+
+    def _finished(self) -> list[str]:
+        """Folders of the checkpoints that count, oldest first."""
+        return [folder for folder in self.store.list_keys(self.key) if self.store.exists(f"{folder}/{_CONTENTS}")]
+
+    def _local_folder(self, key: str) -> Path:
+        """The folder as a path of this node: its first rank downloads it for all."""
+        ranks = self.engine.ranks
+        own = self.store.local_folder(key) if ranks.is_first_of_node else None
+        return next(path for node, path in ranks.gather((ranks.node, own)) if node == ranks.node and path is not None)
+
+    def _damage(self, local: Path) -> list[str]:
+        """What is wrong with this rank's share of the files."""
+        ranks = self.engine.ranks
+        try:
+            digests = sorted(_read_contents(local / _CONTENTS).digests.items())
+        except (ValueError, OSError) as error:
+            return [f"{_CONTENTS}: {type(error).__name__}"] if ranks.is_first else []
+        mine = digests[ranks.index :: ranks.count]
+        missing = [f"{name}: missing" for name, _ in mine if not (local / name).is_file()]
+        return missing + [
+            f"{name}: other content than was written"
+            for name, digest in mine
+            if (local / name).is_file() and not sha256_of_file(local / name).startswith(digest)
+        ]
+
+    def _load(self, local: Path, contents: Contents) -> None:
+        with ExitStack() as stack:
+            files = {}
+            for path in sorted(local.glob("*-*.safetensors")):
+                file = stack.enter_context(safe_open(path, framework="pt"))
+                files.update({(path.name.split("-")[0], name): file for name in file.keys()})  # noqa: SIM118
+            self.engine.load_state(contents.num_updates, lambda part, name: files[part, name].get_tensor(name))
+        own_rng = local / f"rng-{self.engine.ranks.index}.safetensors"
+        if own_rng.is_file():  # absent for a rank that the run did not have before
+            set_rng_state(load_file(own_rng))
+        self.engine.ranks.gather(None)
+        if not self.store.is_local and self.engine.ranks.is_first_of_node:
+            shutil.rmtree(local.parent)
+
+
+def _read_contents(path: Path) -> Contents:
+    return TypeAdapter(Contents).validate_json(path.read_bytes())

@@ -1,0 +1,50 @@
+"""SIGTERM (a spot node, `kubectl delete pod`) and Ctrl-C as a wish that a training run grants between two steps."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from tasks.core.errors import Interrupted
+from tasks.train.ranks import Ranks
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopWish:
+    """Whether a signal asked this run to stop."""
+
+    def __init__(self) -> None:
+        self._signal_number = 0
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals meanwhile. The first is remembered, a second one acts as it would without us."""
+        if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+        def remember(number: int, frame: FrameType | None) -> None:
+            self._signal_number = number
+            for known, handler in before.items():
+                signal.signal(known, handler)
+
+        for number in _SIGNALS:
+            signal.signal(number, remember)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def check(self, ranks: Ranks) -> None:
+        """To be called by every rank at the same moments.
+
+        Raises:
+            Interrupted: a signal came, to this rank or to another one.
+        """
+        number = max(ranks.gather(self._signal_number))
+        if number:
+            raise Interrupted(number, f"stopped by {signal.Signals(number).name}")
