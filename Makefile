@@ -72,10 +72,13 @@ check: $(DEV) ## Lint, formatting, types and import contracts
 bench: $(DEV) ## Measure what is measured, never asserted (tests/bench)
 	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -s -q
 
-lock: $(DEV) ## Resolve constraints.txt again
-	$(BIN)/uv pip compile pyproject.toml --extra cpu --extra dev --override overrides.txt --python-version 3.11 --upgrade \
-		--quiet --no-header --no-annotate --no-emit-index-url --output-file constraints.txt
-	@if grep -n '://' constraints.txt; then echo "constraints.txt must not hold URLs" >&2; exit 1; fi
+COMPILE := $(BIN)/uv pip compile pyproject.toml --override overrides.txt --python-version 3.11 --upgrade \
+	--quiet --no-header --no-annotate --no-emit-index-url
+
+lock: $(DEV) ## Resolve constraints.txt (CPU, tests) and constraints-gpu.txt (the GPU image) again
+	$(COMPILE) --extra cpu --extra dev --extra server --output-file constraints.txt
+	$(COMPILE) --extra gpu --output-file constraints-gpu.txt
+	@if grep -n '://' constraints*.txt; then echo "constraints must not hold URLs" >&2; exit 1; fi
 
 clean: ## Remove caches and build outputs (the environment and the data root stay)
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -88,7 +91,7 @@ $(BASE): $(REQUIREMENTS) | $(BIN)/uv
 
 $(DEV): $(REQUIREMENTS) | $(BIN)/uv
 	@echo "Installing videossr with vLLM and the development tools into .venv (several GB the first time)"
-	@$(INSTALL) --editable '.[cpu,dev]'
+	@$(INSTALL) --editable '.[cpu,dev,server]'
 	@touch $(BASE) $@
 
 $(BIN)/uv:

@@ -1,0 +1,179 @@
+"""The MLflow server with the very command line that the chart renders, on a real PostgreSQL and an S3 server."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.helpers.chart import FULL, containers, pod_specs, render
+
+POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(POSTGRES is None, reason="needs PostgreSQL (Debian: apt install postgresql)"),
+]
+CLIENT = """
+import sys, mlflow
+uri, step = sys.argv[1:]
+client = mlflow.MlflowClient(uri)
+if step == "write":
+    run = client.create_run(client.create_experiment("chart"))
+    client.log_metric(run.info.run_id, "reward/mean", 0.5)
+    client.log_text(run.info.run_id, "a report", "report.html")
+    client.create_registered_model("videossr")
+    version = client.create_model_version("videossr", f"runs:/{run.info.run_id}/report.html", run.info.run_id)
+    client.set_registered_model_alias("videossr", "champion", version.version)
+version = client.get_model_version_by_alias("videossr", "champion")
+run = client.get_run(version.run_id)
+path = client.download_artifacts(run.info.run_id, "report.html")
+print(run.data.metrics["reward/mean"], open(path).read(), version.version)
+"""
+
+
+def test_runs_models_and_artifacts_outlive_a_restart(tmp_path: Path) -> None:
+    with _postgres(tmp_path) as database, _s3() as s3:
+        port = _free_port()
+        with _mlflow(port, database, s3, tmp_path) as uri:
+            assert _client(uri, "write", tmp_path) == "0.5 a report 1"
+            assert _status(uri, host="elsewhere.example") == 403
+        with _mlflow(port, database, s3, tmp_path) as uri:
+            assert _client(uri, "read", tmp_path) == "0.5 a report 1"
+    assert not list(tmp_path.glob("**/mlflow.db"))
+    assert not list(tmp_path.glob("**/mlartifacts")), "artifacts went to the object store"
+
+
+def _client(uri: str, step: str, folder: Path) -> str:
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    done = subprocess.run(
+        [sys.executable, "-c", CLIENT, uri, step],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout.strip()
+
+
+def _status(uri: str, host: str) -> int:
+    request = urllib.request.Request(f"{uri}/api/2.0/mlflow/experiments/get?experiment_id=0", headers={"Host": host})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@contextmanager
+def _mlflow(port: int, database: str, s3: dict[str, str], folder: Path) -> Iterator[str]:
+    values = {**FULL, "mlflow": {**FULL["mlflow"], "service": {"port": port}, "workers": 1}}
+    (container,) = containers(pod_specs(render(values))["Deployment/release-videossr-mlflow"])
+    secret = {"MLFLOW_BACKEND_STORE_URI": database}
+    written = {v["name"]: v["value"] for v in container["env"] if "value" in v}
+    environment = {"PATH": os.environ["PATH"], **written, **secret, **s3, "HOME": str(folder)}
+    program = Path(sys.executable).with_name(container["command"][0])
+    uri = f"http://127.0.0.1:{port}"
+    with _server([program, *container["command"][1:], *container["args"]], environment, folder, f"{uri}/health"):
+        yield uri
+
+
+@contextmanager
+def _s3() -> Iterator[dict[str, str]]:
+    port = _free_port()
+    uri = f"http://127.0.0.1:{port}"
+    environment = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_ENDPOINT_URL": uri}
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with _server(command, dict(os.environ), Path("/"), uri):
+        bucket = "import boto3; boto3.client('s3', region_name='us-east-1').create_bucket(Bucket='videossr')"
+        subprocess.run([sys.executable, "-c", bucket], env={**os.environ, **environment}, check=True, timeout=60)
+        yield {**environment, "MLFLOW_S3_ENDPOINT_URL": uri}
+
+
+@contextmanager
+def _postgres(folder: Path) -> Iterator[str]:
+    """A database of its own, under another user where this one is root (PostgreSQL refuses root)."""
+    assert POSTGRES is not None
+    data, port = Path("/tmp") / f"videossr-postgres-{os.getpid()}", _free_port()
+    user: dict[str, str] = {"user": "postgres"} if os.geteuid() == 0 else {}
+    data.mkdir()
+    if user:
+        shutil.chown(data, "postgres")
+    try:
+        initdb = [POSTGRES / "initdb", "-D", data, "-U", "mlflow", "--auth=trust", "--no-sync"]
+        subprocess.run(initdb, check=True, timeout=120, stdout=subprocess.DEVNULL, cwd="/", **user)  # type: ignore[call-overload]
+        command = [POSTGRES / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", data, "-F"]
+        with tempfile.TemporaryFile() as log:
+            server = subprocess.Popen(command, cwd="/", stdout=log, stderr=subprocess.STDOUT, **user)  # type: ignore[call-overload]
+            try:
+                _wait(lambda: _accepts(port), server, log)
+                yield f"postgresql://mlflow@127.0.0.1:{port}/postgres"
+            finally:
+                _end(server)
+    finally:
+        shutil.rmtree(data)
+
+
+@contextmanager
+def _server(command: list[object], environment: dict[str, str], folder: Path, address: str) -> Iterator[None]:
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(
+            [str(part) for part in command], cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            _wait(lambda: _answers(address), server, log)
+            yield
+        finally:
+            _end(server)
+
+
+def _wait(condition: Callable[[], bool], server: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
+    deadline = time.monotonic() + 180
+    while not condition():
+        if server.poll() is not None or time.monotonic() > deadline:
+            log.seek(0)
+            pytest.fail(f"no answer, exit code {server.poll()}: {log.read().decode(errors='replace')[-3000:]}")
+        time.sleep(0.2)
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    server.terminate()
+    try:
+        server.wait(30)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait(30)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
