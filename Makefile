@@ -1,7 +1,7 @@
 # What a person does with videossr, one target each; `make help` lists them. Set-up happens by itself when needed.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo ui test check bench lock clean
+.PHONY: help setup demo preview ui test check bench lock clean
 
 VIDEOS ?=
 DATA_ROOT ?= .videossr
@@ -35,7 +35,7 @@ DEMO_ENV := PYTHONPATH=. FLYTE_LOCAL_CACHE_ENABLED=false HF_HUB_OFFLINE=1 MLFLOW
 help: ## List these commands
 	@echo "videossr: raw videos in, a better video language model out"
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
-	@echo "Options of demo and ui: VIDEOS=DIR (else clips are generated), DATA_ROOT=$(DATA_ROOT), SEED=$(SEED), PORT=$(PORT)"
+	@echo "Options of demo, preview and ui: VIDEOS=DIR (else clips are generated), DATA_ROOT=$(DATA_ROOT), SEED=$(SEED), PORT=$(PORT)"
 	@echo "  OVERRIDES='{\"train\": {\"num_steps\": 60}}' changes single values of the demo (and takes the place of SEED)"
 
 setup: $(DEV) ## Install everything into .venv (demo, ui, test, check and bench do it by themselves)
@@ -52,6 +52,10 @@ demo: $(BASE) ## Turn raw videos into a trained, evaluated and promoted small mo
 	fi; \
 	$(DEMO_ENV) $(BIN)/pyflyte run workflows/retrain.py retrain --preset demo \
 		--videos="$$videos" --data_root="$$DATA_ROOT" --overrides="$$overrides"
+
+preview: $(BASE) ## Show samples of DATA_ROOT as pictures and short videos
+	@set -e; TMPDIR=$$(mktemp -d); export TMPDIR; trap 'rm -rf "$$TMPDIR"' EXIT; \
+	$(DEMO_ENV) $(BIN)/pyflyte run workflows/preview.py preview --data_root="$$DATA_ROOT" --seed="$$SEED"
 
 ui: $(BASE) ## Open MLflow on the runs of DATA_ROOT, on 127.0.0.1:PORT
 	@test -f "$$DATA_ROOT/mlflow.db" || { echo "There are no runs in $$DATA_ROOT yet: make demo comes first" >&2; exit 1; }

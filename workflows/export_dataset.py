@@ -1,9 +1,9 @@
 """Samples of a data root -> a data set for verl, ms-swift or TRL.
 
-pyflyte run workflows/export_dataset.py export_dataset --samples KEY --clips KEY --out DIR
+pyflyte run workflows/export_dataset.py export_dataset --out DIR
 
-The keys are those of manifests below the data root, e.g. perturbed/<digest>/samples.parquet and
-ingest/<digest>/clips.parquet.
+Of the latest data set, or of the manifests that `samples` and `clips` name, e.g. perturbed/<digest>/samples.parquet and
+ingest/<digest>/clips.parquet below the data root.
 """
 
 from flytekit import workflow
@@ -14,9 +14,9 @@ from tasks.export.task import export_samples
 
 @workflow
 def export_dataset(
-    samples: str,
-    clips: str,
     out: str,
+    samples: str = "",
+    clips: str = "",
     layout: str = "verl",
     split: str = "train",
     videos: str = "mp4",

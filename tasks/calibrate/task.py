@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 @task
 def shard_samples(samples: Artifact, run: Run, config: CalibrateConfig) -> list[Artifact]:
     """Split the training samples that fit the budget into shards for the map task."""
-    from tasks.calibrate.choose import choose_samples
+    from tasks.core.choose import choose_in_turn
     from tasks.core.digest import digest_of
     from tasks.core.manifest import read_rows, write_rows
     from tasks.core.store import Store
@@ -22,7 +22,7 @@ def shard_samples(samples: Artifact, run: Run, config: CalibrateConfig) -> list[
 
     store = Store(run.data_root)
     pool = [sample for sample in read_rows(store, samples.key, Sample) if sample.split == Split.TRAIN]
-    chosen = choose_samples(pool, config.max_samples, run.seed)
+    chosen = choose_in_turn(pool, config.max_samples, run.seed, "calibrate")
     logger.info("calibrate measures %d of %d training samples (calibrate.max_samples)", len(chosen), len(pool))
     key = digest_of("calibrate", samples.digest, config, run.seed)
     size = config.shard_size_samples

@@ -9,15 +9,17 @@ from tasks.export.outputs import ExportedSet
 def export_samples(
     data_root: str, samples: str, clips: str, out: str, layout: str, split: str, videos: str, prefix: str
 ) -> ExportedSet:
-    """Write the samples of one split, with their videos, to the folder or URI `out`."""
+    """Write the samples of one split, with their videos, to the folder or URI `out`.
+
+    Without keys of `samples` and `clips`, those of the latest data set.
+    """
     from tasks.core.errors import InputError
+    from tasks.core.latest import find_manifests
     from tasks.core.store import Store, absolute_root
     from tasks.export.export import ExportPlan, export_samples
 
     source = Store(absolute_root(data_root))
-    for key in (samples, clips):
-        if not source.exists(key):
-            raise InputError(f"export: no manifest {key!r} in {data_root!r}; e.g. perturbed/<digest>/samples.parquet")
+    samples, clips = find_manifests(source, samples, clips)
     try:
         plan = ExportPlan(samples=samples, clips=clips, layout=layout, split=split, videos=videos, prefix=prefix)
     except ValueError as error:

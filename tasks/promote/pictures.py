@@ -9,7 +9,7 @@ from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Sample, Split
 from tasks.promote.evidence import Evidence
-from tasks.video.preview import preview_mp4, preview_sheet
+from tasks.video.preview import preview_mp4, preview_name, preview_sheet
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def sample_pictures(store: Store, evidence: Evidence, num_per_pretext: int = 2) 
         except (OSError, ValueError, KeyError) as error:
             logger.warning("the report leaves out sample %s: %s", sample.sample_id, error)
             continue
-        pictures[f"samples/{number:02d}-{sample.pretext}-{sample.kind}.png"] = picture
+        pictures[f"samples/{preview_name(number, sample)}.png"] = picture
     return pictures
 
 
@@ -43,7 +43,7 @@ def sample_videos(store: Store, evidence: Evidence, most: int = 3, most_bytes: i
         if len(video) > most_bytes:
             logger.warning("the report leaves out the video of sample %s: %d bytes", sample.sample_id, len(video))
             continue
-        videos[f"previews/{number:02d}-{sample.pretext}-{sample.kind}.mp4"] = video
+        videos[f"previews/{preview_name(number, sample)}.mp4"] = video
     return videos
 
 

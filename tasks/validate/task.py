@@ -9,15 +9,22 @@ from tasks.core.types import Artifact, Run, StageReport
 from tasks.validate.outputs import ValidatedSet
 
 
-@task
+@task(enable_deck=True, deck_fields=())
 def validate_manifests(
     run: Run, clips: Artifact, rejected: Artifact, samples: Artifact, config: ValidateConfig
 ) -> ValidatedSet:
-    """Check the manifests and prove answers again; findings are written before the verdict falls."""
+    """Check the manifests and prove answers again; findings are written before the verdict falls.
+
+    What passes is the latest data set of the data root, and shown in the deck.
+    """
+    from flytekit import Deck
+
     from tasks.core.digest import digest_of
+    from tasks.core.latest import LatestDataset, point_to_latest
     from tasks.core.store import Store
     from tasks.tracking.run import stage
     from tasks.validate.check import find_or_check, stop_if_bad
+    from tasks.validate.look import samples_page
 
     began = time.monotonic()
     store = Store(run.data_root)
@@ -26,5 +33,9 @@ def validate_manifests(
         artifact, findings, counts = find_or_check(store, key, clips, rejected, samples, config, run.seed)
         tracker.log_metrics({f"validate/{name}": value for name, value in counts.items()})
         stop_if_bad(findings)
+        page = samples_page(store, clips, rejected, samples, run.seed)
+        tracker.log_bytes("samples.html", page.encode())
+    Deck("samples", page)
+    point_to_latest(store, LatestDataset(clips=clips, samples=samples, run_id=run.run_id))
     report = StageReport(stage="validate", seconds=time.monotonic() - began, counts=counts)
     return ValidatedSet(clips, samples, artifact, report)

@@ -1,5 +1,6 @@
 """A sample for people to look at: a contact sheet and a short mp4, with the frames that answer the question marked."""
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _PANEL_PX = 480
 """Least width of the mp4, so that the question can be read."""
 _BORDER_PX = 8
 _NOT_COUNTED = ("diamond", "bar")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
+_NAME_CHARS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,12 @@ def preview_mp4(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> byte
         path = Path(folder) / "preview.mp4"
         write_mp4(path, _stacked(pictures), _FPS, quality=26)
         return path.read_bytes()
+
+
+def preview_name(number: int, sample: Sample) -> str:
+    """What the files of a preview are called, without ending: kinds may come from other people's data sets."""
+    parts = (f"{number:03d}", sample.pretext, sample.kind, f"level_{sample.level:g}")
+    return "-".join(_UNSAFE.sub("_", part)[:_NAME_CHARS] for part in parts)
 
 
 def marks_of(sample: Sample, view: View, timestamps_seconds: Sequence[float]) -> Marks:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.config import PerturbConfig
+from tasks.core.latest import LatestDataset, point_to_latest
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
@@ -20,12 +21,16 @@ def test_a_data_set_leaves_one_data_root_and_enters_another(pyflyte_env: dict[st
     store = Store(str(tmp_path / "root"))
     clips = [store_clip(store, make_clip("a", num_frames=16, step_seconds=0.3))]
     samples = plan_all(clips, PerturbConfig(levels=(0.5,), train_samples_per_clip=(2, 1, 1)))
-    write_rows(store, "samples.parquet", Sample, samples)
-    write_rows(store, "clips.parquet", Clip, clips)
+    latest = LatestDataset(
+        samples=write_rows(store, "samples.parquet", Sample, samples),
+        clips=write_rows(store, "clips.parquet", Clip, clips),
+        run_id="r",
+    )
+    point_to_latest(store, latest)
     exported = run_pyflyte(
         [
-            *["run", "workflows/export_dataset.py", "export_dataset", "--samples=samples.parquet"],
-            *["--clips=clips.parquet", f"--data_root={tmp_path}/root", f"--out={tmp_path}/out", "--layout=trl"],
+            *["run", "workflows/export_dataset.py", "export_dataset", f"--data_root={tmp_path}/root"],
+            *[f"--out={tmp_path}/out", "--layout=trl"],
         ],
         env=pyflyte_env,
     )

@@ -36,6 +36,9 @@ def test_a_folder_of_videos_becomes_a_benchmark_that_random_answers_are_scored_o
     card = json.loads((folder / "card.json").read_text())
     assert {name: part["found"] for name, part in card["types"].items()} == dict.fromkeys(VIUBENCH_TYPES, 2)
     assert len(card["videos"]) == 4
+    decks = [path.read_text() for path in Path(pyflyte_env["TMPDIR"]).rglob("deck.html")]
+    assert [deck.count("data:image/png;base64,") for deck in decks] == [12]
+    assert "counting · shapes" in decks[0]
 
     printed = _run(pyflyte_env, root, "evaluate_viubench", f"--benchmark={folder}", "--policy=random")
     (file,) = root.glob(f"evaluated/{folder.name}/*/scores.json")

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.calibrate.choose import choose_samples
 from tasks.calibrate.measure import measure, measure_cells
 from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.select import select
+from tasks.core.choose import choose_in_turn
 from tasks.core.config import PerturbConfig
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
@@ -49,12 +49,12 @@ def test_a_cell_is_the_mean_of_its_samples() -> None:
 
 def test_a_small_budget_is_shared_by_all_cells() -> None:
     num_cells = len({sample.cell for sample in SAMPLES})
-    chosen = choose_samples(SAMPLES, num_cells, seed=0)
+    chosen = choose_in_turn(SAMPLES, num_cells, 0, "test")
     assert len({sample.cell for sample in chosen}) == num_cells
 
 
 def test_a_large_budget_takes_everything_once() -> None:
-    chosen = choose_samples(SAMPLES, 10**6, seed=0)
+    chosen = choose_in_turn(SAMPLES, 10**6, 0, "test")
     assert sorted(s.sample_id for s in chosen) == sorted(s.sample_id for s in SAMPLES)
 
 

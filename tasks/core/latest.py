@@ -1,0 +1,48 @@
+"""The data set that was checked last in a data root: a small pointer, so that people need no keys."""
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from tasks.core.errors import InputError
+from tasks.core.store import Store
+from tasks.core.types import Artifact
+
+LATEST_KEY = "latest_dataset.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatestDataset:
+    """Manifests that passed their checks."""
+
+    clips: Artifact
+    samples: Artifact
+    run_id: str
+
+
+def point_to_latest(store: Store, latest: LatestDataset) -> None:
+    """From now on `latest` is the one."""
+    store.write_bytes(LATEST_KEY, TypeAdapter(LatestDataset).dump_json(latest, indent=1))
+
+
+def find_manifests(store: Store, samples: str, clips: str) -> tuple[str, str]:
+    """The keys of a manifest of samples and of its clips: those given, or both of the latest data set.
+
+    Raises:
+        InputError: only one is given, there is no such manifest, or none was checked here yet.
+    """
+    if bool(samples) != bool(clips):
+        raise InputError("samples and clips belong together: give both keys, or neither for the latest data set")
+    if samples:
+        missing = [key for key in (samples, clips) if not store.exists(key)]
+        if missing:
+            where = store.path(missing[0])
+            raise InputError(f"no manifest {where!r}; give a key below the data root, or none for the latest data set")
+        return samples, clips
+    if not store.exists(LATEST_KEY):
+        raise InputError(
+            f"no data set was checked yet: there is no {store.path(LATEST_KEY)!r}; build one first, or give the keys "
+            "of samples and clips"
+        )
+    latest = TypeAdapter(LatestDataset).validate_json(store.read_bytes(LATEST_KEY))
+    return latest.samples.key, latest.clips.key
