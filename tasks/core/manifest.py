@@ -2,8 +2,9 @@
 
 import functools
 import io
+import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import fields
 from typing import Any, TypeVar, get_type_hints
 
@@ -21,12 +22,14 @@ _SCALARS: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa
 
 
 def write_rows(store: Store, key: str, row_type: type[RowT], rows: Iterable[RowT]) -> Artifact:
-    """Write `rows` to `key`: same rows, same bytes."""
-    table = to_table(row_type, rows)
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    """Write `rows` to `key`: same rows, same bytes. Of an iterator, only one batch of rows is held at a time."""
+    buffer, num_rows = io.BytesIO(), 0
+    with pq.ParquetWriter(buffer, _schema(row_type), compression="zstd") as writer:  # type: ignore[arg-type]
+        for batch in _batches(rows):
+            writer.write_table(to_table(row_type, batch))
+            num_rows += len(batch)
     store.write_bytes(key, buffer.getvalue())
-    return Artifact(key=key, digest=digest_of_bytes(buffer.getvalue()), num_rows=table.num_rows)
+    return Artifact(key=key, digest=digest_of_bytes(buffer.getvalue()), num_rows=num_rows)
 
 
 def read_rows(store: Store, key: str, row_type: type[RowT]) -> list[RowT]:
@@ -35,23 +38,58 @@ def read_rows(store: Store, key: str, row_type: type[RowT]) -> list[RowT]:
     Raises:
         InputError: a row does not have the fields of `row_type`; names the file, the row and the field.
     """
+    return list(iterate_rows(store, key, row_type))
+
+
+def iterate_rows(store: Store, key: str, row_type: type[RowT]) -> Iterator[RowT]:
+    """The rows of `read_rows` one after the other, for manifests that are too large to hold as rows."""
     # Not pq.read_table: its background thread may still hold the buffer when Python exits, and then aborts the process.
-    table = pq.ParquetFile(io.BytesIO(store.read_bytes(key))).read(use_threads=False)
-    nested = [name for name in table.column_names if table.schema.field(name).metadata == _NESTED]
+    file = pq.ParquetFile(io.BytesIO(store.read_bytes(key)))
+    first = 0
+    for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):
+        yield from _parse(batch, first, key, row_type)
+        first += batch.num_rows
+
+
+class Rows(Collection[RowT]):
+    """A manifest as a collection whose rows are read anew, batch by batch, whenever somebody goes through it."""
+
+    def __init__(self, store: Store, manifest: Artifact, row_type: type[RowT]) -> None:
+        self._store, self._manifest, self._row_type = store, manifest, row_type
+
+    def __iter__(self) -> Iterator[RowT]:
+        return iterate_rows(self._store, self._manifest.key, self._row_type)
+
+    def __len__(self) -> int:
+        return self._manifest.num_rows
+
+    def __contains__(self, row: object) -> bool:
+        return any(row == own for own in self)
+
+
+def _parse(batch: pa.RecordBatch, first: int, key: str, row_type: type[RowT]) -> Iterator[RowT]:
+    nested = [field.name for field in batch.schema if field.metadata == _NESTED]
     adapter = _adapter(row_type)  # type: ignore[arg-type]
-    rows = []
-    for number, record in enumerate(table.to_pylist()):
+    for number, record in enumerate(batch.to_pylist(), first):
         record.update({name: json.loads(record[name]) for name in nested})
         try:
-            rows.append(adapter.validate_python(record))
+            yield adapter.validate_python(record)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"]))
+            problem = error.errors()[0]
+            field = ".".join(map(str, problem["loc"]))
             raise InputError(
-                f"{key}, row {number}, field {field!r}: {first['msg']} (got {first['input']!r}); "
+                f"{key}, row {number}, field {field!r}: {problem['msg']} (got {problem['input']!r}); "
                 f"expected the columns of {row_type.__name__}: {', '.join(f.name for f in fields(row_type))}"  # type: ignore[arg-type]
             ) from error
-    return rows
+
+
+def _batches(rows: Iterable[RowT]) -> Iterator[list[RowT]]:
+    """Always at least one, so that an empty manifest has its columns."""
+    iterator = iter(rows)
+    batch = list(itertools.islice(iterator, _BATCH_ROWS))
+    yield batch
+    while batch := list(itertools.islice(iterator, _BATCH_ROWS)):
+        yield batch
 
 
 def read_clips(store: Store, clips: Artifact) -> dict[str, Clip]:
@@ -73,6 +111,8 @@ def to_table(row_type: type[RowT], rows: Iterable[RowT]) -> pa.Table:
 
 
 _NESTED = {b"encoding": b"json"}
+_BATCH_ROWS = 10_000
+"""A row group: tens of megabytes as Python rows."""
 
 
 @functools.cache

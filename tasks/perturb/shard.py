@@ -3,7 +3,7 @@
 import functools
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from rewards import answers, parse
 from tasks.core import edits, seeding, types
 from tasks.core.config import PerturbConfig
 from tasks.core.digest import digest_of
-from tasks.core.manifest import read_rows, write_rows
+from tasks.core.manifest import iterate_rows, read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample
 from tasks.perturb.difficulty import wanted_num_clips
@@ -55,22 +55,33 @@ def plan_clips(
 def merge_shards(
     store: Store, key: str, shards: Iterable[PlannedShard], clips: list[Clip], config: PerturbConfig, seed: int
 ) -> tuple[Artifact, dict[str, float]]:
-    """One manifest of all shards and VIUBench, and its counts."""
-    samples: list[Sample] = []
-    counts: Counter[str] = Counter()
-    for shard in shards:
-        samples += read_rows(store, shard.samples.key, Sample)
-        counts.update({name: int(number) for name, number in shard.counts.items()})
-    viubench = plan_viubench(clips, config.viubench_items_per_type, seed)
-    samples += viubench
-    counts["viubench_missing"] = sum(missing_by_type(viubench, config.viubench_items_per_type).values())
-    counts["clips"] = len(clips)
-    counts["samples"] = len(samples)
-    counts.update(f"samples_{sample.split.value}" for sample in samples)
-    counts.update(f"samples_{sample.pretext}" for sample in samples)
-    counts.update(_jigsaw_limits(samples, clips))
+    """One manifest of all shards and VIUBench, and its counts. The rows pass through; they are never held at once."""
+    counts: Counter[str] = Counter(clips=len(clips), jigsaw_fewer_clips_than_level=0, jigsaw_frames_left_out=0)
+    num_frames = {clip.clip_id: len(clip.timestamps_seconds) for clip in clips}
+
+    def rows() -> Iterator[Sample]:
+        for shard in shards:
+            counts.update({name: int(number) for name, number in shard.counts.items()})
+            yield from iterate_rows(store, shard.samples.key, Sample)
+        viubench = plan_viubench(clips, config.viubench_items_per_type, seed)
+        counts["viubench_missing"] = sum(missing_by_type(viubench, config.viubench_items_per_type).values())
+        yield from viubench
+
+    artifact = write_rows(store, key, Sample, _counted(rows(), counts, num_frames))
     logger.info("planned samples: %s", dict(counts))
-    return write_rows(store, key, Sample, samples), {name: float(number) for name, number in counts.items()}
+    return artifact, {name: float(number) for name, number in counts.items()}
+
+
+def _counted(samples: Iterable[Sample], counts: Counter[str], num_frames: Mapping[str, int]) -> Iterator[Sample]:
+    """Passes on `samples`: how many of which kind goes into `counts`, and what the jigsaws could not give."""
+    for sample in samples:
+        counts.update(("samples", f"samples_{sample.split.value}", f"samples_{sample.pretext}"))
+        if sample.pretext == "jigsaw":
+            shown = sum(view.stop_frame - view.start_frame for view in sample.views)
+            counts["jigsaw_frames_left_out"] += num_frames[sample.views[0].clip_id] - shown
+            # one digit for each clip
+            counts["jigsaw_fewer_clips_than_level"] += len(sample.answer) < wanted_num_clips(sample.level)
+        yield sample
 
 
 def _plan_key(clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Clip]) -> str:
@@ -86,16 +97,3 @@ def _code_digest() -> str:
     """Of the planning code: when it changes, old plans are not taken for new ones. NumPy may change its streams."""
     sources = [*sorted(Path(__file__).parent.glob("*.py")), *(Path(str(module.__file__)) for module in _PLANNED_WITH)]
     return digest_of(np.__version__, [path.read_text(encoding="utf-8") for path in sources])
-
-
-def _jigsaw_limits(samples: list[Sample], clips: list[Clip]) -> Counter[str]:
-    """How many jigsaws got fewer clips than their level asks for, and how many frames no jigsaw clip shows."""
-    num_frames = {clip.clip_id: len(clip.timestamps_seconds) for clip in clips}
-    counts: Counter[str] = Counter(jigsaw_fewer_clips_than_level=0, jigsaw_frames_left_out=0)
-    for sample in samples:
-        if sample.pretext == "jigsaw":
-            shown = sum(view.stop_frame - view.start_frame for view in sample.views)
-            counts["jigsaw_frames_left_out"] += num_frames[sample.views[0].clip_id] - shown
-            # one digit for each clip
-            counts["jigsaw_fewer_clips_than_level"] += len(sample.answer) < wanted_num_clips(sample.level)
-    return counts

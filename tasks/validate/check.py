@@ -1,12 +1,12 @@
 """All checks of the manifests, and what to do about their findings."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tasks.core.config import ValidateConfig
 from tasks.core.digest import digest_of_bytes
 from tasks.core.errors import InputError
-from tasks.core.manifest import read_rows
+from tasks.core.manifest import Rows, read_rows
 from tasks.core.seeding import generator
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Sample
@@ -35,7 +35,7 @@ def find_or_check(
             store,
             read_rows(store, clips.key, Clip),
             read_rows(store, rejected.key, Rejection),
-            read_rows(store, samples.key, Sample),
+            Rows(store, samples, Sample),
             config,
             seed,
         )
@@ -54,11 +54,14 @@ def check_manifests(
     store: Store,
     clips: Sequence[Clip],
     rejections: Sequence[Rejection],
-    samples: Sequence[Sample],
+    samples: Collection[Sample],
     config: ValidateConfig,
     seed: int,
 ) -> list[Finding]:
-    """Findings about both manifests; answers are proved from pixels only if the rows are sound."""
+    """Findings about both manifests; answers are proved from pixels only if the rows are sound.
+
+    `samples` are gone through several times; they may be too many to be held as rows.
+    """
     by_id = {clip.clip_id: clip for clip in clips}
     clip_splits, sample_splits = (
         (("train",), ("train",)) if config.needs_training_split else (("heldout",), ("viubench",))
@@ -85,12 +88,12 @@ def rejected_share(num_clips: int, num_rejected: int, max_share: float) -> Findi
     )
 
 
-def draw_samples(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
+def draw_samples(samples: Collection[Sample], count: int, seed: int) -> list[Sample]:
     """`count` different samples at random (all if there are fewer), in manifest order."""
     if len(samples) <= count:
         return list(samples)
-    chosen = generator(seed, "validate").choice(len(samples), size=count, replace=False)
-    return [samples[index] for index in sorted(chosen)]
+    chosen = set(generator(seed, "validate").choice(len(samples), size=count, replace=False).tolist())
+    return [sample for index, sample in enumerate(samples) if index in chosen]
 
 
 def stop_if_bad(findings: Sequence[Finding]) -> None:

@@ -1,13 +1,15 @@
 """Manifests as flat pandas tables, with the derived columns that the expectations are about."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from rewards.schema import canonical_answer, read_schema
 from tasks.core.edits import ReplaceEdit, donor_clip_ids
 from tasks.core.types import Clip, Sample, Split, View
+
+_BATCH_ROWS = 10_000
 
 
 def clips_table(clips: Sequence[Clip]) -> pd.DataFrame:
@@ -34,28 +36,31 @@ def clips_table(clips: Sequence[Clip]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def samples_table(samples: Sequence[Sample], clips: Mapping[str, Clip]) -> pd.DataFrame:
-    """One row a sample."""
-    rows = []
-    for sample in samples:
-        rows.append(
-            {
-                "sample_id": sample.sample_id,
-                "split": sample.split.value,
-                "pretext": sample.pretext,
-                "kind": sample.kind,
-                "level": sample.level,
-                "question_chars": len(sample.question),
-                "answer": sample.answer,
-                "answer_kind": sample.answer_kind,
-                "canonical_answer": canonical_answer(sample.answer, read_schema(sample.answer_kind)) or "",
-                "num_views": len(sample.views),
-                "views_fit": all(_view_fits(view, clips) for view in sample.views),
-                "clips_split": _clips_split(sample, clips),
-                "clips_split_allowed": (Split.TRAIN if sample.split is Split.TRAIN else Split.HELDOUT).value,
-            }
-        )
-    return pd.DataFrame(rows)
+def samples_table(samples: Iterable[Sample], clips: Mapping[str, Clip]) -> pd.DataFrame:
+    """One row a sample. Of an iterator, only one batch is held as samples."""
+    iterator = iter(samples)
+    parts = []
+    while batch := list(itertools.islice(iterator, _BATCH_ROWS)):
+        parts.append(pd.DataFrame([_flat(sample, clips) for sample in batch]))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _flat(sample: Sample, clips: Mapping[str, Clip]) -> dict[str, object]:
+    return {
+        "sample_id": sample.sample_id,
+        "split": sample.split.value,
+        "pretext": sample.pretext,
+        "kind": sample.kind,
+        "level": sample.level,
+        "question_chars": len(sample.question),
+        "answer": sample.answer,
+        "answer_kind": sample.answer_kind,
+        "canonical_answer": canonical_answer(sample.answer, read_schema(sample.answer_kind)) or "",
+        "num_views": len(sample.views),
+        "views_fit": all(_view_fits(view, clips) for view in sample.views),
+        "clips_split": _clips_split(sample, clips),
+        "clips_split_allowed": (Split.TRAIN if sample.split is Split.TRAIN else Split.HELDOUT).value,
+    }
 
 
 def _view_fits(view: View, clips: Mapping[str, Clip]) -> bool:

@@ -1,0 +1,95 @@
+"""A million samples through planning, merging and validation: seconds, and the memory that each stage needs.
+
+Every stage runs in a process of its own, as on a cluster. The clips are made up and share the frames of one stored
+clip, so that answers can be proved again from pixels.
+"""
+
+import os
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from hashlib import sha256
+from multiprocessing import get_context
+from pathlib import Path
+
+from tasks.core.config import PerturbConfig, ValidateConfig
+from tasks.core.manifest import read_rows, write_rows
+from tasks.core.store import Store
+from tasks.core.types import Artifact, Clip, Rejection, Sample, Split
+from tasks.perturb.donors import ring_donors
+from tasks.perturb.outputs import PlannedShard
+from tasks.perturb.plan import num_donors
+from tasks.perturb.shard import merge_shards, plan_clips
+from tasks.validate.check import find_or_check
+from tests.helpers.clips import make_clip, store_clip
+
+NUM_SAMPLES = int(os.environ.get("NUM", "1000000"))
+CONFIG = PerturbConfig(shard_size_clips=1000)
+
+
+def test_a_million_rows(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    clips = _in_its_own_process("make clips", _make_clips, root)
+    starts = range(0, clips.num_rows, CONFIG.shard_size_clips)
+    shards, seconds, peak = [], 0.0, 0.0
+    for start in starts:
+        shard, took, memory = _measured(_plan, root, clips, start)
+        shards.append(shard)
+        seconds, peak = seconds + took, max(peak, memory)
+    print(f"| plan, {len(starts)} shards of {CONFIG.shard_size_clips} clips | {seconds:.0f} | {peak:.0f} |", flush=True)
+    samples = _in_its_own_process("merge and VIUBench", _merge, root, clips, shards)
+    _in_its_own_process("validate", _validate, root, clips, samples)
+    print(f"\n{samples.num_rows} samples, manifest {len(Store(root).read_bytes(samples.key)) / 1e6:.0f} MB")
+
+
+def _make_clips(root: str) -> Artifact:
+    store = Store(root)
+    original = store_clip(store, make_clip("original", side_px=64))
+    rows = []
+    for number in range(NUM_SAMPLES // sum(CONFIG.train_samples_per_clip)):
+        digest = sha256(str(number).encode()).hexdigest()
+        split = Split.HELDOUT if number % 10 == 0 else Split.TRAIN
+        rows.append(replace(original, clip_id=digest[:16], sha256=digest, source=f"{number}.mp4", split=split))
+    return write_rows(store, "clips.parquet", Clip, rows)
+
+
+def _plan(root: str, clips: Artifact, start: int) -> PlannedShard:
+    store = Store(root)
+    rows = read_rows(store, clips.key, Clip)
+    shard = rows[start : start + CONFIG.shard_size_clips]
+    samples, counts = plan_clips(store, shard, CONFIG, 0, ring_donors(rows, num_donors(CONFIG)))
+    artifact = write_rows(store, f"shard-{start:09}.parquet", Sample, samples)
+    return PlannedShard(artifact, {name: float(number) for name, number in counts.items()}, 0.0)
+
+
+def _merge(root: str, clips: Artifact, shards: list[PlannedShard]) -> Artifact:
+    store = Store(root)
+    return merge_shards(store, "samples.parquet", shards, read_rows(store, clips.key, Clip), CONFIG, 0)[0]
+
+
+def _validate(root: str, clips: Artifact, samples: Artifact) -> Artifact:
+    store = Store(root)
+    rejected = write_rows(store, "rejected.parquet", Rejection, [])
+    artifact, findings, _ = find_or_check(store, "findings.json", clips, rejected, samples, ValidateConfig(), 0)
+    assert not any(finding.stops_the_run for finding in findings), [f for f in findings if f.stops_the_run]
+    return artifact
+
+
+def _in_its_own_process(title: str, stage: Callable[..., Artifact], *args: object) -> Artifact:
+    artifact, seconds, peak = _measured(stage, *args)
+    print(f"| {title} | {seconds:.0f} | {peak:.0f} |", flush=True)
+    return artifact
+
+
+def _measured(stage: Callable[..., object], *args: object):  # type: ignore[no-untyped-def]
+    """(its result, seconds, peak memory in MiB)."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_run, stage, args).result()
+
+
+def _run(stage: Callable[..., object], args: tuple[object, ...]) -> tuple[object, float, float]:
+    began = time.perf_counter()
+    result = stage(*args)
+    return result, time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
