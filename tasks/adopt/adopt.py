@@ -11,8 +11,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from rewards.answers import AnswerKind
-from rewards.schema import read_schema
 from tasks.adopt.outputs import AdoptedSet
 from tasks.adopt.paths import Whereabouts
 from tasks.adopt.sample import sample_of
@@ -150,23 +148,12 @@ def _samples(found: _Progress, taken: Mapping[_Key, TakenVideo], plan: AdoptPlan
                 raise RowError("sample_id", f"{sample_id!r} was used by an earlier row")
             videos = [taken[key] for key in keys]
             sample = sample_of(row, list(_clips(videos)), sample_id, split)
-            _check_times(sample, videos)
             _check_sides(sample, videos, sides)
         except RowError as error:
             found.rejected.append(_rejection(plan, number, error))
         else:
             used.add(sample_id)
             yield number, sample
-
-
-def _check_times(sample: Sample, videos: Iterable[TakenVideo]) -> None:
-    """Of a longer video frames are chosen and times count from the first: an interval would be off."""
-    if AnswerKind.INTERVAL in {part.kind for part in read_schema(sample.answer_kind)} and not all(
-        video.is_whole for video in videos
-    ):
-        raise RowError(
-            "videos", "longer than ingest.num_frames frames, so the answer's times would not fit what is shown"
-        )
 
 
 def _check_sides(sample: Sample, videos: Iterable[TakenVideo], sides: dict[str, Split]) -> None:

@@ -1,5 +1,6 @@
 """One row of a foreign data set -> a sample: what the row does not say is found out or named as unknown."""
 
+import re
 from collections.abc import Sequence
 
 from rewards.answers import AnswerKind
@@ -15,6 +16,8 @@ _KIND_OF_PRETEXT = {
 }
 _TRIED = (AnswerKind.CHOICE, AnswerKind.INTERVAL, AnswerKind.PERMUTATION, AnswerKind.NUMBER, AnswerKind.COUNTS)
 """In this order if neither row nor pretext task tells the kind; words are what is left."""
+_MARKED = re.compile(r"<answer>(.{0,4096})</answer>", re.DOTALL)
+_LETTER = re.compile(r"\(?([A-Z])\)?[.:]?")
 _UNKNOWN_PRETEXT = "imported"
 _HARD_CLIPS = 8
 
@@ -51,12 +54,27 @@ def _answer(row: Row) -> tuple[str, str]:
     if not row.question:
         raise RowError("question", "empty")
     known = row.answer_kind or _KIND_OF_PRETEXT.get(row.pretext)
-    for kind in [known] if known else [*_TRIED, AnswerKind.TEXT]:
-        answer = canonical_answer(row.answer, _schema(kind))
+    written = _bare(row.answer)
+    for kind in [known] if known else [*_tried(row, written), AnswerKind.TEXT]:
+        answer = canonical_answer(written, _schema(kind))
         if answer is not None:
             return kind, answer
     expected = f"an answer of kind {known}" if known else "an answer"
     raise RowError("answer", f"got {row.answer!r:.200}, expected {expected}")
+
+
+def _tried(row: Row, answer: str) -> list[AnswerKind]:
+    """Digits state an order only if as many videos are shown, else a number: 12 or 321 might be both."""
+    has_as_many = len(row.videos) == len(answer) > 1
+    return [kind for kind in _TRIED if kind is not AnswerKind.PERMUTATION or has_as_many]
+
+
+def _bare(answer: str) -> str:
+    """Without what some data sets write around an answer: `<answer>` marks, and (B) or B. for B."""
+    marked = _MARKED.fullmatch(answer)
+    bare = marked[1].strip() if marked else answer
+    letter = _LETTER.fullmatch(bare)
+    return letter[1] if letter else bare
 
 
 def _schema(answer_kind: str) -> Schema:

@@ -1,11 +1,13 @@
 """One video of a foreign data set -> a clip. Its frames are taken as they are: nothing is altered here.
 
 A list of pictures gives one frame each. Of a video file all frames are taken if there are at most as many as ingest
-keeps of a video, else they are chosen as ingest does. Runs in a worker process (`tasks.video.isolation`).
+keeps of a video, else as many, spread over the whole length. Times count from the start of the video, as those in its
+questions do. Runs in a worker process (`tasks.video.isolation`).
 """
 
 import hashlib
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,6 +18,7 @@ from PIL import Image
 
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of, sha256_of_file
+from tasks.core.reuse import find_output, keep_output
 from tasks.core.store import Store
 from tasks.core.types import Clip, Split
 from tasks.video.decode import FrameChoice, decode_video
@@ -25,9 +28,11 @@ from tasks.video.frames import Frames
 from tasks.video.probe import probe
 from tasks.video.resize import choose_size
 
-_VERSION = 1
+_VERSION = 2
 """Raised when the same files and config give other frames."""
 _CLIP_ID_DIGITS = 16
+_SETTLED_NS = 2 * 10**9
+"""FAT keeps times in steps of two seconds; all others are finer."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,15 +57,17 @@ class TakenVideo:
     """The clip, or why there is none."""
 
     clip: Clip | None = None
-    is_whole: bool = True
-    """Every frame was taken, so times count from the video's start."""
     error: str = ""
 
 
 def take_video(job: VideoJob) -> TakenVideo:
-    """Store the frames of one video. Never raises on a bad file."""
+    """Store the frames of one video; files that stand unchanged are not read again. Never raises on a bad file."""
     try:
-        return _take(job)
+        key = _key(job)
+        taken = _find(job, key) or _take(job)
+        if taken.clip and _stood_still(job, key):
+            keep_output(job.store, key, taken)
+        return taken
     except MemoryError:
         raise MemoryError from None  # FFmpeg's own kind cannot travel between processes.
     except (ValueError, OSError) as error:
@@ -68,6 +75,30 @@ def take_video(job: VideoJob) -> TakenVideo:
     except Exception as error:  # One bad file must not end an import of thousands.
         logger.exception("%s: unexpected error", job.source)
         return TakenVideo(error=f"{job.source}: {type(error).__name__}: {error}")
+
+
+def _key(job: VideoJob) -> str:
+    """Of everything that decides about the clip, the files by size and times."""
+    versions = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in job.paths]
+    asked = (job.is_frames, job.fps, job.timestamps_seconds, job.split.value)
+    return f"adopted/videos/{digest_of('adopt', _VERSION, versions, asked, _limits(job.config))}"
+
+
+def _find(job: VideoJob, key: str) -> TakenVideo | None:
+    found = find_output(job.store, key, TakenVideo)
+    if not found or not found.clip or not job.store.exists(found.clip.frames_key):
+        return None
+    return replace(found, clip=replace(found.clip, source=job.source))
+
+
+def _stood_still(job: VideoJob, key: str) -> bool:
+    """Whether `key`, made before reading, is true of what was read; what is too young may change unnoticed."""
+    youngest = max(path.stat().st_ctime_ns for path in job.paths)
+    return time.time_ns() - youngest >= _SETTLED_NS and _key(job) == key
+
+
+def _limits(config: IngestConfig) -> tuple[int, ...]:
+    return config.num_frames, config.min_area_px, config.max_area_px, config.jpeg_quality
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +109,7 @@ class _Taken:
     timestamps_seconds: tuple[float, ...]
     """Empty if only the data set can tell."""
     is_whole: bool = True
+    """Every frame was taken."""
     warnings: tuple[str, ...] = ()
 
 
@@ -88,11 +120,9 @@ def _take(job: VideoJob) -> TakenVideo:
         times = _stated_times(job, len(frames))
     _check_times(times)
     sha256 = _sha256(job.paths, times)
-    size = (job.config.num_frames, job.config.min_area_px, job.config.max_area_px, job.config.jpeg_quality)
-    key = digest_of("adopt", _VERSION, sha256, size)
-    frames_key = f"frames/{key}.zip"
+    frames_key = f"frames/{digest_of('adopt', _VERSION, sha256, _limits(job.config))}.zip"
     job.store.write_bytes(frames_key, pack_frames(frames, jpeg_quality=job.config.jpeg_quality))
-    step = times[-1] / (len(times) - 1)
+    step = (times[-1] - times[0]) / (len(times) - 1)
     clip = Clip(
         clip_id=sha256[:_CLIP_ID_DIGITS],
         source=job.source,
@@ -107,14 +137,14 @@ def _take(job: VideoJob) -> TakenVideo:
         warnings=taken.warnings,
         fingerprint=fingerprint(frames),
     )
-    return TakenVideo(clip=clip, is_whole=taken.is_whole)
+    return TakenVideo(clip=clip)
 
 
 def _stated_times(job: VideoJob, num_frames: int) -> tuple[float, ...]:
     stated = job.timestamps_seconds
     if len(stated) != num_frames:
         raise ValueError(f"{len(stated)} timestamps_seconds for {num_frames} frames")
-    return tuple(round(second - stated[0], 3) for second in stated)
+    return tuple(round(second, 3) for second in stated)
 
 
 def _sha256(paths: Sequence[Path], times: Sequence[float]) -> str:
@@ -152,14 +182,15 @@ def _picture(path: Path, width: int, height: int) -> Frames:
 
 
 def _file(job: VideoJob) -> _Taken:
-    choice, num_frames = FrameChoice.of(job.config), len(probe(job.paths[0]).times_seconds)
+    num_frames = len(probe(job.paths[0]).times_seconds)
+    choice = replace(FrameChoice.of(job.config), edge_share=0.0)
     is_short = 0 < num_frames <= choice.num_frames
     if is_short:
-        choice = replace(choice, num_frames=num_frames, edge_share=0.0)
+        choice = replace(choice, num_frames=num_frames)
     footage = decode_video(job.paths[0], choice)
     return _Taken(
         frames=footage.frames,
-        timestamps_seconds=footage.timestamps_seconds,
+        timestamps_seconds=tuple(round(footage.start_seconds + time, 3) for time in footage.timestamps_seconds),
         is_whole=is_short,
         warnings=footage.warnings,
     )

@@ -34,7 +34,8 @@ class Clip:
     height_px: int
     """Of the stored frames (after rotation and resize)."""
     timestamps_seconds: tuple[float, ...]
-    """Presentation time of each stored frame, from the first stored frame (so it starts with 0)."""
+    """Presentation time of each stored frame, from the first stored frame (so it starts with 0); of a video that came
+    with a data set from the start of the video, because so do the times in its questions."""
     frames_key: str
     """Key of the frame archive in the store."""
     warnings: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from tasks.exchange.row import Row, build_row, validated
 class _Record:
     video: str | list[str]
     question: str
-    answer: str
+    answer: str | int | float
     fps: float = 0.0
 
 
@@ -20,4 +20,4 @@ def from_record(record: Mapping[str, Any]) -> Row:
     RowError: a field is missing or of another type.
     """
     found: _Record = validated(_Record, record)
-    return build_row([(found.video, found.fps)], found.question, found.answer, record)
+    return build_row([(found.video, found.fps)], found.question, str(found.answer), record)

@@ -24,7 +24,7 @@ class VideoFiles:
     fps: float = 0.0
     """Frames a second; 0 if the data set does not say."""
     timestamps_seconds: tuple[float, ...] = ()
-    """Of each frame, from 0; empty if the data set does not say."""
+    """Of each frame, from the start of the video; empty if the data set does not say."""
     area_px: int = 0
     """Width x height; 0 if the data set does not say."""
 

@@ -71,7 +71,7 @@ def _label(row: Row, shown: Sequence[int]) -> str:
     parts = [row.label, f"{len(shown)} of {len(row.frames)} frames shown"]
     if row.marked:
         num_visible = len(set(row.marked) & set(shown))
-        parts.append(f"red border: {num_visible} of {len(set(row.marked))} altered frames")
+        parts.append(f"red border: {num_visible} of {len(set(row.marked))} frames of the answer")
     return "  ·  ".join(part for part in parts if part)
 
 

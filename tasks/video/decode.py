@@ -52,6 +52,8 @@ class Footage:
     frames: Frames
     timestamps_seconds: tuple[float, ...]
     """From the first chosen frame, in whole milliseconds."""
+    start_seconds: float
+    """When the first chosen frame is shown, from the video's first frame."""
     duration_seconds: float
     source_fps: float
     warnings: tuple[str, ...]
@@ -216,6 +218,7 @@ def _footage(times: Sequence[float], wanted: Sequence[int], frames: Frames, warn
     return Footage(
         frames=frames,
         timestamps_seconds=tuple(round(times[rank] - times[wanted[0]], 3) for rank in wanted),
+        start_seconds=round(times[wanted[0]] - times[0], 3),
         duration_seconds=round(duration, 3),
         source_fps=round(len(times) / duration, 3) if duration else 0.0,
         warnings=warnings,

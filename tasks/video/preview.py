@@ -33,7 +33,7 @@ class Marks:
     """What to mark in one shown video."""
 
     asked: tuple[int, ...]
-    """Frames altered by what the question asks for."""
+    """Frames altered by what the question asks for; in a video without edits those in the interval of the answer."""
     others: tuple[int, ...]
     """Frames altered only by what it does not ask for: a second span, shapes that do not count."""
     note: str
@@ -78,6 +78,8 @@ def marks_of(sample: Sample, view: View, timestamps_seconds: Sequence[float]) ->
         length = (view.stop_frame - view.start_frame) // max(1, count)
         parts = ", ".join(f"part {k + 1} from frame {k * length}" for k in range(count))
         return Marks(asked=(), others=(), note=parts)
+    if not view.edits:
+        return Marks(asked=_frames_of_answer(sample, timestamps_seconds), others=(), note="")
     asked_edits = _asked(sample, view.edits, timestamps_seconds)
     asked = {frame for edit in asked_edits for frame in frames_of(edit)}
     others = {frame for edit in view.edits for frame in frames_of(edit)} - asked
@@ -92,6 +94,14 @@ def frames_of(edit: Edit) -> range:
     if isinstance(edit, ReorderEdit):
         return range(edit.start_frame, edit.start_frame + len(edit.order))
     return range(edit.start_frame, edit.stop_frame)
+
+
+def _frames_of_answer(sample: Sample, timestamps_seconds: Sequence[float]) -> tuple[int, ...]:
+    answer = parse_answer(sample.answer, AnswerKind.INTERVAL) if sample.answer_kind == AnswerKind.INTERVAL else None
+    if not isinstance(answer, Interval):
+        return ()
+    inside = (answer.start_seconds <= time < answer.end_seconds for time in timestamps_seconds)
+    return tuple(number for number, is_inside in enumerate(inside) if is_inside)
 
 
 def _asked(sample: Sample, edits: Sequence[Edit], timestamps_seconds: Sequence[float]) -> list[Edit]:

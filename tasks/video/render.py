@@ -16,7 +16,7 @@ class ShownVideo:
 
     frames: Frames
     timestamps_seconds: tuple[float, ...]
-    """One for each frame, starting with 0."""
+    """One for each frame."""
 
 
 def render_sample(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> tuple[ShownVideo, ...]:

@@ -5,6 +5,25 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tasks.adopt.adopt import AdoptPlan, adopt
+from tasks.adopt.outputs import AdoptedSet
+from tasks.adopt.paths import Whereabouts
+from tasks.core.config import IngestConfig
+from tasks.core.manifest import read_rows
+from tasks.core.store import Store
+from tasks.core.types import Sample
+
+CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=1)
+
+
+def samples_of(store: Store, key: str) -> list[Sample]:
+    return read_rows(store, key, Sample)
+
+
+def import_from(store: Store, file: Path, root: Path | None = None, split: str = "train") -> AdoptedSet:
+    where = Whereabouts(root=root or file.parent)
+    return adopt(store, AdoptPlan(file=file, whereabouts=where, config=CONFIG, split=split))
+
 
 def write_frames(folder: Path, count: int = 8) -> list[str]:
     folder.mkdir(parents=True)

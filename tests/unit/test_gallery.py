@@ -48,6 +48,7 @@ def test_a_limit_draws_from_all_cells_the_same_each_time_and_otherwise_with_anot
     num_cells = len({sample.cell for sample in SAMPLES})
     chosen = chosen_samples(SAMPLES, Wish(limit=num_cells))
     assert len({sample.cell for sample in chosen}) == num_cells
+    assert {sample.pretext for sample in chosen_samples(SAMPLES, Wish(limit=3))} == {"counting", "grounding", "jigsaw"}
     assert chosen == chosen_samples(list(reversed(SAMPLES)), Wish(limit=num_cells))
     assert chosen != chosen_samples(SAMPLES, Wish(limit=num_cells, seed=1))
     assert len(chosen_samples(SAMPLES, Wish(limit=0))) == len(SAMPLES)

@@ -58,6 +58,12 @@ def test_the_mp4_has_the_border_exactly_at_the_frames_that_answer(store: Store) 
     assert frames[0].shape[0] % 2 == frames[0].shape[1] % 2 == 0
 
 
+def test_in_a_video_without_edits_the_interval_of_the_answer_is_marked() -> None:
+    clip = make_clip(num_frames=12)
+    assert asked(sample_of(clip), clip) == (3, 4, 5)
+    assert asked(sample_of(clip, answer="B", kind=AnswerKind.CHOICE), clip) == ()
+
+
 def test_a_second_span_is_not_marked_but_told(store: Store) -> None:
     clip = make_clip(num_frames=12)
     sample = sample_of(clip, (OTHER, ASKED))
@@ -85,9 +91,9 @@ def test_a_jigsaw_in_one_video_names_its_parts_and_marks_nothing() -> None:
 def test_the_sheet_marks_the_frames_that_answer(store: Store) -> None:
     clip = store_clip(store, make_clip(num_frames=12))
 
-    def num_red(edits: tuple[Edit, ...]) -> int:
-        png = preview_sheet(store, sample_of(clip, edits), {clip.clip_id: clip})
+    def num_red(sample: Sample) -> int:
+        png = preview_sheet(store, sample, {clip.clip_id: clip})
         return int((np.asarray(Image.open(io.BytesIO(png))) == (220, 38, 38)).all(axis=-1).sum())
 
-    assert num_red(()) == 0
-    assert num_red((ASKED,)) > 0
+    assert num_red(sample_of(clip, answer="B", kind=AnswerKind.CHOICE)) == 0
+    assert num_red(sample_of(clip, (ASKED,))) > 0
