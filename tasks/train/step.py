@@ -98,11 +98,12 @@ class Grpo:
             [len(group) * max(map(len, group)) for group in answers],
             self.config.microbatch_tokens,
         )
+        num_passes = max(self.engine.ranks.gather(len(batches)))
         totals = _Totals()
         self.policy.model.train()
         for batch in batches:
             self._microbatch([groups[i] for i in batch], [encoded[i] for i in batch], totals, num_tokens)
-        for _ in range(max(self.engine.ranks.gather(len(batches))) - len(batches)):
+        for _ in range(num_passes - len(batches)):
             # Ranks exchange gradients (and, under ZeRO-3, weights) at every pass, so all need as many.
             group = placeholder_group(self.policy.processor, any_sample)
             prompt = encode_prompt(self.policy.processor, group.prompt)

@@ -1,0 +1,137 @@
+"""A pool of samples, a tiny policy and training runs over them, in this process or in ones that can be killed."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tasks.core.config import ModelConfig, PerturbConfig, RolloutConfig, TrainConfig, WarmStartConfig
+from tasks.core.manifest import read_rows, write_rows
+from tasks.core.store import Store
+from tasks.core.training import TrainStep
+from tasks.core.types import Artifact, Clip, Sample
+from tasks.policy.checkpoint import open_policy
+from tasks.tracking.memory_tracker import MemoryTracker
+from tasks.tracking.tracker import Tracker
+from tasks.train.grpo import train_grpo
+from tasks.train.outputs import Trained, WarmStarted
+from tasks.train.start import start_policy
+from tests.helpers.clips import make_clip, store_clip
+from tests.helpers.samples import plan_all
+
+MODEL = ModelConfig(base="tiny", tiny_hidden_size=64, tiny_num_layers=2, dtype="float32")
+ROLLOUT = RolloutConfig(rollouts_per_prompt=4, max_answer_tokens=8)
+WARM_START = WarmStartConfig(num_steps=30, batch_size=8, learning_rate=3e-3)
+"""Just enough for rewards to differ."""
+TRAIN = TrainConfig(
+    num_steps=4,
+    prompts_per_step=3,
+    learning_rate=1e-3,
+    gradient_checkpointing=False,
+    zero_stage=1,
+    checkpoint_every_steps=2,
+    microbatch_tokens=1500,
+)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What a run trains on."""
+
+    store: Store
+    samples: Artifact
+    clips: Artifact
+
+    def start(self, config: WarmStartConfig = WARM_START, tracker: Tracker | None = None) -> WarmStarted:
+        return start_policy(self.store, self.samples, self.clips, MODEL, config, tracker or MemoryTracker(), seed=0)
+
+    def train(self, start: Artifact, config: TrainConfig = TRAIN, tracker: Tracker | None = None) -> Trained:
+        return train_grpo(
+            self.store,
+            start,
+            self.samples,
+            self.clips,
+            MODEL,
+            ROLLOUT,
+            config,
+            tracker or MemoryTracker(),
+            seed=0,
+        )
+
+    def steps(self, trained: Trained) -> list[TrainStep]:
+        return read_rows(self.store, trained.record.key, TrainStep)
+
+    def weights(self, trained: Trained) -> Mapping[str, Tensor]:
+        weights: Mapping[str, Tensor] = open_policy(self.store, trained.policy, "float32").model.state_dict()
+        return weights
+
+
+def make_pool(root: Path) -> Pool:
+    """Two clips and a dozen samples below `root`; made again, they are the same."""
+    store = Store(str(root))
+    clips = [store_clip(store, make_clip(name, num_frames=8), seed=i) for i, name in enumerate("ab")]
+    config = PerturbConfig(levels=(0.0,), train_samples_per_clip=(2, 1, 4))
+    samples = write_rows(store, "samples.parquet", Sample, plan_all(clips, config))
+    return Pool(store, samples, write_rows(store, "clips.parquet", Clip, clips))
+
+
+def numbers(rows: Sequence[TrainStep]) -> list[tuple[float, ...]]:
+    """What does not depend on the clock."""
+    return [(r.loss, r.reward_mean, r.kl, r.entropy, r.grad_norm, r.logprob_gap_max) for r in rows]
+
+
+@cache
+def processes() -> ForkServerContext:
+    """Processes that are quick to start: they are forked from one that has imported everything."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["tests.helpers.training"])
+    return context
+
+
+def train_in_process(root: Path, start: Artifact, config: TrainConfig) -> ForkServerProcess:
+    """Start a run over the pool of `root` in a process of its own."""
+    process = processes().Process(target=_train, args=(root, start, config), daemon=True)
+    process.start()
+    return process
+
+
+def on_two_ranks(work: Callable[..., None], *args: Any, exit_code: int = 0, timeout_seconds: float = 90.0) -> None:
+    """Call `work(*args)` in two processes that find each other as torchrun's do, and wait for both to end so."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    found = [processes().Process(target=_as_rank, args=(rank, port, work, args), daemon=True) for rank in range(2)]
+    for process in found:
+        process.start()
+    deadline = time.monotonic() + timeout_seconds
+    for process in found:
+        process.join(max(0.0, deadline - time.monotonic()))
+    for process in found:
+        process.kill()
+    assert [process.exitcode for process in found] == [exit_code, exit_code]
+
+
+def _train(root: Path, start: Artifact, config: TrainConfig) -> None:
+    torch.set_num_threads(1)
+    make_pool(root).train(start, config)
+
+
+def _as_rank(rank: int, port: int, work: Callable[..., None], args: Sequence[Any]) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    work(*args)
