@@ -1,9 +1,8 @@
-"""The README of an exported data set: what it holds, how to read it, what to beware of."""
+"""The README of an exported data set: what its splits hold, how to read it, what to beware of."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from tasks.exchange.row import Row
+from tasks.export.manifest import Manifest
 
 _LOADER = {".parquet": "parquet", ".jsonl": "json"}
 _COMPRESSION = {
@@ -13,36 +12,42 @@ _COMPRESSION = {
 }
 
 
-def write_card(layout: str, videos: str, file_name: str, rows: Sequence[Row], left_out: Mapping[str, str]) -> str:
-    """Markdown with the front matter that Hugging Face `datasets` reads."""
-    counts = Counter((row.pretext, row.kind, row.level) for row in rows)
+def write_card(splits: Sequence[Manifest]) -> str:
+    """Markdown with the front matter that Hugging Face `datasets` reads; all `splits` have one layout."""
+    plan = splits[0].plan
+    num_rows, about_videos = sum(found.num_rows for found in splits), _COMPRESSION[plan.videos]
+    suffix = splits[0].file.removeprefix(plan.split)
+    files = "\n".join(f"  - split: {found.plan.split}\n    path: {found.file}" for found in splits)
+    named = ", ".join(f'"{found.plan.split}": "{found.file}"' for found in splits)
     table = "\n".join(
-        f"| {pretext} | {kind} | {level:g} | {number} |"
-        for (pretext, kind, level), number in sorted(counts.items(), key=str)
-        if level is not None
+        f"| {found.plan.split} | {cell.pretext} | {cell.kind} | {cell.level:g} | {cell.num_rows} |"
+        for found in splits
+        for cell in found.cells
     )
-    suffix = file_name[file_name.rindex(".") :]
-    split = file_name.removesuffix(suffix)
+    left_out = "\n".join(
+        f"{len(found.left_out)} samples of {found.plan.split} were left out because they could not be rendered "
+        f"(`{found.plan.split}.manifest.json` says which and why)."
+        for found in splits
+    )
     return f"""---
 configs:
 - config_name: default
   data_files:
-  - split: {split}
-    path: {file_name}
+{files}
 ---
-# Questions about altered videos, layout {layout}
+# Questions about altered videos, layout {plan.layout}
 
-{len(rows)} questions whose answers are known because the videos were altered by code (videossr). {_COMPRESSION[videos]}
+{num_rows} questions whose answers are known because the videos were altered by code (videossr). {about_videos}
 
-    datasets.load_dataset("{_LOADER[suffix]}", data_files="{file_name}")
+    datasets.load_dataset("{_LOADER[suffix]}", data_files={{{named}}})
 
 Paths are relative to this folder unless a prefix was asked for. The answer is in `reward_model.ground_truth` or
 `solution`. `extra_info` holds pretext task, kind and level of each question: show them to nobody who answers.
 Rights to the videos stay with their owners.
 
-| pretext task | kind | level | questions |
-|---|---|---|---|
+| split | pretext task | kind | level | questions |
+|---|---|---|---|---|
 {table}
 
-{len(left_out)} samples were left out because they could not be rendered (`manifest.json` says which and why).
+{left_out}
 """

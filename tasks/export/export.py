@@ -6,11 +6,10 @@ after the edits (nearly without loss); `frames` writes PNG pictures, the very pi
 """
 
 import io
-import json
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -21,11 +20,13 @@ from tqdm import tqdm
 from tasks.core.digest import digest_of
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
-from tasks.core.types import Clip, Sample, Split, View
+from tasks.core.types import Clip, Sample, View
 from tasks.exchange.files import LAYOUTS
 from tasks.exchange.row import Row, VideoFiles
 from tasks.export.card import write_card
+from tasks.export.manifest import Manifest, count_cells, read_manifests, refuse_mixture, write_manifest
 from tasks.export.outputs import ExportedSet
+from tasks.export.plan import ExportPlan
 from tasks.video.encode import write_mp4
 from tasks.video.frames import Frames
 from tasks.video.render import ShownVideo, render_sample, view_timestamps
@@ -37,30 +38,13 @@ _ONE_FRAME_FPS = 1.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExportPlan:
-    """What to export, and how."""
-
-    samples: str
-    """Key of a manifest of samples."""
-    clips: str
-    """Key of the manifest of their clips."""
-    layout: str
-    """A key of `tasks.exchange.files.LAYOUTS`."""
-    split: str = Split.TRAIN.value
-    videos: str = "mp4"
-    """`mp4`, or `frames` for one PNG picture a frame."""
-    prefix: str = ""
-    """Put before every path in the rows; empty keeps them relative to the data set's folder."""
-
-    def __post_init__(self) -> None:
-        _check("layout", self.layout, LAYOUTS)
-        _check("split", self.split, list(Split))
-        _check("videos", self.videos, ("mp4", "frames"))
-
-
 def export_samples(source: Store, target: Store, plan: ExportPlan) -> ExportedSet:
-    """Write the data set into `target`; what lies there from an earlier, killed export of the same is kept."""
+    """Write one split into `target`; what lies there from an earlier, killed export of the same is kept.
+
+    Raises:
+        InputError: another split lies there in another layout.
+    """
+    refuse_mixture(target, plan)
     clips = {clip.clip_id: clip for clip in read_rows(source, plan.clips, Clip)}
     samples = [row for row in read_rows(source, plan.samples, Sample) if row.split == plan.split]
     rows, left_out = [], {}
@@ -76,11 +60,6 @@ def export_samples(source: Store, target: Store, plan: ExportPlan) -> ExportedSe
 def video_name(view: View, clip: Clip) -> str:
     """Opaque: a digest of everything that decides about the pixels."""
     return digest_of(clip.sha256, clip.frames_key, asdict(view))
-
-
-def _check(field: str, value: str, options: Sequence[str] | Mapping[str, object]) -> None:
-    if value not in options:
-        raise ValueError(f"{field}: got {value!r}, expected one of {', '.join(options)}")
 
 
 def _export_one(source: Store, target: Store, sample: Sample, clips: Mapping[str, Clip], plan: ExportPlan) -> Row:
@@ -154,21 +133,21 @@ def _finish(target: Store, plan: ExportPlan, rows: Sequence[Row], left_out: Mapp
     data = layout.write([layout.to_record(row, number) for number, row in enumerate(rows)])
     file_name = f"{plan.split}{layout.suffix}"
     videos = {video.paths[0] for row in rows for video in row.videos}
-    exported = ExportedSet(
+    target.write_bytes(file_name, data)
+    manifest = Manifest(
+        plan=plan,
+        digest=digest_of(*(asdict(row) for row in rows)),
+        file=file_name,
+        num_rows=len(rows),
+        num_videos=len(videos),
+        cells=count_cells(rows),
+        left_out=dict(left_out),
+    )
+    write_manifest(target, manifest)
+    target.write_bytes("README.md", write_card(read_manifests(target)).encode())
+    return ExportedSet(
         file=target.path(file_name), num_rows=len(rows), num_videos=len(videos), left_out=dict(_counted(left_out))
     )
-    target.write_bytes(file_name, data)
-    target.write_bytes("README.md", write_card(plan.layout, plan.videos, file_name, rows, left_out).encode())
-    manifest = {
-        "plan": asdict(plan),
-        "digest": digest_of(*(asdict(row) for row in rows)),
-        "file": file_name,
-        "num_rows": exported.num_rows,
-        "num_videos": exported.num_videos,
-        "left_out": dict(left_out),
-    }
-    target.write_bytes("manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
-    return exported
 
 
 def _counted(left_out: Mapping[str, str]) -> Iterator[tuple[str, int]]:

@@ -16,7 +16,8 @@ def export_samples(
     from tasks.core.errors import InputError
     from tasks.core.latest import find_manifests
     from tasks.core.store import Store, absolute_root
-    from tasks.export.export import ExportPlan, export_samples
+    from tasks.export.export import export_samples
+    from tasks.export.plan import ExportPlan
 
     source = Store(absolute_root(data_root))
     samples, clips = find_manifests(source, samples, clips)

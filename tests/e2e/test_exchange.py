@@ -35,7 +35,7 @@ def test_a_data_set_leaves_one_data_root_and_enters_another(pyflyte_env: dict[st
         env=pyflyte_env,
     )
     assert exported.returncode == 0, exported.stderr[-3000:]
-    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["num_rows"] == len(samples)
+    assert json.loads((tmp_path / "out" / "train.manifest.json").read_text())["num_rows"] == len(samples)
     imported = run_pyflyte(
         [
             *["run", "workflows/import_dataset.py", "import_dataset", f"--dataset={tmp_path}/out/train.parquet"],

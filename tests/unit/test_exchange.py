@@ -10,11 +10,14 @@ import pytest
 from PIL import Image
 
 from tasks.core.config import PerturbConfig
+from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
-from tasks.core.types import Clip, Sample
-from tasks.export.export import ExportPlan, export_samples
+from tasks.core.types import Clip, Sample, Split
+from tasks.export.export import export_samples
+from tasks.export.manifest import read_manifests
 from tasks.export.outputs import ExportedSet
+from tasks.export.plan import ExportPlan
 from tasks.policy.tiny import make_tiny_policy
 from tasks.rollout.prompt import render_prompt
 from tasks.rollout.reward import reward_answer
@@ -41,7 +44,7 @@ def plan(store: Store) -> ExportPlan:
 
 def exported_file(exported: ExportedSet, folder: Path) -> Path:
     assert not exported.left_out
-    assert Path(exported.file) == folder / json.loads((folder / "manifest.json").read_text())["file"]
+    assert Path(exported.file) == folder / json.loads((folder / "train.manifest.json").read_text())["file"]
     return Path(exported.file)
 
 
@@ -125,3 +128,22 @@ def test_hugging_face_datasets_reads_the_files(store: Store, plan: ExportPlan, t
         file = exported_file(export_samples(store, Store(str(out)), replace(plan, layout=layout)), out)
         loaded = datasets.load_dataset(loader, data_files=str(file), split="train", cache_dir=str(tmp_path / "cache"))
         assert len(loaded) == len(samples_of(store, plan.samples))
+
+
+def test_splits_in_one_folder_share_a_readme_and_keep_their_manifests(
+    store: Store, plan: ExportPlan, tmp_path: Path
+) -> None:
+    out = Store(str(tmp_path / "out"))
+    samples = samples_of(store, plan.samples)
+    halves = [replace(s, split=Split.HELDOUT if i % 2 else Split.TRAIN) for i, s in enumerate(samples)]
+    write_rows(store, plan.samples, Sample, halves)
+    for split in ("heldout", "train"):
+        export_samples(store, out, replace(plan, split=split))
+    manifests = {m.plan.split: m for m in read_manifests(out)}
+    assert {split: m.num_rows for split, m in manifests.items()} == {"train": 5, "heldout": 5}
+    readme = (tmp_path / "out" / "README.md").read_text()
+    for split in manifests:
+        assert f"- split: {split}\n    path: {split}.parquet\n" in readme
+        assert f"| {split} | grounding |" in readme
+    with pytest.raises(InputError, match=r"heldout\.manifest\.json' is of layout verl with frames, not trl"):
+        export_samples(store, out, replace(plan, layout="trl"))
