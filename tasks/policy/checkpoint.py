@@ -1,9 +1,11 @@
 """The policy: a Qwen3-VL with its processor, loaded from and saved to a folder in Hugging Face layout (safetensors)."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoProcessor, Qwen3VLForConditionalGeneration, Qwen3VLProcessor
 from transformers.utils.logging import disable_progress_bar
@@ -65,10 +67,21 @@ def save_policy(policy: Policy, folder: Path, weights: dict[str, Tensor] | None 
 
 
 def store_policy(store: Store, key: str, policy: Policy, weights: dict[str, Tensor] | None = None) -> Artifact:
-    """Save `policy` as the folder `key` of the store; `weights` as in `save_policy`."""
+    """Save `policy` as the folder `key` of the store; `weights` as in `save_policy`.
+
+    Raises:
+        InputError: it could not be written, e.g. because the disk is full.
+    """
     folder = store.scratch_folder()
-    save_policy(policy, folder, weights)
-    store.write_folder(key, folder)
+    try:
+        save_policy(policy, folder, weights)
+        store.write_folder(key, folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise InputError(
+            f"the policy could not be written to {store.path(key)}: {error}; make room there and run the same "
+            "command again: training goes on from its last checkpoint"
+        ) from error
     return stored_policy(store, key)
 
 

@@ -1,52 +1,82 @@
 """Runs that are killed, told to stop, hit by a full disk or by damage: nothing is lost, nothing changes."""
 
+import logging
+import os
 import random
+import resource
 import shutil
+import signal
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from tests.helpers.training import TRAIN, make_pool, numbers, train_in_process
+from tasks.core.errors import InputError, Interrupted
+from tasks.core.types import Artifact
+from tasks.tracking.memory_tracker import MemoryTracker
+from tasks.train.rng import rng_state, set_rng_state
+from tests.helpers.training import TRAIN, Pool, make_pool, numbers, processes, train_in_process
 
 CONFIG = replace(TRAIN, num_steps=10, prompts_per_step=2, checkpoint_every_steps=1, checkpoints_kept=2)
 _NUM_KILLS = 6
 
 
+@dataclass(frozen=True)
+class Started:
+    """A pool with a start policy, and what training it without interruption gives."""
+
+    pool: Pool
+    policy: Artifact
+    whole: list[tuple[float, ...]]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Started]:
+    """The folder before training, and the run over a copy of it."""
+    folder = tmp_path_factory.mktemp("resume")
+    policy = make_pool(folder / "before").start().policy
+    shutil.copytree(folder / "before", folder / "after")
+    pool = make_pool(folder / "after")
+    trained = pool.train(policy, CONFIG)
+    steps = pool.steps(trained)
+    assert any(row.reward_mean > 0 and row.spread_share > 0 for row in steps), "there was something to learn"
+    return folder / "before", Started(pool, policy, numbers(steps))
+
+
+@pytest.fixture
+def started(finished: tuple[Path, Started], tmp_path: Path) -> Started:
+    """The same before training, in a folder of its own."""
+    before, done = finished
+    shutil.copytree(before, tmp_path / "root")
+    return replace(done, pool=make_pool(tmp_path / "root"))
+
+
 @pytest.mark.slow
-def test_killed_at_any_moment_a_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    pool = make_pool(tmp_path / "killed")
-    start = pool.start().policy
-    shutil.copytree(tmp_path / "killed", tmp_path / "whole")
+def test_killed_at_any_moment_a_run_goes_on_bit_for_bit(started: Started, finished: tuple[Path, Started]) -> None:
+    root = Path(started.pool.store.path("trained")).parent
     rng = random.Random(0)
     num_killed_while_writing = 0
     for number in range(_NUM_KILLS):
-        started = time.time()
-        process = train_in_process(tmp_path / "killed", start, CONFIG)
+        since = time.time()
+        process = train_in_process(root, started.policy, CONFIG)
         if number % 2:
-            _wait_for_half_a_checkpoint(tmp_path / "killed", started, process)
+            _wait_for_half_a_checkpoint(root, since, process)
         else:
             process.join(rng.uniform(0.2, 2.5))
         process.kill()
         process.join(30)
-        num_killed_while_writing += _has_half_a_checkpoint(tmp_path / "killed", started)
+        num_killed_while_writing += _has_half_a_checkpoint(root, since)
     assert num_killed_while_writing >= 2
-    last = train_in_process(tmp_path / "killed", start, CONFIG)
-    last.join(120)
-    assert last.exitcode == 0
-    killed = pool.train(start, CONFIG)
-    assert killed.report.counts["reused"] == 1.0
-
-    whole_pool = make_pool(tmp_path / "whole")
-    whole = whole_pool.train(start, CONFIG)
-    steps = whole_pool.steps(whole)
-    assert any(row.reward_mean > 0 and row.spread_share > 0 for row in steps), "there was something to learn"
-    assert numbers(pool.steps(killed)) == numbers(steps)
-    weights = pool.weights(killed)
-    for name, tensor in whole_pool.weights(whole).items():
+    killed = started.pool.train(started.policy, CONFIG)
+    assert numbers(started.pool.steps(killed)) == started.whole
+    weights = started.pool.weights(killed)
+    whole = finished[1].pool
+    for name, tensor in whole.weights(whole.train(started.policy, CONFIG)).items():
         assert torch.equal(tensor, weights[name]), name
 
 
@@ -64,3 +94,105 @@ def _has_half_a_checkpoint(root: Path, since: float) -> bool:
 def _wait_for_half_a_checkpoint(root: Path, since: float, process: ForkServerProcess) -> None:
     while process.is_alive() and time.time() < since + 30 and not _has_half_a_checkpoint(root, since):
         time.sleep(0.001)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
+    started: Started, caplog: pytest.LogCaptureFixture
+) -> None:
+    newest = _stop_after(started, num_steps=4)
+    weights = newest / "weights-0.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 1
+    weights.write_bytes(data)
+    trained = started.pool.train(started.policy, CONFIG)
+    assert "000004: weights-0.safetensors: other content than was written" in caplog.text
+    assert trained.report.counts["checkpoints_damaged"] == 1.0
+    assert numbers(started.pool.steps(trained)) == started.whole
+
+
+def test_the_last_few_checkpoints_are_kept_until_the_end(started: Started) -> None:
+    newest = _stop_after(started, num_steps=4)
+    assert [path.name for path in sorted(newest.parent.iterdir())] == ["000003", "000004"]
+    (newest / "contents.json").write_text('{"num_st')
+    (newest.parent / "000003" / "record.parquet").unlink()
+    trained = started.pool.train(started.policy, CONFIG)
+    assert trained.report.counts["checkpoints_damaged"] == 2.0
+    assert numbers(started.pool.steps(trained)) == started.whole
+    assert not newest.parent.exists()
+
+
+def test_sigterm_saves_before_it_ends_the_process(started: Started) -> None:
+    config = replace(CONFIG, checkpoint_every_steps=100)
+    tracker = TellingTracker(at_step=2)
+    with pytest.raises(Interrupted, match=r"stopped by SIGTERM after 3 steps, all kept") as interrupted:
+        started.pool.train(started.policy, config, tracker)
+    assert interrupted.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    trained = started.pool.train(started.policy, config, tracker)
+    assert [step for step, _ in tracker.metrics["train/loss"]] == list(range(CONFIG.num_steps))
+    assert numbers(started.pool.steps(trained)) == started.whole
+
+
+def test_a_full_disk_loses_no_checkpoint_and_says_so(started: Started, tmp_path: Path) -> None:
+    newest = _stop_after(started, num_steps=4)
+    process = processes().Process(target=_train_without_room, args=(started, tmp_path / "said"))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    said = (tmp_path / "said").read_text()
+    assert "no checkpoint after step 5: [Errno 27] File too large; the earlier ones are kept" in said
+    assert "the policy could not be written to" in said
+    assert [path.name for path in sorted(newest.parent.iterdir())] == ["000003", "000004"]
+    trained = started.pool.train(started.policy, CONFIG)
+    assert numbers(started.pool.steps(trained)) == started.whole
+
+
+def test_updates_that_are_not_finite_are_left_out_and_end_the_run_if_they_do_not_stop(started: Started) -> None:
+    tracker = MemoryTracker()
+    config = replace(CONFIG, learning_rate=1e30, max_skipped_in_a_row=3)
+    with pytest.raises(InputError, match="the gradients of 3 steps in a row, up to step 4, were not finite"):
+        started.pool.train(started.policy, config, tracker)
+    assert [value for _, value in tracker.metrics["train/skipped"]] == [0.0, 1.0, 1.0, 1.0]
+
+
+def test_random_state_comes_back() -> None:
+    def draw() -> tuple[float, float, float, float]:
+        return random.gauss(), random.random(), float(np.random.normal()), float(torch.rand(()))
+
+    draw()  # leaves the second of a pair of gaussian numbers behind
+    state = rng_state()
+    first = draw()
+    set_rng_state(state)
+    assert draw() == first
+
+
+class TellingTracker(MemoryTracker):
+    """Sends this process a SIGTERM, as Kubernetes does, when a step is logged for the first time."""
+
+    def __init__(self, at_step: int) -> None:
+        super().__init__()
+        self._at_step = at_step
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        super().log_metrics(metrics, step)
+        if step == self._at_step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _stop_after(started: Started, num_steps: int) -> Path:
+    """Train so far; returns the newest checkpoint."""
+    with pytest.raises(Interrupted):
+        started.pool.train(started.policy, CONFIG, TellingTracker(at_step=num_steps - 1))
+    [newest] = Path(started.pool.store.path("trained")).glob(f"*/checkpoints/{num_steps:06d}")
+    return newest
+
+
+def _train_without_room(started: Started, said: Path) -> None:
+    """Train where no file may grow beyond 100 kB, and write down what the user is told."""
+    torch.set_num_threads(1)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    logging.basicConfig(filename=said, force=True)
+    try:
+        started.pool.train(started.policy, CONFIG)
+    except InputError as error:
+        logging.getLogger().error(str(error))
