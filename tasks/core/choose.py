@@ -11,17 +11,28 @@ from tasks.core.types import Sample
 ItemT = TypeVar("ItemT")
 
 
-def choose_in_turn(samples: Sequence[Sample], limit: int, seed: int, purpose: str) -> list[Sample]:
+def choose_in_turn(samples: Iterable[Sample], limit: int, seed: int, purpose: str) -> list[Sample]:
     """At most `limit` of `samples`, taken from the cells in turn; random within a cell.
 
-    `purpose` keeps the draws of different uses apart.
+    Holds a few times `limit` samples a cell, however many come by. `purpose` keeps the draws of different uses apart.
     """
-    cells: defaultdict[tuple[str, str, float], list[Sample]] = defaultdict(list)
-    for sample in sorted(samples, key=lambda s: uniform_hash(purpose, seed, s.sample_id)):
-        cells[sample.cell].append(sample)
+    cells: defaultdict[tuple[str, str, float], list[tuple[float, Sample]]] = defaultdict(list)
+    for sample in samples:
+        members = cells[sample.cell]
+        members.append((uniform_hash(purpose, seed, sample.sample_id), sample))
+        if len(members) > 2 * limit:
+            _keep_first(members, limit)
+    for members in cells.values():
+        _keep_first(members, limit)
     # Neighbouring cells belong to different pretext tasks, so that the last, incomplete turn reaches all of them.
     cells_by_pretext = [list(found) for _, found in groupby(sorted(cells), key=lambda cell: cell[0])]
-    return _in_turn(cells[cell] for cell in _in_turn(cells_by_pretext))[:limit]
+    in_turn = _in_turn(cells[cell] for cell in _in_turn(cells_by_pretext))
+    return [sample for _, sample in in_turn[:limit]]
+
+
+def _keep_first(members: list[tuple[float, Sample]], limit: int) -> None:
+    members.sort(key=lambda member: member[0])
+    del members[limit:]
 
 
 def _in_turn(groups: Iterable[Sequence[ItemT]]) -> list[ItemT]:

@@ -26,7 +26,7 @@ def preview_samples(
     from tasks.core.digest import digest_of
     from tasks.core.errors import InputError
     from tasks.core.latest import find_manifests
-    from tasks.core.manifest import read_rows
+    from tasks.core.manifest import iterate_rows
     from tasks.core.store import Store, absolute_root
     from tasks.core.types import Clip, Sample
     from tasks.preview.gallery import write_gallery
@@ -39,8 +39,8 @@ def preview_samples(
     except ValueError as error:
         raise InputError(f"preview: {error}") from error
     target, folder = (Store(absolute_root(out)), "") if out else (store, f"previews/{digest_of(keys, asdict(wish))}/")
-    by_id = {clip.clip_id: clip for clip in read_rows(store, keys[1], Clip)}
-    found = write_gallery(store, target, folder, read_rows(store, keys[0], Sample), by_id, wish)
+    by_id = {clip.clip_id: clip for clip in iterate_rows(store, keys[1], Clip)}
+    found = write_gallery(store, target, folder, iterate_rows(store, keys[0], Sample), by_id, wish)
     click.echo(
         f"samples             {found.num_samples} of {found.num_fitting} that fit, {len(found.left_out)} left out"
     )

@@ -1,6 +1,8 @@
 """Which samples somebody wants to look at."""
 
-from collections.abc import Sequence
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tasks.core.checks import at_least, check
@@ -32,23 +34,35 @@ class Wish:
         return all(wish in ("", found) for wish, found in wanted) and self.level in (ANY_LEVEL, sample.level)
 
 
-def fitting_samples(samples: Sequence[Sample], wish: Wish) -> list[Sample]:
-    """All samples that fit.
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What there is to show."""
+
+    samples: tuple[Sample, ...]
+    """Sorted by cell."""
+    num_fitting: int
+    """Also those beyond the limit."""
+
+
+def choose(samples: Iterable[Sample], wish: Wish) -> Chosen:
+    """Those that fit, drawn as `wish` says.
 
     Raises:
-        InputError: there is none.
+        InputError: none fits.
     """
-    fitting = [sample for sample in samples if wish.fits(sample)]
-    if not fitting:
-        cells = sorted({f"{s.pretext} {s.kind} {s.level:g} {s.split.value}" for s in samples})
-        listed = "; ".join(cells[:_MOST_NAMED]) + ("; ..." if len(cells) > _MOST_NAMED else "")
-        raise InputError(
-            f"preview: none of the {len(samples)} samples fits; there are (pretext kind level split) {listed}"
-        )
-    return fitting
+    cells = Counter[tuple[str, str, float, str, bool]]()
 
+    def fitting() -> Iterator[Sample]:
+        for sample in samples:
+            cells[*sample.cell, sample.split.value, wish.fits(sample)] += 1
+            if wish.fits(sample):
+                yield sample
 
-def chosen_samples(fitting: Sequence[Sample], wish: Wish) -> list[Sample]:
-    """Those to show, sorted by cell."""
-    limit = wish.limit or len(fitting)
-    return sorted(choose_in_turn(fitting, limit, wish.seed, "preview"), key=lambda s: (s.cell, s.split, s.sample_id))
+    drawn = choose_in_turn(fitting(), wish.limit or sys.maxsize, wish.seed, "preview")
+    if not drawn:
+        found = [f"{pretext} {kind} {level:g} {split}" for pretext, kind, level, split, _ in sorted(cells)]
+        listed = "; ".join(found[:_MOST_NAMED]) + ("; ..." if len(found) > _MOST_NAMED else "")
+        total = cells.total()
+        raise InputError(f"preview: none of {total} samples fits; there are (pretext kind level split) {listed}")
+    in_order = sorted(drawn, key=lambda sample: (sample.cell, sample.split, sample.sample_id))
+    return Chosen(samples=tuple(in_order), num_fitting=sum(n for (*_, fits), n in cells.items() if fits))

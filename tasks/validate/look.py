@@ -2,11 +2,11 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tasks.core.choose import choose_in_turn
-from tasks.core.manifest import read_clips, read_rows
+from tasks.core.manifest import iterate_rows, read_clips
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Rejection, Sample, Split
 from tasks.report.page import render_page
@@ -19,26 +19,29 @@ _MOST_SHEETS = 12
 
 def samples_page(store: Store, clips: Artifact, rejected: Artifact, samples: Artifact, seed: int) -> str:
     """HTML with pictures inside; the same samples each time."""
-    rows, by_id = read_rows(store, samples.key, Sample), read_clips(store, clips)
-    sheets = []
-    for sample in choose_in_turn(rows, _MOST_SHEETS, seed, "look"):
+    by_id, counts = read_clips(store, clips), Counter[tuple[str, str, str]]()
+    rows = _counted(iterate_rows(store, samples.key, Sample), counts)
+    chosen, sheets = choose_in_turn(rows, _MOST_SHEETS, seed, "look"), []
+    for sample in chosen:
         try:
             sheets.append(preview_sheet(store, sample, by_id))
         except (OSError, ValueError, KeyError) as error:
             logger.warning("the page leaves out sample %s: %s", sample.sample_id, error)
+    num_samples: dict[str, Counter[str]] = {}
+    for (pretext, kind, split), number in sorted(counts.items()):
+        num_samples.setdefault(f"{pretext} · {kind}", Counter())[split] = number
     return render_page(
         Path(__file__).with_name("samples.html.j2"),
         splits=[split.value for split in Split],
         num_clips=Counter(clip.split.value for clip in by_id.values()),
-        rejections=Counter(row.reason for row in read_rows(store, rejected.key, Rejection)),
-        num_samples=_counts(rows),
+        rejections=Counter(row.reason for row in iterate_rows(store, rejected.key, Rejection)),
+        num_samples=num_samples,
         sheets=sheets,
     )
 
 
-def _counts(samples: Sequence[Sample]) -> dict[str, Counter[str]]:
-    """By split, for each pretext task and kind."""
-    found: dict[str, Counter[str]] = {}
-    for sample in sorted(samples, key=lambda s: s.cell):
-        found.setdefault(f"{sample.pretext} · {sample.kind}", Counter())[sample.split.value] += 1
-    return found
+def _counted(samples: Iterable[Sample], counts: Counter[tuple[str, str, str]]) -> Iterator[Sample]:
+    """The samples, counted by pretext task, kind and split as they go by."""
+    for sample in samples:
+        counts[sample.pretext, sample.kind, sample.split.value] += 1
+        yield sample

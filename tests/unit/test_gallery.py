@@ -12,7 +12,7 @@ from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Sample
 from tasks.preview.gallery import write_gallery
-from tasks.preview.wish import Wish, chosen_samples, fitting_samples
+from tasks.preview.wish import Wish, choose
 from tasks.validate.look import samples_page
 from tasks.video.preview import preview_name
 from tests.helpers.clips import make_clip, store_clip
@@ -36,22 +36,22 @@ class Page(HTMLParser):
 
 def test_a_wish_fits_what_it_names() -> None:
     wish = Wish(pretext="grounding", kind="mirror", level=0.5)
-    assert {(s.pretext, s.kind, s.level) for s in fitting_samples(SAMPLES, wish)} == {("grounding", "mirror", 0.5)}
-    assert fitting_samples(SAMPLES, Wish()) == SAMPLES
+    assert {(s.pretext, s.kind, s.level) for s in choose(SAMPLES, wish).samples} == {("grounding", "mirror", 0.5)}
+    assert choose(SAMPLES, Wish(limit=1)).num_fitting == len(SAMPLES)
     with pytest.raises(InputError, match=r"there are .* grounding mirror 0\.5 train"):
-        fitting_samples(SAMPLES, Wish(kind="mirrored"))
+        choose(SAMPLES, Wish(kind="mirrored"))
     with pytest.raises(ValueError, match="limit: got -1"):
         Wish(limit=-1)
 
 
 def test_a_limit_draws_from_all_cells_the_same_each_time_and_otherwise_with_another_seed() -> None:
     num_cells = len({sample.cell for sample in SAMPLES})
-    chosen = chosen_samples(SAMPLES, Wish(limit=num_cells))
-    assert len({sample.cell for sample in chosen}) == num_cells
-    assert {sample.pretext for sample in chosen_samples(SAMPLES, Wish(limit=3))} == {"counting", "grounding", "jigsaw"}
-    assert chosen == chosen_samples(list(reversed(SAMPLES)), Wish(limit=num_cells))
-    assert chosen != chosen_samples(SAMPLES, Wish(limit=num_cells, seed=1))
-    assert len(chosen_samples(SAMPLES, Wish(limit=0))) == len(SAMPLES)
+    chosen = choose(SAMPLES, Wish(limit=num_cells))
+    assert len({sample.cell for sample in chosen.samples}) == num_cells
+    assert {s.pretext for s in choose(SAMPLES, Wish(limit=3)).samples} == {"counting", "grounding", "jigsaw"}
+    assert chosen == choose(reversed(SAMPLES), Wish(limit=num_cells))
+    assert chosen != choose(SAMPLES, Wish(limit=num_cells, seed=1))
+    assert set(choose(SAMPLES, Wish(limit=0)).samples) == set(SAMPLES)
 
 
 def test_the_page_shows_every_file_and_names_what_it_cannot_show(tmp_path: Path) -> None:
