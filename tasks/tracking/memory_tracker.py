@@ -25,7 +25,7 @@ class MemoryTracker:
     def log_params(self, params: Mapping[str, str]) -> None:
         self.params.update(params)
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
         for name, value in metrics.items():
             self.metrics[name].append((step, value))
 

@@ -8,7 +8,8 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 from tasks.core.errors import InputError
 from tasks.core.types import Artifact, Run
-from tasks.tracking.tracker import RegisteredModel, RunStatus
+from tasks.tracking.tracker import RegisteredModel, RunStatus, TrackerUnreachableError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,10 +29,42 @@ _CHAMPION = "champion"
 _SHOWN_AS_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 """Makes the UI open an experiment on its runs and charts; otherwise it guesses, and shows traces."""
 
+_MAY_PASS = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"}
+"""Errors that are not the caller's; no connection counts as an internal error."""
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+"""MLflow's own defaults would hold up training for minutes at every call; a set variable is left as it is."""
+
+
+def check_place(data_root: str, tracking_uri: str) -> None:
+    """Check that MLflow has a place for its records.
+
+    Raises:
+        InputError: the data root is remote, and no server is named.
+    """
+    if not tracking_uri and urlsplit(data_root).scheme not in ("", "file"):
+        raise InputError(
+            f"the data root {data_root} is remote, so MLflow cannot keep its sqlite file there; "
+            "give the URI of an MLflow server as tracking_uri"
+        )
+
 
 def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, run_key: str) -> str:
-    """Id of the unfinished run with this key, or of a new one."""
-    client = _client(data_root, tracking_uri)
+    """Id of the unfinished run with this key, or of a new one.
+
+    Raises:
+        TrackerUnreachableError: no server answers at `tracking_uri`.
+    """
+    with _reaching(tracking_uri):
+        return _find_or_create_run(_client(data_root, tracking_uri), data_root, tracking_uri, experiment, run_key)
+
+
+def _find_or_create_run(
+    client: "MlflowClient", data_root: str, tracking_uri: str, experiment: str, run_key: str
+) -> str:
     # A server chooses where artifacts go; with sqlite alone they would land in the working folder.
     artifacts = None if tracking_uri else f"{_local_path(data_root)}/mlartifacts"
     experiment_id = _find_or_create_experiment(client, experiment, artifacts)
@@ -46,7 +79,7 @@ def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, ru
 
 
 class MlflowTracker:
-    """Tracker of one MLflow run."""
+    """Tracker of one MLflow run. Every call raises TrackerUnreachableError if the server does not answer."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -61,21 +94,24 @@ class MlflowTracker:
     def log_params(self, params: Mapping[str, str]) -> None:
         from mlflow.entities import Param
 
-        self._client.log_batch(self.run_id, params=[Param(key, value) for key, value in params.items()])
+        with _reaching(self._run.tracking_uri):
+            self._client.log_batch(self.run_id, params=[Param(key, value) for key, value in params.items()])
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
         from mlflow.entities import Metric
 
-        now_ms = int(time.time() * 1000)
-        rows = [Metric(name, value, now_ms, step) for name, value in metrics.items()]
-        self._client.log_batch(self.run_id, metrics=rows)
+        at_ms = int((time.time() if at_seconds is None else at_seconds) * 1000)
+        rows = [Metric(name, value, at_ms, step) for name, value in metrics.items()]
+        with _reaching(self._run.tracking_uri):
+            self._client.log_batch(self.run_id, metrics=rows)
 
     def log_bytes(self, name: str, data: bytes) -> None:
         path = PurePosixPath(name)
         with tempfile.TemporaryDirectory(prefix="videossr-") as folder:
             file = Path(folder) / path.name
             file.write_bytes(data)
-            self._client.log_artifact(self.run_id, str(file), str(path.parent) if path.parent.name else None)
+            with _reaching(self._run.tracking_uri):
+                self._client.log_artifact(self.run_id, str(file), str(path.parent) if path.parent.name else None)
 
     def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -89,18 +125,21 @@ class MlflowTracker:
             profile=json.dumps({"num_rows": dataset.num_rows}),
         )
         tag = InputTag(key="mlflow.data.context", value=context)
-        self._client.log_inputs(self.run_id, datasets=[DatasetInput(dataset=entity, tags=[tag])])
+        with _reaching(self._run.tracking_uri):
+            self._client.log_inputs(self.run_id, datasets=[DatasetInput(dataset=entity, tags=[tag])])
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         from mlflow.entities import RunTag
 
-        self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        with _reaching(self._run.tracking_uri):
+            self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
     def set_status(self, status: RunStatus) -> None:
-        if status == RunStatus.RUNNING:
-            self._client.update_run(self.run_id, status=status)
-        else:
-            self._client.set_terminated(self.run_id, status=status)
+        with _reaching(self._run.tracking_uri):
+            if status == RunStatus.RUNNING:
+                self._client.update_run(self.run_id, status=status)
+            else:
+                self._client.set_terminated(self.run_id, status=status)
 
 
 class MlflowRegistry:
@@ -109,9 +148,14 @@ class MlflowRegistry:
     def __init__(self, run: Run) -> None:
         self._client = _client(run.data_root, run.tracking_uri)
         self._data_root = run.data_root
+        self._tracking_uri = run.tracking_uri
         self._run_id = run.run_id
 
     def register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
+        with _reaching(self._tracking_uri):
+            return self._register(name, policy, tags)
+
+    def _register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
         self._create_model(name)
         found = self._client.search_model_versions(f"name = '{name}' and tags.`{_POLICY_DIGEST}` = '{policy.digest}'")
         all_tags = {**tags, _POLICY_KEY: policy.key, _POLICY_DIGEST: policy.digest}
@@ -128,7 +172,8 @@ class MlflowRegistry:
         from mlflow.exceptions import MlflowException
 
         try:
-            found = self._client.get_model_version_by_alias(name, _CHAMPION)
+            with _reaching(self._tracking_uri):
+                found = self._client.get_model_version_by_alias(name, _CHAMPION)
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no model, no alias
                 return None
@@ -138,7 +183,8 @@ class MlflowRegistry:
         return RegisteredModel(version=str(found.version), policy=policy, tags=dict(found.tags))
 
     def set_champion(self, name: str, version: str) -> None:
-        self._client.set_registered_model_alias(name, _CHAMPION, version)
+        with _reaching(self._tracking_uri):
+            self._client.set_registered_model_alias(name, _CHAMPION, version)
 
     def _create_model(self, name: str) -> None:
         from mlflow.exceptions import MlflowException
@@ -159,22 +205,36 @@ def _find_or_create_experiment(client: "MlflowClient", name: str, artifacts: str
     return str(found.experiment_id)
 
 
+@contextmanager
+def _reaching(tracking_uri: str) -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, OSError) as error:  # requests' errors are OSErrors
+        if isinstance(error, MlflowException) and error.error_code not in _MAY_PASS:
+            raise
+        first_line = str(error).strip().splitlines()[0]
+        raise TrackerUnreachableError(
+            f"MLflow at {tracking_uri or 'the sqlite file of the data root'} cannot be reached ({first_line}); "
+            "what was computed is kept: run the same command again when it answers"
+        ) from error
+
+
 @cache
 def _client(data_root: str, tracking_uri: str) -> "MlflowClient":
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is imported; there is no other switch
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # reports every table it creates
+    check_place(data_root, tracking_uri)
     uri = tracking_uri or _sqlite_uri(data_root)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def _sqlite_uri(data_root: str) -> str:
-    if urlsplit(data_root).scheme not in ("", "file"):
-        raise InputError(
-            f"the data root {data_root} is remote, so MLflow cannot keep its sqlite file there; "
-            "give the URI of an MLflow server as tracking_uri"
-        )
     folder = _local_path(data_root)
     os.makedirs(folder, exist_ok=True)
     return f"sqlite:///{folder}/mlflow.db"

@@ -3,9 +3,13 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import PurePosixPath
 
+from tasks.core.errors import Interrupted
+from tasks.core.store import Store
 from tasks.core.types import Run
-from tasks.tracking.mlflow_tracker import MlflowRegistry, MlflowTracker, find_or_create_run
+from tasks.tracking.mlflow_tracker import MlflowRegistry, MlflowTracker, check_place, find_or_create_run
+from tasks.tracking.patient_tracker import OUTBOX, PatientTracker
 from tasks.tracking.tracker import ModelRegistry, RunStatus, Tracker
 
 logger = logging.getLogger(__name__)
@@ -19,9 +23,17 @@ def start_run(
     """Id of the run: an unfinished one with this key goes on, else a new one starts.
 
     Nested `params` become names with dots. Two runs with the same key at the same time would share one record.
+    What earlier runs could not send is sent first.
+
+    Raises:
+        InputError: the data root is remote, and no server is named.
+        TrackerUnreachableError: no server answers at `tracking_uri`.
     """
+    check_place(data_root, tracking_uri)
+    for folder in Store(data_root).list_keys(OUTBOX):
+        _open(Run(data_root=data_root, run_id=PurePosixPath(folder).name, preset="", tracking_uri=tracking_uri)).flush()
     run_id = find_or_create_run(data_root=data_root, tracking_uri=tracking_uri, experiment=experiment, run_key=run_key)
-    tracker = MlflowTracker(Run(data_root=data_root, run_id=run_id, preset=experiment, tracking_uri=tracking_uri))
+    tracker = _open(Run(data_root=data_root, run_id=run_id, preset=experiment, tracking_uri=tracking_uri))
     tracker.set_status(RunStatus.RUNNING)
     tracker.set_tags(_NO_FAILURE)
     tracker.log_params(dict(_flat(params)))
@@ -30,10 +42,16 @@ def start_run(
 
 @contextmanager
 def stage(run: Run, name: str) -> Iterator[Tracker]:
-    """The tracker of one stage of `run`; if the stage raises, the run is marked with how it ended."""
-    tracker = MlflowTracker(run)
-    with recorded(tracker, name):
-        yield tracker
+    """The tracker of one stage of `run`; if the stage raises, the run is marked with how it ended.
+
+    A server that does not answer never ends a stage: what it should get waits in the data root.
+    """
+    tracker = _open(run)
+    try:
+        with recorded(tracker, name):
+            yield tracker
+    finally:
+        _flush(tracker)
 
 
 @contextmanager
@@ -44,6 +62,9 @@ def recorded(tracker: Tracker, name: str) -> Iterator[None]:
     except Exception as error:
         _close(tracker, name, RunStatus.FAILED, f"{type(error).__name__}: {error}")
         raise
+    except Interrupted as interrupted:
+        _close(tracker, name, RunStatus.KILLED, str(interrupted))
+        raise
     except BaseException:  # Ctrl-C: Flyte's signal handler turns it into SystemExit
         _close(tracker, name, RunStatus.KILLED, "interrupted")
         raise
@@ -51,12 +72,24 @@ def recorded(tracker: Tracker, name: str) -> Iterator[None]:
 
 def finish_run(run: Run) -> None:
     """Close the record: the next run with the same key starts a new one."""
-    MlflowTracker(run).set_status(RunStatus.FINISHED)
+    tracker = _open(run)
+    tracker.set_status(RunStatus.FINISHED)
+    _flush(tracker)
 
 
 def open_registry(run: Run) -> ModelRegistry:
     """The registered models."""
     return MlflowRegistry(run)
+
+
+def _open(run: Run) -> PatientTracker:
+    return PatientTracker(MlflowTracker(run), Store(run.data_root))
+
+
+def _flush(tracker: PatientTracker) -> None:
+    num_waiting = tracker.flush()
+    if num_waiting:
+        logger.warning("%d entries for MLflow wait in the data root (%s); the next run sends them", num_waiting, OUTBOX)
 
 
 def _close(tracker: Tracker, stage_name: str, status: RunStatus, error: str) -> None:

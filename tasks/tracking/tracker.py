@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from tasks.core.errors import InputError
 from tasks.core.types import Artifact
 
 
@@ -15,6 +16,10 @@ class RunStatus(StrEnum):
     FINISHED = "FINISHED"
     FAILED = "FAILED"
     KILLED = "KILLED"
+
+
+class TrackerUnreachableError(InputError):
+    """What keeps the record does not answer now, so the same call may work later."""
 
 
 @runtime_checkable
@@ -29,8 +34,11 @@ class Tracker(Protocol):
     def log_params(self, params: Mapping[str, str]) -> None:
         """Log what was decided before; a value once logged stays."""
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Log numbers at a step; the part of a name before "/" groups the charts."""
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
+        """Log numbers at a step; the part of a name before "/" groups the charts.
+
+        `at_seconds` is the Unix time of the step, if it is not now.
+        """
 
     def log_bytes(self, name: str, data: bytes) -> None:
         """Keep a file under the run as `name`, which may contain folders."""

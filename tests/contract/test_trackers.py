@@ -8,10 +8,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, Interrupted
+from tasks.core.store import Store
 from tasks.core.types import Artifact, Run
 from tasks.tracking.memory_tracker import MemoryRegistry, MemoryTracker
 from tasks.tracking.mlflow_tracker import MlflowRegistry, MlflowTracker
+from tasks.tracking.patient_tracker import PatientTracker
 from tasks.tracking.run import finish_run, recorded, stage, start_run
 from tasks.tracking.tracker import ModelRegistry, RunStatus, Tracker
 
@@ -40,11 +42,12 @@ def run(mlflow_root: str, request: pytest.FixtureRequest) -> Run:
     return Run(data_root=mlflow_root, run_id=run_id, preset="test")
 
 
-@pytest.fixture(params=["memory", "mlflow"])
-def tracked(request: pytest.FixtureRequest, run: Run) -> Iterator[tuple[Tracker, Callable[[], Seen]]]:
-    if request.param == "memory":
+@pytest.fixture(params=["memory", "patient", "mlflow"])
+def tracked(request: pytest.FixtureRequest, run: Run, data_root: str) -> Iterator[tuple[Tracker, Callable[[], Seen]]]:
+    if request.param != "mlflow":
         tracker = MemoryTracker()
-        yield tracker, lambda: _seen_in_memory(tracker)
+        patient = PatientTracker(tracker, Store(data_root))
+        yield patient if request.param == "patient" else tracker, lambda: _seen_in_memory(tracker)
     else:
         yield MlflowTracker(run), lambda: _seen_in_mlflow(run)
 
@@ -80,6 +83,7 @@ def test_a_tracker_keeps_what_it_is_given(tracked: tuple[Tracker, Callable[[], S
         (ValueError("first line\nsecond line"), "FAILED", "ValueError: first line"),
         (KeyboardInterrupt(), "KILLED", "interrupted"),
         (SystemExit(1), "KILLED", "interrupted"),
+        (Interrupted(15, "stopped by SIGTERM after 3 steps"), "KILLED", "stopped by SIGTERM after 3 steps"),
     ],
 )
 def test_a_stage_that_ends_early_marks_its_run_and_passes_the_error_on(
