@@ -20,6 +20,7 @@ from tasks.core.types import Rollout, Sample
 CLOSE_OVERLAP = 0.8
 FAR_OVERLAP = 0.5
 MOST_USUAL_SHARE = 0.75
+_ROUNDING = 1e-9
 
 RULE = (
     "all rollouts give the same answer, it is not the label (intervals agree from an overlap of "
@@ -65,6 +66,9 @@ def agreed_answer(answers: Sequence[str | None], schema: Schema) -> str | None:
     """The answer that all agree on, as the one among them that is closest to the others; None if there is none."""
     known = [answer for answer in answers if answer is not None]
     if not known or len(known) < len(answers):
+        return None
+    # 1 - IoU is a metric: two intervals close to a third are no further from each other than both distances together.
+    if not all(_agree(other, known[0], schema, 2 * CLOSE_OVERLAP - 1 - _ROUNDING) for other in known):
         return None
     middle = max(sorted(set(known)), key=lambda one: sum(score(other, one, schema).total for other in known))
     return middle if all(_agree(other, middle, schema, CLOSE_OVERLAP) for other in known) else None

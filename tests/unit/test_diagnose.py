@@ -234,6 +234,7 @@ def test_a_corrected_label_costs_no_rollout_and_another_question_does(tmp_path: 
         (["B", None], AnswerKind.CHOICE, None),
         (["A red car", "a red car."], AnswerKind.TEXT, "A red car"),
         (["2.0-4.0", "2.0-4.1", "2.1-4.0"], AnswerKind.INTERVAL, "2.0-4.0"),
+        (["0.0-8.0", "0.0-10.0", "2.0-10.0"], AnswerKind.INTERVAL, "0.0-10.0"),
         (["2.0-4.0", "2.0-3.0"], AnswerKind.INTERVAL, None),
         (["1,2,3", "1,2,2"], AnswerKind.COUNTS, None),
         (["2.0-4.0; 3", "2.0-4.1; 3"], "when:interval*0.5,many:counts*0.5", "2.0-4.0; 3"),
