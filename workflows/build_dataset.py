@@ -5,23 +5,34 @@ from functools import partial
 from flytekit import map_task, workflow
 
 from tasks.core.config import RetrainConfig
-from tasks.core.types import Run
+from tasks.core.measurement import DifficultyPlan
+from tasks.core.types import Artifact, Run
 from tasks.ingest.outputs import VideoShard
 from tasks.ingest.task import ingest_shard, merge_clips
-from tasks.perturb.task import merge_samples, perturb_shard, shard_clips
+from tasks.perturb.task import merge_samples, perturb_shard, shard_clips, start_plan
 from tasks.validate.task import validate_manifests
-from workflows.outputs import Dataset
+from workflows.outputs import Dataset, PlannedSamples
 
 
 @workflow
 def build_dataset(shards: list[VideoShard], run: Run, config: RetrainConfig) -> Dataset:
-    """Ingest shard by shard, perturb clip by clip, validate everything."""
+    """Ingest shard by shard, perturb clip by clip as the newest difficulty plan says, validate everything."""
     ingested = map_task(partial(ingest_shard, run=run, config=config.ingest))(shard=shards)
     clip_set = merge_clips(shards=ingested, run=run, config=config.ingest)
-    starts = shard_clips(clips=clip_set.clips, config=config.perturb)
-    planned = map_task(partial(perturb_shard, clips=clip_set.clips, run=run, config=config.perturb))(start=starts)
-    sample_set = merge_samples(shards=planned, clips=clip_set.clips, run=run, config=config.perturb)
+    plan = start_plan(clips=clip_set.clips, run=run, config=config)
+    planned = plan_samples(clips=clip_set.clips, rejected=clip_set.rejected, plan=plan, run=run, config=config)
+    return Dataset(clip_set=clip_set, plan=plan, sample_set=planned.sample_set, validated=planned.validated)
+
+
+@workflow
+def plan_samples(
+    clips: Artifact, rejected: Artifact, plan: DifficultyPlan, run: Run, config: RetrainConfig
+) -> PlannedSamples:
+    """Perturb and validate: the samples of a round."""
+    starts = shard_clips(clips=clips, config=config.perturb)
+    planned = map_task(partial(perturb_shard, clips=clips, plan=plan, run=run, config=config.perturb))(start=starts)
+    sample_set = merge_samples(shards=planned, clips=clips, plan=plan, run=run, config=config.perturb)
     validated = validate_manifests(
-        run=run, clips=clip_set.clips, rejected=clip_set.rejected, samples=sample_set.samples, config=config.validate
+        run=run, clips=clips, rejected=rejected, samples=sample_set.samples, config=config.validate
     )
-    return Dataset(clip_set=clip_set, sample_set=sample_set, validated=validated)
+    return PlannedSamples(sample_set=sample_set, validated=validated)

@@ -32,7 +32,7 @@ def demo() -> RetrainConfig:
         validate=ValidateConfig(num_rerendered=128),
         model=ModelConfig(base="tiny", dtype="float32"),
         rollout=RolloutConfig(max_answer_tokens=12, prompts_per_batch=16),
-        calibrate=CalibrateConfig(max_samples=512),
+        calibrate=CalibrateConfig(max_rollouts=2048, num_samples=512),
         warm_start=WarmStartConfig(num_steps=110, learning_rate=1e-3),
         train=TrainConfig(
             num_steps=120,
@@ -61,7 +61,7 @@ def smoke() -> RetrainConfig:
         validate=replace(base.validate, num_rerendered=16),
         model=replace(base.model, tiny_hidden_size=64, tiny_num_layers=2),
         rollout=replace(base.rollout, rollouts_per_prompt=4),
-        calibrate=replace(base.calibrate, max_samples=16, rollouts_per_sample=4),
+        calibrate=replace(base.calibrate, max_rollouts=64, rollouts_per_sample=4, num_samples=24),
         warm_start=replace(base.warm_start, num_steps=60, batch_size=8, learning_rate=3e-3),
         train=replace(base.train, num_steps=6, prompts_per_step=4, checkpoint_every_steps=2),
         evaluate=replace(base.evaluate, heldout_rollouts_per_sample=2),

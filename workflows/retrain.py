@@ -7,14 +7,14 @@ from functools import partial
 
 from flytekit import map_task, workflow
 
-from tasks.calibrate.task import measure_shard, select_samples, shard_samples
 from tasks.evaluate.task import evaluate_candidate, list_candidates
 from tasks.ingest.task import list_videos
 from tasks.promote.outputs import Promotion
 from tasks.promote.task import promote
-from tasks.train.task import train_policy, warm_start_policy
+from tasks.train.task import warm_start_policy
 from workflows.build_dataset import build_dataset
 from workflows.configure import configure, open_run
+from workflows.train_rounds import train_rounds
 
 
 @workflow
@@ -25,7 +25,7 @@ def retrain(
     data_root: str = "./.videossr",
     tracking_uri: str = "",
 ) -> Promotion:
-    """Ingest, perturb, validate, (warm start,) calibrate, train, evaluate, promote."""
+    """Ingest, perturb, validate, (warm start,) rounds of calibrate and train, evaluate, promote."""
     config = configure(preset=preset, overrides=overrides)
     shards = list_videos(videos=videos, config=config.ingest)
     run = open_run(
@@ -40,29 +40,16 @@ def retrain(
         model=config.model,
         config=config.warm_start,
     )
-    pools = shard_samples(samples=data.validated.samples, run=run, config=config.calibrate)
-    measured = map_task(
-        partial(
-            measure_shard,
-            clips=data.validated.clips,
-            policy=start.policy,
-            run=run,
-            model=config.model,
-            rollout=config.rollout,
-            config=config.calibrate,
-        )
-    )(shard=pools)
-    selection = select_samples(shards=measured, run=run, config=config.calibrate)
-    trained = train_policy(
-        policy=start.policy,
-        samples=selection.samples,
+    rounds = train_rounds(
         clips=data.validated.clips,
+        rejected=data.clip_set.rejected,
+        samples=data.validated.samples,
+        policy=start.policy,
+        plan=data.plan,
         run=run,
-        model=config.model,
-        rollout=config.rollout,
-        config=config.train,
+        config=config,
     )
-    candidates = list_candidates(before=start.policy, after=trained.policy, run=run, config=config.promote)
+    candidates = list_candidates(before=start.policy, trainings=rounds.trainings, run=run, config=config.promote)
     evaluated = map_task(
         partial(
             evaluate_candidate,
@@ -80,18 +67,9 @@ def retrain(
         clips=data.validated.clips,
         rejected=data.clip_set.rejected,
         samples=data.validated.samples,
-        selected=selection.samples,
-        cells=selection.cells,
-        measurements=selection.measurements,
-        record=trained.record,
+        selections=rounds.selections,
+        trainings=rounds.trainings,
         evaluated=evaluated,
-        reports=[
-            data.clip_set.report,
-            data.sample_set.report,
-            data.validated.report,
-            start.report,
-            selection.report,
-            trained.report,
-        ],
+        reports=[data.clip_set.report, data.sample_set.report, data.validated.report, start.report],
     )
     return promotion

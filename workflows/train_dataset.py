@@ -4,15 +4,15 @@ pyflyte run workflows/train_dataset.py train_dataset --dataset train.parquet --r
 The trained policy is a folder in Hugging Face layout; nothing is promoted.
 """
 
-from functools import partial
-
-from flytekit import map_task, workflow
+from flytekit import workflow
 
 from tasks.adopt.task import adopt_dataset
-from tasks.calibrate.task import measure_shard, select_samples, shard_samples
-from tasks.train.outputs import Trained
-from tasks.train.task import train_policy, warm_start_policy
+from tasks.core.measurement import NO_PLAN
+from tasks.core.training import Trained
+from tasks.train.task import warm_start_policy
 from workflows.configure import configure, open_import
+from workflows.outputs import TrainedRound
+from workflows.train_rounds import train_round
 
 
 @workflow
@@ -32,26 +32,7 @@ def train_dataset(
     start = warm_start_policy(
         samples=data.samples, clips=data.clips, run=run, model=config.model, config=config.warm_start
     )
-    pools = shard_samples(samples=data.samples, run=run, config=config.calibrate)
-    measured = map_task(
-        partial(
-            measure_shard,
-            clips=data.clips,
-            policy=start.policy,
-            run=run,
-            model=config.model,
-            rollout=config.rollout,
-            config=config.calibrate,
-        )
-    )(shard=pools)
-    selection = select_samples(shards=measured, run=run, config=config.calibrate)
-    trained: Trained = train_policy(
-        policy=start.policy,
-        samples=selection.samples,
-        clips=data.clips,
-        run=run,
-        model=config.model,
-        rollout=config.rollout,
-        config=config.train,
+    trained: TrainedRound = train_round(
+        samples=data.samples, clips=data.clips, policy=start.policy, plan=NO_PLAN, run=run, config=config
     )
-    return trained
+    return trained.trained

@@ -1,11 +1,10 @@
-"""Measuring difficulty: what a group's rewards say about its sample, and a cell's samples about the cell."""
+"""Measuring difficulty: what a group's rewards say about its sample."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import fmean, pstdev
 
-from tasks.core.measurement import Measurement
-from tasks.core.types import Cell, Sample
+from tasks.core.measurement import CellEvidence, Measurement
+from tasks.core.types import Cell
 
 
 def measure(sample_id: str, rewards: Sequence[float], min_spread: float) -> Measurement:
@@ -24,22 +23,18 @@ def measure(sample_id: str, rewards: Sequence[float], min_spread: float) -> Meas
     )
 
 
-def measure_cells(samples: Iterable[Sample], measurements: Iterable[Measurement]) -> list[Cell]:
-    """Mean reward and spread of each (pretext task, kind, level), sorted."""
-    cell_of = {sample.sample_id: sample.cell for sample in samples}
-    members: defaultdict[tuple[str, str, float], list[Measurement]] = defaultdict(list)
-    for measurement in measurements:
-        members[cell_of[measurement.sample_id]].append(measurement)
+def measured_cells(evidence: Iterable[CellEvidence]) -> list[Cell]:
+    """The round's own figures for each cell, for the report."""
     return [
         Cell(
-            pretext=pretext,
-            kind=kind,
-            level=level,
-            num_samples=len(found),
-            num_rollouts=sum(m.num_rollouts for m in found),
-            mean_reward=fmean(m.mean_reward for m in found),
-            spread=fmean(m.spread for m in found),
-            share_with_spread=fmean(m.kept for m in found),
+            pretext=row.pretext,
+            kind=row.kind,
+            level=row.level,
+            num_samples=row.num_groups,
+            num_rollouts=row.num_rollouts,
+            mean_reward=row.mean_reward,
+            spread=row.spread,
+            share_with_spread=row.share_with_spread,
         )
-        for (pretext, kind, level), found in sorted(members.items())
+        for row in evidence
     ]

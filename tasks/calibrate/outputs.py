@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from tasks.core.types import Artifact, StageReport
+from tasks.core.types import Artifact
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One shard of the training samples, and how many of them may be measured."""
+
+    samples: Artifact
+    """Rows of Sample."""
+    num_groups: int
 
 
 @dataclass(frozen=True)
@@ -10,7 +19,7 @@ class MeasuredShard:
     """One shard's share of the measurement."""
 
     samples: Artifact
-    """Rows of Sample: what was to be measured."""
+    """Rows of Sample: the pool, measured or not."""
     measurements: Artifact
     """Rows of Measurement."""
     rollouts: Artifact
@@ -18,16 +27,3 @@ class MeasuredShard:
     num_failed: int
     """Samples that could not be rendered, so have no measurement."""
     seconds: float
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The samples worth training on, and the measured difficulty."""
-
-    samples: Artifact
-    """Rows of Sample: those whose group has spread."""
-    cells: Artifact
-    """Rows of Cell, before selection."""
-    measurements: Artifact
-    """Rows of Measurement, one for each measured sample."""
-    report: StageReport

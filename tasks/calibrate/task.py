@@ -1,51 +1,47 @@
-"""Door of the calibrate stage: rollouts of the current policy over the training pool, and the samples worth keeping."""
+"""Doors of calibrate: rollouts where they teach most, the plan, and the samples worth training on."""
 
 import logging
 
 from flytekit import task
 
-from tasks.calibrate.outputs import MeasuredShard, Selection
-from tasks.core.config import CalibrateConfig, ModelConfig, RolloutConfig
+from tasks.calibrate.outputs import MeasuredShard, Pool
+from tasks.core.config import CalibrateConfig, ModelConfig, RetrainConfig, RolloutConfig
+from tasks.core.measurement import DifficultyPlan, Selection
 from tasks.core.types import Artifact, Run
 
 logger = logging.getLogger(__name__)
 
 
 @task
-def shard_samples(samples: Artifact, run: Run, config: CalibrateConfig) -> list[Artifact]:
-    """Split the training samples that fit the budget into shards for the map task."""
-    from tasks.core.choose import choose_in_turn
-    from tasks.core.digest import digest_of
-    from tasks.core.manifest import read_rows, write_rows
+def shard_samples(samples: Artifact, run: Run, config: CalibrateConfig) -> list[Pool]:
+    """Split the training samples into pools for the map task; each gets its share of the rollouts."""
+    from tasks.calibrate.pools import make_pools
     from tasks.core.store import Store
-    from tasks.core.types import Sample, Split
 
-    store = Store(run.data_root)
-    pool = [sample for sample in read_rows(store, samples.key, Sample) if sample.split == Split.TRAIN]
-    chosen = choose_in_turn(pool, config.max_samples, run.seed, "calibrate")
-    logger.info("calibrate measures %d of %d training samples (calibrate.max_samples)", len(chosen), len(pool))
-    key = digest_of("calibrate", samples.digest, config, run.seed)
-    size = config.shard_size_samples
-    return [
-        write_rows(store, f"calibrated/{key}/shard-{start:07d}.parquet", Sample, chosen[start : start + size])
-        for start in range(0, len(chosen), size)
-    ]
+    pools = make_pools(Store(run.data_root), samples, config)
+    logger.info(
+        "calibrate measures up to %d of %d training samples (calibrate.max_rollouts)",
+        sum(min(pool.num_groups, pool.samples.num_rows) for pool in pools),
+        sum(pool.samples.num_rows for pool in pools),
+    )
+    return pools
 
 
 @task
 def measure_shard(
-    shard: Artifact,
+    pool: Pool,
     clips: Artifact,
     policy: Artifact,
+    plan: DifficultyPlan,
     run: Run,
     model: ModelConfig,
     rollout: RolloutConfig,
     config: CalibrateConfig,
 ) -> MeasuredShard:
-    """Measure one shard; one measured before with the same policy is not measured again."""
+    """Measure one pool; one measured before with the same policy is not measured again."""
     from dataclasses import replace
 
-    from tasks.calibrate.shard import measure_shard_samples
+    from tasks.calibrate.shard import measure_pool
     from tasks.core.digest import digest_of
     from tasks.core.manifest import read_clips
     from tasks.core.reuse import find_output, keep_output
@@ -55,27 +51,44 @@ def measure_shard(
     from tasks.tracking.run import stage
 
     store = Store(run.data_root)
-    key = f"calibrated/{digest_of('measure', shard.digest, clips.digest, policy.digest, rollout, config, run.seed)}"
+    inputs = (pool, clips.digest, policy.digest, plan, rollout, config, run.seed)
+    key = f"calibrated/{digest_of('measure', *inputs)}"
     found = find_output(store, key, MeasuredShard)
     if found is not None:
         return replace(found, seconds=0.0)
     with stage(run, "calibrate"):
         current = open_policy(store, policy, model.dtype)
         collector = make_collector(current, rollout, store, read_clips(store, clips), run.seed)
-        measured = measure_shard_samples(store, key, shard, collector, rollout, config)
+        measured = measure_pool(store, key, pool, plan, collector, rollout, config)
         collector.engine.close()
     return keep_output(store, key, measured)
 
 
 @task
-def select_samples(shards: list[MeasuredShard], run: Run, config: CalibrateConfig) -> Selection:
-    """Keep the samples whose group has spread, and report the measured difficulty of every cell."""
+def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, run: Run, config: CalibrateConfig) -> Selection:
+    """Plan by what was measured, and draw the samples to train on; `plan` is the one that the round started from."""
+    from tasks.calibrate.metrics import plan_metrics
     from tasks.calibrate.select import select
+    from tasks.core.manifest import read_rows
+    from tasks.core.measurement import PlannedCell
     from tasks.core.store import Store
     from tasks.tracking.run import stage
 
+    store = Store(run.data_root)
     with stage(run, "calibrate") as tracker:
-        selection = select(Store(run.data_root), shards)
-        tracker.log_metrics({f"calibrate/{name}": value for name, value in selection.report.counts.items()})
+        selection = select(store, shards, plan, config, run.seed)
+        cells = read_rows(store, selection.plan.cells.key, PlannedCell)
+        counts = {f"calibrate/{name}": value for name, value in selection.report.counts.items()}
+        tracker.log_metrics(counts | plan_metrics(cells), selection.plan.round)
         tracker.log_dataset("selected samples", selection.samples, "train")
+        tracker.log_dataset("difficulty plan", selection.plan.cells, "plan")
     return selection
+
+
+@task
+def publish_plan(start: DifficultyPlan, selection: Selection, clips: Artifact, run: Run, config: RetrainConfig) -> None:
+    """Make the plan of the last round the one that the next run starts from; `start` is where this run started."""
+    from tasks.core import plan_pointer
+    from tasks.core.store import Store
+
+    plan_pointer.publish_plan(Store(run.data_root), plan_pointer.run_inputs(clips, config), start, selection.plan)

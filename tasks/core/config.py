@@ -95,6 +95,8 @@ class PerturbConfig:
     train_samples_per_clip: tuple[int, ...] = (12, 6, 12)
     """One number for each of `pretexts`; the default has the paper's proportions."""
     heldout_samples_per_clip: tuple[int, ...] = (12, 6, 12)
+    exploration: float = 0.1
+    """Share of the training samples that are spread evenly over all cells, though a difficulty plan says otherwise."""
     viubench_items_per_type: int = 300
     shard_size_clips: int = 1000
 
@@ -102,6 +104,7 @@ class PerturbConfig:
         check(self, NAMES, "pretexts", "grounding_kinds", "jigsaw_kinds")
         check(self, LEVELS, "levels")
         check(self, per_item_of(self.pretexts, "pretexts"), "train_samples_per_clip", "heldout_samples_per_clip")
+        check(self, SHARE, "exploration")
         check(self, COUNT, "viubench_items_per_type", "shard_size_clips")
 
 
@@ -162,19 +165,41 @@ class RolloutConfig:
 
 @dataclass(frozen=True)
 class CalibrateConfig:
-    """How difficulty is measured."""
+    """How difficulty is measured, and which samples are chosen by it."""
 
-    max_samples: int = 8192
-    """Samples measured; the rest of the training pool is left out, and counted."""
+    select_by: str = "plan"
+    """`plan`: what was measured chooses; `all`: every sample of the pool is trained on, as without calibration."""
+    max_rollouts: int = 12_000
+    """Rollouts spent on measuring (5 % of the paper's epoch)."""
     rollouts_per_sample: int = 8
+    num_samples: int = 30_000
+    """Most samples selected for training."""
     min_spread: float = 1e-6
     """A group whose standard deviation of reward is at most this teaches nothing and is dropped."""
-    shard_size_samples: int = 512
+    pretext_floor: float = 0.2
+    """Least share of every pretext task in measuring and in the plan (mixed beats single in the paper)."""
+    plan_temperature: float = 0.03
+    """A cell whose groups spread by this much less is drawn 2.7 times less often."""
+    min_share_with_spread: float = 0.9
+    """A cell is left out of the plan if fewer of its groups are believed to have spread, unless none has more."""
+    round_correlation: float = 0.6
+    """How much a round tells about the next one; 1 would mean that the policy does not change."""
+    shard_groups: int = 512
+    """Groups measured by one shard."""
 
     def __post_init__(self) -> None:
-        check(self, COUNT, "max_samples", "shard_size_samples")
+        check(self, one_of("plan", "all"), "select_by")
+        check(self, COUNT, "max_rollouts", "num_samples", "shard_groups")
         check(self, at_least(2), "rollouts_per_sample")
+        check(self, at_least(self.rollouts_per_sample, "rollouts_per_sample"), "max_rollouts")
         check(self, at_least(0), "min_spread")
+        check(self, between(0, 0.5), "pretext_floor")
+        check(self, POSITIVE, "plan_temperature")
+        check(self, SHARE, "min_share_with_spread", "round_correlation")
+
+    @property
+    def max_groups(self) -> int:
+        return self.max_rollouts // self.rollouts_per_sample
 
 
 @dataclass(frozen=True)
@@ -253,6 +278,8 @@ class RetrainConfig:
     """The whole main job."""
 
     seed: int = 0
+    rounds: int = 1
+    """How often perturb, calibrate and train follow each other, each time with the policy of the round before."""
     ingest: IngestConfig = field(default_factory=IngestConfig)
     perturb: PerturbConfig = field(default_factory=PerturbConfig)
     validate: ValidateConfig = field(default_factory=ValidateConfig)
@@ -266,3 +293,4 @@ class RetrainConfig:
 
     def __post_init__(self) -> None:
         check(self, at_least(0), "seed")
+        check(self, COUNT, "rounds")

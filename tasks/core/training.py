@@ -1,6 +1,8 @@
-"""The training record: one row for each GRPO step. The `train` stage writes it; the report shows it."""
+"""What training leaves: a policy, and a record with one row for each step. `train` makes it; the report shows it."""
 
 from dataclasses import dataclass
+
+from tasks.core.types import Artifact, StageReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,3 +73,14 @@ class WarmStep:
             "warm_start/grad_norm": self.grad_norm,
             "warm_start/skipped": float(self.skipped),
         }
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A policy that GRPO made."""
+
+    policy: Artifact
+    """Folder in Hugging Face layout."""
+    record: Artifact
+    """Rows of TrainStep."""
+    report: StageReport

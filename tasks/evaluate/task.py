@@ -6,19 +6,22 @@ from flytekit import task
 
 from tasks.core.config import EvaluateConfig, ModelConfig, PerturbConfig, PromoteConfig, RolloutConfig
 from tasks.core.scores import Evaluated
+from tasks.core.training import Trained
 from tasks.core.types import Artifact, Run
 from tasks.evaluate.outputs import Benchmark, BenchmarkScores, Candidate
 
 
 @task
-def list_candidates(before: Artifact, after: Artifact, run: Run, config: PromoteConfig) -> list[Candidate]:
-    """The policy GRPO started from, the one it made, and the champion if there is one."""
+def list_candidates(before: Artifact, trainings: list[Trained], run: Run, config: PromoteConfig) -> list[Candidate]:
+    """The policy GRPO started from, those it made round by round, and the champion if there is one."""
     from tasks.core.scores import AFTER, BEFORE, CHAMPION
     from tasks.tracking.run import open_registry
 
     champion = open_registry(run).champion(config.model_name)
     found = [] if champion is None or not champion.policy.key else [Candidate(name=CHAMPION, policy=champion.policy)]
-    return [Candidate(name=BEFORE, policy=before), Candidate(name=AFTER, policy=after), *found]
+    *between, last = [training.policy for training in trainings]
+    rounds = [Candidate(name=f"round {number}", policy=policy) for number, policy in enumerate(between, 1)]
+    return [Candidate(name=BEFORE, policy=before), *rounds, Candidate(name=AFTER, policy=last), *found]
 
 
 @task

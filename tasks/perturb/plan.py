@@ -1,12 +1,17 @@
 """Plans the samples of one clip: which pretext tasks, kinds and levels, spread evenly over the pool."""
 
+import bisect
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
 
 from tasks.core.config import PerturbConfig
 from tasks.core.errors import InputError
+from tasks.core.measurement import CellKey
 from tasks.core.seeding import derive_seed, generator
 from tasks.core.types import Clip, Sample, Split
 from tasks.perturb.grounding import GROUNDING_KINDS
@@ -15,6 +20,9 @@ from tasks.perturb.jigsaw import JIGSAW_KINDS
 from tasks.perturb.pretext import PRETEXTS
 
 logger = logging.getLogger(__name__)
+
+Odds = Mapping[CellKey, float]
+"""How often samples should come from each cell: the probabilities of a difficulty plan."""
 
 
 def check_config(config: PerturbConfig) -> None:
@@ -33,20 +41,44 @@ def num_donors(config: PerturbConfig) -> int:
     return max(PRETEXTS[name].num_donors(kind) for name in config.pretexts for kind in PRETEXTS[name].kinds(config))
 
 
-def plan_clip(clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Clip] = ()) -> list[Sample]:
-    """All samples of one clip: a pure function of its arguments. `donors`: clips whose frames it may borrow."""
+def plan_clip(
+    clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Clip] = (), odds: Odds = MappingProxyType({})
+) -> list[Sample]:
+    """All samples of one clip: a pure function of its arguments. `donors`: clips whose frames it may borrow.
+
+    `odds` say how often a training sample comes from each cell; without any, and for what is held out, all cells of a
+    pretext task come equally often.
+    """
     samples: list[Sample] = []
     for pretext, count in zip(config.pretexts, samples_per_pretext(clip, config), strict=True):
         cells = list(itertools.product(config.levels, PRETEXTS[pretext].kinds(config)))
-        # each clip starts elsewhere in the grid, so that the pool covers it evenly though one clip may not
-        offset = int(generator(seed, "perturb", clip.clip_id, pretext).integers(len(cells)))
-        for index in range(count):
-            level, kind = cells[(offset + index) % len(cells)]
+        rng = generator(seed, "perturb", clip.clip_id, pretext)
+        weights = _weights(pretext, cells, odds if clip.split is Split.TRAIN else {}, config.exploration)
+        for index, (level, kind) in enumerate(_spread(cells, weights, count, rng)):
             item_seed = derive_seed(seed, "perturb", clip.clip_id, pretext, index)
             sample = plan_item(clip, pretext, kind, level, index, item_seed, donors)
             if sample is not None:
                 samples.append(sample)
     return samples
+
+
+def _weights(pretext: str, cells: Sequence[tuple[float, str]], odds: Odds, exploration: float) -> Sequence[float]:
+    """(cells,) adding up to 1."""
+    planned = [odds.get((pretext, kind, level), 0.0) for level, kind in cells]
+    total, even = sum(planned), 1 / len(cells)
+    if total == 0:
+        return [even] * len(cells)
+    return [(1 - exploration) * odd / total + exploration * even for odd in planned]
+
+
+def _spread(
+    cells: Sequence[tuple[float, str]], weights: Sequence[float], count: int, rng: np.random.Generator
+) -> list[tuple[float, str]]:
+    """`count` cells by their weights (systematic sampling); the start is random, so the pool covers them evenly."""
+    ends = list(itertools.accumulate(weights))
+    start = float(rng.random())
+    places = [(index + start) / count * ends[-1] for index in range(count)]
+    return [cells[min(bisect.bisect_right(ends, place), len(cells) - 1)] for place in places]
 
 
 def plan_item(

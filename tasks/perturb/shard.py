@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -14,11 +15,11 @@ from tasks.core.config import PerturbConfig
 from tasks.core.digest import digest_of
 from tasks.core.manifest import iterate_rows, read_rows, write_rows
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Clip, Sample
+from tasks.core.types import Artifact, Clip, Sample, Split
 from tasks.perturb.difficulty import wanted_num_clips
 from tasks.perturb.donors import Donors
 from tasks.perturb.outputs import PlannedShard
-from tasks.perturb.plan import plan_clip, samples_per_pretext
+from tasks.perturb.plan import Odds, plan_clip, samples_per_pretext
 from tasks.perturb.pretext import PRETEXTS
 from tasks.perturb.viubench import missing_by_type, plan_viubench
 
@@ -29,22 +30,28 @@ _PLANNED_WITH = (answers, edits, parse, seeding, types)
 
 
 def plan_clips(
-    store: Store, clips: Sequence[Clip], config: PerturbConfig, seed: int, donors: Donors
+    store: Store,
+    clips: Sequence[Clip],
+    config: PerturbConfig,
+    seed: int,
+    donors: Donors,
+    odds: Odds = MappingProxyType({}),
 ) -> tuple[list[Sample], Counter[str]]:
     """The samples of `clips` in their order, and counts of what was new, reused and left out.
 
-    `donors` are those of all clips (`tasks.perturb.donors.ring_donors`), not of this shard alone.
+    `donors` are those of all clips (`tasks.perturb.donors.ring_donors`), not of this shard alone; `odds` are those of
+    the difficulty plan.
     """
     samples: list[Sample] = []
     counts: Counter[str] = Counter(new_clips=0, reused_clips=0)
     for clip in clips:
         lent = donors[clip.clip_id]
-        key = _plan_key(clip, config, seed, lent)
+        key = _plan_key(clip, config, seed, lent, odds)
         if store.exists(key):
             planned = read_rows(store, key, Sample)
             counts["reused_clips"] += 1
         else:
-            planned = plan_clip(clip, config, seed, lent)
+            planned = plan_clip(clip, config, seed, lent, odds)
             write_rows(store, key, Sample, planned)
             counts["new_clips"] += 1
         counts["unplannable"] += sum(samples_per_pretext(clip, config)) - len(planned)
@@ -84,12 +91,13 @@ def _counted(samples: Iterable[Sample], counts: Counter[str], num_frames: Mappin
         yield sample
 
 
-def _plan_key(clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Clip]) -> str:
+def _plan_key(clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Clip], odds: Odds) -> str:
     """Made of what the plan depends on, the planning code included, and of nothing else of the configuration."""
     kinds = [PRETEXTS[name].kinds(config) for name in config.pretexts]
     plan_config = (config.pretexts, kinds, config.levels, samples_per_pretext(clip, config))
     lent = [(donor.clip_id, len(donor.timestamps_seconds)) for donor in donors]
-    return f"planned/{digest_of(_code_digest(), clip, plan_config, seed, lent)}.parquet"
+    planned = (config.exploration, sorted(odds.items())) if clip.split is Split.TRAIN and odds else ()
+    return f"planned/{digest_of(_code_digest(), clip, plan_config, seed, lent, planned)}.parquet"
 
 
 @functools.cache

@@ -4,9 +4,23 @@ import time
 
 from flytekit import task
 
-from tasks.core.config import PerturbConfig
+from tasks.core.config import PerturbConfig, RetrainConfig
+from tasks.core.measurement import DifficultyPlan
 from tasks.core.types import Artifact, Run, StageReport
 from tasks.perturb.outputs import BenchmarkPlan, PlannedShard, SampleSet
+
+
+@task
+def start_plan(clips: Artifact, run: Run, config: RetrainConfig) -> DifficultyPlan:
+    """The difficulty plan that this run starts from: the newest of the data root that other inputs have made."""
+    from tasks.core.plan_pointer import plan_to_start_from, run_inputs
+    from tasks.core.store import Store
+    from tasks.tracking.run import stage
+
+    plan = plan_to_start_from(Store(run.data_root), run_inputs(clips, config))
+    with stage(run, "perturb") as tracker:
+        tracker.log_params({"difficulty_plan": plan.cells.key or "none", "difficulty_plan_round": str(plan.round)})
+    return plan
 
 
 @task
@@ -19,10 +33,11 @@ def shard_clips(clips: Artifact, config: PerturbConfig) -> list[int]:
 
 
 @task
-def perturb_shard(start: int, clips: Artifact, run: Run, config: PerturbConfig) -> PlannedShard:
-    """Plan the samples of one shard of clips."""
+def perturb_shard(start: int, clips: Artifact, plan: DifficultyPlan, run: Run, config: PerturbConfig) -> PlannedShard:
+    """Plan the samples of one shard of clips, as often from each cell as the difficulty plan says."""
     from tasks.core.digest import digest_of
     from tasks.core.manifest import read_rows, write_rows
+    from tasks.core.measurement import PlannedCell
     from tasks.core.store import Store
     from tasks.core.types import Clip, Sample
     from tasks.perturb.donors import ring_donors
@@ -32,17 +47,21 @@ def perturb_shard(start: int, clips: Artifact, run: Run, config: PerturbConfig) 
 
     began = time.monotonic()
     store = Store(run.data_root)
-    key = f"perturbed/{digest_of(clips.digest, config, run.seed)}/shard-{start:09}.parquet"
+    key = f"perturbed/{digest_of(clips.digest, plan.cells.digest, config, run.seed)}/shard-{start:09}.parquet"
     with stage(run, "perturb"):
         rows = read_rows(store, clips.key, Clip)
         shard = rows[start : start + config.shard_size_clips]
-        samples, counts = plan_clips(store, shard, config, run.seed, ring_donors(rows, num_donors(config)))
+        cells = read_rows(store, plan.cells.key, PlannedCell) if plan.round else []
+        odds = {cell.cell: cell.probability for cell in cells if cell.probability > 0}
+        samples, counts = plan_clips(store, shard, config, run.seed, ring_donors(rows, num_donors(config)), odds)
         artifact = write_rows(store, key, Sample, samples)
     return PlannedShard(artifact, {name: float(number) for name, number in counts.items()}, time.monotonic() - began)
 
 
 @task
-def merge_samples(shards: list[PlannedShard], clips: Artifact, run: Run, config: PerturbConfig) -> SampleSet:
+def merge_samples(
+    shards: list[PlannedShard], clips: Artifact, plan: DifficultyPlan, run: Run, config: PerturbConfig
+) -> SampleSet:
     """Join the shards and add VIUBench."""
     from tasks.core.digest import digest_of
     from tasks.core.manifest import read_rows
@@ -53,7 +72,7 @@ def merge_samples(shards: list[PlannedShard], clips: Artifact, run: Run, config:
 
     began = time.monotonic()
     store = Store(run.data_root)
-    key = f"perturbed/{digest_of(clips.digest, config, run.seed)}/samples.parquet"
+    key = f"perturbed/{digest_of(clips.digest, plan.cells.digest, config, run.seed)}/samples.parquet"
     with stage(run, "perturb") as tracker:
         samples, counts = merge_shards(store, key, shards, read_rows(store, clips.key, Clip), config, run.seed)
         tracker.log_metrics({f"perturb/{name}": value for name, value in counts.items()})

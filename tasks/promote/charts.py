@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tasks.core.measurement import Measurement
-from tasks.core.scores import AFTER, BEFORE, CHAMPION
+from tasks.core.measurement import CellKey, Measurement, PlannedCell
+from tasks.core.scores import AFTER, BEFORE, CHAMPION, SampleScore
 from tasks.core.statistics import Estimate
 from tasks.core.training import TrainStep
-from tasks.core.types import Cell
+from tasks.core.types import Cell, Split
 from tasks.report.figure import AMBER, BLUE, GREEN, GREY, RED, VIOLET, WIDTH_INCHES, make_plain, panels, png_bytes
 
 _COLORS = {BEFORE: GREY, AFTER: BLUE, CHAMPION: AMBER}
@@ -19,34 +19,59 @@ _PART_COLORS = (BLUE, AMBER, GREEN, VIOLET, RED)
 
 
 def calibration_heatmaps(cells: Sequence[Cell]) -> bytes:
-    """Mean reward and spread of each kind (rows) at each level (columns)."""
-    kinds = sorted({(cell.pretext, cell.kind) for cell in cells})
-    levels = sorted({cell.level for cell in cells})
-    figure = Figure(figsize=(WIDTH_INCHES, 1.4 + 0.45 * len(kinds)), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
-    for axes, title, color_map, top, field in (
-        (left, "mean reward", "Blues", 1.0, "mean_reward"),
-        (right, "spread within groups", "Oranges", 0.5, "spread"),
-    ):
-        grid = np.full((len(kinds), len(levels)), np.nan)
-        for cell in cells:
-            grid[kinds.index((cell.pretext, cell.kind)), levels.index(cell.level)] = getattr(cell, field)
-        _heatmap(axes, grid, color_map, top)
-        axes.set_title(title, loc="left", fontsize=10)
-        axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
-        axes.set_xlabel("level")
-    left.set_yticks(range(len(kinds)), [f"{pretext} · {kind}" for pretext, kind in kinds])
+    """Mean reward, spread and share of groups with spread of each kind (rows) at each level (columns), as measured."""
+    return _heatmaps(
+        [(cell.pretext, cell.kind, cell.level) for cell in cells],
+        {
+            "mean reward": ("Blues", 1.0, [cell.mean_reward for cell in cells]),
+            "spread within groups": ("Oranges", 0.5, [cell.spread for cell in cells]),
+            "groups with spread": ("Greens", 1.0, [cell.share_with_spread for cell in cells]),
+        },
+    )
+
+
+def plan_heatmaps(plan: Sequence[PlannedCell]) -> bytes:
+    """What the plan believes of each cell, and how often it draws it."""
+    top = max(cell.probability for cell in plan)
+    return _heatmaps(
+        [cell.cell for cell in plan],
+        {
+            "expected spread": ("Oranges", 0.5, [cell.spread for cell in plan]),
+            "its uncertainty": ("Purples", 0.15, [cell.spread_se for cell in plan]),
+            "share of the next samples": ("Greens", top, [cell.probability for cell in plan]),
+        },
+    )
+
+
+def level_curves(plans: Sequence[Sequence[PlannedCell]]) -> bytes:
+    """Mean level of each pretext task in the plan after each round."""
+    figure, (axes,) = panels(1)
+    rounds = range(1, len(plans) + 1)
+    for number, pretext in enumerate(sorted({cell.pretext for plan in plans for cell in plan})):
+        levels = []
+        for plan in plans:
+            own = [cell for cell in plan if cell.pretext == pretext]
+            total = sum(cell.probability for cell in own)
+            levels.append(sum(cell.probability * cell.level for cell in own) / total if total else np.nan)
+        axes.plot(rounds, levels, marker="o", color=_PART_COLORS[number % len(_PART_COLORS)], label=pretext)
+    axes.set(xlabel="round", ylabel="mean level of the plan", ylim=(0, 1), xticks=list(rounds))
+    axes.legend(frameon=False, fontsize=9)
     return png_bytes(figure)
 
 
-def group_histogram(measurements: Sequence[Measurement]) -> bytes:
-    """Mean reward of the measured groups: those kept, and those without spread."""
-    figure, (axes,) = panels(1)
-    parts = [[m.mean_reward for m in measurements if m.kept is kept] for kept in (True, False)]
+def group_histograms(measurements: Sequence[Measurement], predictions: Mapping[str, Sequence[SampleScore]]) -> bytes:
+    """Mean reward of groups: as calibration measured them, and of held-out samples before and after training."""
+    figure, (measured, heldout) = panels(1, 2)
     bins = np.linspace(0, 1, 21).tolist()
-    axes.hist(parts, bins=bins, stacked=True, color=[_COLORS[AFTER], _COLORS[BEFORE]], label=["kept", "dropped"])
-    axes.set(xlabel="mean reward of the group", ylabel="groups")
-    axes.legend(frameon=False, fontsize=9)
+    parts = [[m.mean_reward for m in measurements if m.kept is kept] for kept in (True, False)]
+    measured.hist(parts, bins=bins, stacked=True, color=[_COLORS[AFTER], _COLORS[BEFORE]], label=["spread", "none"])
+    measured.set(xlabel="mean reward of a measured group", ylabel="groups")
+    for name in (BEFORE, AFTER):
+        scores = [row.score for row in predictions.get(name, ()) if row.split == Split.HELDOUT]
+        heldout.hist(scores, bins=bins, histtype="step", linewidth=2, color=_COLORS[name], label=name)
+    heldout.set(xlabel="mean reward of a held-out sample", ylabel="samples")
+    for axes in (measured, heldout):
+        axes.legend(frameon=False, fontsize=9)
     return png_bytes(figure)
 
 
@@ -95,6 +120,24 @@ def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
     axes.set_xlim(0, 1)
     axes.legend(frameon=False, fontsize=9)
     make_plain(axes)
+    return png_bytes(figure)
+
+
+def _heatmaps(cells: Sequence[CellKey], values_by_title: Mapping[str, tuple[str, float, Sequence[float]]]) -> bytes:
+    """Side by side; `values_by_title` has the colour map, the value of full colour, and one value for each cell."""
+    kinds = sorted({(pretext, kind) for pretext, kind, _ in cells})
+    levels = sorted({level for _, _, level in cells})
+    figure = Figure(figsize=(WIDTH_INCHES, 1.4 + 0.45 * len(kinds)), layout="constrained")
+    row = figure.subplots(1, len(values_by_title), sharey=True)
+    for axes, (title, (color_map, top, values)) in zip(row, values_by_title.items(), strict=True):
+        grid = np.full((len(kinds), len(levels)), np.nan)
+        for (pretext, kind, level), value in zip(cells, values, strict=True):
+            grid[kinds.index((pretext, kind)), levels.index(level)] = value
+        _heatmap(axes, grid, color_map, top)
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
+        axes.set_xlabel("level")
+    row[0].set_yticks(range(len(kinds)), [f"{pretext} · {kind}" for pretext, kind in kinds])
     return png_bytes(figure)
 
 

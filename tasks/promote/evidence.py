@@ -1,14 +1,14 @@
 """Everything the run has found, read back from the store for the decision, the summary and the report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.core.manifest import read_rows
-from tasks.core.measurement import Measurement
+from tasks.core.measurement import Measurement, PlannedCell, Selection
 from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
 from tasks.core.statistics import Difference, paired_difference
 from tasks.core.store import Store
-from tasks.core.training import TrainStep
+from tasks.core.training import Trained, TrainStep
 from tasks.core.types import Artifact, Cell, Clip, Rejection, Sample, Split, StageReport
 
 
@@ -19,12 +19,22 @@ class Inputs:
     clips: Artifact
     rejected: Artifact
     samples: Artifact
-    selected: Artifact
-    cells: Artifact
-    measurements: Artifact
-    record: Artifact
+    selections: Sequence[Selection]
+    """Of every round."""
+    trainings: Sequence[Trained]
     scores: Sequence[ModelScores]
     reports: Sequence[StageReport]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """Calibration and training of one round, as rows."""
+
+    num_selected: int
+    cells: list[Cell]
+    measurements: list[Measurement]
+    plan: list[PlannedCell]
+    steps: list[TrainStep]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +44,17 @@ class Evidence:
     clips: list[Clip]
     rejections: list[Rejection]
     samples: list[Sample]
-    num_selected: int
-    cells: list[Cell]
-    measurements: list[Measurement]
-    steps: list[TrainStep]
+    rounds: list[Round]
     scores: dict[str, ModelScores]
     """By name: at least `BEFORE` and `AFTER`."""
     predictions: dict[str, list[SampleScore]]
     reports: list[StageReport]
+
+    @property
+    def steps(self) -> list[TrainStep]:
+        """Of all rounds, numbered through."""
+        steps = [step for found in self.rounds for step in found.steps]
+        return [replace(step, step=number) for number, step in enumerate(steps)]
 
     def gain_over(self, opponent: str, split: Split) -> Difference:
         """Mean gain of the challenger over another scored model, item by item; VIUBench's types count equally."""
@@ -66,10 +79,16 @@ def load_evidence(store: Store, inputs: Inputs) -> Evidence:
         clips=read_rows(store, inputs.clips.key, Clip),
         rejections=read_rows(store, inputs.rejected.key, Rejection),
         samples=read_rows(store, inputs.samples.key, Sample),
-        num_selected=inputs.selected.num_rows,
-        cells=read_rows(store, inputs.cells.key, Cell),
-        measurements=read_rows(store, inputs.measurements.key, Measurement),
-        steps=read_rows(store, inputs.record.key, TrainStep),
+        rounds=[
+            Round(
+                num_selected=selection.samples.num_rows,
+                cells=read_rows(store, selection.cells.key, Cell),
+                measurements=read_rows(store, selection.measurements.key, Measurement),
+                plan=read_rows(store, selection.plan.cells.key, PlannedCell),
+                steps=read_rows(store, training.record.key, TrainStep),
+            )
+            for selection, training in zip(inputs.selections, inputs.trainings, strict=True)
+        ],
         scores=scores,
         predictions={name: read_rows(store, s.predictions.key, SampleScore) for name, s in scores.items()},
         reports=list(inputs.reports),

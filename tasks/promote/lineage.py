@@ -19,6 +19,14 @@ def lineage(run: Run, config: RetrainConfig, inputs: Inputs, champion: Registere
     """Flat names and texts, fit for tags; `champion` is the one before this run."""
     policies = {scores.name: scores.policy.digest for scores in inputs.scores}
     artifacts = {name: value for name, value in vars(inputs).items() if isinstance(value, Artifact)}
+    for number, (selection, training) in enumerate(zip(inputs.selections, inputs.trainings, strict=True), 1):
+        suffix = f".round{number}" if len(inputs.trainings) > 1 else ""
+        artifacts |= {
+            f"selected{suffix}": selection.samples,
+            f"measurements{suffix}": selection.measurements,
+            f"difficulty_plan{suffix}": selection.plan.cells,
+            f"record{suffix}": training.record,
+        }
     return {
         "run_id": run.run_id,
         "preset": run.preset,

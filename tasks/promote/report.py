@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tasks.core.scores import AFTER, BEFORE, CHAMPION
-from tasks.promote.charts import calibration_heatmaps, group_histogram, score_bars, training_curves
+from tasks.promote.charts import (
+    calibration_heatmaps,
+    group_histograms,
+    level_curves,
+    plan_heatmaps,
+    score_bars,
+    training_curves,
+)
 from tasks.promote.evidence import Evidence
 from tasks.promote.summary import Summary
 from tasks.report.page import render_page
@@ -21,10 +28,15 @@ def draw_charts(evidence: Evidence) -> dict[str, bytes]:
     }
     if evidence.steps:
         charts["charts/training.png"] = training_curves(evidence.steps)
-    if evidence.cells:
-        charts["charts/calibration.png"] = calibration_heatmaps(evidence.cells)
-    if evidence.measurements:
-        charts["charts/groups.png"] = group_histogram(evidence.measurements)
+    *_, last = evidence.rounds
+    if last.cells:
+        charts["charts/calibration.png"] = calibration_heatmaps(last.cells)
+    if last.plan:
+        charts["charts/plan.png"] = plan_heatmaps(last.plan)
+    if last.measurements:
+        charts["charts/groups.png"] = group_histograms(last.measurements, evidence.predictions)
+    if len(evidence.rounds) > 1:
+        charts["charts/levels.png"] = level_curves([found.plan for found in evidence.rounds])
     return charts
 
 

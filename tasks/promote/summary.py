@@ -21,8 +21,9 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
 
     run          run_id, preset, seed, data_root
     clips        found, accepted, rejected, rejected_by_reason {reason: n}, by_split {split: n}, with_warnings
-    samples      by_split {split: n}, selected (training samples that calibration kept)
-    calibration  groups (measured), dropped_by_reason {reason: n}, mean_reward,
+    samples      by_split {split: n}, selected (training samples of the last round)
+    calibration  groups (measured, in all rounds), rollouts, levels (mean level of the plan after each round),
+                 planned_share_with_spread (what each plan expects), dropped_by_reason {reason: n}, mean_reward,
                  share_with_spread_before: of all measured groups,
                  share_with_spread_after: of the groups that GRPO trained on, measured anew at each step
     training     steps, first_reward, last_reward (mean over the first and the last tenth of the steps)
@@ -33,7 +34,7 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
     decision     promoted, reason, version (of the challenger), champion (version after the run, "" if there is none),
                  compared_with ("before", "champion", or "" if there was nothing to compare)
     seconds      {stage: seconds}
-    counts       {stage: {name: number}}, as each stage reported them
+    counts       {stage: {name: number}}, as each stage reported them; the second round is "calibrate round 2"
     report       path of the report
 
     Numbers that are not finite (a standard error of one item) are null.
@@ -41,7 +42,10 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
     summary = {
         "run": {"run_id": run.run_id, "preset": run.preset, "seed": run.seed, "data_root": run.data_root},
         "clips": _clips(evidence),
-        "samples": {"by_split": _count(s.split for s in evidence.samples), "selected": evidence.num_selected},
+        "samples": {
+            "by_split": _count(s.split for s in evidence.samples),
+            "selected": [found.num_selected for found in evidence.rounds][-1],
+        },
         "calibration": _calibration(evidence),
         "training": _training(evidence),
         "heldout": _heldout(evidence),
@@ -55,7 +59,7 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
             "compared_with": decision.opponent,
         },
         "seconds": _seconds(evidence),
-        "counts": {report.stage: report.counts for report in evidence.reports},
+        "counts": _counts(evidence),
         "report": f"{run.data_root}/{promotion.report_key}",
     }
     return {name: _finite(value) for name, value in summary.items()}
@@ -72,10 +76,23 @@ def _clips(evidence: Evidence) -> Summary:
     }
 
 
+def _counts(evidence: Evidence) -> dict[str, dict[str, float]]:
+    counts: dict[str, dict[str, float]] = {}
+    for report in evidence.reports:
+        number = sum(name.split(" round ")[0] == report.stage for name in counts) + 1
+        counts[report.stage if number == 1 else f"{report.stage} round {number}"] = report.counts
+    return counts
+
+
 def _calibration(evidence: Evidence) -> Summary:
-    measurements = evidence.measurements
+    measurements = [m for found in evidence.rounds for m in found.measurements]
     return {
         "groups": len(measurements),
+        "rollouts": sum(m.num_rollouts for m in measurements),
+        "levels": [sum(c.probability * c.level for c in found.plan) for found in evidence.rounds],
+        "planned_share_with_spread": [
+            sum(c.probability * c.share_with_spread for c in found.plan) for found in evidence.rounds
+        ],
         "dropped_by_reason": _count(m.reason for m in measurements if not m.kept),
         "mean_reward": _mean(m.mean_reward for m in measurements),
         "share_with_spread_before": _mean(m.kept for m in measurements),

@@ -3,7 +3,9 @@
 from flytekit import task
 
 from tasks.core.config import RetrainConfig
+from tasks.core.measurement import Selection
 from tasks.core.scores import Evaluated
+from tasks.core.training import Trained
 from tasks.core.types import Artifact, Run, StageReport
 from tasks.promote.outputs import Promotion
 
@@ -15,16 +17,15 @@ def promote(
     clips: Artifact,
     rejected: Artifact,
     samples: Artifact,
-    selected: Artifact,
-    cells: Artifact,
-    measurements: Artifact,
-    record: Artifact,
+    selections: list[Selection],
+    trainings: list[Trained],
     evaluated: list[Evaluated],
     reports: list[StageReport],
 ) -> Promotion:
     """Register the challenger, make it champion if it is better, and say what the run has found.
 
-    `reports` are those of the stages before evaluate, in order.
+    `reports` are those of the stages before the first round, in order; `selections` and `trainings` are those of the
+    rounds.
     """
     import click
 
@@ -37,12 +38,14 @@ def promote(
         clips=clips,
         rejected=rejected,
         samples=samples,
-        selected=selected,
-        cells=cells,
-        measurements=measurements,
-        record=record,
+        selections=selections,
+        trainings=trainings,
         scores=[found.scores for found in evaluated],
-        reports=[*reports, *(found.report for found in evaluated)],
+        reports=[
+            *reports,
+            *(part.report for pair in zip(selections, trainings, strict=True) for part in pair),
+            *(found.report for found in evaluated),
+        ],
     )
     with stage(run, "promote") as tracker:
         promotion, table = promote_challenger(Store(run.data_root), run, config, inputs, open_registry(run), tracker)

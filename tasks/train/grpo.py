@@ -9,7 +9,7 @@ from tasks.core.digest import digest_of
 from tasks.core.manifest import read_clips, read_rows, write_rows
 from tasks.core.reuse import find_output, keep_output
 from tasks.core.store import Store
-from tasks.core.training import TrainStep
+from tasks.core.training import Trained, TrainStep
 from tasks.core.types import Artifact, Sample, StageReport
 from tasks.policy.checkpoint import Policy, open_policy, store_policy
 from tasks.rollout.setup import make_collector
@@ -17,7 +17,6 @@ from tasks.tracking.tracker import Tracker
 from tasks.train.checkpoints import Checkpoints
 from tasks.train.engine import TrainEngine
 from tasks.train.order import step_samples
-from tasks.train.outputs import Trained
 from tasks.train.run import RUN_ID, TrainingRun
 from tasks.train.step import Grpo
 
@@ -32,8 +31,12 @@ def train_grpo(
     config: TrainConfig,
     tracker: Tracker,
     seed: int,
+    first_step: int = 0,
 ) -> Trained:
-    """Train `start` on `samples`; a finished run with the same inputs is reused, an unfinished one goes on."""
+    """Train `start` on `samples`; a finished run with the same inputs is reused, an unfinished one goes on.
+
+    `first_step` is where the tracker's curves begin.
+    """
     key = _key(start, samples, clips, model, rollout, config, seed)
     found = find_output(store, key, Trained)
     if found is not None:
@@ -73,6 +76,7 @@ def train_grpo(
         checkpoint_every_steps=config.checkpoint_every_steps,
         max_skipped_in_a_row=config.max_skipped_in_a_row,
         tracker=tracker,
+        first_step=first_step,
     ).train()
     grpo.collector.engine.close()
     weights = engine.first_ranks_weights()

@@ -12,14 +12,3 @@ class WarmStarted:
     policy: Artifact
     """Folder in Hugging Face layout, or a hub model (see `tasks.policy.checkpoint.hub_artifact`)."""
     report: StageReport
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The challenger."""
-
-    policy: Artifact
-    """Folder in Hugging Face layout."""
-    record: Artifact
-    """Rows of TrainStep."""
-    report: StageReport

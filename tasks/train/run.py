@@ -61,6 +61,8 @@ class TrainingRun(Generic[RowT]):
     checkpoint_every_steps: int
     max_skipped_in_a_row: int
     tracker: Tracker
+    first_step: int = 0
+    """Where the tracker's curves begin."""
     stop: StopWish = field(default_factory=StopWish)
 
     def train(self) -> Finished[RowT]:
@@ -115,7 +117,7 @@ class TrainingRun(Generic[RowT]):
     def _report(self, row: RowT, number: int, progress: "tqdm[Any]") -> None:
         if self._ranks.is_first:
             metrics = row.metrics()
-            self.tracker.log_metrics(metrics, number)
+            self.tracker.log_metrics(metrics, self.first_step + number)
             progress.set_postfix(
                 {name.split("/")[-1]: f"{metrics[name]:.3f}" for name in list(metrics)[:2]}, refresh=False
             )
@@ -127,7 +129,7 @@ class TrainingRun(Generic[RowT]):
         logger.info("%s goes on from the checkpoint after step %d", self.title, len(restored.record))
         if restored.origin[RUN_ID] != self.tracker.run_id:  # its record is lost or closed: the curves start here again
             for number, row in enumerate(restored.record):
-                self.tracker.log_metrics(row.metrics(), number)
+                self.tracker.log_metrics(row.metrics(), self.first_step + number)
 
     def _refuse_to_go_on_in_vain(self, record: Sequence[RowT]) -> None:
         recent = record[-self.max_skipped_in_a_row :]

@@ -3,8 +3,9 @@
 from flytekit import task
 
 from tasks.core.config import ModelConfig, RolloutConfig, TrainConfig, WarmStartConfig
+from tasks.core.training import Trained
 from tasks.core.types import Artifact, Run
-from tasks.train.outputs import Trained, WarmStarted
+from tasks.train.outputs import WarmStarted
 
 
 @task
@@ -29,11 +30,17 @@ def train_policy(
     model: ModelConfig,
     rollout: RolloutConfig,
     config: TrainConfig,
+    first_step: int = 0,
 ) -> Trained:
-    """GRPO from `policy` on `samples`; goes on from the last checkpoint if an earlier run was cut off."""
+    """GRPO from `policy` on `samples`; goes on from the last checkpoint if an earlier run was cut off.
+
+    Metrics are logged from `first_step` on: where the rounds before ended.
+    """
     from tasks.core.store import Store
     from tasks.tracking.run import stage
     from tasks.train.grpo import train_grpo
 
     with stage(run, "train") as tracker:
-        return train_grpo(Store(run.data_root), policy, samples, clips, model, rollout, config, tracker, run.seed)
+        return train_grpo(
+            Store(run.data_root), policy, samples, clips, model, rollout, config, tracker, run.seed, first_step
+        )

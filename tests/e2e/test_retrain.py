@@ -35,8 +35,8 @@ class Place(NamedTuple):
             *[f"--videos={self.videos}", f"--data_root={self.root}"],
         ]
 
-    def retrain(self) -> str:
-        done = run_pyflyte(self.args(), env=self.env)
+    def retrain(self, *options: str) -> str:
+        done = run_pyflyte([*self.args(), *options], env=self.env)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
         return done.stdout
 
@@ -129,9 +129,20 @@ def test_a_second_run_reuses_every_stage(place: Place) -> None:
     }
 
 
-def test_one_more_video_ingests_and_perturbs_one_video(place: Place) -> None:
+def test_one_more_video_and_two_rounds_start_from_the_plan_of_the_run_before(place: Place) -> None:
     generate_clips(place.videos, num_clips=10, seed=0)
-    place.retrain()
-    counts = place.summary()["counts"]
-    assert (counts["ingest"]["new"], counts["perturb"]["new_clips"]) == (1, 1)
-    assert counts["perturb"]["reused_clips"] == 9
+    place.retrain('--overrides={"rounds": 2}')
+    summary = place.summary()
+    counts = summary["counts"]
+    assert counts["ingest"]["new"] == 1
+    # No plan changes what held-out clips get; the new one may be one of them.
+    heldout = summary["clips"]["by_split"]["heldout"]
+    assert counts["perturb"]["reused_clips"] in (heldout - 1, heldout)
+    plan = place.rows("select value from params where key = 'difficulty_plan_round'")
+    assert sorted(plan) == [("0",), ("1",)]
+    assert summary["training"]["steps"] == 12
+    assert len(summary["calibration"]["levels"]) == 2
+    assert counts["calibrate round 2"]["rollouts"] > 0
+    assert {"before", "round 1", "after"} <= summary["heldout"].keys()
+    steps = place.rows("select max(step) from metrics where key = 'reward/mean'")
+    assert steps == [(11,)], "the second round goes on with the first one's curves"

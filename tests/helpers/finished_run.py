@@ -3,11 +3,11 @@
 import numpy as np
 
 from tasks.core.manifest import write_rows
-from tasks.core.measurement import Measurement
+from tasks.core.measurement import DifficultyPlan, Measurement, PlannedCell, Selection
 from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
 from tasks.core.seeding import generator
 from tasks.core.store import Store
-from tasks.core.training import TrainStep
+from tasks.core.training import Trained, TrainStep
 from tasks.core.types import Artifact, Cell, Clip, Rejection, Sample, Split, StageReport
 from tasks.core.viubench import VIUBENCH_TYPES
 from tasks.evaluate.scoring import aggregate, score_sample
@@ -36,10 +36,14 @@ def make_inputs(store: Store, *, gain: float = 0.1, num_items: int = 20, num_ste
         clips=write_rows(store, "clips.parquet", Clip, clips),
         rejected=write_rows(store, "rejected.parquet", Rejection, rejections),
         samples=write_rows(store, "samples.parquet", Sample, samples),
-        selected=Artifact("selected.parquet", "selected", num_rows=sum(m.kept for m in measurements)),
-        cells=write_rows(store, "cells.parquet", Cell, _cells()),
-        measurements=write_rows(store, "measurements.parquet", Measurement, measurements),
-        record=write_rows(store, "record.parquet", TrainStep, _steps(num_steps)),
+        selections=[_selection(store, measurements)],
+        trainings=[
+            Trained(
+                policy=Artifact("policies/after", "policy-after"),
+                record=write_rows(store, "record.parquet", TrainStep, _steps(num_steps)),
+                report=StageReport("train", 61.5),
+            )
+        ],
         scores=[make_scores(store, BEFORE, samples, 0.3), make_scores(store, AFTER, samples, 0.3 + gain)],
         reports=[StageReport("ingest", 4.25, {"accepted": 2.0}), StageReport("train", 61.5)],
     )
@@ -92,6 +96,29 @@ def _measurements(samples: list[Sample]) -> list[Measurement]:
             )
         )
     return made
+
+
+def _selection(store: Store, measurements: list[Measurement]) -> Selection:
+    plan = [
+        PlannedCell(
+            pretext=cell.pretext,
+            kind=cell.kind,
+            level=cell.level,
+            probability=1 / len(_cells()),
+            mean_reward=cell.mean_reward,
+            spread=cell.spread,
+            spread_se=0.02,
+            share_with_spread=cell.share_with_spread,
+        )
+        for cell in _cells()
+    ]
+    return Selection(
+        samples=Artifact("selected.parquet", "selected", num_rows=sum(m.kept for m in measurements)),
+        cells=write_rows(store, "cells.parquet", Cell, _cells()),
+        measurements=write_rows(store, "measurements.parquet", Measurement, measurements),
+        plan=DifficultyPlan(1, write_rows(store, "plan.parquet", PlannedCell, plan), Artifact("evidence", "evidence")),
+        report=StageReport("calibrate", 3.0),
+    )
 
 
 def _cells() -> list[Cell]:

@@ -17,13 +17,13 @@ from torch import Tensor
 from tasks.core.config import ModelConfig, PerturbConfig, RolloutConfig, TrainConfig, WarmStartConfig
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
-from tasks.core.training import TrainStep
+from tasks.core.training import Trained, TrainStep
 from tasks.core.types import Artifact, Clip, Sample
 from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.tracking.tracker import Tracker
 from tasks.train.grpo import train_grpo
-from tasks.train.outputs import Trained, WarmStarted
+from tasks.train.outputs import WarmStarted
 from tasks.train.start import start_policy
 from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.samples import plan_all

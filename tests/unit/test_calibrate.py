@@ -1,15 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tasks.calibrate.measure import measure, measure_cells
+from tasks.calibrate.evidence import evidence_of
+from tasks.calibrate.measure import measure, measured_cells
 from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.select import select
 from tasks.core.choose import choose_in_turn
-from tasks.core.config import PerturbConfig
+from tasks.core.config import CalibrateConfig, PerturbConfig
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
-from tasks.core.measurement import Measurement
+from tasks.core.measurement import NO_PLAN, CellEvidence, Measurement, PlannedCell
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Cell, Rollout, Sample
 from tests.helpers.clips import make_clip
@@ -37,14 +39,16 @@ def test_mean_and_spread_of_hand_computed_groups() -> None:
     assert (found.mean_reward, found.spread, found.num_rollouts) == (0.5, 0.5, 4)
 
 
-def test_a_cell_is_the_mean_of_its_samples() -> None:
+def test_evidence_of_a_cell_is_the_mean_over_its_groups() -> None:
     first = SAMPLES[0]
-    second = next(s for s in SAMPLES[1:] if s.cell == first.cell)
+    second = replace(first, sample_id="another")
     rows = [measure(first.sample_id, [0.0, 1.0], 0.0), measure(second.sample_id, [1.0, 1.0], 0.0)]
-    (cell,) = measure_cells([first, second], rows)
-    assert (cell.pretext, cell.kind, cell.level) == first.cell
-    assert (cell.num_samples, cell.num_rollouts) == (2, 4)
-    assert (cell.mean_reward, cell.spread, cell.share_with_spread) == (0.75, 0.25, 0.5)
+    (found,) = evidence_of(rows, {s.sample_id: s.cell for s in (first, second)}, 3)
+    assert (found.round, found.cell, found.num_groups, found.num_rollouts) == (3, first.cell, 2, 4)
+    assert (found.mean_reward, found.spread, found.share_with_spread) == (0.75, 0.25, 0.5)
+    assert (found.mean_reward_squared, found.spread_squared) == (0.625, 0.125)
+    (cell,) = measured_cells([found])
+    assert (cell.num_samples, cell.num_rollouts, cell.mean_reward, cell.spread) == (2, 4, 0.75, 0.25)
 
 
 def test_a_small_budget_is_shared_by_all_cells() -> None:
@@ -59,7 +63,7 @@ def test_a_large_budget_takes_everything_once() -> None:
 
 
 def _shard(store: Store, samples: list[Sample], rewards: list[list[float]]) -> MeasuredShard:
-    rows = [measure(s.sample_id, r, 1e-6) for s, r in zip(samples, rewards, strict=True)]
+    rows = [measure(s.sample_id, r, 1e-6) for s, r in zip(samples, rewards, strict=False)]
     return MeasuredShard(
         samples=write_rows(store, "shard/samples.parquet", Sample, samples),
         measurements=write_rows(store, "shard/measurements.parquet", Measurement, rows),
@@ -69,10 +73,10 @@ def _shard(store: Store, samples: list[Sample], rewards: list[list[float]]) -> M
     )
 
 
-def test_selection_keeps_spread_and_counts_the_rest_by_reason(tmp_path: Path) -> None:
+def test_measured_groups_without_spread_are_left_out_and_counted_by_reason(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     rewards = [[0.0, 1.0], [1.0, 1.0], [0.0, 0.0], [0.5, 0.5]]
-    selection = select(store, [_shard(store, SAMPLES[:4], rewards)])
+    selection = select(store, [_shard(store, SAMPLES[:4], rewards)], NO_PLAN, CalibrateConfig(), 0)
     assert read_rows(store, selection.samples.key, Sample) == SAMPLES[:1]
     assert sum(cell.num_samples for cell in read_rows(store, selection.cells.key, Cell)) == 4
     counts = selection.report.counts
@@ -81,12 +85,44 @@ def test_selection_keeps_spread_and_counts_the_rest_by_reason(tmp_path: Path) ->
     )
     assert counts["share_with_spread"] == 0.25
     assert counts["failed"] == 1
+    assert (counts["rollouts"], counts["selected"], counts["left_out_by_plan"]) == (8, 1, 0)
+
+
+def test_without_calibration_everything_is_trained_on(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    shard = _shard(store, SAMPLES[:4], [[0.0, 1.0], [1.0, 1.0]])
+    selection = select(store, [shard], NO_PLAN, CalibrateConfig(select_by="all"), 0)
+    assert read_rows(store, selection.samples.key, Sample) == SAMPLES[:4]
+
+
+def test_selection_takes_no_more_than_wanted_and_measured_samples_first(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    cell = SAMPLES[0].cell
+    alike = [replace(SAMPLES[0], sample_id=f"s{number}") for number in range(20)]
+    shard = _shard(store, alike, [[0.0, 1.0]] * 5 + [[0.0, 0.0]])
+    selection = select(store, [shard], NO_PLAN, CalibrateConfig(num_samples=8), 0)
+    chosen = [sample.sample_id for sample in read_rows(store, selection.samples.key, Sample)]
+    assert len(chosen) == 8
+    assert set(chosen) > {f"s{number}" for number in range(5)}
+    assert "s5" not in chosen, "measured, and without spread"
+    (planned,) = read_rows(store, selection.plan.cells.key, PlannedCell)
+    assert (planned.cell, planned.probability) == (cell, 1.0)
+
+
+def test_the_next_round_starts_from_the_evidence_of_this_one(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    shard = _shard(store, SAMPLES[:4], [[0.0, 1.0]] * 4)
+    first = select(store, [shard], NO_PLAN, CalibrateConfig(), 0).plan
+    second = select(store, [shard], first, CalibrateConfig(), 0).plan
+    assert {row.round for row in read_rows(store, second.evidence.key, CellEvidence)} == {1, 2}
+    forgetful = select(store, [shard], first, CalibrateConfig(round_correlation=0.01), 0).plan
+    assert {row.round for row in read_rows(store, forgetful.evidence.key, CellEvidence)} == {2}
 
 
 def test_nothing_to_learn_from_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     with pytest.raises(InputError, match=r"none of 2 measured samples .* warm_start.num_steps"):
-        select(store, [_shard(store, SAMPLES[:2], [[0.0, 0.0], [0.0, 0.0]])])
+        select(store, [_shard(store, SAMPLES[:2], [[0.0, 0.0], [0.0, 0.0]])], NO_PLAN, CalibrateConfig(), 0)
 
 
 def test_artifacts_of_equal_rows_are_equal(tmp_path: Path) -> None:

@@ -31,9 +31,9 @@ def test_values_that_depend_on_each_other_change_together() -> None:
             {"train": {"num_step": 1}},
             "config 'train.num_step': unknown key, did you mean train.num_steps? known here:",
         ),
-        ({"trian": {}}, "config 'trian': unknown key, did you mean train? known here: seed, ingest"),
+        ({"trian": {}}, "config 'trian': unknown key, did you mean train? known here: seed, rounds, ingest"),
         ({"num_steps": 1}, "config 'num_steps': unknown key, did you mean train.num_steps?"),
-        ({"xyz": 1}, "config 'xyz': unknown key; known here: seed, ingest"),
+        ({"xyz": 1}, "config 'xyz': unknown key; known here: seed, rounds, ingest"),
         ({1: 2}, "config '1': unknown key"),
         ({"two\nlines": 2}, r"config 'two\nlines': unknown key"),
     ],
@@ -81,7 +81,7 @@ def test_mistyped_value_is_refused_in_one_line(overrides: dict[str, object], mes
         ({"rollout": {"temperature": 0}}, "config rollout.temperature: got 0.0, expected a number above 0"),
         ({"rollout": {"rollouts_per_prompt": 1}}, "config rollout.rollouts_per_prompt: got 1, expected at least 2"),
         ({"train": {"learning_rate": float("nan")}}, "config train.learning_rate: got nan, expected a number above 0"),
-        ({"train": {"zero_stage": 3}}, "config train.zero_stage: got 3, expected a number from 0 to 2"),
+        ({"train": {"zero_stage": 4}}, "config train.zero_stage: got 4, expected a number from 0 to 3"),
     ],
 )
 def test_value_out_of_range_is_refused_in_one_line(overrides: dict[str, object], message: str) -> None:

@@ -1,0 +1,90 @@
+"""From belief to plan: how often samples should come from each cell, and which samples of a pool that means."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.special import softmax
+
+from tasks.calibrate.belief import Array, Quantity, believe
+from tasks.core.config import CalibrateConfig
+from tasks.core.measurement import CellEvidence, CellKey, PlannedCell
+
+_LEAST_PROBABILITY = 1e-4
+"""Cells that would hardly be drawn are left out."""
+
+
+def make_plan(
+    evidence: Sequence[CellEvidence], cells: Sequence[CellKey], config: CalibrateConfig, *, now: int
+) -> list[PlannedCell]:
+    """The distribution over `cells` that maximises expected group spread under the floor of each pretext task.
+
+    Maximising alone would put all weight of a pretext task on one cell. With `plan_temperature` times the entropy added
+    to the expected spread the maximum is a softmax, so cells that are about as good are drawn about as often. Cells
+    whose groups are believed to have spread more rarely than `min_share_with_spread` are left out where a pretext task
+    has better ones.
+    """
+    believed = {
+        quantity: believe(quantity, evidence, cells, now=now, round_correlation=config.round_correlation)
+        for quantity in Quantity
+    }
+    spread = believed[Quantity.SPREAD]
+    share = believed[Quantity.SHARE_WITH_SPREAD].expected()
+    probabilities = _distribution(cells, spread.expected(), share, config)
+    return [
+        PlannedCell(
+            pretext=pretext,
+            kind=kind,
+            level=level,
+            probability=float(probabilities[index]),
+            mean_reward=float(believed[Quantity.MEAN_REWARD].expected()[index]),
+            spread=float(spread.expected()[index]),
+            spread_se=float(spread.se[index]),
+            share_with_spread=float(share[index]),
+        )
+        for index, (pretext, kind, level) in enumerate(cells)
+    ]
+
+
+def _distribution(cells: Sequence[CellKey], spread: Array, share: Array, config: CalibrateConfig) -> Array:
+    """(cells,) probabilities, for expected `spread` and `share` of groups with spread, each (cells,)."""
+    pretexts = sorted({cell[0] for cell in cells})
+    members = {name: np.array([cell[0] == name for cell in cells]) for name in pretexts}
+    good = np.zeros(len(cells), dtype=bool)
+    for of_pretext in members.values():  # Its best cell at least: the floor needs one.
+        good |= of_pretext & (share >= min(config.min_share_with_spread, share[of_pretext].max()))
+    scores = np.where(good, spread / config.plan_temperature, -np.inf)
+    weights = softmax(scores)
+    floor = min(config.pretext_floor, 1 / len(pretexts))
+    result = np.zeros(len(cells))
+    for of_pretext in members.values():
+        own = floor + (1 - floor * len(pretexts)) * weights[of_pretext].sum()
+        result += own * softmax(np.where(of_pretext, scores, -np.inf))
+    result[result < _LEAST_PROBABILITY] = 0.0
+    distribution: Array = result / result.sum()
+    return distribution
+
+
+def allot(plan: Sequence[PlannedCell], available: Mapping[CellKey, int], total: int) -> Counter[CellKey]:
+    """How many samples to take from each cell, `total` in all where the cells of the plan hold as many.
+
+    What a cell lacks goes to the others in proportion to the plan.
+    """
+    taken: Counter[CellKey] = Counter()
+    open_cells = {cell.cell: cell.probability for cell in plan if cell.probability > 0 and available.get(cell.cell)}
+    while open_cells and taken.total() < total:
+        missing, weight = total - taken.total(), sum(open_cells.values())
+        shares = _whole({cell: missing * p / weight for cell, p in open_cells.items()}, missing)
+        for cell, share in shares.items():
+            taken[cell] = min(taken[cell] + share, available[cell])
+        open_cells = {cell: p for cell, p in open_cells.items() if taken[cell] < available[cell]}
+    return taken
+
+
+def _whole(shares: Mapping[CellKey, float], total: int) -> dict[CellKey, int]:
+    """Rounded to whole numbers that add up to `total`: the largest remainders round up."""
+    whole = {cell: int(share) for cell, share in shares.items()}
+    by_remainder = sorted(shares, key=lambda cell: (whole[cell] - shares[cell], cell))
+    for cell in by_remainder[: total - sum(whole.values())]:
+        whole[cell] += 1
+    return whole

@@ -1,0 +1,48 @@
+"""Which difficulty plan a run starts from: the newest of its data root that was not made by the same run before.
+
+A run that is repeated with the same inputs starts from the plan it started from the first time, so that everything it
+did is found again; a run with new videos, another model or another configuration starts from the newest plan.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from tasks.core.config import RetrainConfig
+from tasks.core.digest import digest_of
+from tasks.core.measurement import NO_PLAN, DifficultyPlan
+from tasks.core.store import Store
+from tasks.core.types import Artifact
+
+_KEY = "calibrated/latest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pointer:
+    inputs: str
+    """Digest of what the run that made `plan` was given."""
+    started_from: DifficultyPlan
+    plan: DifficultyPlan
+
+
+def run_inputs(clips: Artifact, config: RetrainConfig) -> str:
+    """Digest of what a run was given: its clips and its configuration."""
+    return digest_of("run", clips.digest, config)
+
+
+def plan_to_start_from(store: Store, inputs: str) -> DifficultyPlan:
+    """The plan for a run with these inputs (a digest); `NO_PLAN` if there is none yet."""
+    pointer = _read(store)
+    if pointer is None:
+        return NO_PLAN
+    return pointer.started_from if pointer.inputs == inputs else pointer.plan
+
+
+def publish_plan(store: Store, inputs: str, started_from: DifficultyPlan, plan: DifficultyPlan) -> None:
+    """Make `plan` the one that the next run starts from."""
+    pointer = _Pointer(inputs=inputs, started_from=started_from, plan=plan)
+    store.write_bytes(_KEY, TypeAdapter(_Pointer).dump_json(pointer, indent=1))
+
+
+def _read(store: Store) -> _Pointer | None:
+    return TypeAdapter(_Pointer).validate_json(store.read_bytes(_KEY)) if store.exists(_KEY) else None
