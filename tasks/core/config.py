@@ -236,6 +236,8 @@ class TrainConfig:
     """What ranks split among them: 1 optimizer state, 2 gradients too, 3 weights too; 0 nothing."""
     offload_optimizer: bool = False
     """Keep optimizer state in the host's memory; from stage 1 on."""
+    processes: int = 0
+    """How many of this node train together; 0 is one for each GPU, and one without any."""
     checkpoint_every_steps: int = 50
     checkpoints_kept: int = 3
     max_skipped_in_a_row: int = 5
@@ -247,6 +249,7 @@ class TrainConfig:
         check(self, POSITIVE, "learning_rate", "ratio_clip_low", "ratio_clip_high", "max_grad_norm")
         check(self, at_least(0), "kl_coefficient")
         check(self, between(0, 3), "zero_stage")
+        check(self, at_least(0), "processes")
 
 
 @dataclass(frozen=True)

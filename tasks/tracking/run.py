@@ -31,9 +31,11 @@ def start_run(
     """
     check_place(data_root, tracking_uri)
     for folder in Store(data_root).list_keys(OUTBOX):
-        _open(Run(data_root=data_root, run_id=PurePosixPath(folder).name, preset="", tracking_uri=tracking_uri)).flush()
+        open_tracker(
+            Run(data_root=data_root, run_id=PurePosixPath(folder).name, preset="", tracking_uri=tracking_uri)
+        ).flush()
     run_id = find_or_create_run(data_root=data_root, tracking_uri=tracking_uri, experiment=experiment, run_key=run_key)
-    tracker = _open(Run(data_root=data_root, run_id=run_id, preset=experiment, tracking_uri=tracking_uri))
+    tracker = open_tracker(Run(data_root=data_root, run_id=run_id, preset=experiment, tracking_uri=tracking_uri))
     tracker.set_status(RunStatus.RUNNING)
     tracker.set_tags(_NO_FAILURE)
     tracker.log_params(dict(_flat(params)))
@@ -46,7 +48,7 @@ def stage(run: Run, name: str) -> Iterator[Tracker]:
 
     A server that does not answer never ends a stage: what it should get waits in the data root.
     """
-    tracker = _open(run)
+    tracker = open_tracker(run)
     try:
         with recorded(tracker, name):
             yield tracker
@@ -72,7 +74,7 @@ def recorded(tracker: Tracker, name: str) -> Iterator[None]:
 
 def finish_run(run: Run) -> None:
     """Close the record: the next run with the same key starts a new one."""
-    tracker = _open(run)
+    tracker = open_tracker(run)
     tracker.set_status(RunStatus.FINISHED)
     _flush(tracker)
 
@@ -82,7 +84,8 @@ def open_registry(run: Run) -> ModelRegistry:
     return MlflowRegistry(run)
 
 
-def _open(run: Run) -> PatientTracker:
+def open_tracker(run: Run) -> PatientTracker:
+    """The tracker of `run`, for a process beside the one whose stage it is."""
     return PatientTracker(MlflowTracker(run), Store(run.data_root))
 
 

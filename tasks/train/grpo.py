@@ -110,6 +110,7 @@ def _key(
         config,
         zero_stage=default.zero_stage,
         offload_optimizer=default.offload_optimizer,
+        processes=default.processes,
         checkpoint_every_steps=default.checkpoint_every_steps,
         checkpoints_kept=default.checkpoints_kept,
         max_skipped_in_a_row=default.max_skipped_in_a_row,

@@ -36,11 +36,18 @@ def train_policy(
 
     Metrics are logged from `first_step` on: where the rounds before ended.
     """
-    from tasks.core.store import Store
     from tasks.tracking.run import stage
-    from tasks.train.grpo import train_grpo
+    from tasks.train.launch import GrpoJob, train_on_node
 
+    job = GrpoJob(
+        run=run,
+        start=policy,
+        samples=samples,
+        clips=clips,
+        model=model,
+        rollout=rollout,
+        config=config,
+        first_step=first_step,
+    )
     with stage(run, "train") as tracker:
-        return train_grpo(
-            Store(run.data_root), policy, samples, clips, model, rollout, config, tracker, run.seed, first_step
-        )
+        return train_on_node(job, tracker)

@@ -1,0 +1,103 @@
+"""The processes of one node that train together, started by torch's own launcher (what torchrun and Elastic use)."""
+
+import os
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.distributed.elastic.multiprocessing import SignalException
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from tasks.core.config import ModelConfig, RolloutConfig, TrainConfig
+from tasks.core.errors import InputError, Interrupted
+from tasks.core.store import Store
+from tasks.core.training import Trained
+from tasks.core.types import Artifact, Run
+from tasks.tracking.memory_tracker import MemoryTracker
+from tasks.tracking.run import open_tracker
+from tasks.tracking.tracker import Tracker
+from tasks.train.grpo import train_grpo
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrpoJob:
+    """Everything that a process needs to take part."""
+
+    run: Run
+    start: Artifact
+    samples: Artifact
+    clips: Artifact
+    model: ModelConfig
+    rollout: RolloutConfig
+    config: TrainConfig
+    first_step: int = 0
+    """Where the tracker's curves begin."""
+
+    def train(self, tracker: Tracker) -> Trained:
+        return train_grpo(
+            Store(self.run.data_root),
+            self.start,
+            self.samples,
+            self.clips,
+            self.model,
+            self.rollout,
+            self.config,
+            tracker,
+            self.run.seed,
+            self.first_step,
+        )
+
+
+def train_on_node(job: GrpoJob, tracker: Tracker) -> Trained:
+    """GRPO on all the processes that the configuration asks for.
+
+    Where a launcher started this process already (`RANK` is set), it takes part in that group instead.
+
+    Raises:
+        InputError, Interrupted: as in one process.
+    """
+    if "RANK" in os.environ:
+        return job.train(tracker if os.environ["RANK"] == "0" else MemoryTracker(run_id=tracker.run_id))
+    num_processes = job.config.processes or torch.cuda.device_count() or 1
+    if num_processes == 1:
+        return job.train(tracker)
+    launch = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=num_processes,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        start_method="spawn",
+    )
+    try:
+        outcomes = elastic_launch(launch, _take_part)(job)
+    except SignalException as signalled:
+        # The launcher passed the signal on and waited, so the ranks have written their checkpoint.
+        raise Interrupted(signalled.sigval, f"stopped by {signalled.sigval.name}; the same command goes on") from None
+    outcome = outcomes[0]
+    if isinstance(outcome, _InputProblem):
+        raise InputError(outcome.message)
+    assert isinstance(outcome, Trained)
+    return outcome
+
+
+@dataclass(frozen=True)
+class _InputProblem:
+    """An InputError on its way to the process that started the ranks."""
+
+    message: str
+
+
+def _take_part(job: GrpoJob) -> Any:
+    rank = int(os.environ["RANK"])
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    else:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ["WORLD_SIZE"])))
+    try:
+        return job.train(open_tracker(job.run) if rank == 0 else MemoryTracker(run_id=job.run.run_id))
+    except InputError as error:
+        return _InputProblem(error.message)

@@ -1,0 +1,30 @@
+"""Ranks that the train stage starts itself."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.core.types import Run
+from tasks.tracking.memory_tracker import MemoryTracker
+from tasks.tracking.run import start_run
+from tasks.train.launch import GrpoJob, train_on_node
+from tests.helpers.training import MODEL, ROLLOUT, TRAIN, make_pool
+
+
+@pytest.mark.slow
+def test_two_processes_train_together_and_the_first_one_reports(tmp_path: Path) -> None:
+    pool = make_pool(tmp_path)
+    run_id = start_run(str(tmp_path), experiment="launch", run_key="k", params={})
+    job = GrpoJob(
+        run=Run(data_root=str(tmp_path), run_id=run_id, preset="launch"),
+        start=pool.start().policy,
+        samples=pool.samples,
+        clips=pool.clips,
+        model=MODEL,
+        rollout=ROLLOUT,
+        config=replace(TRAIN, num_steps=2, processes=2, zero_stage=2),
+    )
+    trained = train_on_node(job, MemoryTracker())
+    assert [row.step for row in pool.steps(trained)] == [0, 1]
+    assert trained.report.counts["steps"] == 2
