@@ -75,7 +75,7 @@ class Pool:
         return weights
 
 
-def make_pool(root: Path) -> Pool:
+def make_pool(root: Path | str) -> Pool:
     """Two clips and a dozen samples below `root`; made again, they are the same."""
     store = Store(str(root))
     clips = [store_clip(store, make_clip(name, num_frames=8), seed=i) for i, name in enumerate("ab")]

@@ -147,6 +147,18 @@ def test_a_full_disk_loses_no_checkpoint_and_says_so(started: Started, tmp_path:
     assert numbers(started.pool.steps(trained)) == started.whole
 
 
+def test_an_object_store_keeps_checkpoints_too(started: Started) -> None:
+    pool = make_pool("memory://videossr-test-resume")
+    policy = pool.start().policy
+    with pytest.raises(Interrupted):
+        pool.train(policy, CONFIG, TellingTracker(at_step=3))
+    [folder] = pool.store.list_keys("trained")
+    assert [key[-6:] for key in pool.store.list_keys(f"{folder}/checkpoints")] == ["000003", "000004"]
+    trained = pool.train(policy, CONFIG)
+    assert numbers(pool.steps(trained)) == started.whole
+    assert pool.store.list_keys(f"{folder}/checkpoints") == []
+
+
 def test_updates_that_are_not_finite_are_left_out_and_end_the_run_if_they_do_not_stop(started: Started) -> None:
     tracker = MemoryTracker()
     config = replace(CONFIG, learning_rate=1e30, max_skipped_in_a_row=3)
