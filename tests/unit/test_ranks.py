@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.config import TrainConfig
+from tasks.core.training import Trained
 from tasks.core.types import Artifact
 from tasks.tracking.memory_tracker import MemoryTracker
-from tasks.train.outputs import Trained
 from tasks.train.ranks import Ranks, balanced_shares
 from tests.helpers.training import TRAIN, Pool, make_pool, numbers, on_two_ranks
 
