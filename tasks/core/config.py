@@ -223,6 +223,8 @@ class TrainConfig:
 
     num_steps: int = 469
     prompts_per_step: int = 64
+    reward: str = "smooth"
+    """`smooth`: how near the answer is; `strict`: 1 if exactly right, else 0 (the paper's ablation)."""
     learning_rate: float = 1e-6
     kl_coefficient: float = 1e-3
     ratio_clip_low: float = 0.2
@@ -246,6 +248,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check(self, COUNT, "num_steps", "prompts_per_step", "microbatch_tokens")
         check(self, COUNT, "checkpoint_every_steps", "checkpoints_kept", "max_skipped_in_a_row")
+        check(self, one_of("smooth", "strict"), "reward")
         check(self, POSITIVE, "learning_rate", "ratio_clip_low", "ratio_clip_high", "max_grad_norm")
         check(self, at_least(0), "kl_coefficient")
         check(self, between(0, 3), "zero_stage")

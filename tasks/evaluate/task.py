@@ -5,6 +5,7 @@ import time
 from flytekit import task
 
 from tasks.core.config import EvaluateConfig, ModelConfig, PerturbConfig, PromoteConfig, RolloutConfig
+from tasks.core.measurement import Selection
 from tasks.core.scores import Evaluated
 from tasks.core.training import Trained
 from tasks.core.types import Artifact, Run
@@ -119,3 +120,36 @@ def score_benchmark(
     click.echo(result_table(result))
     click.echo(f"scores              {store.path(scores.scores.key)}")
     return scores
+
+
+@task
+def name_variants(before: Artifact, names: list[str], trainings: list[Trained]) -> list[Candidate]:
+    """The policies of an ablation, and the one that all of them started from."""
+    from tasks.core.scores import BEFORE
+
+    variants = [Candidate(name=name, policy=found.policy) for name, found in zip(names, trainings, strict=True)]
+    return [Candidate(name=BEFORE, policy=before), *variants]
+
+
+@task
+def tabulate_variants(
+    evaluated: list[Evaluated], names: list[str], selections: list[Selection], trainings: list[Trained], run: Run
+) -> Artifact:
+    """Print the table of an ablation and keep it; the last task of its workflow."""
+    import click
+
+    from tasks.core.digest import digest_of_bytes
+    from tasks.core.store import Store
+    from tasks.evaluate.variants import Variant, variants_table
+    from tasks.tracking.run import finish_run, stage
+
+    store, key = Store(run.data_root), f"runs/{run.run_id}/ablation.md"
+    trained = zip(selections, trainings, strict=True)
+    variants = {name: Variant(*found) for name, found in zip(names, trained, strict=True)}
+    with stage(run, "tabulate") as tracker:
+        table = variants_table(store, {found.scores.name: found.scores for found in evaluated}, variants)
+        store.write_bytes(key, table.encode())
+        tracker.log_bytes("ablation.md", table.encode())
+    finish_run(run)
+    click.echo(table)
+    return Artifact(key, digest_of_bytes(table.encode()), len(names))

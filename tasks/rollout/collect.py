@@ -26,10 +26,12 @@ class Group:
     completions: tuple[Completion, ...]
     rollouts: tuple[Rollout, ...]
     """One for each completion."""
+    is_strict: bool = False
+    """Whether `rewards` are the strict ones."""
 
     @property
     def rewards(self) -> list[float]:
-        return [rollout.reward for rollout in self.rollouts]
+        return [rollout.strict_reward if self.is_strict else rollout.reward for rollout in self.rollouts]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Collector:
     clips: Mapping[str, Clip]
     params: SamplingParams
     seed: int
+    is_strict: bool = False
+    """Whether groups are rewarded strictly."""
 
     def sampling(self, *, num_completions: int, temperature: float) -> "Collector":
         """The same collector with other sampling parameters."""
@@ -70,7 +74,10 @@ class Collector:
                 logger.warning("sample %s left out: %s", *failures[-1])
         seeds = [derive_seed(self.seed, "rollout", *purpose, sample.sample_id) for sample, _ in prompts]
         completions = self.engine.generate([prompt for _, prompt in prompts], self.params, seeds)
-        groups = [_group(sample, prompt, found) for (sample, prompt), found in zip(prompts, completions, strict=True)]
+        groups = [
+            Group(sample, prompt, tuple(found), _rollouts(sample, found), self.is_strict)
+            for (sample, prompt), found in zip(prompts, completions, strict=True)
+        ]
         return Collected(groups=groups, failures=failures)
 
     def collect_batches(self, samples: Sequence[Sample], batch_size: int, *purpose: str | int) -> Iterator[Collected]:
@@ -79,12 +86,10 @@ class Collector:
             yield self.collect(samples[start : start + batch_size], *purpose)
 
 
-def _group(sample: Sample, prompt: Prompt, completions: Sequence[Completion]) -> Group:
-    rollouts = tuple(_rollout(sample, index, completion) for index, completion in enumerate(completions))
-    return Group(sample=sample, prompt=prompt, completions=tuple(completions), rollouts=rollouts)
-
-
-def _rollout(sample: Sample, index: int, completion: Completion) -> Rollout:
-    return reward_answer(
-        sample, index, completion.text, num_tokens=len(completion.token_ids), truncated=completion.truncated
+def _rollouts(sample: Sample, completions: Sequence[Completion]) -> tuple[Rollout, ...]:
+    return tuple(
+        reward_answer(
+            sample, index, completion.text, num_tokens=len(completion.token_ids), truncated=completion.truncated
+        )
+        for index, completion in enumerate(completions)
     )

@@ -56,7 +56,10 @@ def train_grpo(
         policy=policy,
         reference=open_policy(store, start, model.dtype) if config.kl_coefficient > 0 else None,
         engine=engine,
-        collector=make_collector(answering, rollout, store, read_clips(store, clips), seed),
+        collector=replace(
+            make_collector(answering, rollout, store, read_clips(store, clips), seed),
+            is_strict=config.reward == "strict",
+        ),
         config=config,
     )
     rows = read_rows(store, samples.key, Sample)

@@ -1,0 +1,35 @@
+"""The ablation through a real `pyflyte run`: variants side by side, one table."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.video.generate import generate_clips
+from tests.helpers.pyflyte import run_pyflyte
+
+VARIANTS = ["full", "strict reward", "only grounding"]
+
+
+@pytest.mark.slow
+def test_variants_are_trained_and_scored_on_the_same_items(pyflyte_env: dict[str, str], tmp_path: Path) -> None:
+    generate_clips(tmp_path / "videos", num_clips=9, seed=0)
+    overrides = '{"train": {"num_steps": 2}, "perturb": {"viubench_items_per_type": 1}}'
+    args = [
+        *["run", "workflows/ablation.py", "ablation", "--preset=smoke", f"--videos={tmp_path / 'videos'}"],
+        *[f"--data_root={tmp_path / 'root'}", f"--overrides={overrides}", f"--variants={VARIANTS}".replace("'", '"')],
+    ]
+    done = run_pyflyte(args, env=pyflyte_env)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (table,) = (tmp_path / "root").glob("runs/*/ablation.md")
+    head, _, *rows = table.read_text().splitlines()
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == ["start model", *VARIANTS]
+    assert {len(row.split("|")) for row in rows} == {len(head.split("|"))}
+    assert table.read_text() in done.stdout
+
+
+def test_an_unknown_variant_is_refused_by_name(pyflyte_env: dict[str, str], tmp_path: Path) -> None:
+    generate_clips(tmp_path / "videos", num_clips=2, seed=0)
+    args = ["run", "workflows/ablation.py", "ablation", f"--videos={tmp_path / 'videos'}", '--variants=["fool"]']
+    done = run_pyflyte([*args, f"--data_root={tmp_path / 'root'}"], env=pyflyte_env)
+    assert done.returncode != 0
+    assert "unknown variant 'fool'; expected one of: full, strict reward" in done.stdout + done.stderr
