@@ -226,6 +226,11 @@ class TrainConfig:
     reward: str = "smooth"
     """`smooth`: how near the answer is; `strict`: 1 if exactly right, else 0 (the paper's ablation)."""
     learning_rate: float = 1e-6
+    """The highest one, see `learning_rate_decay`."""
+    warmup_steps: int = 0
+    """Steps over which the learning rate rises from 0."""
+    learning_rate_decay: str = "constant"
+    """What follows: `constant`, or down to 0 at the last step, `linear` or `cosine`."""
     kl_coefficient: float = 1e-3
     ratio_clip_low: float = 0.2
     ratio_clip_high: float = 0.2
@@ -251,6 +256,8 @@ class TrainConfig:
         check(self, one_of("smooth", "strict"), "reward")
         check(self, POSITIVE, "learning_rate", "ratio_clip_low", "ratio_clip_high", "max_grad_norm")
         check(self, at_least(0), "kl_coefficient")
+        check(self, at_least(0), "warmup_steps")
+        check(self, one_of("constant", "linear", "cosine"), "learning_rate_decay")
         check(self, between(0, 3), "zero_stage")
         check(self, at_least(0), "processes")
 

@@ -1,9 +1,12 @@
 """Opening, reopening and closing the record of a run: what every door does around its stage."""
 
 import logging
+import signal
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePosixPath
+from types import FrameType
 
 from tasks.core.errors import Interrupted
 from tasks.core.store import Store
@@ -47,10 +50,11 @@ def stage(run: Run, name: str) -> Iterator[Tracker]:
     """The tracker of one stage of `run`; if the stage raises, the run is marked with how it ended.
 
     A server that does not answer never ends a stage: what it should get waits in the data root.
+    SIGTERM ends a stage as Ctrl-C does, so that the run does not look as if it went on.
     """
     tracker = open_tracker(run)
     try:
-        with recorded(tracker, name):
+        with _sigterm_raises(), recorded(tracker, name):
             yield tracker
     finally:
         _flush(tracker)
@@ -70,6 +74,22 @@ def recorded(tracker: Tracker, name: str) -> Iterator[None]:
     except BaseException:  # Ctrl-C: Flyte's signal handler turns it into SystemExit
         _close(tracker, name, RunStatus.KILLED, "interrupted")
         raise
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(number, f"stopped by {signal.Signals(number).name}; the same command goes on")
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def finish_run(run: Run) -> None:

@@ -101,6 +101,11 @@ class TrainEngine:
         self._engine.step()
         return float(self._engine.get_global_grad_norm())
 
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Use `learning_rate` from the next step on."""
+        for group in self._adamw.param_groups:
+            group["lr"] = learning_rate
+
     @property
     def num_updates(self) -> int:
         """Updates so far, those left out not counted."""

@@ -93,6 +93,7 @@ class _InputProblem:
 
 def _take_part(job: GrpoJob) -> Any:
     rank = int(os.environ["RANK"])
+    os.setpgrp()  # or a terminal's Ctrl-C would come twice, once through the launcher, and cut off the checkpoint
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     else:

@@ -24,6 +24,7 @@ from tasks.train.loss import group_advantages, grpo_loss
 from tasks.train.pack import pack_groups
 from tasks.train.placeholder import placeholder_group
 from tasks.train.ranks import balanced_shares
+from tasks.train.schedule import learning_rate_at
 from tasks.train.shared_prefix import ResponseBatch, batch_responses, shared_prefix_logprobs
 
 
@@ -54,6 +55,8 @@ class Grpo:
         if not everyone.groups:
             raise ValueError(f"no sample of the step could be rendered, first reason: {everyone.failures[0]}")
         after_rollout = time.perf_counter()
+        learning_rate = learning_rate_at(number, self.config)
+        self.engine.set_learning_rate(learning_rate)
         num_tokens = sum(len(c.token_ids) for group in everyone.groups for c in group.completions)
         totals, grad_norm = self._update(own.groups, num_tokens, samples[0])
         after_update = time.perf_counter()
@@ -73,7 +76,7 @@ class Grpo:
             unparsed_share=fmean(not rollout.parsed for rollout in rollouts),
             truncated_share=fmean(rollout.truncated for rollout in rollouts),
             samples_failed=len(everyone.failures),
-            learning_rate=self.config.learning_rate,
+            learning_rate=learning_rate,
             seconds_rollout=after_rollout - started,
             seconds_update=after_update - after_rollout,
         )

@@ -1,5 +1,6 @@
 """Every tracker and registry keeps what it is given; MLflow really runs, on sqlite in a temporary folder."""
 
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +141,14 @@ def test_an_unfinished_run_goes_on_and_a_finished_one_does_not(mlflow_root: str)
     assert _seen_in_mlflow(second).tags["videossr.error"] == ""
     finish_run(second)
     assert start() != second
+
+
+def test_sigterm_ends_a_stage_and_marks_its_run(run: Run) -> None:
+    with pytest.raises(Interrupted) as interrupted, stage(run, "ingest"):
+        signal.raise_signal(signal.SIGTERM)
+    assert interrupted.value.code == 128 + signal.SIGTERM
+    assert _seen_in_mlflow(run).status == "KILLED"
+    assert _seen_in_mlflow(run).tags["videossr.error"] == "stopped by SIGTERM; the same command goes on"
 
 
 def test_nested_params_get_names_with_dots(run: Run) -> None:
