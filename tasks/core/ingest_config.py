@@ -1,0 +1,74 @@
+"""How raw videos become clips: one of the configurations of `tasks.core.config`, which is where to import it from."""
+
+from dataclasses import dataclass
+
+from tasks.core.checks import (
+    COUNT,
+    EDGE_SHARE,
+    INNER_SHARE,
+    POSITIVE,
+    SHARE,
+    at_least,
+    between,
+    check,
+    one_of,
+)
+
+
+@dataclass(frozen=True)
+class IngestConfig:
+    """Raw videos -> clips. Limits of quality come first, then what has no influence on a verdict."""
+
+    num_frames: int = 48
+    edge_share: float = 0.05
+    """Share of the duration left out at each end."""
+    min_area_px: int = 128 * 128
+    max_area_px: int = 256 * 256
+    jpeg_quality: int = 90
+    min_seconds: float = 2.0
+    """Shorter, and the shortest altered span (8 of 48 frames) is no longer told in answers with one decimal."""
+    min_source_side_px: int = 64
+    """Least height and width of the source: what is smaller would be blown up, not shown."""
+    max_source_area_px: int = 8192 * 4320
+    """Most pixels of a source frame, by the header, before anything is decoded (8K; beyond it lie bombs)."""
+    min_motion: float = 0.3
+    """Least mean absolute change between neighbouring frames, in grey levels of 255."""
+    min_distinct_share: float = 0.25
+    """Least share of the frames that can be told from each other: the order of a slide show cannot be found."""
+    max_blank_share: float = 0.5
+    """Most of the frames that may be nearly one colour, e.g. black."""
+    max_damaged_share: float = 0.02
+    """Most of the chosen frames that may fall into damaged stretches of the source."""
+    near_duplicates: str = "reject"
+    """`reject` keeps the first by source of videos that look alike; `keep` keeps all, on one side of the split."""
+    near_duplicate_distance: float = 0.2
+    """Two videos look alike if at most this share of the bits of their fingerprints differ."""
+    heldout_share: float = 0.1
+    min_train_clips: int = 1
+    min_heldout_clips: int = 1
+    list_roots: tuple[str, ...] = ("s3://", "gs://", "https://", "http://")
+    """What the lines of a list file may name besides files below its own folder: folders, or beginnings of URIs."""
+    max_fetch_mib: int = 8192
+    """Largest remote file that is fetched."""
+    num_workers: int = 0
+    """Processes that read and decode; 0 is one a core."""
+    video_timeout_seconds: float = 300.0
+    """Most time that one video may take, fetching included."""
+    video_memory_mib: int = 2048
+    """Most memory that a worker may ask for."""
+    shard_size_videos: int = 256
+
+    def __post_init__(self) -> None:
+        check(self, COUNT, "num_frames", "min_area_px", "shard_size_videos")
+        check(self, COUNT, "min_source_side_px", "max_source_area_px", "max_fetch_mib")
+        check(self, at_least(0), "min_train_clips", "min_heldout_clips")
+        check(self, EDGE_SHARE, "edge_share")
+        check(self, at_least(self.min_area_px, "min_area_px"), "max_area_px")
+        check(self, between(1, 100), "jpeg_quality")
+        check(self, at_least(0), "min_motion", "min_seconds", "num_workers")
+        check(self, SHARE, "max_damaged_share", "max_blank_share", "min_distinct_share")
+        check(self, one_of("reject", "keep"), "near_duplicates")
+        check(self, between(0, 0.3), "near_duplicate_distance")
+        check(self, INNER_SHARE, "heldout_share")
+        check(self, POSITIVE, "video_timeout_seconds")
+        check(self, at_least(256), "video_memory_mib")
