@@ -10,6 +10,7 @@ _BAR_CHARS = 50
 _MOST_SUSPECTS = 10
 _PROMPTS_PER_STEP = 64
 """As in the paper's training."""
+_FEW_IN_FORMAT = 0.5
 
 
 def closing_table(summary: Summary, suspects: Sequence[RowDiagnosis]) -> str:
@@ -47,10 +48,13 @@ def _shares(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "", f"of {_PROMPTS_PER_STEP} prompts in a step, {effective} have a gradient"
     yield "reward", f"mean {whole.mean_reward:.3f}, mean spread {whole.mean_spread:.3f}"
     yield "format", f"{whole.parsed_share:.1%} of the answers in it, {whole.truncated_share:.1%} cut off"
+    if whole.parsed_share < _FEW_IN_FORMAT:
+        yield "", "most answers earn nothing for their form: questions should say how to answer, and"
+        yield "", "rollout.max_answer_tokens must be enough for it"
 
 
 def _suspects(summary: Summary, suspects: Sequence[RowDiagnosis]) -> Iterator[tuple[str, str]]:
-    yield "likely wrong labels", str(summary.num_likely_wrong)
+    yield "likely wrong labels", f"{summary.num_likely_wrong}: all rollouts agree on another answer, unusual elsewhere"
     for row in suspects[:_MOST_SUSPECTS]:
         said = f"label {row.label!r:.40}, all {len(row.answers)} rollouts say {row.other_answer!r:.40}"
         yield "", f"row {row.row}: {said} (elsewhere {row.other_answer_usual_share:.0%})"

@@ -127,7 +127,8 @@ def test_rows_are_counted_by_their_right_answers_and_bad_ones_by_field(case: Cas
     assert [row["source"] for row in case.read("unusable_rows.jsonl")] == ["rows.jsonl, row 1", "rows.jsonl, row 3"]
     rows = read_rows(case.store, diagnosis.rows.key, RowDiagnosis)
     assert {row.question: row.outcome for row in rows}["too hard"] is Outcome.ALL_WRONG
-    assert "likely wrong labels 1" in table
+    assert "likely wrong labels 1: all rollouts agree" in table
+    assert "row 4: label 'A', all 4 rollouts say 'D' (elsewhere 0%)" in table
     assert case.tracker.metrics["diagnose/effective_share"][-1][1] == 0.2
 
 
