@@ -67,6 +67,8 @@ def agreed_answer(answers: Sequence[str | None], schema: Schema) -> str | None:
     known = [answer for answer in answers if answer is not None]
     if not known or len(known) < len(answers):
         return None
+    if len(set(known)) == 1:
+        return known[0]
     # 1 - IoU is a metric: two intervals close to a third are no further from each other than both distances together.
     if not all(_agree(other, known[0], schema, 2 * CLOSE_OVERLAP - 1 - _ROUNDING) for other in known):
         return None
