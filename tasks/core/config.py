@@ -174,6 +174,21 @@ class TrainConfig:
     kl_coefficient: float = 1e-3
     ratio_clip_low: float = 0.2
     ratio_clip_high: float = 0.2
+    divide_by_std: bool = True
+    """Advantages in units of the group's standard deviation (GRPO), or not (Dr. GRPO)."""
+    loss_average: str = "token"
+    """What weighs the same: every `token` (DAPO), every answer (`sequence`, GRPO), or every token whatever the lengths
+    (`constant`, Dr. GRPO)."""
+    updates_per_batch: int = 1
+    """Optimizer updates from one batch of rollouts, each from a part of its prompts. After the first, the rollout
+    engine's log-probs are the old ones."""
+    ratio_cap: float = 2.0
+    """Where ratios to the rollout engine's log-probs are truncated; only with several updates per batch."""
+    flat_groups: str = "keep"
+    """Groups whose rewards are all equal have no policy gradient: `keep` them (they hold the policy near the
+    reference), `drop` them before the update, or `resample`: draw other samples in their place, then drop."""
+    refill_rounds: int = 1
+    """How often `resample` may draw, each time as many samples as there are flat groups."""
     max_grad_norm: float = 1.0
     microbatch_tokens: int = 16384
     """Most tokens (padding included) of one forward and backward pass."""
@@ -194,7 +209,12 @@ class TrainConfig:
         check(self, COUNT, "num_steps", "prompts_per_step", "microbatch_tokens")
         check(self, COUNT, "checkpoint_every_steps", "checkpoints_kept", "max_skipped_in_a_row")
         check(self, one_of("smooth", "strict"), "reward")
+        check(self, COUNT, "updates_per_batch", "refill_rounds")
+        check(self, between(1, self.prompts_per_step), "updates_per_batch")
         check(self, POSITIVE, "learning_rate", "ratio_clip_low", "ratio_clip_high", "max_grad_norm")
+        check(self, at_least(1), "ratio_cap")
+        check(self, one_of("token", "sequence", "constant"), "loss_average")
+        check(self, one_of("keep", "drop", "resample"), "flat_groups")
         check(self, at_least(0), "kl_coefficient")
         check(self, at_least(0), "warmup_steps")
         check(self, one_of("constant", "linear", "cosine"), "learning_rate_decay")

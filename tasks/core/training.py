@@ -13,16 +13,29 @@ class TrainStep:
     reward_mean: float
     """Over all rollouts of the step, before the update."""
     reward_by_pretext: dict[str, float]
+    reward_by_part: dict[str, float]
+    """By the part of the answer, over the answers that have it."""
     spread_share: float
-    """Share of the step's groups whose rewards are not all equal: the others have no gradient."""
+    """Share of the groups drawn first whose rewards are not all equal: the others have no policy gradient."""
+    flat_by_pretext: dict[str, float]
+    """Groups without spread, refills included."""
+    groups_refilled: int
+    """Groups drawn in the place of those without spread."""
+    groups_left_out: int
+    """Groups without spread that were not passed through the model again."""
     loss: float
     kl: float
     """Mean over answer tokens of the estimated divergence from the start model."""
     entropy: float
+    ratio_mean: float
+    """Of the new to the old probability of the answers' tokens; 1 with one update per batch."""
+    ratio_max: float
+    ratio_clipped_share: float
     grad_norm: float
     """Before clipping; not a finite number if the update was left out."""
     skipped: bool
     """The update was left out, because its gradient was not finite."""
+    logprob_gap_mean: float
     logprob_gap_max: float
     """Largest difference of a token's log-probability between rollout engine and trainer."""
     answer_tokens_mean: float
@@ -40,12 +53,20 @@ class TrainStep:
             "reward/mean": self.reward_mean,
             "reward/spread_share": self.spread_share,
             **{f"reward/{pretext}": value for pretext, value in self.reward_by_pretext.items()},
+            **{f"reward_part/{part}": value for part, value in self.reward_by_part.items()},
+            **{f"flat_groups/{pretext}": value for pretext, value in self.flat_by_pretext.items()},
+            "flat_groups/refilled": float(self.groups_refilled),
+            "flat_groups/left_out": float(self.groups_left_out),
             "train/loss": self.loss,
             "train/kl": self.kl,
             "train/entropy": self.entropy,
+            "train/ratio_mean": self.ratio_mean,
+            "train/ratio_max": self.ratio_max,
+            "train/ratio_clipped_share": self.ratio_clipped_share,
             "train/grad_norm": self.grad_norm,
             "train/skipped": float(self.skipped),
             "train/learning_rate": self.learning_rate,
+            "rollout/logprob_gap_mean": self.logprob_gap_mean,
             "rollout/logprob_gap_max": self.logprob_gap_max,
             "rollout/answer_tokens_mean": self.answer_tokens_mean,
             "rollout/unparsed_share": self.unparsed_share,

@@ -4,6 +4,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+from torch import nn
+from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextAttention
+
 from tasks.core.config import ModelConfig, RolloutConfig, TrainConfig
 from tasks.core.digest import digest_of
 from tasks.core.manifest import read_clips, read_rows, write_rows
@@ -16,7 +19,7 @@ from tasks.rollout.setup import make_collector
 from tasks.tracking.tracker import Tracker
 from tasks.train.checkpoints import Checkpoints
 from tasks.train.engine import TrainEngine
-from tasks.train.order import step_samples
+from tasks.train.order import spare_samples, step_samples
 from tasks.train.run import RUN_ID, TrainingRun
 from tasks.train.step import Grpo
 
@@ -63,10 +66,16 @@ def train_grpo(
         config=config,
     )
     rows = read_rows(store, samples.key, Sample)
+
+    def step(number: int) -> TrainStep:
+        chosen = step_samples(rows, number, config.prompts_per_step, seed)
+        num_spares = config.refill_rounds * config.prompts_per_step if config.flat_groups == "resample" else 0
+        return grpo.step(number, chosen, spare_samples(rows, number, chosen, num_spares, seed))
+
     finished = TrainingRun(
         title="GRPO",
         num_steps=config.num_steps,
-        step=lambda number: grpo.step(number, step_samples(rows, number, config.prompts_per_step, seed)),
+        step=step,
         restored=lambda: grpo.collector.engine.load_weights(engine.named_weights()),
         checkpoints=Checkpoints(
             store=store,
@@ -123,10 +132,20 @@ def _key(
 
 
 def _trainable(policy: Policy, config: TrainConfig) -> Policy:
+    switch_dropout_off(policy.model)
     policy.model.model.visual.requires_grad_(not config.freeze_vision)
     if config.gradient_checkpointing:
         policy.model.gradient_checkpointing_enable()
     return policy
+
+
+def switch_dropout_off(model: nn.Module) -> None:
+    """Training mode is needed for gradient checkpointing, but the policy must stay the one that gave the answers."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        if isinstance(module, Qwen3VLTextAttention):
+            module.attention_dropout = 0.0
 
 
 def _report(seconds: float, config: TrainConfig, samples: Artifact, counts: Mapping[str, float]) -> StageReport:

@@ -17,3 +17,10 @@ def step_samples(samples: Sequence[Sample], step: int, batch_size: int, seed: in
         for epoch in {position // len(samples) for position in positions}
     }
     return [samples[orders[position // len(samples)][position % len(samples)]] for position in positions]
+
+
+def spare_samples(samples: Sequence[Sample], step: int, chosen: Sequence[Sample], num: int, seed: int) -> list[Sample]:
+    """Up to `num` samples at random that are not among `chosen`, the samples of `step`."""
+    taken = {sample.sample_id for sample in chosen}
+    order = generator(seed, "train", "spares", step).permutation(len(samples))
+    return [samples[i] for i in order if samples[i].sample_id not in taken][:num]

@@ -1,16 +1,15 @@
-"""One GRPO step: rollouts of a batch of samples become one optimizer update and one row of the record.
+"""One GRPO step: rollouts of a batch of samples become optimizer updates and one row of the record.
 
 The samples are shared over ranks by how much there is to see. Every sum is over all of them, so that neither their
 number nor the cut into micro-batches changes the update.
 """
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, pstdev
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from tasks.core.config import TrainConfig
@@ -20,27 +19,30 @@ from tasks.policy.checkpoint import Policy
 from tasks.rollout.collect import Collected, Collector, Group
 from tasks.rollout.inputs import EncodedPrompt, batch_prompts, encode_prompt
 from tasks.train.engine import TrainEngine
-from tasks.train.loss import group_advantages, grpo_loss
+from tasks.train.loss import group_advantages, grpo_loss, loss_denominators
 from tasks.train.pack import pack_groups
 from tasks.train.placeholder import placeholder_group
 from tasks.train.ranks import balanced_shares
 from tasks.train.schedule import learning_rate_at
 from tasks.train.shared_prefix import ResponseBatch, batch_responses, shared_prefix_logprobs
+from tasks.train.totals import Drawn, Totals, Updated, has_spread, step_record, total
 
 
-@dataclass
-class _Totals:
-    """Sums over the micro-batches of a step."""
+@dataclass(frozen=True, kw_only=True)
+class _Scale:
+    """What an update's sums are divided by, and which log-probs are the old ones."""
 
-    loss: float = 0.0
-    kl: float = 0.0
-    entropy: float = 0.0
-    logprob_gap_max: float = 0.0
+    num_tokens: int
+    num_rollouts: int
+    is_first: bool
+    """The policy is still the one that gave the answers."""
+    weight: float = 1.0
+    """0 for a pass that only keeps ranks in step."""
 
 
 @dataclass(frozen=True)
 class Grpo:
-    """The parts of a GRPO step. One update per rollout batch: the ratio is 1, no old-logprob pass is needed."""
+    """The parts of a GRPO step. With one update per rollout batch the ratio is 1 and no old-logprob pass is needed."""
 
     policy: Policy
     reference: Policy | None
@@ -48,38 +50,43 @@ class Grpo:
     collector: Collector
     config: TrainConfig
 
-    def step(self, number: int, samples: Sequence[Sample]) -> TrainStep:
-        """Collect rollouts for `samples`, update the policy, report."""
+    def step(self, number: int, samples: Sequence[Sample], spares: Sequence[Sample] = ()) -> TrainStep:
+        """Collect rollouts for `samples`, update the policy, report.
+
+        `spares` stand by, in this order, for samples whose rewards turn out all equal.
+        """
         started = time.perf_counter()
-        own, everyone = self._collect(number, samples)
-        if not everyone.groups:
-            raise ValueError(f"no sample of the step could be rendered, first reason: {everyone.failures[0]}")
+        own, drawn = self._draw(number, samples, spares)
+        if not drawn.groups:
+            raise ValueError(f"no sample of the step could be rendered, first reason: {drawn.failures[0]}")
         after_rollout = time.perf_counter()
         learning_rate = learning_rate_at(number, self.config)
         self.engine.set_learning_rate(learning_rate)
-        num_tokens = sum(len(c.token_ids) for group in everyone.groups for c in group.completions)
-        totals, grad_norm = self._update(own.groups, num_tokens, samples[0])
-        after_update = time.perf_counter()
-        rollouts = [rollout for group in everyone.groups for rollout in group.rollouts]
-        return TrainStep(
-            step=number,
-            reward_mean=fmean(rollout.reward for rollout in rollouts),
-            reward_by_pretext=_reward_by_pretext(everyone.groups),
-            spread_share=fmean(pstdev(group.rewards) > 0 for group in everyone.groups),
-            loss=totals.loss,
-            kl=totals.kl,
-            entropy=totals.entropy,
-            grad_norm=grad_norm,
-            skipped=not math.isfinite(grad_norm),
-            logprob_gap_max=totals.logprob_gap_max,
-            answer_tokens_mean=fmean(rollout.num_tokens for rollout in rollouts),
-            unparsed_share=fmean(not rollout.parsed for rollout in rollouts),
-            truncated_share=fmean(rollout.truncated for rollout in rollouts),
-            samples_failed=len(everyone.failures),
-            learning_rate=learning_rate,
-            seconds_rollout=after_rollout - started,
-            seconds_update=after_update - after_rollout,
+        updated = self._update(own, drawn.trained, samples[0])
+        seconds = {"rollout": after_rollout - started, "update": time.perf_counter() - after_rollout}
+        return step_record(number, drawn, updated, learning_rate, seconds)
+
+    def _draw(self, number: int, samples: Sequence[Sample], spares: Sequence[Sample]) -> tuple[list[Group], Drawn]:
+        """This rank's groups to train on, and all that were drawn."""
+        own, everyone = self._collect(number, samples)
+        num_first = len(everyone.groups)
+        num_flat = sum(not has_spread(group) for group in everyone.groups)
+        rounds = self.config.refill_rounds if self.config.flat_groups == "resample" else 0
+        for _ in range(rounds):
+            refill, spares = spares[:num_flat], spares[num_flat:]
+            if not refill:
+                break
+            more_own, more = self._collect(number, refill)
+            own, everyone = _joined(own, more_own), _joined(everyone, more)
+            num_flat = sum(not has_spread(group) for group in more.groups) + len(refill) - len(more.groups)
+        keeps_flat = self.config.flat_groups == "keep"
+        drawn = Drawn(
+            groups=everyone.groups,
+            trained=[group for group in everyone.groups if keeps_flat or has_spread(group)],
+            num_first=num_first,
+            failures=everyone.failures,
         )
+        return [group for group in own.groups if keeps_flat or has_spread(group)], drawn
 
     def _collect(self, number: int, samples: Sequence[Sample]) -> tuple[Collected, Collected]:
         """This rank's share of the rollouts, and those of all ranks in the order of `samples`, without frames."""
@@ -92,8 +99,26 @@ class Grpo:
         groups = sorted((group for c in gathered for group in c.groups), key=lambda g: position[g.sample.sample_id])
         return own, Collected(groups=groups, failures=[failure for c in gathered for failure in c.failures])
 
-    def _update(self, groups: Sequence[Group], num_tokens: int, any_sample: Sample) -> tuple[_Totals, float]:
-        """Update from this rank's groups; `num_tokens` answer tokens are in the groups of all ranks."""
+    def _update(self, own: Sequence[Group], everyone: Sequence[Group], any_sample: Sample) -> Updated:
+        """The updates of a step, each from every n-th group of all ranks, and the weights handed on."""
+        num_updates = self.config.updates_per_batch
+        part_of = {group.sample.sample_id: i % num_updates for i, group in enumerate(everyone)}
+        totals = Totals()
+        grad_norms: list[float] = []
+        for part in range(num_updates):
+            lengths = [len(c.token_ids) for g in everyone for c in g.completions if part_of[g.sample.sample_id] == part]
+            if not lengths:
+                continue
+            scale = _Scale(num_tokens=sum(lengths), num_rollouts=len(lengths), is_first=not grad_norms)
+            found = self._accumulate([g for g in own if part_of[g.sample.sample_id] == part], scale, any_sample)
+            totals.add(found)
+            grad_norms.append(self.engine.step())
+        if grad_norms:
+            self.collector.engine.load_weights(self.engine.named_weights())
+        return Updated(totals=total(self.engine.ranks.gather(totals)), grad_norms=grad_norms)
+
+    def _accumulate(self, groups: Sequence[Group], scale: _Scale, any_sample: Sample) -> Totals:
+        """The gradient of one update from this rank's groups."""
         encoded = [encode_prompt(self.policy.processor, group.prompt) for group in groups]
         answers = [[completion.token_ids for completion in group.completions] for group in groups]
         batches = pack_groups(
@@ -102,27 +127,16 @@ class Grpo:
             self.config.microbatch_tokens,
         )
         num_passes = max(self.engine.ranks.gather(len(batches)))
-        totals = _Totals()
         self.policy.model.train()
-        for batch in batches:
-            self._microbatch([groups[i] for i in batch], [encoded[i] for i in batch], totals, num_tokens)
+        totals = total(self._microbatch([groups[i] for i in b], [encoded[i] for i in b], scale) for b in batches)
         for _ in range(num_passes - len(batches)):
             # Ranks exchange gradients (and, under ZeRO-3, weights) at every pass, so all need as many.
             group = placeholder_group(self.policy.processor, any_sample)
             prompt = encode_prompt(self.policy.processor, group.prompt)
-            self._microbatch([group], [prompt], _Totals(), num_tokens, weight=0.0)
-        grad_norm = self.engine.step()
-        self.collector.engine.load_weights(self.engine.named_weights())
-        return _total(self.engine.ranks.gather(totals)), grad_norm
+            self._microbatch([group], [prompt], replace(scale, weight=0.0))
+        return totals
 
-    def _microbatch(
-        self,
-        groups: Sequence[Group],
-        encoded: Sequence[EncodedPrompt],
-        totals: _Totals,
-        num_tokens: int,
-        weight: float = 1.0,
-    ) -> None:
+    def _microbatch(self, groups: Sequence[Group], encoded: Sequence[EncodedPrompt], scale: _Scale) -> Totals:
         prompts = batch_prompts(self.policy, encoded)
         responses = batch_responses([[c.token_ids for c in group.completions] for group in groups], self.policy.device)
         temperature = self.collector.params.temperature
@@ -131,23 +145,40 @@ class Grpo:
         if self.reference is not None:
             with torch.no_grad():
                 ref_logprobs, _ = shared_prefix_logprobs(self.reference.model, prompts, responses, temperature)
+        rollout_logprobs = _rollout_logprobs(groups, responses)
         rewards = torch.tensor([group.rewards for group in groups], device=self.policy.device)
         result = grpo_loss(
             logprobs,
-            logprobs.detach(),
+            logprobs.detach() if scale.is_first else rollout_logprobs,
             ref_logprobs,
-            group_advantages(rewards),
+            group_advantages(rewards, divide_by_std=self.config.divide_by_std),
             responses.mask,
-            denominator=float(num_tokens),
+            denominators=loss_denominators(
+                responses.mask,
+                self.config.loss_average,
+                num_tokens=scale.num_tokens,
+                num_rollouts=scale.num_rollouts,
+                max_tokens=self.collector.params.max_tokens,
+            ),
             ratio_clip_low=self.config.ratio_clip_low,
             ratio_clip_high=self.config.ratio_clip_high,
+            ratio_cap=self.config.ratio_cap,
             kl_coefficient=self.config.kl_coefficient,
         )
-        self.engine.backward(result.loss * weight)
-        totals.loss += result.loss.item()
-        totals.kl += result.kl.item()
-        totals.entropy += (entropy * responses.mask).sum().item() / num_tokens
-        totals.logprob_gap_max = max(totals.logprob_gap_max, _logprob_gap(logprobs.detach(), responses, groups))
+        self.engine.backward(result.loss * scale.weight)
+        # Only before the first update do both have the same weights.
+        gap = (logprobs.detach() - rollout_logprobs).abs() * responses.mask * scale.is_first
+        return Totals(
+            loss=result.loss.item(),
+            num_tokens=int(responses.mask.sum()),
+            kl=result.kl.item(),
+            entropy=(entropy * responses.mask).sum().item(),
+            ratio=result.ratio.item(),
+            ratio_max=result.ratio_max.item(),
+            clipped=result.clipped.item(),
+            logprob_gap=gap.sum().item(),
+            logprob_gap_max=gap.max().item(),
+        )
 
 
 def _num_shown_px(sample: Sample, clips: Mapping[str, Clip]) -> int:
@@ -156,27 +187,14 @@ def _num_shown_px(sample: Sample, clips: Mapping[str, Clip]) -> int:
     return sum((v.stop_frame - v.start_frame) * clip.width_px * clip.height_px for v, clip in found if clip is not None)
 
 
-def _total(parts: Sequence[_Totals]) -> _Totals:
-    return _Totals(
-        loss=sum(part.loss for part in parts),
-        kl=sum(part.kl for part in parts),
-        entropy=sum(part.entropy for part in parts),
-        logprob_gap_max=max(part.logprob_gap_max for part in parts),
-    )
+def _joined(first: Collected, second: Collected) -> Collected:
+    return Collected(groups=first.groups + second.groups, failures=first.failures + second.failures)
 
 
-def _logprob_gap(logprobs: Tensor, responses: ResponseBatch, groups: Sequence[Group]) -> float:
-    """Largest difference between what the rollout engine and the policy say about the same token."""
-    sampled = torch.zeros_like(logprobs)
+def _rollout_logprobs(groups: Sequence[Group], responses: ResponseBatch) -> Float[Tensor, "G N R"]:
+    """What the rollout engine said about each token, 0 on padding."""
+    sampled = torch.zeros(responses.mask.shape, device=responses.mask.device)
     for g, group in enumerate(groups):
         for n, completion in enumerate(group.completions):
             sampled[g, n, : len(completion.logprobs)] = torch.tensor(completion.logprobs)
-    return ((logprobs - sampled).abs() * responses.mask).max().item()
-
-
-def _reward_by_pretext(groups: Sequence[Group]) -> dict[str, float]:
-    pretexts = sorted({group.sample.pretext for group in groups})
-    return {
-        pretext: fmean(fmean(group.rewards) for group in groups if group.sample.pretext == pretext)
-        for pretext in pretexts
-    }
+    return sampled

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from tasks.core.config import WarmStartConfig
+from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
+from tasks.train.grpo import switch_dropout_off
 from tests.helpers.training import TRAIN, Pool, make_pool, numbers
 
 
@@ -82,3 +84,33 @@ def test_a_warm_start_cut_off_and_resumed_equals_the_uninterrupted_one(pool: Poo
     resumed = pool.start(config, tracker)
     assert [step for step, _ in tracker.metrics["warm_start/loss"]] == [2, 3]
     assert resumed.policy.digest == make_pool(tmp_path / "other").start(config).policy.digest
+
+
+def test_a_step_of_flat_groups_refills_then_drops_them_and_leaves_the_policy_alone(pool: Pool) -> None:
+    start = pool.start(WarmStartConfig(num_steps=0)).policy  # an untrained policy earns nothing
+    config = replace(TRAIN, num_steps=1, flat_groups="resample", refill_rounds=2, prompts_per_step=2)
+    trained = pool.train(start, config)
+    [row] = pool.steps(trained)
+    assert (row.spread_share, row.grad_norm, row.skipped) == (0.0, 0.0, False)
+    assert (row.groups_refilled, row.groups_left_out) == (4, 6)
+    assert sum(row.flat_by_pretext.values()) == 6
+    before = open_policy(pool.store, start, "float32").model.state_dict()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in pool.weights(trained).items())
+
+
+def test_later_updates_of_a_batch_have_ratios_to_the_rollouts(pool: Pool) -> None:
+    config = replace(TRAIN, num_steps=1, updates_per_batch=2, prompts_per_step=2, kl_coefficient=0.0)
+    [row] = pool.steps(pool.train(pool.start().policy, config))
+    assert row.ratio_max > 1.0001
+    assert row.ratio_mean == pytest.approx(1.0, abs=0.5)
+    assert row.logprob_gap_max < 1e-4  # taken before the first update only
+
+
+def test_dropout_is_off_while_training(pool: Pool) -> None:
+    policy = open_policy(pool.store, pool.start(WarmStartConfig(num_steps=0)).policy, "float32")
+    model = policy.model
+    for layer in model.model.language_model.layers:
+        layer.self_attn.attention_dropout = 0.5
+    switch_dropout_off(model.train())
+    tokens = torch.arange(20, 40)[None]
+    assert torch.equal(model(input_ids=tokens).logits, model.eval()(input_ids=tokens).logits)
