@@ -191,7 +191,7 @@ class TrainConfig:
     """How often `resample` may draw, each time as many samples as there are flat groups."""
     max_grad_norm: float = 1.0
     microbatch_tokens: int = 16384
-    """Most tokens (padding included) of one forward and backward pass."""
+    """Most tokens of one forward and backward pass; a group that has more gets a pass of its own."""
     freeze_vision: bool = False
     gradient_checkpointing: bool = True
     zero_stage: int = 2

@@ -17,6 +17,7 @@ from tasks.core.types import Artifact, Sample, StageReport
 from tasks.policy.checkpoint import Policy, open_policy, store_policy
 from tasks.rollout.setup import make_collector
 from tasks.tracking.tracker import Tracker
+from tasks.train.attention import use_shared_prefix_attention
 from tasks.train.checkpoints import Checkpoints
 from tasks.train.engine import TrainEngine
 from tasks.train.order import spare_samples, step_samples
@@ -57,7 +58,7 @@ def train_grpo(
     answering = policy if config.zero_stage < 3 else open_policy(store, start, model.dtype)
     grpo = Grpo(
         policy=policy,
-        reference=open_policy(store, start, model.dtype) if config.kl_coefficient > 0 else None,
+        reference=_frozen_copy(store, start, model) if config.kl_coefficient > 0 else None,
         engine=engine,
         collector=replace(
             make_collector(answering, rollout, store, read_clips(store, clips), seed),
@@ -132,11 +133,18 @@ def _key(
 
 
 def _trainable(policy: Policy, config: TrainConfig) -> Policy:
+    use_shared_prefix_attention(policy.model)
     switch_dropout_off(policy.model)
     policy.model.model.visual.requires_grad_(not config.freeze_vision)
     if config.gradient_checkpointing:
         policy.model.gradient_checkpointing_enable()
     return policy
+
+
+def _frozen_copy(store: Store, start: Artifact, model: ModelConfig) -> Policy:
+    reference = open_policy(store, start, model.dtype)
+    use_shared_prefix_attention(reference.model)
+    return reference
 
 
 def switch_dropout_off(model: nn.Module) -> None:

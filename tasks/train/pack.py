@@ -1,26 +1,26 @@
-"""Which groups share a forward pass: as many as a token budget allows, padding counted."""
+"""Which groups share a row: as many as a token budget allows."""
 
 from collections.abc import Sequence
 
 
-def pack_groups(prompt_tokens: Sequence[int], response_tokens: Sequence[int], budget_tokens: int) -> list[list[int]]:
-    """Split groups into micro-batches.
+def pack_groups(num_tokens: Sequence[int], budget_tokens: int) -> list[list[int]]:
+    """Split groups into rows: the longest first, each into the first row with room for it.
 
     Args:
-        prompt_tokens: length of each group's prompt.
-        response_tokens: padded length of each group's responses together (number of rollouts times the longest).
-        budget_tokens: most tokens of one micro-batch; a group above it gets one of its own.
+        num_tokens: tokens of each group, its prompt and all its responses.
+        budget_tokens: most tokens of one row; a group above it gets one of its own.
 
     Returns:
-        Indices into the arguments; groups of similar length are neighbours, so little is padding.
+        Indices into `num_tokens`; they depend on the arguments only.
     """
-    order = sorted(range(len(prompt_tokens)), key=lambda i: (prompt_tokens[i] + response_tokens[i], i))
-    batches: list[list[int]] = []
-    for index in order:
-        candidate = [*batches[-1], index] if batches else [index]
-        widest = max(prompt_tokens[i] for i in candidate) + max(response_tokens[i] for i in candidate)
-        if batches and len(candidate) * widest <= budget_tokens:
-            batches[-1] = candidate
+    rows: list[list[int]] = []
+    rooms: list[int] = []
+    for index in sorted(range(len(num_tokens)), key=lambda i: (-num_tokens[i], i)):
+        row = next((r for r, room in enumerate(rooms) if num_tokens[index] <= room), None)
+        if row is None:
+            rows.append([index])
+            rooms.append(budget_tokens - num_tokens[index])
         else:
-            batches.append([index])
-    return batches
+            rows[row].append(index)
+            rooms[row] -= num_tokens[index]
+    return rows

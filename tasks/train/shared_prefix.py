@@ -1,10 +1,11 @@
-"""Log-probabilities of a whole group in one forward pass: the prompt and its video are computed once.
+"""Log-probabilities of whole groups in one forward pass: a prompt and its video are computed once for its group.
 
-A row is `[prompt, response 1, ..., response N]`. A response sees the prompt and itself, and its positions restart
-right after the prompt's, so every number equals that of the plain forward over `[prompt, response n]`.
+A row is `[prompt, response 1, ..., response N]` of one group after the other, without padding. A response sees its
+prompt and itself, and its positions restart right after the prompt's, so every number equals that of the plain
+forward over `[prompt, response n]`.
 
-Dimensions: G groups, N responses a group, P prompt tokens (padded left), R response tokens (padded right),
-S = P + N * R, Z vocabulary.
+Dimensions: G groups, N responses a group, P prompt tokens, R response tokens (padded right), T response tokens of
+all groups, S tokens in the row, V videos, K vision patches, D values per patch.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,73 +17,83 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tasks.rollout.inputs import PromptBatch
+from tasks.train.attention import GroupSpan, response_mask
+
+Answers = Sequence[Sequence[int]]
+"""Token ids of a group's responses."""
 
 
 @dataclass(frozen=True)
-class ResponseBatch:
-    """The responses of several groups."""
+class PackedRow:
+    """Several groups, one after the other."""
 
-    token_ids: Int[Tensor, "G N R"]
+    input_ids: Int[Tensor, "1 S"]
+    position_ids: Int[Tensor, "3 1 S"]
+    pixel_values: Float[Tensor, "K D"]
+    grid_thw: Int[Tensor, "V 3"]
+    spans: tuple[GroupSpan, ...]
+    token_ids: Int[Tensor, " T"]
+    """The response tokens."""
+    predicted_from: Int[Tensor, " T"]
+    """The column whose output predicts each of them."""
     mask: Bool[Tensor, "G N R"]
-    """True where there is a token."""
+    """Where they belong, padded; True where there is a token."""
 
 
-def batch_responses(groups: Sequence[Sequence[Sequence[int]]], device: torch.device) -> ResponseBatch:
-    """Pad token lists, indexed [group][response][token]; every group has the same number of responses."""
-    width = max(len(tokens) for group in groups for tokens in group)
-    token_ids = torch.zeros(len(groups), len(groups[0]), width, dtype=torch.long)
-    mask = torch.zeros_like(token_ids, dtype=torch.bool)
-    for g, group in enumerate(groups):
-        for n, tokens in enumerate(group):
-            token_ids[g, n, : len(tokens)] = torch.tensor(tokens)
-            mask[g, n, : len(tokens)] = True
-    return ResponseBatch(token_ids=token_ids.to(device), mask=mask.to(device))
+def pack_row(prompts: Sequence[PromptBatch], groups: Sequence[Answers]) -> PackedRow:
+    """Put groups into one row; each prompt comes as a batch of its own, and all have equally many responses."""
+    device = prompts[0].input_ids.device
+    ids, positions, spans, predicted_from = [], [], [], []
+    start = 0
+    for prompt, answers in zip(prompts, groups, strict=True):
+        num_prompt, lengths = prompt.input_ids.shape[1], [len(answer) for answer in answers]
+        ids += [prompt.input_ids[0], torch.tensor([token for answer in answers for token in answer], device=device)]
+        steps = torch.cat([torch.arange(length, device=device) for length in lengths])
+        positions += [prompt.position_ids[:, 0], (prompt.position_ids.amax() + 1 + steps).expand(3, -1)]
+        spans.append(GroupSpan(start, num_prompt, response_mask(num_prompt, lengths, device)))
+        # The last prompt token predicts every response's first token; each response token predicts the next.
+        columns = start + num_prompt + torch.arange(len(steps), device=device) - 1
+        predicted_from.append(torch.where(steps == 0, start + num_prompt - 1, columns))
+        start += num_prompt + len(steps)
+    return PackedRow(
+        input_ids=torch.cat(ids)[None],
+        position_ids=torch.cat(positions, dim=1)[:, None],
+        pixel_values=torch.cat([prompt.pixel_values for prompt in prompts]),
+        grid_thw=torch.cat([prompt.grid_thw for prompt in prompts]),
+        spans=tuple(spans),
+        token_ids=torch.cat(ids[1::2]),
+        predicted_from=torch.cat(predicted_from),
+        mask=_mask(groups).to(device),
+    )
 
 
 def shared_prefix_logprobs(
-    model: Callable[..., Any], prompts: PromptBatch, responses: ResponseBatch, temperature: float = 1.0
+    model: Callable[..., Any], row: PackedRow, temperature: float = 1.0, vision: Any = None
 ) -> tuple[Float[Tensor, "G N R"], Float[Tensor, "G N R"]]:
-    """Log-probability of every response token, and the entropy of the distribution it was drawn from.
+    """Log-probability of every response token, and the entropy of the distribution it was drawn from; 0 on padding.
 
-    Padding gets the numbers of token 0; the caller's mask leaves them out.
+    Args:
+        model: forward of a model that `use_shared_prefix_attention` prepared.
+        row: the groups.
+        temperature: of the sampling.
+        vision: what the model's `get_video_features` gave for the row, if it is known already.
     """
-    num_groups, num_responses, width = responses.token_ids.shape
-    prompt_width = prompts.input_ids.shape[1]
-    flat_responses = responses.token_ids.reshape(num_groups, num_responses * width)
-    kept = torch.arange(prompt_width - 1, prompt_width + num_responses * width, device=prompts.input_ids.device)
+    pictures: dict[str, Any] = {"pixel_values_videos": row.pixel_values, "video_grid_thw": row.grid_thw}
     output = model(
-        input_ids=torch.cat([prompts.input_ids, flat_responses], dim=1),
-        attention_mask=_attention_mask(prompts.attention_mask, num_responses, width),
-        position_ids=_position_ids(prompts.position_ids, num_responses, width),
-        pixel_values_videos=prompts.pixel_values,
-        video_grid_thw=prompts.grid_thw,
-        logits_to_keep=kept,
+        input_ids=row.input_ids,
+        position_ids=row.position_ids,
+        logits_to_keep=row.predicted_from,
         use_cache=False,
+        spans=row.spans,
+        **(pictures if vision is None else {"mm_encoder_outputs": {"video": vision}}),
     )
-    # The last prompt token predicts every response's first token; each response token predicts the next.
-    first = output.logits[:, None, :1].expand(-1, num_responses, -1, -1)
-    following = output.logits[:, 1:].unflatten(1, (num_responses, width))[:, :, :-1]
-    log_softmax = (torch.cat([first, following], dim=2).float() / temperature).log_softmax(dim=-1)
-    logprobs = log_softmax.gather(3, responses.token_ids[..., None])[..., 0]
+    log_softmax = (output.logits[0].float() / temperature).log_softmax(dim=-1)
+    logprobs = log_softmax.gather(1, row.token_ids[:, None])[:, 0]
     entropy = -(log_softmax.detach().exp() * log_softmax.detach()).sum(dim=-1)
-    return logprobs, entropy
+    padded = torch.zeros(row.mask.shape, dtype=logprobs.dtype, device=logprobs.device)
+    return padded.masked_scatter(row.mask, logprobs), padded.masked_scatter(row.mask, entropy)
 
 
-def _position_ids(prompt_positions: Int[Tensor, "3 G P"], num_responses: int, width: int) -> Int[Tensor, "3 G S"]:
-    start = prompt_positions.amax(dim=(0, 2)) + 1
-    steps = torch.arange(width, device=start.device).repeat(num_responses)
-    return torch.cat([prompt_positions, (start[:, None] + steps).expand(3, -1, -1)], dim=2)
-
-
-def _attention_mask(prompt_mask: Bool[Tensor, "G P"], num_responses: int, width: int) -> Bool[Tensor, "G 1 S S"]:
-    num_groups, prompt_width = prompt_mask.shape
-    size = prompt_width + num_responses * width
-    device = prompt_mask.device
-    block = torch.full((size,), -1, device=device)
-    block[prompt_width:] = torch.arange(num_responses, device=device).repeat_interleave(width)
-    is_real = torch.cat([prompt_mask, prompt_mask.new_ones(num_groups, num_responses * width)], dim=1)
-    causal = torch.ones(size, size, dtype=torch.bool, device=device).tril()
-    sees_block = (block[None, :] == -1) | (block[None, :] == block[:, None])
-    mask = (causal & sees_block)[None] & is_real[:, None, :]
-    # Padding must see something, or its softmax is undefined; nobody sees padding.
-    return (mask | torch.eye(size, dtype=torch.bool, device=device))[:, None]
+def _mask(groups: Sequence[Answers]) -> Bool[Tensor, "G N R"]:
+    lengths = torch.tensor([[len(answer) for answer in answers] for answers in groups])
+    return torch.arange(int(lengths.max())) < lengths[:, :, None]

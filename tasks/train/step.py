@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tasks.core.config import TrainConfig
@@ -24,7 +24,7 @@ from tasks.train.pack import pack_groups
 from tasks.train.placeholder import placeholder_group
 from tasks.train.ranks import balanced_shares
 from tasks.train.schedule import learning_rate_at
-from tasks.train.shared_prefix import ResponseBatch, batch_responses, shared_prefix_logprobs
+from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs
 from tasks.train.totals import Drawn, Totals, Updated, has_spread, step_record, total
 
 
@@ -120,12 +120,11 @@ class Grpo:
     def _accumulate(self, groups: Sequence[Group], scale: _Scale, any_sample: Sample) -> Totals:
         """The gradient of one update from this rank's groups."""
         encoded = [encode_prompt(self.policy.processor, group.prompt) for group in groups]
-        answers = [[completion.token_ids for completion in group.completions] for group in groups]
-        batches = pack_groups(
-            [len(prompt.input_ids) for prompt in encoded],
-            [len(group) * max(map(len, group)) for group in answers],
-            self.config.microbatch_tokens,
-        )
+        lengths = [
+            len(prompt.input_ids) + sum(len(completion.token_ids) for completion in group.completions)
+            for prompt, group in zip(encoded, groups, strict=True)
+        ]
+        batches = pack_groups(lengths, self.config.microbatch_tokens)
         num_passes = max(self.engine.ranks.gather(len(batches)))
         self.policy.model.train()
         totals = total(self._microbatch([groups[i] for i in b], [encoded[i] for i in b], scale) for b in batches)
@@ -137,24 +136,26 @@ class Grpo:
         return totals
 
     def _microbatch(self, groups: Sequence[Group], encoded: Sequence[EncodedPrompt], scale: _Scale) -> Totals:
-        prompts = batch_prompts(self.policy, encoded)
-        responses = batch_responses([[c.token_ids for c in group.completions] for group in groups], self.policy.device)
+        answers = [[completion.token_ids for completion in group.completions] for group in groups]
+        row = pack_row([batch_prompts(self.policy, [prompt]) for prompt in encoded], answers)
         temperature = self.collector.params.temperature
-        logprobs, entropy = shared_prefix_logprobs(self.engine.forward, prompts, responses, temperature)
-        ref_logprobs = None
+        vision = ref_logprobs = None
         if self.reference is not None:
             with torch.no_grad():
-                ref_logprobs, _ = shared_prefix_logprobs(self.reference.model, prompts, responses, temperature)
-        rollout_logprobs = _rollout_logprobs(groups, responses)
+                if self.config.freeze_vision:  # then both towers are the same
+                    vision = self.reference.model.get_video_features(row.pixel_values, row.grid_thw)
+                ref_logprobs, _ = shared_prefix_logprobs(self.reference.model, row, temperature, vision)
+        logprobs, entropy = shared_prefix_logprobs(self.engine.forward, row, temperature, vision)
+        rollout_logprobs = _rollout_logprobs(groups, row.mask)
         rewards = torch.tensor([group.rewards for group in groups], device=self.policy.device)
         result = grpo_loss(
             logprobs,
             logprobs.detach() if scale.is_first else rollout_logprobs,
             ref_logprobs,
             group_advantages(rewards, divide_by_std=self.config.divide_by_std),
-            responses.mask,
+            row.mask,
             denominators=loss_denominators(
-                responses.mask,
+                row.mask,
                 self.config.loss_average,
                 num_tokens=scale.num_tokens,
                 num_rollouts=scale.num_rollouts,
@@ -167,12 +168,12 @@ class Grpo:
         )
         self.engine.backward(result.loss * scale.weight)
         # Only before the first update do both have the same weights.
-        gap = (logprobs.detach() - rollout_logprobs).abs() * responses.mask * scale.is_first
+        gap = (logprobs.detach() - rollout_logprobs).abs() * row.mask * scale.is_first
         return Totals(
             loss=result.loss.item(),
-            num_tokens=int(responses.mask.sum()),
+            num_tokens=int(row.mask.sum()),
             kl=result.kl.item(),
-            entropy=(entropy * responses.mask).sum().item(),
+            entropy=(entropy * row.mask).sum().item(),
             ratio=result.ratio.item(),
             ratio_max=result.ratio_max.item(),
             clipped=result.clipped.item(),
@@ -191,9 +192,9 @@ def _joined(first: Collected, second: Collected) -> Collected:
     return Collected(groups=first.groups + second.groups, failures=first.failures + second.failures)
 
 
-def _rollout_logprobs(groups: Sequence[Group], responses: ResponseBatch) -> Float[Tensor, "G N R"]:
+def _rollout_logprobs(groups: Sequence[Group], mask: Bool[Tensor, "G N R"]) -> Float[Tensor, "G N R"]:
     """What the rollout engine said about each token, 0 on padding."""
-    sampled = torch.zeros(responses.mask.shape, device=responses.mask.device)
+    sampled = torch.zeros(mask.shape, device=mask.device)
     for g, group in enumerate(groups):
         for n, completion in enumerate(group.completions):
             sampled[g, n, : len(completion.logprobs)] = torch.tensor(completion.logprobs)

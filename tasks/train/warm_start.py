@@ -13,11 +13,12 @@ from tasks.policy.checkpoint import Policy
 from tasks.rollout.inputs import batch_prompts, encode_prompt
 from tasks.rollout.prompt import render_prompt
 from tasks.tracking.tracker import Tracker
+from tasks.train.attention import use_shared_prefix_attention
 from tasks.train.checkpoints import Checkpoints
 from tasks.train.engine import TrainEngine
 from tasks.train.order import step_samples
 from tasks.train.run import RUN_ID, TrainingRun
-from tasks.train.shared_prefix import batch_responses, shared_prefix_logprobs
+from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs
 from tasks.video.render import render_sample
 
 _CHECKPOINTS_KEPT = 2
@@ -38,6 +39,7 @@ def warm_start(
 
     Its progress lies below `key` of the store.
     """
+    use_shared_prefix_attention(policy.model)
     engine = TrainEngine(policy.model, learning_rate=config.learning_rate, max_grad_norm=1.0, zero_stage=0)
 
     def step(number: int) -> WarmStep:
@@ -75,9 +77,9 @@ def _answer_loss(
 ) -> Tensor:
     """Mean negative log-likelihood of the right answers' tokens."""
     prompts = [render_prompt(policy.processor, sample, render_sample(store, sample, clips)) for sample in samples]
-    batch = batch_prompts(policy, [encode_prompt(policy.processor, prompt) for prompt in prompts])
+    batches = [batch_prompts(policy, [encode_prompt(policy.processor, prompt)]) for prompt in prompts]
     tokenizer = policy.processor.tokenizer
     answers = [[[*tokenizer.encode(sample.answer), tokenizer.eos_token_id]] for sample in samples]
-    responses = batch_responses(answers, policy.device)
-    logprobs, _ = shared_prefix_logprobs(engine.forward, batch, responses)
-    return -(logprobs * responses.mask).sum() / responses.mask.sum()
+    row = pack_row(batches, answers)
+    logprobs, _ = shared_prefix_logprobs(engine.forward, row)
+    return -logprobs.sum() / row.mask.sum()

@@ -12,7 +12,8 @@ from tasks.rollout.engine import RolloutEngine, SamplingParams
 from tasks.rollout.inputs import batch_prompts, encode_prompt
 from tasks.rollout.transformers_engine import TransformersEngine
 from tasks.rollout.vllm_engine import VllmEngine
-from tasks.train.shared_prefix import batch_responses, shared_prefix_logprobs
+from tasks.train.attention import use_shared_prefix_attention
+from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs
 from tests.helpers.policy import fresh_policy, mixed_prompts
 
 EngineFactory = Callable[[Policy], RolloutEngine]
@@ -53,10 +54,11 @@ def test_rollout_logprobs_equal_policy_logprobs_after_a_weight_update(make_engin
             parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
     engine.load_weights(policy.model.named_parameters())
     groups = engine.generate(prompts, SAMPLED, [1, 2, 3])
-    encoded = [encode_prompt(policy.processor, prompt) for prompt in prompts]
-    responses = batch_responses([[c.token_ids for c in group] for group in groups], policy.device)
+    batches = [batch_prompts(policy, [encode_prompt(policy.processor, prompt)]) for prompt in prompts]
+    use_shared_prefix_attention(policy.model)
     with torch.no_grad():
-        policy_logprobs, _ = shared_prefix_logprobs(policy.model, batch_prompts(policy, encoded), responses)
+        row = pack_row(batches, [[c.token_ids for c in group] for group in groups])
+        policy_logprobs, _ = shared_prefix_logprobs(policy.model, row)
     for g, group in enumerate(groups):
         for n, completion in enumerate(group):
             expected = policy_logprobs[g, n, : len(completion.token_ids)]
