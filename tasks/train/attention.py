@@ -4,8 +4,8 @@ A prompt attends to itself (causal, no mask); the responses of its group, togeth
 So the largest mask is response tokens by group tokens, and no work goes into pairs of tokens that do not see each
 other. Exact, on a CPU and on a GPU alike.
 
-Dimensions: B rows (one, of groups), L keys, H heads, J heads of keys and values, E values a head, S tokens in the row, T tokens of a group's
-responses, W of the whole group.
+Dimensions: B rows, S tokens in a row, L keys, H heads, J heads of keys and values, E values a head, T tokens of a
+group's responses, W of the whole group.
 """
 
 from collections.abc import Sequence
