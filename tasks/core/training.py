@@ -45,7 +45,25 @@ class TrainStep:
     """Samples of the step that could not be rendered."""
     learning_rate: float
     seconds_rollout: float
+    """Rendering, generating and scoring. Seconds are those of the first rank."""
+    seconds_encode: float
+    """Prompts into tokens and patches for the update."""
+    seconds_reference: float
     seconds_update: float
+    """Forward, backward and optimizer."""
+    seconds_push: float
+    """New weights to the rollout engine."""
+    tokens_prompt: int
+    """Tokens that passed through the model in the update, over all ranks; each prompt counts once."""
+    tokens_vision: int
+    """Those of `tokens_prompt` that are pictures."""
+    tokens_answer: int
+    flops_by_phase: dict[str, float]
+    """Operations of the groups trained on, over all ranks, counted from shapes; the vision tower's stand apart."""
+    mfu: float
+    """Share of the devices' peak that the update reached; 0 where the peak is not known."""
+    peak_mib: float
+    """Most memory of any rank so far."""
 
     def metrics(self) -> dict[str, float]:
         """The step as tracker metrics, grouped by the part before the slash."""
@@ -73,7 +91,16 @@ class TrainStep:
             "rollout/truncated_share": self.truncated_share,
             "rollout/samples_failed": float(self.samples_failed),
             "time/step_rollout_seconds": self.seconds_rollout,
+            "time/step_encode_seconds": self.seconds_encode,
+            "time/step_reference_seconds": self.seconds_reference,
             "time/step_update_seconds": self.seconds_update,
+            "time/step_push_seconds": self.seconds_push,
+            "cost/tokens_prompt": float(self.tokens_prompt),
+            "cost/tokens_vision": float(self.tokens_vision),
+            "cost/tokens_answer": float(self.tokens_answer),
+            **{f"cost/flops_{phase}": value for phase, value in self.flops_by_phase.items()},
+            **({"cost/mfu": self.mfu} if self.mfu else {}),
+            "cost/peak_mib": self.peak_mib,
         }
 
 

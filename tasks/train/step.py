@@ -4,9 +4,9 @@ The samples are shared over ranks by how much there is to see. Every sum is over
 number nor the cut into micro-batches changes the update.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,13 +18,15 @@ from tasks.core.types import Clip, Sample
 from tasks.policy.checkpoint import Policy
 from tasks.rollout.collect import Collected, Collector, Group
 from tasks.rollout.inputs import EncodedPrompt, batch_prompts, encode_prompt
+from tasks.train.cost import decoder_flops, peak_flops, vision_flops
 from tasks.train.engine import TrainEngine
-from tasks.train.loss import group_advantages, grpo_loss, loss_denominators
+from tasks.train.loss import GrpoLoss, group_advantages, grpo_loss, loss_denominators
 from tasks.train.pack import pack_groups
+from tasks.train.phases import Phases, peak_memory_mib
 from tasks.train.placeholder import placeholder_group
 from tasks.train.ranks import balanced_shares
 from tasks.train.schedule import learning_rate_at
-from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs
+from tasks.train.shared_prefix import PackedRow, pack_row, shared_prefix_logprobs
 from tasks.train.totals import Drawn, Totals, Updated, has_spread, step_record, total
 
 
@@ -55,16 +57,31 @@ class Grpo:
 
         `spares` stand by, in this order, for samples whose rewards turn out all equal.
         """
-        started = time.perf_counter()
-        own, drawn = self._draw(number, samples, spares)
+        phases = Phases()
+        with phases.phase("rollout"):
+            own, drawn = self._draw(number, samples, spares)
         if not drawn.groups:
             raise ValueError(f"no sample of the step could be rendered, first reason: {drawn.failures[0]}")
-        after_rollout = time.perf_counter()
         learning_rate = learning_rate_at(number, self.config)
         self.engine.set_learning_rate(learning_rate)
-        updated = self._update(own, drawn.trained, samples[0])
-        seconds = {"rollout": after_rollout - started, "update": time.perf_counter() - after_rollout}
-        return step_record(number, drawn, updated, learning_rate, seconds)
+        updated = self._update(own, drawn.trained, samples[0], phases)
+        flops = self._flops(updated.totals)
+        mfu = 0.0
+        peak = peak_flops(self.policy.device)
+        if peak is not None and "update" in phases.seconds:
+            mfu = flops["update"] / (phases.seconds["update"] * peak * self.engine.ranks.count)
+        return step_record(number, drawn, updated, learning_rate, phases.seconds, flops, mfu)
+
+    def _flops(self, totals: Totals) -> dict[str, float]:
+        """By phase, from those of one forward pass: the backward pass is twice the forward."""
+        vision, decoder = float(totals.flops_vision), float(totals.flops_decoder)
+        has_reference = self.reference is not None
+        return {
+            "rollout": vision + decoder,
+            "reference": has_reference * (decoder + (not self.config.freeze_vision) * vision),
+            "update": 3 * decoder + (1 if self.config.freeze_vision else 3) * vision,
+            "vision_forward": vision,
+        }
 
     def _draw(self, number: int, samples: Sequence[Sample], spares: Sequence[Sample]) -> tuple[list[Group], Drawn]:
         """This rank's groups to train on, and all that were drawn."""
@@ -99,7 +116,7 @@ class Grpo:
         groups = sorted((group for c in gathered for group in c.groups), key=lambda g: position[g.sample.sample_id])
         return own, Collected(groups=groups, failures=[failure for c in gathered for failure in c.failures])
 
-    def _update(self, own: Sequence[Group], everyone: Sequence[Group], any_sample: Sample) -> Updated:
+    def _update(self, own: Sequence[Group], everyone: Sequence[Group], any_sample: Sample, phases: Phases) -> Updated:
         """The updates of a step, each from every n-th group of all ranks, and the weights handed on."""
         num_updates = self.config.updates_per_batch
         part_of = {group.sample.sample_id: i % num_updates for i, group in enumerate(everyone)}
@@ -110,16 +127,20 @@ class Grpo:
             if not lengths:
                 continue
             scale = _Scale(num_tokens=sum(lengths), num_rollouts=len(lengths), is_first=not grad_norms)
-            found = self._accumulate([g for g in own if part_of[g.sample.sample_id] == part], scale, any_sample)
-            totals.add(found)
-            grad_norms.append(self.engine.step())
+            mine = [group for group in own if part_of[group.sample.sample_id] == part]
+            totals.add(self._accumulate(mine, scale, any_sample, phases))
+            with phases.phase("update"):
+                grad_norms.append(self.engine.step())
         if grad_norms:
-            self.collector.engine.load_weights(self.engine.named_weights())
+            with phases.phase("push"):
+                self.collector.engine.load_weights(self.engine.named_weights())
+        totals.peak_mib_max = peak_memory_mib()
         return Updated(totals=total(self.engine.ranks.gather(totals)), grad_norms=grad_norms)
 
-    def _accumulate(self, groups: Sequence[Group], scale: _Scale, any_sample: Sample) -> Totals:
+    def _accumulate(self, groups: Sequence[Group], scale: _Scale, any_sample: Sample, phases: Phases) -> Totals:
         """The gradient of one update from this rank's groups."""
-        encoded = [encode_prompt(self.policy.processor, group.prompt) for group in groups]
+        with phases.phase("encode"):
+            encoded = [encode_prompt(self.policy.processor, group.prompt) for group in groups]
         lengths = [
             len(prompt.input_ids) + sum(len(completion.token_ids) for completion in group.completions)
             for prompt, group in zip(encoded, groups, strict=True)
@@ -127,30 +148,77 @@ class Grpo:
         batches = pack_groups(lengths, self.config.microbatch_tokens)
         num_passes = max(self.engine.ranks.gather(len(batches)))
         self.policy.model.train()
-        totals = total(self._microbatch([groups[i] for i in b], [encoded[i] for i in b], scale) for b in batches)
+        totals = total(
+            self._microbatch([groups[i] for i in batch], [encoded[i] for i in batch], scale, phases)
+            for batch in batches
+        )
         for _ in range(num_passes - len(batches)):
             # Ranks exchange gradients (and, under ZeRO-3, weights) at every pass, so all need as many.
             group = placeholder_group(self.policy.processor, any_sample)
             prompt = encode_prompt(self.policy.processor, group.prompt)
-            self._microbatch([group], [prompt], replace(scale, weight=0.0))
+            self._microbatch([group], [prompt], replace(scale, weight=0.0), phases)
         return totals
 
-    def _microbatch(self, groups: Sequence[Group], encoded: Sequence[EncodedPrompt], scale: _Scale) -> Totals:
+    def _microbatch(
+        self, groups: Sequence[Group], encoded: Sequence[EncodedPrompt], scale: _Scale, phases: Phases
+    ) -> Totals:
+        """Forward and backward over one row of groups."""
         answers = [[completion.token_ids for completion in group.completions] for group in groups]
         row = pack_row([batch_prompts(self.policy, [prompt]) for prompt in encoded], answers)
-        temperature = self.collector.params.temperature
-        vision = ref_logprobs = None
-        if self.reference is not None:
-            with torch.no_grad():
-                if self.config.freeze_vision:  # then both towers are the same
-                    vision = self.reference.model.get_video_features(row.pixel_values, row.grid_thw)
-                ref_logprobs, _ = shared_prefix_logprobs(self.reference.model, row, temperature, vision)
-        logprobs, entropy = shared_prefix_logprobs(self.engine.forward, row, temperature, vision)
-        rollout_logprobs = _rollout_logprobs(groups, row.mask)
+        with phases.phase("reference"):
+            ref_logprobs, vision = self._reference_logprobs(row)
+        with phases.phase("update"):
+            logprobs, entropy = shared_prefix_logprobs(self.engine.forward, row, self._temperature, vision)
+            result = self._loss(logprobs, ref_logprobs, groups, row, scale)
+            self.engine.backward(result.loss * scale.weight)
+        # Only before the first update do both have the same weights.
+        gap = (logprobs.detach() - _rollout_logprobs(groups, row.mask)).abs() * row.mask * scale.is_first
+        config = self.policy.model.config
+        return Totals(
+            loss=result.loss.item(),
+            num_tokens=int(row.mask.sum()),
+            kl=result.kl.item(),
+            entropy=(entropy * row.mask).sum().item(),
+            ratio=result.ratio.item(),
+            ratio_max=result.ratio_max.item(),
+            clipped=result.clipped.item(),
+            logprob_gap=gap.sum().item(),
+            logprob_gap_max=gap.max().item(),
+            tokens_prompt=sum(span.num_prompt for span in row.spans),
+            tokens_vision=int((row.input_ids == config.video_token_id).sum()),
+            flops_vision=vision_flops(config, row.grid_thw),
+            flops_decoder=sum(
+                decoder_flops(config, span.num_prompt, list(map(len, group)))
+                for span, group in zip(row.spans, answers, strict=True)
+            ),
+        )
+
+    @property
+    def _temperature(self) -> float:
+        return self.collector.params.temperature
+
+    @torch.no_grad()
+    def _reference_logprobs(self, row: PackedRow) -> tuple[Float[Tensor, "G N R"] | None, Any]:
+        """What the reference says, and the vision features where the policy's would be the same."""
+        if self.reference is None:
+            return None, None
+        model = self.reference.model
+        is_shared = self.config.freeze_vision
+        vision = model.get_video_features(row.pixel_values, row.grid_thw) if is_shared else None
+        return shared_prefix_logprobs(model, row, self._temperature, vision)[0], vision
+
+    def _loss(
+        self,
+        logprobs: Float[Tensor, "G N R"],
+        ref_logprobs: Float[Tensor, "G N R"] | None,
+        groups: Sequence[Group],
+        row: PackedRow,
+        scale: _Scale,
+    ) -> GrpoLoss:
         rewards = torch.tensor([group.rewards for group in groups], device=self.policy.device)
-        result = grpo_loss(
+        return grpo_loss(
             logprobs,
-            logprobs.detach() if scale.is_first else rollout_logprobs,
+            logprobs.detach() if scale.is_first else _rollout_logprobs(groups, row.mask),
             ref_logprobs,
             group_advantages(rewards, divide_by_std=self.config.divide_by_std),
             row.mask,
@@ -165,20 +233,6 @@ class Grpo:
             ratio_clip_high=self.config.ratio_clip_high,
             ratio_cap=self.config.ratio_cap,
             kl_coefficient=self.config.kl_coefficient,
-        )
-        self.engine.backward(result.loss * scale.weight)
-        # Only before the first update do both have the same weights.
-        gap = (logprobs.detach() - rollout_logprobs).abs() * row.mask * scale.is_first
-        return Totals(
-            loss=result.loss.item(),
-            num_tokens=int(row.mask.sum()),
-            kl=result.kl.item(),
-            entropy=(entropy * row.mask).sum().item(),
-            ratio=result.ratio.item(),
-            ratio_max=result.ratio_max.item(),
-            clipped=result.clipped.item(),
-            logprob_gap=gap.sum().item(),
-            logprob_gap_max=gap.max().item(),
         )
 
 

@@ -24,6 +24,12 @@ class Totals:
     clipped: float = 0.0
     logprob_gap: float = 0.0
     logprob_gap_max: float = 0.0
+    tokens_prompt: int = 0
+    tokens_vision: int = 0
+    flops_vision: int = 0
+    """Of one forward pass, as the next."""
+    flops_decoder: int = 0
+    peak_mib_max: float = 0.0
 
     def add(self, other: "Totals") -> None:
         for name in (f.name for f in fields(self)):
@@ -74,7 +80,13 @@ def has_spread(group: Group) -> bool:
 
 
 def step_record(
-    number: int, drawn: Drawn, updated: Updated, learning_rate: float, seconds: Mapping[str, float]
+    number: int,
+    drawn: Drawn,
+    updated: Updated,
+    learning_rate: float,
+    seconds: Mapping[str, float],
+    flops: Mapping[str, float],
+    mfu: float,
 ) -> TrainStep:
     """The row of step `number`."""
     rollouts, totals = drawn.rollouts, updated.totals
@@ -105,7 +117,16 @@ def step_record(
         samples_failed=len(drawn.failures),
         learning_rate=learning_rate,
         seconds_rollout=seconds["rollout"],
-        seconds_update=seconds["update"],
+        seconds_encode=seconds.get("encode", 0.0),
+        seconds_reference=seconds.get("reference", 0.0),
+        seconds_update=seconds.get("update", 0.0),
+        seconds_push=seconds.get("push", 0.0),
+        tokens_prompt=totals.tokens_prompt,
+        tokens_vision=totals.tokens_vision,
+        tokens_answer=totals.num_tokens,
+        flops_by_phase=dict(flops),
+        mfu=mfu,
+        peak_mib=totals.peak_mib_max,
     )
 
 

@@ -168,7 +168,16 @@ def _steps(number: int) -> list[TrainStep]:
             samples_failed=0,
             learning_rate=1e-4,
             seconds_rollout=0.4,
+            seconds_encode=0.05,
+            seconds_reference=0.1,
             seconds_update=0.3,
+            seconds_push=0.01,
+            tokens_prompt=3000,
+            tokens_vision=2000,
+            tokens_answer=400,
+            flops_by_phase={"update": 1e12},
+            mfu=0.0,
+            peak_mib=900.0,
         )
         for step in range(number)
     ]
