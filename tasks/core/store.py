@@ -54,10 +54,17 @@ class Store:
         return [f"{folder}/{name}" for name in sorted(names) if _UNFINISHED not in name]
 
     def write_bytes(self, key: str, data: bytes) -> None:
-        """Write a blob: afterwards it is there whole or not at all."""
+        """Write a blob: afterwards it is there whole or not at all.
+
+        Raises:
+            OSError: it could not be written, whatever the file system's own errors are.
+        """
         path = self.path(key)
         if not self.is_local:
-            self._fs.pipe_file(path, data)
+            try:
+                self._fs.pipe_file(path, data)
+            except Exception as error:
+                raise OSError(f"{path} could not be written: {error}") from error
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
         temporary = f"{path}{_UNFINISHED}{uuid.uuid4().hex}"

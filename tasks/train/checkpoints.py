@@ -104,9 +104,11 @@ class Checkpoints(Generic[RowT]):
             if reasons:
                 damaged.append(f"{folder}: {', '.join(reasons)}")
                 logger.warning("damaged checkpoint %s; trying the one before", damaged[-1])
+                self._leave(local)
                 continue
             contents = _read_contents(local / _CONTENTS)
             self._load(local, contents)
+            self._leave(local)
             record = read_rows(self.store, f"{folder}/{_RECORD}", self.row_type)
             return Restored(record, contents.origin, damaged)
         return Restored(damaged=damaged)
@@ -153,7 +155,8 @@ class Checkpoints(Generic[RowT]):
             self.store.write_bytes(f"{folder}/{_CONTENTS}", TypeAdapter(Contents).dump_json(contents, indent=1))
         except OSError as error:
             return str(error)
-        for old in self._finished()[: -self.num_kept]:
+        # Later ones are damaged, or the run would have gone on from them: they take no good one's place.
+        for old in [found for found in self._finished() if found <= folder][: -self.num_kept]:
             self._drop(old)
         return ""
 
@@ -196,6 +199,9 @@ class Checkpoints(Generic[RowT]):
         own_rng = local / f"rng-{self.engine.ranks.index}.safetensors"
         if own_rng.is_file():  # absent for a rank that the run did not have before
             set_rng_state(load_file(own_rng))
+
+    def _leave(self, local: Path) -> None:
+        """Remove a downloaded copy when every rank is done with it."""
         self.engine.ranks.gather(None)
         if not self.store.is_local and self.engine.ranks.is_first_of_node:
             shutil.rmtree(local.parent)

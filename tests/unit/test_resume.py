@@ -115,6 +115,8 @@ def test_the_last_few_checkpoints_are_kept_until_the_end(started: Started) -> No
     assert [path.name for path in sorted(newest.parent.iterdir())] == ["000003", "000004"]
     (newest / "contents.json").write_text('{"num_st')
     (newest.parent / "000003" / "record.parquet").unlink()
+    assert _stop_after(started, num_steps=2).is_dir()
+    assert [path.name for path in sorted(newest.parent.iterdir())] == ["000001", "000002", "000003", "000004"]
     trained = started.pool.train(started.policy, CONFIG)
     assert trained.report.counts["checkpoints_damaged"] == 2.0
     assert numbers(started.pool.steps(trained)) == started.whole
