@@ -82,6 +82,28 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class VllmConfig:
+    """How vLLM uses its device; changes nothing about what is sampled."""
+
+    max_model_tokens: int = 8192
+    """Longest prompt with its answer."""
+    max_batch_tokens: int = 8192
+    """Tokens taken in one step; a longest prompt is taken in one piece, so at least `max_model_tokens` count."""
+    max_sequences: int = 256
+    """Answers written at the same time."""
+    cache_gib: float = 8.0
+    """Memory for keys and values."""
+    eager: bool = False
+    """Without compilation and CUDA graphs: starts sooner, writes slower. On a CPU it is always so."""
+    sleep: bool = True
+    """Give the GPU's memory to the trainer during updates; turn it off where both fit."""
+
+    def __post_init__(self) -> None:
+        check(self, COUNT, "max_model_tokens", "max_batch_tokens", "max_sequences")
+        check(self, POSITIVE, "cache_gib")
+
+
+@dataclass(frozen=True)
 class RolloutConfig:
     """How answers are sampled."""
 
@@ -91,16 +113,15 @@ class RolloutConfig:
     max_answer_tokens: int = 32
     prompts_per_batch: int = 8
     """Prompts that the transformers engine answers at once; vLLM decides for itself."""
-    max_model_tokens: int = 8192
-    """Longest prompt with its answer that vLLM takes."""
-    vllm_cache_gib: float = 8.0
-    """Memory for vLLM's keys and values."""
+    logprob_gap_alarm: float = 0.05
+    """Mean difference (nats a token) between engine and policy from which a step is counted and warned about."""
+    vllm: VllmConfig = field(default_factory=VllmConfig)
 
     def __post_init__(self) -> None:
         check(self, one_of("transformers", "vllm"), "engine")
         check(self, at_least(2), "rollouts_per_prompt")
-        check(self, POSITIVE, "temperature", "vllm_cache_gib")
-        check(self, COUNT, "max_answer_tokens", "prompts_per_batch", "max_model_tokens")
+        check(self, POSITIVE, "temperature", "logprob_gap_alarm")
+        check(self, COUNT, "max_answer_tokens", "prompts_per_batch")
 
 
 @dataclass(frozen=True)

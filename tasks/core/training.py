@@ -37,7 +37,9 @@ class TrainStep:
     """The update was left out, because its gradient was not finite."""
     logprob_gap_mean: float
     logprob_gap_max: float
-    """Largest difference of a token's log-probability between rollout engine and trainer."""
+    """Mean and largest difference of a token's log-probability between rollout engine and trainer."""
+    logprob_gap_alarm: bool
+    """The mean reached the level that is warned about."""
     answer_tokens_mean: float
     unparsed_share: float
     truncated_share: float
@@ -86,6 +88,7 @@ class TrainStep:
             "train/learning_rate": self.learning_rate,
             "rollout/logprob_gap_mean": self.logprob_gap_mean,
             "rollout/logprob_gap_max": self.logprob_gap_max,
+            "rollout/logprob_gap_alarm": float(self.logprob_gap_alarm),
             "rollout/answer_tokens_mean": self.answer_tokens_mean,
             "rollout/unparsed_share": self.unparsed_share,
             "rollout/truncated_share": self.truncated_share,

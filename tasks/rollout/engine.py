@@ -26,7 +26,8 @@ class Completion:
     token_ids: tuple[int, ...]
     """The answer's tokens; the end-of-turn token is the last one unless truncated."""
     logprobs: tuple[float, ...]
-    """Log-probability of each token under the full distribution at the sampling temperature (1 when greedy)."""
+    """Log-probability of each token under the distribution it was drawn from: at the sampling temperature (1 when
+    greedy), without the banned tokens. The loss takes the policy's under the same one."""
     text: str
     truncated: bool
     """Stopped by `max_tokens`."""
@@ -42,8 +43,16 @@ class RolloutEngine(Protocol):
         """One group of `params.num_completions` for each prompt; a group depends on its own prompt and seed only."""
         ...
 
+    def prompt_token_ids(self, prompts: Sequence[Prompt]) -> list[tuple[int, ...]]:
+        """The prompts as this engine's model sees them, one token for each place of a video: what engines agree on."""
+        ...
+
     def load_weights(self, named_tensors: Iterable[tuple[str, Tensor]]) -> None:
-        """Take over the policy's weights after an update."""
+        """Take over the policy's weights after an update; wakes an engine that sleeps."""
+        ...
+
+    def sleep(self) -> None:
+        """Give memory to the trainer; weights may be lost, so `load_weights` comes before the next `generate`."""
         ...
 
     def close(self) -> None:

@@ -15,9 +15,7 @@ from tasks.rollout.vllm_engine import VllmEngine
 def make_engine(policy: Policy, config: RolloutConfig) -> RolloutEngine:
     """The engine that `config.engine` names."""
     if config.engine == "vllm":
-        return VllmEngine(
-            policy, max_model_tokens=config.max_model_tokens, cache_bytes=int(config.vllm_cache_gib * 2**30)
-        )
+        return VllmEngine(policy, config.vllm)
     return TransformersEngine(policy, config.prompts_per_batch)
 
 

@@ -38,6 +38,11 @@ class TransformersEngine:
             groups += self._generate_batch(batch_prompts(self._policy, encoded), params, seeds[chosen])
         return groups
 
+    def prompt_token_ids(self, prompts: Sequence[Prompt]) -> list[tuple[int, ...]]:
+        """See `RolloutEngine`."""
+        encoded = [encode_prompt(self._policy.processor, prompt) for prompt in prompts]
+        return [tuple(prompt.input_ids.tolist()) for prompt in encoded]
+
     def load_weights(self, named_tensors: Iterable[tuple[str, Tensor]]) -> None:
         """Copy weights in; a no-op for those that are the trainer's own tensors already."""
         own = dict(self._policy.model.named_parameters())
@@ -45,6 +50,9 @@ class TransformersEngine:
             for name, tensor in named_tensors:
                 if own[name].data_ptr() != tensor.data_ptr():
                     own[name].copy_(tensor)
+
+    def sleep(self) -> None:
+        """Nothing to free: no keys and values outlive a call."""
 
     def close(self) -> None:
         """Nothing to give back: the model is the trainer's."""
@@ -101,14 +109,14 @@ class TransformersEngine:
         self, logits: Float[Tensor, "B Z"], params: SamplingParams, generators: Sequence[torch.Generator]
     ) -> tuple[Int[Tensor, " B"], Float[Tensor, " B"]]:
         scaled = logits.float() / (params.temperature or 1.0)
-        allowed = scaled.clone()
-        allowed[:, self._banned_ids] = -torch.inf
+        scaled[:, self._banned_ids] = -torch.inf
+        chosen = scaled
         if params.temperature > 0:
             # Gumbel-max: adding this noise and taking the largest samples from the softmax.
             uniform = [torch.rand(params.num_completions, scaled.shape[1], generator=g) for g in generators]
             noise = torch.cat(uniform).to(scaled.device).clamp_min(torch.finfo(torch.float32).tiny)
-            allowed = allowed - torch.log(-torch.log(noise))
-        token = allowed.argmax(dim=-1)
+            chosen = scaled - torch.log(-torch.log(noise))
+        token = chosen.argmax(dim=-1)
         return token, scaled.log_softmax(dim=-1).gather(1, token[:, None])[:, 0]
 
     def _completions(self, tokens: Int[Tensor, "B T"], logprobs: Float[Tensor, "B T"]) -> list[Completion]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from tasks.core.config import VllmConfig
 from tasks.core.errors import InputError
 from tasks.policy.checkpoint import Policy, save_policy, vision_token_ids
 from tasks.rollout.engine import Completion, SamplingParams
@@ -19,14 +20,14 @@ from tasks.rollout.inputs import video_metadata
 from tasks.rollout.prompt import Prompt
 from tasks.video.render import ShownVideo
 
-_BATCHED_TOKENS = 8192
-"""Tokens that vLLM takes in one step, as many as the longest prompt at least."""
+_DISCARD_WEIGHTS = 2
+"""vLLM's level of sleep that keeps no copy of the weights on the host: new ones come before it is needed again."""
 
 
 class VllmEngine:
     """A `RolloutEngine` with its own copy of the policy's weights."""
 
-    def __init__(self, policy: Policy, *, max_model_tokens: int, cache_bytes: int) -> None:
+    def __init__(self, policy: Policy, config: VllmConfig) -> None:
         """Start vLLM.
 
         Raises:
@@ -42,6 +43,9 @@ class VllmEngine:
         import vllm
 
         self._sampling_params: Any = vllm.SamplingParams
+        on_cpu = policy.device.type == "cpu"
+        self._sleeps = config.sleep and not on_cpu
+        self._is_asleep = False
         self._banned = dict.fromkeys(vision_token_ids(policy), -100.0)
         dtype: Any = str(policy.model.dtype).removeprefix("torch.")
         # vLLM reads the folder while it starts, and not again.
@@ -50,16 +54,20 @@ class VllmEngine:
             self._llm: Any = vllm.LLM(
                 model=folder,
                 dtype=dtype,
-                max_model_len=max_model_tokens,
-                kv_cache_memory_bytes=cache_bytes,
-                enable_prefix_caching=False,
+                max_model_len=config.max_model_tokens,
+                max_num_seqs=config.max_sequences,
+                kv_cache_memory_bytes=int(config.cache_gib * 2**30),
+                # vLLM makes n requests of one with n completions: only the prefix cache lets them share the prompt.
+                enable_prefix_caching=True,
                 # A prompt prefilled in parts rewinds its generator, which a CPU generator cannot do.
                 enable_chunked_prefill=False,
-                max_num_batched_tokens=max(_BATCHED_TOKENS, max_model_tokens),
-                enforce_eager=True,
+                max_num_batched_tokens=max(config.max_batch_tokens, config.max_model_tokens),
+                enforce_eager=config.eager or on_cpu,
+                enable_sleep_mode=self._sleeps,
                 generation_config="vllm",
                 seed=0,
-                logprobs_mode="raw_logprobs",
+                # Those of the distribution that tokens are drawn from: after temperature and banned tokens.
+                logprobs_mode="processed_logprobs",
                 mm_processor_kwargs={"do_resize": False},  # frames have their final size
                 limit_mm_per_prompt={"video": 9, "image": 0},
                 disable_log_stats=True,
@@ -74,12 +82,27 @@ class VllmEngine:
         groups = [[_completion(found) for found in output.outputs] for output in outputs]
         return groups if params.temperature > 0 else [group * params.num_completions for group in groups]
 
+    def prompt_token_ids(self, prompts: Sequence[Prompt]) -> list[tuple[int, ...]]:
+        """See `RolloutEngine`."""
+        shortest = self._params(SamplingParams(num_completions=1, temperature=0.0, max_tokens=1), seed=0)
+        outputs = self._llm.generate([_request(prompt) for prompt in prompts], shortest, use_tqdm=False)
+        return [tuple(output.prompt_token_ids) for output in outputs]
+
     def load_weights(self, named_tensors: Iterable[tuple[str, Tensor]]) -> None:
         """Take over the weights, and drop everything computed with the old ones."""
+        if self._is_asleep:
+            self._llm.wake_up()
+            self._is_asleep = False
         self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": list(named_tensors)})
         self._llm.reset_prefix_cache()
         self._llm.reset_mm_cache()
         self._llm.llm_engine.reset_encoder_cache()
+
+    def sleep(self) -> None:
+        """Free the GPU's memory, weights included; nothing happens on a CPU, which vLLM cannot do it on."""
+        if self._sleeps and not self._is_asleep:
+            self._llm.sleep(level=_DISCARD_WEIGHTS)
+            self._is_asleep = True
 
     def close(self) -> None:
         """Stop vLLM now: left to the garbage collector, it would take a later engine's process group with it."""

@@ -65,6 +65,7 @@ def train_grpo(
             is_strict=config.reward == "strict",
         ),
         config=config,
+        logprob_gap_alarm=rollout.logprob_gap_alarm,
     )
     rows = read_rows(store, samples.key, Sample)
 

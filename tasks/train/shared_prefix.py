@@ -68,7 +68,11 @@ def pack_row(prompts: Sequence[PromptBatch], groups: Sequence[Answers]) -> Packe
 
 
 def shared_prefix_logprobs(
-    model: Callable[..., Any], row: PackedRow, temperature: float = 1.0, vision: Any = None
+    model: Callable[..., Any],
+    row: PackedRow,
+    temperature: float = 1.0,
+    vision: Any = None,
+    banned_ids: Sequence[int] = (),
 ) -> tuple[Float[Tensor, "G N R"], Float[Tensor, "G N R"]]:
     """Log-probability of every response token, and the entropy of the distribution it was drawn from; 0 on padding.
 
@@ -77,6 +81,7 @@ def shared_prefix_logprobs(
         row: the groups.
         temperature: of the sampling.
         vision: what the model's `get_video_features` gave for the row, if it is known already.
+        banned_ids: tokens that cannot be sampled: they have probability 0.
     """
     pictures: dict[str, Any] = {"pixel_values_videos": row.pixel_values, "video_grid_thw": row.grid_thw}
     output = model(
@@ -87,9 +92,11 @@ def shared_prefix_logprobs(
         spans=row.spans,
         **(pictures if vision is None else {"mm_encoder_outputs": {"video": vision}}),
     )
-    log_softmax = (output.logits[0].float() / temperature).log_softmax(dim=-1)
+    logits = output.logits[0].float() / temperature
+    logits[:, list(banned_ids)] = -torch.inf
+    log_softmax = logits.log_softmax(dim=-1)
     logprobs = log_softmax.gather(1, row.token_ids[:, None])[:, 0]
-    entropy = -(log_softmax.detach().exp() * log_softmax.detach()).sum(dim=-1)
+    entropy = torch.special.entr(log_softmax.detach().exp()).sum(dim=-1)
     padded = torch.zeros(row.mask.shape, dtype=logprobs.dtype, device=logprobs.device)
     return padded.masked_scatter(row.mask, logprobs), padded.masked_scatter(row.mask, entropy)
 

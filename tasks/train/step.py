@@ -15,8 +15,9 @@ from torch import Tensor
 from tasks.core.config import TrainConfig
 from tasks.core.training import TrainStep
 from tasks.core.types import Clip, Sample
-from tasks.policy.checkpoint import Policy
+from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.rollout.collect import Collected, Collector, Group
+from tasks.rollout.gap import LogprobGap, is_alarming, measure_gap
 from tasks.rollout.inputs import EncodedPrompt, batch_prompts, encode_prompt
 from tasks.train.cost import decoder_flops, peak_flops, vision_flops
 from tasks.train.engine import TrainEngine
@@ -51,6 +52,7 @@ class Grpo:
     engine: TrainEngine
     collector: Collector
     config: TrainConfig
+    logprob_gap_alarm: float
 
     def step(self, number: int, samples: Sequence[Sample], spares: Sequence[Sample] = ()) -> TrainStep:
         """Collect rollouts for `samples`, update the policy, report.
@@ -64,13 +66,16 @@ class Grpo:
             raise ValueError(f"no sample of the step could be rendered, first reason: {drawn.failures[0]}")
         learning_rate = learning_rate_at(number, self.config)
         self.engine.set_learning_rate(learning_rate)
+        if drawn.trained:  # only then new weights follow
+            self.collector.engine.sleep()
         updated = self._update(own, drawn.trained, samples[0], phases)
         flops = self._flops(updated.totals)
         mfu = 0.0
         peak = peak_flops(self.policy.device)
         if peak is not None and "update" in phases.seconds:
             mfu = flops["update"] / (phases.seconds["update"] * peak * self.engine.ranks.count)
-        return step_record(number, drawn, updated, learning_rate, phases.seconds, flops, mfu)
+        alarm = is_alarming(updated.totals.gap, self.logprob_gap_alarm)
+        return step_record(number, drawn, updated, learning_rate, phases.seconds, flops, mfu, logprob_gap_alarm=alarm)
 
     def _flops(self, totals: Totals) -> dict[str, float]:
         """By phase, from those of one forward pass: the backward pass is twice the forward."""
@@ -168,11 +173,13 @@ class Grpo:
         with phases.phase("reference"):
             ref_logprobs, vision = self._reference_logprobs(row)
         with phases.phase("update"):
-            logprobs, entropy = shared_prefix_logprobs(self.engine.forward, row, self._temperature, vision)
+            logprobs, entropy = shared_prefix_logprobs(
+                self.engine.forward, row, self._temperature, vision, self._banned
+            )
             result = self._loss(logprobs, ref_logprobs, groups, row, scale)
             self.engine.backward(result.loss * scale.weight)
         # Only before the first update do both have the same weights.
-        gap = (logprobs.detach() - _rollout_logprobs(groups, row.mask)).abs() * row.mask * scale.is_first
+        gap = measure_gap(logprobs, [group.completions for group in groups]) if scale.is_first else LogprobGap()
         config = self.policy.model.config
         return Totals(
             loss=result.loss.item(),
@@ -182,8 +189,9 @@ class Grpo:
             ratio=result.ratio.item(),
             ratio_max=result.ratio_max.item(),
             clipped=result.clipped.item(),
-            logprob_gap=gap.sum().item(),
-            logprob_gap_max=gap.max().item(),
+            gap_total=gap.total,
+            gap_max=gap.largest,
+            gap_tokens=gap.num_tokens,
             tokens_prompt=sum(span.num_prompt for span in row.spans),
             tokens_vision=int((row.input_ids == config.video_token_id).sum()),
             flops_vision=vision_flops(config, row.grid_thw),
@@ -197,6 +205,10 @@ class Grpo:
     def _temperature(self) -> float:
         return self.collector.params.temperature
 
+    @property
+    def _banned(self) -> list[int]:
+        return vision_token_ids(self.policy)
+
     @torch.no_grad()
     def _reference_logprobs(self, row: PackedRow) -> tuple[Float[Tensor, "G N R"] | None, Any]:
         """What the reference says, and the vision features where the policy's would be the same."""
@@ -205,7 +217,7 @@ class Grpo:
         model = self.reference.model
         is_shared = self.config.freeze_vision
         vision = model.get_video_features(row.pixel_values, row.grid_thw) if is_shared else None
-        return shared_prefix_logprobs(model, row, self._temperature, vision)[0], vision
+        return shared_prefix_logprobs(model, row, self._temperature, vision, self._banned)[0], vision
 
     def _loss(
         self,

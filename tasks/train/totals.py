@@ -9,6 +9,7 @@ from statistics import fmean
 from tasks.core.training import TrainStep
 from tasks.core.types import Rollout
 from tasks.rollout.collect import Group
+from tasks.rollout.gap import LogprobGap
 
 
 @dataclass
@@ -22,14 +23,19 @@ class Totals:
     ratio: float = 0.0
     ratio_max: float = 0.0
     clipped: float = 0.0
-    logprob_gap: float = 0.0
-    logprob_gap_max: float = 0.0
+    gap_total: float = 0.0
+    gap_max: float = 0.0
+    gap_tokens: int = 0
     tokens_prompt: int = 0
     tokens_vision: int = 0
     flops_vision: int = 0
     """Of one forward pass, as the next."""
     flops_decoder: int = 0
     peak_mib_max: float = 0.0
+
+    @property
+    def gap(self) -> LogprobGap:
+        return LogprobGap(total=self.gap_total, largest=self.gap_max, num_tokens=self.gap_tokens)
 
     def add(self, other: "Totals") -> None:
         for name in (f.name for f in fields(self)):
@@ -87,6 +93,8 @@ def step_record(
     seconds: Mapping[str, float],
     flops: Mapping[str, float],
     mfu: float,
+    *,
+    logprob_gap_alarm: bool,
 ) -> TrainStep:
     """The row of step `number`."""
     rollouts, totals = drawn.rollouts, updated.totals
@@ -109,8 +117,9 @@ def step_record(
         ratio_clipped_share=totals.clipped / num_tokens,
         grad_norm=updated.grad_norm,
         skipped=not math.isfinite(updated.grad_norm),
-        logprob_gap_mean=totals.logprob_gap / num_tokens,
-        logprob_gap_max=totals.logprob_gap_max,
+        logprob_gap_mean=totals.gap.mean,
+        logprob_gap_max=totals.gap.largest,
+        logprob_gap_alarm=logprob_gap_alarm,
         answer_tokens_mean=fmean(rollout.num_tokens for rollout in rollouts),
         unparsed_share=fmean(not rollout.parsed for rollout in rollouts),
         truncated_share=fmean(rollout.truncated for rollout in rollouts),

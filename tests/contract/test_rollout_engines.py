@@ -1,20 +1,24 @@
 """Every rollout engine passes the same suite."""
 
+import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import pytest
 import torch
 
+from tasks.core.config import VllmConfig
 from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.rollout.engine import RolloutEngine, SamplingParams
+from tasks.rollout.gap import measure_gap
 from tasks.rollout.inputs import batch_prompts, encode_prompt
 from tasks.rollout.transformers_engine import TransformersEngine
 from tasks.rollout.vllm_engine import VllmEngine
 from tasks.train.attention import use_shared_prefix_attention
 from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs
-from tests.helpers.policy import fresh_policy, mixed_prompts
+from tests.helpers.policy import fresh_policy, make_prompt, mixed_prompts, noise_video
 
 EngineFactory = Callable[[Policy], RolloutEngine]
 
@@ -23,7 +27,7 @@ EngineFactory = Callable[[Policy], RolloutEngine]
 def _vllm() -> VllmEngine:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # vLLM's own, while it starts
-        return VllmEngine(fresh_policy(), max_model_tokens=1024, cache_bytes=2**28)
+        return VllmEngine(fresh_policy(), VllmConfig(max_model_tokens=1024, cache_gib=0.25))
 
 
 def _make_vllm(policy: Policy) -> RolloutEngine:
@@ -44,25 +48,41 @@ def make_engine(request: pytest.FixtureRequest) -> EngineFactory:
     return ENGINES[request.param]
 
 
-def test_rollout_logprobs_equal_policy_logprobs_after_a_weight_update(make_engine: EngineFactory) -> None:
+@pytest.mark.parametrize("temperature", [1.0, 0.6, 1.5])
+def test_rollout_logprobs_equal_policy_logprobs_after_a_weight_update(
+    make_engine: EngineFactory, temperature: float
+) -> None:
     policy = fresh_policy()
     engine = make_engine(policy)
     prompts = mixed_prompts(policy)
-    engine.generate(prompts, SAMPLED, [1, 2, 3])
+    sampled = replace(SAMPLED, temperature=temperature)
+    engine.generate(prompts, sampled, [1, 2, 3])
+    engine.sleep()
     with torch.no_grad():
         for parameter in policy.model.parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
     engine.load_weights(policy.model.named_parameters())
-    groups = engine.generate(prompts, SAMPLED, [1, 2, 3])
+    groups = engine.generate(prompts, sampled, [1, 2, 3])
     batches = [batch_prompts(policy, [encode_prompt(policy.processor, prompt)]) for prompt in prompts]
     use_shared_prefix_attention(policy.model)
     with torch.no_grad():
         row = pack_row(batches, [[c.token_ids for c in group] for group in groups])
-        policy_logprobs, _ = shared_prefix_logprobs(policy.model, row)
-    for g, group in enumerate(groups):
-        for n, completion in enumerate(group):
-            expected = policy_logprobs[g, n, : len(completion.token_ids)]
-            torch.testing.assert_close(torch.tensor(completion.logprobs), expected, atol=1e-4, rtol=0)
+        policy_logprobs, _ = shared_prefix_logprobs(policy.model, row, temperature, banned_ids=vision_token_ids(policy))
+    assert measure_gap(policy_logprobs, groups).largest < 1e-4
+
+
+def test_prompt_tokens_are_the_processors_with_exact_times(make_engine: EngineFactory) -> None:
+    policy = fresh_policy()
+    video = noise_video(8, 3, step_seconds=0.4)
+    prompts = [*mixed_prompts(policy), make_prompt(policy, "How many?", video)]
+    found = make_engine(policy).prompt_token_ids(prompts)
+    encoded = [encode_prompt(policy.processor, prompt) for prompt in prompts]
+    assert found == [tuple(prompt.input_ids.tolist()) for prompt in encoded]
+    video_id = policy.model.config.video_token_id
+    # Two frames of 64 px make 2 x 2 vision tokens.
+    assert [ids.count(video_id) for ids in found] == [8 * 4, 6 * 4, 4 * 4, 4 * 4]
+    times = re.findall(r"<([0-9.]+) seconds>", policy.processor.tokenizer.decode(found[-1]))
+    assert times == ["0.2", "1.0", "1.8", "2.6"]
 
 
 def test_same_seed_gives_the_same_group_whatever_stands_beside_it(make_engine: EngineFactory) -> None:

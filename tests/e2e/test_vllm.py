@@ -17,7 +17,7 @@ def test_vllm_and_policy_agree_on_logprobs_in_every_step_of_a_real_run(
 ) -> None:
     generate_clips(tmp_path / "videos", num_clips=9, seed=0)
     root = tmp_path / "root"
-    overrides = {"rollout": {"engine": "vllm", "vllm_cache_gib": 0.25, "max_model_tokens": 2048}}
+    overrides = {"rollout": {"engine": "vllm", "vllm": {"cache_gib": 0.25, "max_model_tokens": 2048}}}
     options = ["--preset=smoke", f"--videos={tmp_path / 'videos'}", f"--data_root={root}"]
     done = run_pyflyte(
         ["run", "workflows/retrain.py", "retrain", *options, f"--overrides={json.dumps(overrides)}"], env=pyflyte_env

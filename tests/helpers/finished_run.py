@@ -162,6 +162,7 @@ def _steps(number: int) -> list[TrainStep]:
             skipped=False,
             logprob_gap_mean=1e-7,
             logprob_gap_max=1e-6,
+            logprob_gap_alarm=False,
             answer_tokens_mean=7.0,
             unparsed_share=0.02,
             truncated_share=0.01,
