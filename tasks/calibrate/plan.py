@@ -15,22 +15,25 @@ _LEAST_PROBABILITY = 1e-4
 
 
 def make_plan(
-    evidence: Sequence[CellEvidence], cells: Sequence[CellKey], config: CalibrateConfig, *, now: int
+    evidence: Sequence[CellEvidence], pool: Mapping[CellKey, int], config: CalibrateConfig, *, now: int
 ) -> list[PlannedCell]:
-    """The distribution over `cells` that maximises expected group spread under the floor of each pretext task.
+    """The distribution over the pool's cells that maximises expected group spread under each pretext task's floor.
+
+    `pool` says how many samples each cell has.
 
     Maximising alone would put all weight of a pretext task on one cell. With `plan_temperature` times the entropy added
     to the expected spread the maximum is a softmax, so cells that are about as good are drawn about as often. Cells
     whose groups are believed to have spread more rarely than `min_share_with_spread` are left out where a pretext task
     has better ones.
     """
+    cells = sorted(pool)
     believed = {
         quantity: believe(quantity, evidence, cells, now=now, round_correlation=config.round_correlation)
         for quantity in Quantity
     }
     spread = believed[Quantity.SPREAD]
     share = believed[Quantity.SHARE_WITH_SPREAD].expected()
-    probabilities = _distribution(cells, spread.expected(), share, config)
+    probabilities = _distribution(cells, spread.expected(), share, pretext_floors(pool, config), config)
     return [
         PlannedCell(
             pretext=pretext,
@@ -46,7 +49,17 @@ def make_plan(
     ]
 
 
-def _distribution(cells: Sequence[CellKey], spread: Array, share: Array, config: CalibrateConfig) -> Array:
+def pretext_floors(pool: Mapping[CellKey, int], config: CalibrateConfig) -> dict[str, float]:
+    """The least share of each pretext task: a part of its share of the pool."""
+    sizes: Counter[str] = Counter()
+    for (pretext, _, _), size in pool.items():
+        sizes[pretext] += size
+    return {name: config.pretext_floor * size / max(1, sizes.total()) for name, size in sizes.items()}
+
+
+def _distribution(
+    cells: Sequence[CellKey], spread: Array, share: Array, floors: Mapping[str, float], config: CalibrateConfig
+) -> Array:
     """(cells,) probabilities, for expected `spread` and `share` of groups with spread, each (cells,)."""
     pretexts = sorted({cell[0] for cell in cells})
     members = {name: np.array([cell[0] == name for cell in cells]) for name in pretexts}
@@ -55,10 +68,10 @@ def _distribution(cells: Sequence[CellKey], spread: Array, share: Array, config:
         good |= of_pretext & (share >= min(config.min_share_with_spread, share[of_pretext].max()))
     scores = np.where(good, spread / config.plan_temperature, -np.inf)
     weights = softmax(scores)
-    floor = min(config.pretext_floor, 1 / len(pretexts))
+    free = 1 - sum(floors.values())
     result = np.zeros(len(cells))
-    for of_pretext in members.values():
-        own = floor + (1 - floor * len(pretexts)) * weights[of_pretext].sum()
+    for name, of_pretext in members.items():
+        own = floors[name] + free * weights[of_pretext].sum()
         result += own * softmax(np.where(of_pretext, scores, -np.inf))
     result[result < _LEAST_PROBABILITY] = 0.0
     distribution: Array = result / result.sum()

@@ -28,7 +28,7 @@ def select(
         InputError: no measured sample has spread.
     """
     measured = {m.sample_id: m for shard in shards for m in read_rows(store, shard.measurements.key, Measurement)}
-    cell_of, available = _look_at(store, shards, measured)
+    cell_of, pool, available = _look_at(store, shards, measured)
     evidence = evidence_of(measured.values(), cell_of, start.round + 1)
     reasons = Counter(m.reason for m in measured.values())
     if not reasons["spread"]:
@@ -38,7 +38,7 @@ def select(
             "miss the format"
         )
     history = _history(store, start, evidence, config)
-    plan = make_plan(history, sorted(available), config, now=start.round + 1)
+    plan = make_plan(history, pool, config, now=start.round + 1)
     wanted = _wanted(plan, available, config)
     key = f"calibrated/{digest_of('select', start, config, seed, *(s.measurements.digest for s in shards))}"
     chosen = _Chosen(wanted, measured, config, seed)
@@ -58,17 +58,19 @@ def select(
 
 def _look_at(
     store: Store, shards: Sequence[MeasuredShard], measured: Mapping[str, Measurement]
-) -> tuple[dict[str, CellKey], Counter[CellKey]]:
-    """The cells of the measured samples, and how many samples of each cell could be trained on."""
+) -> tuple[dict[str, CellKey], Counter[CellKey], Counter[CellKey]]:
+    """The cells of the measured samples; how many samples each cell has, and how many could be trained on."""
     cell_of: dict[str, CellKey] = {}
+    pool: Counter[CellKey] = Counter()
     available: Counter[CellKey] = Counter()
     for shard in shards:
         for sample in iterate_rows(store, shard.samples.key, Sample):
             found = measured.get(sample.sample_id)
             if found is not None:
                 cell_of[sample.sample_id] = sample.cell
+            pool[sample.cell] += 1
             available[sample.cell] += found is None or found.kept
-    return cell_of, available
+    return cell_of, pool, available
 
 
 def _history(

@@ -5,10 +5,11 @@ groups that can be trained on, and on finding out where others are.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tasks.calibrate.belief import Quantity, believe
 from tasks.calibrate.evidence import evidence_of
+from tasks.calibrate.plan import pretext_floors
 from tasks.core.config import CalibrateConfig
 from tasks.core.measurement import CellEvidence, CellKey, Measurement
 from tasks.core.seeding import generator, uniform_hash
@@ -36,6 +37,7 @@ def spend(
     """
     waiting = _by_cell(pool, seed)
     cells = sorted(waiting)
+    floors = pretext_floors({cell: len(found) for cell, found in waiting.items()}, config)
     spent: Counter[str] = Counter()
     found: list[Measurement] = []
     cell_of = {sample.sample_id: sample.cell for sample in pool}
@@ -47,7 +49,7 @@ def spend(
         draws = belief.draw(generator(seed, "spend", now, left), size)
         batch = []
         for draw in draws:
-            cell = _choose(cells, draw.tolist(), waiting, spent, config.pretext_floor)
+            cell = _choose(cells, draw.tolist(), waiting, spent, floors)
             batch.append(waiting[cell].pop())
             spent[cell[0]] += 1
         left -= size
@@ -68,10 +70,10 @@ def _choose(
     draw: Sequence[float],
     waiting: dict[CellKey, list[Sample]],
     spent: Counter[str],
-    floor: float,
+    floors: Mapping[str, float],
 ) -> CellKey:
     """The best cell of the draw that has samples left, of a pretext task below its floor if there is one."""
     open_cells = [(value, cell) for value, cell in zip(draw, cells, strict=True) if waiting[cell]]
     total = sum(spent.values()) + 1
-    below = {cell[0] for _, cell in open_cells if spent[cell[0]] < floor * total}
+    below = {cell[0] for _, cell in open_cells if spent[cell[0]] < floors[cell[0]] * total}
     return max((value, cell) for value, cell in open_cells if not below or cell[0] in below)[1]

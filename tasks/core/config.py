@@ -137,8 +137,9 @@ class CalibrateConfig:
     """Most samples selected for training."""
     min_spread: float = 1e-6
     """A group whose standard deviation of reward is at most this teaches nothing and is dropped."""
-    pretext_floor: float = 0.2
-    """Least share of every pretext task in measuring and in the plan (mixed beats single in the paper)."""
+    pretext_floor: float = 0.8
+    """Every pretext task keeps this part of its share of the pool, in measuring and in the plan: spread alone would
+    favour tasks whose answers are guessed, and mixed beats single in the paper."""
     plan_temperature: float = 0.03
     """A cell whose groups spread by this much less is drawn 2.7 times less often."""
     min_share_with_spread: float = 0.9
@@ -154,9 +155,8 @@ class CalibrateConfig:
         check(self, at_least(2), "rollouts_per_sample")
         check(self, at_least(self.rollouts_per_sample, "rollouts_per_sample"), "max_rollouts")
         check(self, at_least(0), "min_spread")
-        check(self, between(0, 0.5), "pretext_floor")
         check(self, POSITIVE, "plan_temperature")
-        check(self, SHARE, "min_share_with_spread", "round_correlation")
+        check(self, SHARE, "pretext_floor", "min_share_with_spread", "round_correlation")
 
     @property
     def max_groups(self) -> int:

@@ -103,8 +103,8 @@ def calibrated(seed: int) -> list[Round]:
         history = still_tell(
             [*history, *evidence_of(found, cell_of, now)], now=now, round_correlation=CONFIG.round_correlation
         )
-        plan = make_plan(history, CELLS, CONFIG, now=now)
         available = {cell: sum(s.cell == cell for s in pool) for cell in CELLS}
+        plan = make_plan(history, available, CONFIG, now=now)
         epoch = list(allot(plan, available, EPOCH).elements())
         epoch = (epoch * (EPOCH // len(epoch) + 1))[:EPOCH]
         rounds.append(_train(policy, epoch, CONFIG.max_rollouts))

@@ -27,6 +27,8 @@ CELLS: list[CellKey] = [
     for level in LEVELS
 ]
 CONFIG = CalibrateConfig()
+POOL = dict.fromkeys(CELLS, 10)
+"""Half of it is grounding."""
 
 
 def evidence(cell: CellKey, *, spread: float, groups: int = 8, number: int = 1, share: float = 1.0) -> CellEvidence:
@@ -61,13 +63,14 @@ rows = st.lists(
 
 @given(found=rows)
 def test_a_plan_is_a_distribution_with_a_floor_for_every_pretext_task(found: list[CellEvidence]) -> None:
-    plan = make_plan(found, CELLS, CONFIG, now=5)
+    plan = make_plan(found, POOL, CONFIG, now=5)
     assert sum(cell.probability for cell in plan) == pytest.approx(1)
     assert all(0 <= cell.spread <= 0.5 and 0 <= cell.share_with_spread <= 1 for cell in plan)
     shares = Counter[str]()
     for cell in plan:
         shares[cell.pretext] += cell.probability  # type: ignore[assignment]
-    assert min(shares.values()) > CONFIG.pretext_floor - 1e-2
+    assert shares["grounding"] > 0.8 * 0.5 - 1e-2
+    assert min(shares["counting"], shares["jigsaw"]) > 0.8 * 0.25 - 1e-2
 
 
 @given(found=rows)
@@ -132,7 +135,7 @@ def test_spending_stays_in_the_budget_measures_nothing_twice_and_prefers_spread(
     with_spread = sum(m.kept for m in measured) / 200
     assert with_spread > 0.6, "uniform spending would find spread in a fifth of the groups"
     cells = Counter(m.sample_id.split("(")[1].split(",")[0] for m in measured)
-    assert min(cells.values()) >= 0.2 * 200 - 8
+    assert min(cells.values()) >= 0.8 * 0.25 * 200 - 1
 
 
 def _spend(pool: Sequence[Sample], num_groups: int) -> list[Measurement]:
