@@ -74,7 +74,7 @@ check: $(DEV) ## Lint, formatting, types and import contracts
 	$(BIN)/lint-imports --no-logo
 
 bench: $(DEV) ## Measure what is measured, never asserted (tests/bench)
-	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -s -q
+	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -o timeout=0 -s -q
 
 COMPILE := $(BIN)/uv pip compile pyproject.toml --override overrides.txt --python-version 3.11 --upgrade \
 	--quiet --no-header --no-annotate --no-emit-index-url

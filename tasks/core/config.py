@@ -140,7 +140,7 @@ class CalibrateConfig:
     pretext_floor: float = 0.8
     """Every pretext task keeps this part of its share of the pool, in measuring and in the plan: spread alone would
     favour tasks whose answers are guessed, and mixed beats single in the paper."""
-    plan_temperature: float = 0.03
+    plan_temperature: float = 0.1
     """A cell whose groups spread by this much less is drawn 2.7 times less often."""
     min_share_with_spread: float = 0.9
     """A cell is left out of the plan if fewer of its groups are believed to have spread, unless none has more."""

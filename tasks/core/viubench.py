@@ -16,7 +16,6 @@ class ViubenchType:
 
     pretext: str
     kind: str
-    """As asked of the pretext task; the sample's own kind may say more (a jigsaw's says its number of clips)."""
     level: float
     most_of_each: int = 0
     """Of counting: most shapes of one type that an item can hold (frames x shapes); the least is 1."""

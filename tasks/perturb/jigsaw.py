@@ -48,7 +48,7 @@ class Jigsaw:
         return build_sample(
             clip,
             pretext=self.name,
-            kind=f"{num_clips}_{kind}",
+            kind=kind,
             level=level,
             views=views,
             question=_QUESTIONS[kind].format(num=num_clips),
