@@ -34,7 +34,7 @@ def sample_of(row: Row, clips: Sequence[Clip], sample_id: str, split: Split) -> 
         sample_id=sample_id,
         split=split,
         pretext=pretext,
-        kind=row.kind or (f"{len(clips)}_clips" if pretext == "jigsaw" else pretext),
+        kind=row.kind or ("clips" if pretext == "jigsaw" else pretext),
         level=row.level if row.level is not None else _level(row),
         views=tuple(View(clip_id=c.clip_id, start_frame=0, stop_frame=len(c.timestamps_seconds)) for c in clips),
         question=row.question,
