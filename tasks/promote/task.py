@@ -52,3 +52,19 @@ def promote(
     finish_run(run)
     click.echo(table)
     return promotion
+
+
+@task
+def move_champion(model_name: str, version: str, data_root: str, tracking_uri: str) -> str:
+    """Make an earlier (or later) version champion again."""
+    import click
+
+    from tasks.core.store import Store, absolute_root
+    from tasks.promote import rollback
+    from tasks.tracking.run import open_registry
+
+    root = absolute_root(data_root)
+    run = Run(data_root=root, run_id="", preset="", tracking_uri=tracking_uri)
+    told = rollback.move_champion(Store(root), open_registry(run), model_name, version)
+    click.echo(told)
+    return told

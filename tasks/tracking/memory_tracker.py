@@ -59,7 +59,9 @@ class MemoryRegistry:
         return models[-1].version
 
     def champion(self, name: str) -> RegisteredModel | None:
-        version = self.champions.get(name)
+        return self.version(name, self.champions.get(name, ""))
+
+    def version(self, name: str, version: str) -> RegisteredModel | None:
         return next((model for model in self.versions[name] if model.version == version), None)
 
     def set_champion(self, name: str, version: str) -> None:

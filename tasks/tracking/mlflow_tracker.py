@@ -8,7 +8,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -21,6 +21,7 @@ from tasks.tracking.tracker import RegisteredModel, RunStatus, TrackerUnreachabl
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 _RUN_KEY = "videossr.run_key"
 _POLICY_KEY = "videossr.policy_key"
@@ -169,13 +170,19 @@ class MlflowRegistry:
         return version
 
     def champion(self, name: str) -> RegisteredModel | None:
+        return self._find(lambda: self._client.get_model_version_by_alias(name, _CHAMPION))
+
+    def version(self, name: str, version: str) -> RegisteredModel | None:
+        return self._find(lambda: self._client.get_model_version(name, version))
+
+    def _find(self, ask: "Callable[[], ModelVersion]") -> RegisteredModel | None:
         from mlflow.exceptions import MlflowException
 
         try:
             with _reaching(self._tracking_uri):
-                found = self._client.get_model_version_by_alias(name, _CHAMPION)
+                found = ask()
         except MlflowException as error:
-            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no model, no alias
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no model, version or alias
                 return None
             raise
         # A version registered by hand has no such tags; its empty digest equals no policy's.

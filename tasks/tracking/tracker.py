@@ -70,4 +70,7 @@ class ModelRegistry(Protocol):
 
     def champion(self, name: str) -> RegisteredModel | None: ...
 
+    def version(self, name: str, version: str) -> RegisteredModel | None:
+        """One version of a model; None if there is none."""
+
     def set_champion(self, name: str, version: str) -> None: ...

@@ -119,6 +119,10 @@ def test_the_champion_is_the_version_it_was_last_given_to(
     first = registry.register(name, Artifact("policies/a", "aaa"), {})
     assert registry.champion(name) is None
     second = registry.register(name, Artifact("policies/b", "bbb"), {})
+    assert registry.version(name, "7") is None
+    found = registry.version(name, first)
+    assert found is not None
+    assert (found.version, found.policy.digest) == (first, "aaa")
     registry.set_champion(name, first)
     registry.set_champion(name, second)
     champion = registry.champion(name)

@@ -1,0 +1,66 @@
+"""Back to an earlier version: the alias moves, nothing else; and the champion's files for whoever serves it."""
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from tasks.core.errors import InputError
+from tasks.core.store import Store, absolute_root
+from tasks.core.types import Run
+from tasks.tracking.run import open_registry
+from tasks.tracking.tracker import ModelRegistry, RegisteredModel
+
+
+def move_champion(store: Store, registry: ModelRegistry, name: str, version: str) -> str:
+    """Make `version` of the model `name` champion; says in one line what changed.
+
+    Raises:
+        InputError: there is no such version, or its files are gone.
+    """
+    wanted, current = registry.version(name, version), registry.champion(name)
+    if wanted is None:
+        raise InputError(f"model {name!r} has no version {version!r}; the versions are listed in MLflow under Models")
+    if not wanted.policy.key or not store.exists(wanted.policy.key):
+        raise InputError(f"version {version} of {name!r}: its files are not in the data root ({wanted.policy.key!r})")
+    before = f"version {current.version}" if current else "none"
+    if current is not None and current.version == wanted.version:
+        return f"{name}: version {version} is the champion already"
+    registry.set_champion(name, version)
+    return f"{name}: the champion is version {version} now, before it was {before}"
+
+
+def fetch_champion(store: Store, registry: ModelRegistry, name: str, target: Path) -> RegisteredModel:
+    """Copy the champion's files (Hugging Face layout) into `target`.
+
+    Raises:
+        InputError: the model has no champion.
+    """
+    champion = registry.champion(name)
+    if champion is None or not champion.policy.key:
+        raise InputError(f"model {name!r} has no champion yet: a run must promote one first")
+    shutil.copytree(store.local_folder(champion.policy.key), target, dirs_exist_ok=True)
+    return champion
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """`python -m tasks.promote.rollback --model NAME --data-root ROOT --tracking-uri URI --to FOLDER`."""
+    parser = argparse.ArgumentParser(description="Copy the champion's files into a folder, for a model server.")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--data-root", required=True)
+    parser.add_argument("--tracking-uri", default="")
+    parser.add_argument("--to", required=True, type=Path)
+    given = parser.parse_args(arguments)
+    root = absolute_root(given.data_root)
+    run = Run(data_root=root, run_id="", preset="", tracking_uri=given.tracking_uri)
+    try:
+        champion = fetch_champion(Store(root), open_registry(run), given.model, given.to)
+    except InputError as error:
+        parser.exit(1, f"{error}\n")
+    click.echo(f"{given.model} version {champion.version}: {given.to}")
+
+
+if __name__ == "__main__":
+    main()
