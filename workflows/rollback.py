@@ -1,6 +1,6 @@
-"""Back to another version of the model, by one command.
+"""Back to the champion before this one, or to the version that is named, by one command.
 
-pyflyte run workflows/rollback.py rollback --model_name videossr --version 3
+pyflyte run workflows/rollback.py rollback --model_name videossr
 """
 
 from flytekit import workflow
@@ -9,7 +9,7 @@ from tasks.promote.task import move_champion
 
 
 @workflow
-def rollback(model_name: str, version: str, data_root: str = "./.videossr", tracking_uri: str = "") -> str:
+def rollback(model_name: str, version: str = "", data_root: str = "./.videossr", tracking_uri: str = "") -> str:
     """Move the alias `champion`; the next run compares its challenger with that version."""
     told: str = move_champion(model_name=model_name, version=version, data_root=data_root, tracking_uri=tracking_uri)
     return told

@@ -41,6 +41,22 @@ def one_of(*options: str) -> Rule:
     return Rule(lambda value: value in options, f"one of {', '.join(options)}")
 
 
+def some_of(*options: str) -> Rule:
+    """At least one of `options`, each once."""
+    return Rule(
+        lambda names: len(names) > 0 and len(set(names)) == len(names) and set(names) <= set(options),
+        f"at least one of {', '.join(options)}, each once",
+    )
+
+
+def shares_of(*options: str) -> Rule:
+    """Shares by some of `options`, or none."""
+    return Rule(
+        lambda shares: set(shares) <= set(options) and all(0 <= share <= 1 for share in shares.values()),
+        f"numbers from 0 to 1 by name, of {', '.join(options)}",
+    )
+
+
 def per_item_of(names: tuple[str, ...], field: str) -> Rule:
     """One count for each of `names`, the value of `field`."""
     return Rule(

@@ -18,8 +18,12 @@ from tasks.core.checks import (
     check,
     one_of,
     per_item_of,
+    shares_of,
+    some_of,
 )
 from tasks.core.ingest_config import IngestConfig as IngestConfig
+
+PLACES = ("viubench", "heldout", "overall")  # where a challenger can win or lose
 
 
 @dataclass(frozen=True)
@@ -256,15 +260,21 @@ class EvaluateConfig:
 
 @dataclass(frozen=True)
 class PromoteConfig:
-    """When the challenger becomes champion."""
+    """When the challenger becomes champion. Places are `viubench`, `heldout` and `overall` (both, equally)."""
 
     model_name: str = "videossr"
-    min_z: float = 1.645
-    """The gain on VIUBench must exceed this many standard errors of the paired difference (1.645: 5 % one-sided)."""
+    must_win: tuple[str, ...] = ("viubench",)
+    """Where the whole 95 % interval of the gain has to lie above 0; in each of them."""
+    may_lose: dict[str, float] = field(default_factory=lambda: {"heldout": 0.02})
+    """Most that the score may fall: the 95 % interval of the gain has to lie above minus this."""
+    min_coverage: float = 0.98
+    """Least share of the items that both models were really shown."""
 
     def __post_init__(self) -> None:
         check(self, NAME, "model_name")
-        check(self, at_least(0), "min_z")
+        check(self, some_of(*PLACES), "must_win")
+        check(self, shares_of(*PLACES), "may_lose")
+        check(self, SHARE, "min_coverage")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -67,11 +67,13 @@ def _checked(value: object, hint: Any, *, path: str) -> object:
         return TypeAdapter(hint).validate_python(given, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        item_type = get_args(hint)[0].__name__ if get_args(hint) else None
+        # tuple[int, ...] or dict[str, float]
+        item_type = get_args(hint)[get_origin(hint) is dict].__name__ if get_args(hint) else None
         if first["loc"]:
             path, value, expected = f"{path}[{first['loc'][0]}]", first["input"], item_type
         else:
-            expected = f"a list of {item_type}" if item_type else hint.__name__
+            several = "names with" if get_origin(hint) is dict else "a list of"
+            expected = f"{several} {item_type}" if item_type else hint.__name__
         raise InputError(f"config {path}: got {_shown(value)}, expected {expected}") from error
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tasks.core.statistics import Estimate
+from tasks.core.statistics import Estimate, Scored
 from tasks.core.types import Artifact, Split, StageReport
 
 BEFORE = "before"
@@ -35,6 +35,12 @@ class SampleScore:
     answers: tuple[str, ...]
     failure: str = ""
     """Why it could not be shown."""
+    video: str = ""
+    """Clip that it is about (the first of several); empty in tables written before this was kept."""
+
+    def scored(self, stratum: str = "") -> Scored:
+        """For statistics: items on one video belong together."""
+        return Scored(score=self.score, video=self.video or self.sample_id, stratum=stratum)
 
 
 @dataclass(frozen=True, kw_only=True)

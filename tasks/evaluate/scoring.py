@@ -9,7 +9,7 @@ from statistics import fmean
 
 from tasks.core.scores import ModelScores, SampleScore
 from tasks.core.seeding import generator
-from tasks.core.statistics import Estimate, estimate
+from tasks.core.statistics import Estimate, Scored, estimate
 from tasks.core.types import Artifact, Rollout, Sample, Split, StageReport
 from tasks.core.viubench import viubench_type
 
@@ -35,16 +35,17 @@ def aggregate(
     heldout = [row for row in rows if row.split == Split.HELDOUT]
     viubench, viubench_by_type = aggregate_viubench(rows, num_resamples, seed)
 
-    def estimated(strata: dict[str, list[float]], *names: str) -> Estimate:
-        return estimate(strata, num_resamples, generator(seed, "bootstrap", *names))
+    def estimated(part: str, items: Sequence[Scored]) -> Estimate:
+        return estimate(items, num_resamples, generator(seed, "bootstrap", part))
 
-    by_pretext = _scores_by(heldout, lambda row: row.pretext)
     return ModelScores(
         name=name,
         policy=policy,
         predictions=predictions,
-        heldout=estimated(_scores_by(heldout, lambda row: Split.HELDOUT), Split.HELDOUT),
-        heldout_by_pretext={part: estimated({part: by_pretext[part]}, part) for part in by_pretext},
+        heldout=estimated(Split.HELDOUT, [row.scored() for row in heldout]),
+        heldout_by_pretext={
+            part: estimated(part, items) for part, items in _parts(heldout, lambda row: row.pretext).items()
+        },
         viubench=viubench,
         viubench_by_type=viubench_by_type,
         num_failed=sum(row.num_rollouts == 0 for row in rows),
@@ -60,13 +61,12 @@ def aggregate_viubench(
         ValueError: there is no VIUBench row.
     """
     viubench = [row for row in rows if row.split == Split.VIUBENCH]
-    by_type = _scores_by(viubench, lambda row: row.viubench_type)
-    overall = estimate(by_type, num_resamples, generator(seed, "bootstrap", Split.VIUBENCH))
-    parts = {
-        part: estimate({part: scores}, num_resamples, generator(seed, "bootstrap", part))
-        for part, scores in by_type.items()
+    by_type = _parts(viubench, lambda row: row.viubench_type)
+    items = [item for members in by_type.values() for item in members]
+    overall = estimate(items, num_resamples, generator(seed, "bootstrap", Split.VIUBENCH))
+    return overall, {
+        part: estimate(members, num_resamples, generator(seed, "bootstrap", part)) for part, members in by_type.items()
     }
-    return overall, parts
 
 
 def evaluation_report(scores: ModelScores, seconds: float, *, reused: bool) -> StageReport:
@@ -101,6 +101,7 @@ def _row(sample: Sample, rollouts: Sequence[Rollout], failure: str) -> SampleSco
         num_rollouts=len(rollouts),
         answers=tuple(rollout.text for rollout in rollouts),
         failure=failure,
+        video=sample.views[0].clip_id,
     )
 
 
@@ -116,8 +117,9 @@ def _mean(values: Iterable[float]) -> float:
     return fmean(found) if found else 0.0
 
 
-def _scores_by(rows: Iterable[SampleScore], part: Callable[[SampleScore], str]) -> dict[str, list[float]]:
-    scores: defaultdict[str, list[float]] = defaultdict(list)
+def _parts(rows: Iterable[SampleScore], part: Callable[[SampleScore], str]) -> dict[str, list[Scored]]:
+    """Each part is a stratum of its own."""
+    parts: defaultdict[str, list[Scored]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.sample_id):
-        scores[part(row)].append(row.score)
-    return dict(sorted(scores.items()))
+        parts[part(row)].append(row.scored(part(row)))
+    return dict(sorted(parts.items()))

@@ -18,7 +18,7 @@ def list_candidates(before: Artifact, trainings: list[Trained], run: Run, config
     from tasks.core.scores import AFTER, BEFORE, CHAMPION
     from tasks.tracking.run import open_registry
 
-    champion = open_registry(run).champion(config.model_name)
+    champion = open_registry(run).standing(config.model_name).champion
     found = [] if champion is None or not champion.policy.key else [Candidate(name=CHAMPION, policy=champion.policy)]
     *between, last = [training.policy for training in trainings]
     rounds = [Candidate(name=f"round {number}", policy=policy) for number, policy in enumerate(between, 1)]
@@ -51,7 +51,7 @@ def evaluate_candidate(
     started = time.perf_counter()
     store = Store(run.data_root)
     inputs = (candidate.policy.digest, samples.digest, clips.digest, model.dtype, rollout, config, run.seed)
-    key = f"evaluated/{digest_of(*inputs)}"
+    key = f"evaluated/{digest_of('by video', *inputs)}"  # results without the videos of their items are not reused
     found = find_output(store, key, Evaluated)
     if found is not None:
         scores = replace(found.scores, name=candidate.name)

@@ -7,10 +7,13 @@ from statistics import fmean
 from tasks.core.manifest import read_rows
 from tasks.core.measurement import Selection
 from tasks.core.scores import BEFORE, ModelScores, SampleScore
+from tasks.core.seeding import generator
 from tasks.core.statistics import Estimate, paired_difference
 from tasks.core.store import Store
 from tasks.core.training import Trained, TrainStep
 from tasks.core.types import Split
+
+_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,8 @@ class Variant:
 def variants_table(store: Store, scores: Mapping[str, ModelScores], variants: Mapping[str, Variant]) -> str:
     """Markdown. `scores` has every variant and `BEFORE`; the first variant is what the others are compared with.
 
-    Held-out reward and VIUBench with standard errors, differences paired by item; the share of groups with spread is
-    of those that training saw.
+    Held-out reward and VIUBench with standard errors, differences by item with 95 % intervals; the share of
+    groups with spread is of those that training saw.
     """
     first = next(iter(variants))
     pretexts = sorted(scores[first].heldout_by_pretext)
@@ -57,15 +60,15 @@ def _scores(
 
 def _against(store: Store, first: ModelScores, own: ModelScores, split: Split) -> str:
     before, after = (
-        [row for row in read_rows(store, found.predictions.key, SampleScore) if row.split == split]
+        {
+            row.sample_id: row.scored(row.viubench_type)
+            for row in read_rows(store, found.predictions.key, SampleScore)
+            if row.split == split
+        }
         for found in (first, own)
     )
-    difference = paired_difference(
-        {row.sample_id: row.score for row in before},
-        {row.sample_id: row.score for row in after},
-        {row.sample_id: row.viubench_type for row in after},
-    )
-    return f"{difference.mean:+.3f} ± {difference.se:.3f}"
+    difference = paired_difference(before, after, _RESAMPLES, generator(0, "ablation", split))
+    return f"{difference.mean:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})"
 
 
 def _with_se(found: Estimate) -> str:

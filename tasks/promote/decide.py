@@ -1,11 +1,13 @@
-"""Whether the challenger becomes champion: the gain on VIUBench, item by item, against what is known to be good."""
+"""Whether the challenger becomes champion: what is shown about its gains, item by item, against a stated policy."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+from tasks.core.config import PromoteConfig
 from tasks.core.scores import AFTER, BEFORE, ModelScores
 from tasks.core.statistics import Difference
-from tasks.tracking.tracker import RegisteredModel
+from tasks.promote.gains import Gains
+from tasks.tracking.tracker import Standing
 
 
 @dataclass(frozen=True)
@@ -14,40 +16,88 @@ class Decision:
 
     promoted: bool
     reason: str
+    """In one line."""
+    checks: tuple[str, ...] = ()
+    """Every rule of the policy with its verdict, in words."""
     opponent: str = ""
     """Name of the scores that the challenger was compared with; empty if there was nothing to compare."""
-    gain: Difference | None = None
-    """On VIUBench, over the opponent."""
+    gains: dict[str, Difference] = field(default_factory=dict)
+    """Over the opponent, by place."""
+    last_move: int = 0
+    """Latest change of the champion that this decision knew of: the alias moves only if there was none since."""
+    champion: str = ""
+    """Version that was champion then; empty if there was none."""
 
 
 def decide(
     scores: Mapping[str, ModelScores],
-    champion: RegisteredModel | None,
-    gain_over: Callable[[ModelScores], Difference],
-    min_z: float,
+    gains: Mapping[str, Gains],
+    coverage: Mapping[str, float],
+    standing: Standing,
+    policy: PromoteConfig,
 ) -> Decision:
     """Compare the challenger with the champion, or with the start model as long as there is none.
 
-    `gain_over` gives the challenger's gain on VIUBench over a scored model.
+    `gains` are the challenger's over each other scored model, `coverage` is by scored model.
     """
+    champion = standing.champion
     if champion is None:
-        return judge(gain_over(scores[BEFORE]), opponent=BEFORE, label="the start model", min_z=min_z)
+        decision = judge(gains, coverage, policy, opponent=BEFORE, label="the start model")
+        return replace(decision, last_move=standing.last_move)
     label = f"champion version {champion.version}"
+    opponent = next((s.name for s in scores.values() if s.policy.digest == champion.policy.digest), None)
     if champion.policy.digest == scores[AFTER].policy.digest:
-        return Decision(promoted=False, reason=f"unchanged: the challenger has the weights of {label}")
-    opponent = next((s for s in scores.values() if s.policy.digest == champion.policy.digest), None)
-    if opponent is None:
-        return Decision(
-            promoted=False, reason=f"{label} was not scored on these items, so nothing shows a gain over it"
+        decision = Decision(promoted=False, reason=f"unchanged: the challenger has the weights of {label}")
+    elif opponent is None:
+        reason = f"{label} was not scored on these items, so nothing shows a gain over it"
+        decision = Decision(promoted=False, reason=reason)
+    else:
+        decision = judge(gains, coverage, policy, opponent=opponent, label=label)
+    return replace(decision, last_move=standing.last_move, champion=champion.version)
+
+
+def judge(
+    gains: Mapping[str, Gains],
+    coverage: Mapping[str, float],
+    policy: PromoteConfig,
+    *,
+    opponent: str,
+    label: str,
+) -> Decision:
+    """Promoted if and only if every rule of the policy holds."""
+    found = gains[opponent]
+    rules = list(_rules(found, {name: coverage[name] for name in (opponent, AFTER)}, policy))
+    promoted = all(holds for holds, _ in rules)
+    place = policy.must_win[0]
+    reason = f"{_gain(found[place])} on {place} over {label}"
+    if not promoted:
+        reason += "; not enough: " + "; ".join(text for holds, text in rules if not holds)
+    checks = tuple(f"{'yes' if holds else 'no'}: {text}" for holds, text in rules)
+    return Decision(promoted=promoted, reason=reason, checks=checks, opponent=opponent, gains=dict(found))
+
+
+def _rules(gains: Gains, coverage: Mapping[str, float], policy: PromoteConfig) -> Iterator[tuple[bool, str]]:
+    for place in policy.must_win:
+        found = gains[place]
+        verdict = "lies" if found.low > 0 else "does not lie"
+        yield found.low > 0, f"it must win on {place}: the 95 % interval of {_gain(found)} {verdict} above 0"
+    for place, limit in policy.may_lose.items():
+        found = gains[place]
+        verdict = "lies" if found.low >= -limit else "does not lie"
+        yield (
+            found.low >= -limit,
+            f"it may lose at most {limit:g} on {place}: the 95 % interval of {_gain(found)} {verdict} above -{limit:g}",
         )
-    return judge(gain_over(opponent), opponent=opponent.name, label=label, min_z=min_z)
+    for model, share in coverage.items():
+        verdict = "were" if share >= policy.min_coverage else "were only"
+        yield (
+            share >= policy.min_coverage,
+            f"{policy.min_coverage:.0%} of the items must be shown: {share:.1%} {verdict} shown to {model!r}",
+        )
 
 
-def judge(gain: Difference, *, opponent: str, label: str, min_z: float) -> Decision:
-    """Promoted if and only if the gain is above 0 and above `min_z` standard errors."""
-    promoted = gain.mean > 0 and gain.mean > min_z * gain.se
-    reason = (
-        f"{gain.mean:+.4f} on VIUBench over {label} (standard error {gain.se:.4f}, {gain.num_items} items): "
-        f"z is {gain.z:.2f}, {'above' if promoted else 'not above'} the {min_z:g} needed"
-    )
-    return Decision(promoted=promoted, reason=reason, opponent=opponent, gain=gain)
+def _gain(found: Difference) -> str:
+    items = f"{found.num_items} items on {found.num_videos} video{'s' * (found.num_videos != 1)}"
+    if found.num_videos == 1:
+        return f"{found.mean:+.4f} (no interval: {items})"
+    return f"{found.mean:+.4f} ({found.low:+.4f} to {found.high:+.4f}, {items})"

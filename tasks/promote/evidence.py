@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from tasks.core.manifest import read_rows
 from tasks.core.measurement import Measurement, PlannedCell, Selection
 from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
-from tasks.core.statistics import Difference, paired_difference
 from tasks.core.store import Store
 from tasks.core.training import Trained, TrainStep
-from tasks.core.types import Artifact, Cell, Clip, Rejection, Sample, Split, StageReport
+from tasks.core.types import Artifact, Cell, Clip, Rejection, Sample, StageReport
+from tasks.promote.gains import Gains, measure_gains
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,8 @@ class Evidence:
     scores: dict[str, ModelScores]
     """By name: at least `BEFORE` and `AFTER`."""
     predictions: dict[str, list[SampleScore]]
+    gains: dict[str, Gains]
+    """Of the challenger over each other scored model."""
     reports: list[StageReport]
 
     @property
@@ -56,18 +58,9 @@ class Evidence:
         steps = [step for found in self.rounds for step in found.steps]
         return [replace(step, step=number) for number, step in enumerate(steps)]
 
-    def gain_over(self, opponent: str, split: Split) -> Difference:
-        """Mean gain of the challenger over another scored model, item by item; VIUBench's types count equally."""
-        before, after = (_of_split(self.predictions[name], split) for name in (opponent, AFTER))
-        return paired_difference(
-            {row.sample_id: row.score for row in before},
-            {row.sample_id: row.score for row in after},
-            {row.sample_id: row.viubench_type for row in after},
-        )
 
-
-def load_evidence(store: Store, inputs: Inputs) -> Evidence:
-    """Read all rows.
+def load_evidence(store: Store, inputs: Inputs, *, num_resamples: int, seed: int) -> Evidence:
+    """Read all rows, and measure the gains.
 
     Raises:
         ValueError: the start model or the challenger was not scored.
@@ -75,6 +68,12 @@ def load_evidence(store: Store, inputs: Inputs) -> Evidence:
     scores = {found.name: found for found in inputs.scores}
     if not {BEFORE, AFTER} <= scores.keys():
         raise ValueError(f"expected scores of {BEFORE!r} and {AFTER!r}, got {sorted(scores)}")
+    predictions = {name: read_rows(store, s.predictions.key, SampleScore) for name, s in scores.items()}
+    gains = {
+        name: measure_gains(rows, predictions[AFTER], num_resamples=num_resamples, seed=seed)
+        for name, rows in predictions.items()
+        if name != AFTER
+    }
     return Evidence(
         clips=read_rows(store, inputs.clips.key, Clip),
         rejections=read_rows(store, inputs.rejected.key, Rejection),
@@ -90,10 +89,7 @@ def load_evidence(store: Store, inputs: Inputs) -> Evidence:
             for selection, training in zip(inputs.selections, inputs.trainings, strict=True)
         ],
         scores=scores,
-        predictions={name: read_rows(store, s.predictions.key, SampleScore) for name, s in scores.items()},
+        predictions=predictions,
+        gains=gains,
         reports=list(inputs.reports),
     )
-
-
-def _of_split(rows: Sequence[SampleScore], split: Split) -> list[SampleScore]:
-    return [row for row in rows if row.split == split]

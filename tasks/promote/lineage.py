@@ -1,9 +1,12 @@
 """Where a model comes from: the digests, configuration and package versions that would make it again."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from tasks.core.config import RetrainConfig
 from tasks.core.digest import digest_of
@@ -35,10 +38,28 @@ def lineage(run: Run, config: RetrainConfig, inputs: Inputs, champion: Registere
         "digest.start_policy": policies[BEFORE],
         "digest.policy": policies[AFTER],
         "digest.config": digest_of(config),
+        "code": code_version(),
+        "parent_model": config.model.base,
         "champion_before": champion.version if champion else "none",
         **{f"package.{name}": found for name, found in _package_versions()},
         "config": json.dumps(asdict(config), sort_keys=True),
     }
+
+
+def code_version() -> str:
+    """The commit that this code was checked out from, with "-dirty" if it was changed since; else where it is not."""
+    git = shutil.which("git")
+    if git is None:
+        return "no git"
+    found = subprocess.run(
+        [git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    return found.stdout.strip() or "no git checkout"
 
 
 def _package_versions() -> Iterator[tuple[str, str]]:

@@ -6,20 +6,22 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tasks.core.config import RetrainConfig
+from tasks.core.config import PromoteConfig, RetrainConfig
 from tasks.core.reuse import find_output, keep_output
 from tasks.core.scores import AFTER
+from tasks.core.seeding import derive_seed
 from tasks.core.store import Store
-from tasks.core.types import Run, Split, StageReport
+from tasks.core.types import Run, StageReport
 from tasks.promote.decide import Decision, decide
 from tasks.promote.evidence import Evidence, Inputs, load_evidence
+from tasks.promote.gains import coverage
 from tasks.promote.lineage import lineage
 from tasks.promote.outputs import Promotion
 from tasks.promote.pictures import sample_pictures, sample_videos
 from tasks.promote.report import draw_charts, render_report
 from tasks.promote.summary import Summary, summarize
 from tasks.promote.table import closing_table
-from tasks.tracking.tracker import ModelRegistry, RegisteredModel, Tracker
+from tasks.tracking.tracker import ChampionMovedError, ModelRegistry, Standing, Tracker
 
 logger = logging.getLogger(__name__)
 
@@ -31,19 +33,20 @@ def promote_challenger(
 ) -> tuple[Promotion, str]:
     """Returns the outcome, and the closing table for the terminal."""
     started = time.perf_counter()
-    evidence = load_evidence(store, inputs)
+    evidence = load_evidence(
+        store, inputs, num_resamples=config.evaluate.bootstrap_resamples, seed=derive_seed(run.seed, "promote")
+    )
     name = config.promote.model_name
-    champion = registry.champion(name)
-    origin = lineage(run, config, inputs, champion)
-    decision = _decide_once(store, run, evidence, champion, config.promote.min_z)
+    standing = registry.standing(name)
+    origin = lineage(run, config, inputs, standing.champion)
+    decision = _decide_once(store, run, evidence, standing, config.promote)
     challenger = evidence.scores[AFTER].policy
-    if champion is not None and champion.policy.digest == challenger.digest:
-        version = champion.version  # its tags say how it became champion
+    if standing.champion is not None and standing.champion.policy.digest == challenger.digest:
+        version = standing.champion.version  # its tags say how it became champion
     else:
-        version = registry.register(name, challenger, _tags(origin, evidence, decision))
-    if decision.promoted:
-        registry.set_champion(name, version)
-        champion = registry.champion(name)
+        version = registry.register(name, challenger, _tags(run, origin, evidence, decision))
+    decision = _move(registry, name, version, decision)
+    champion = registry.standing(name).champion
     logger.info("%s version %s: %s", name, version, decision.reason)
 
     folder = f"runs/{run.run_id}"
@@ -62,16 +65,26 @@ def promote_challenger(
     return promotion, closing_table(summary)
 
 
-def _decide_once(
-    store: Store, run: Run, evidence: Evidence, champion: RegisteredModel | None, min_z: float
-) -> Decision:
+def _decide_once(store: Store, run: Run, evidence: Evidence, standing: Standing, policy: PromoteConfig) -> Decision:
     # Cut off between moving the alias and the report, a second try would meet its own challenger as champion.
     key = f"runs/{run.run_id}/decision-{evidence.scores[AFTER].policy.digest}"
     found = find_output(store, key, Decision)
     if found is not None:
         return found
-    decision = decide(evidence.scores, champion, lambda other: evidence.gain_over(other.name, Split.VIUBENCH), min_z)
-    return keep_output(store, key, decision)
+    covered = {name: coverage(rows) for name, rows in evidence.predictions.items()}
+    return keep_output(store, key, decide(evidence.scores, evidence.gains, covered, standing, policy))
+
+
+def _move(registry: ModelRegistry, name: str, version: str, decision: Decision) -> Decision:
+    """Move the alias on a yes; a champion that another run made meanwhile turns it into a no."""
+    if not decision.promoted:
+        return decision
+    try:
+        registry.move_champion(name, version, last_move=decision.last_move, champion=decision.champion)
+    except ChampionMovedError as error:
+        registry.tag(name, version, {"videossr.promoted": "false", "videossr.reason": str(error)})
+        return replace(decision, promoted=False, reason=str(error))
+    return decision
 
 
 def _publish(
@@ -96,7 +109,7 @@ def _publish(
         store.write_bytes(key, files["report/summary.json"])
 
 
-def _tags(origin: Mapping[str, str], evidence: Evidence, decision: Decision) -> dict[str, str]:
+def _tags(run: Run, origin: Mapping[str, str], evidence: Evidence, decision: Decision) -> dict[str, str]:
     scores = evidence.scores[AFTER]
     return {
         **{f"videossr.{name}": value for name, value in origin.items() if name != "config"},
@@ -105,6 +118,7 @@ def _tags(origin: Mapping[str, str], evidence: Evidence, decision: Decision) -> 
         "videossr.viubench_se": f"{scores.viubench.se:.6f}",
         "videossr.promoted": str(decision.promoted).lower(),
         "videossr.reason": decision.reason,
+        "videossr.report": f"{run.data_root}/runs/{run.run_id}/report.html",
     }
 
 

@@ -14,21 +14,26 @@ from tasks.tracking.run import open_registry
 from tasks.tracking.tracker import ModelRegistry, RegisteredModel
 
 
-def move_champion(store: Store, registry: ModelRegistry, name: str, version: str) -> str:
-    """Make `version` of the model `name` champion; says in one line what changed.
+def move_champion(store: Store, registry: ModelRegistry, name: str, version: str = "") -> str:
+    """Make `version` of the model `name` champion, or the champion before this one; says in one line what changed.
 
     Raises:
-        InputError: there is no such version, or its files are gone.
+        InputError: there is no such version, its files are gone, or the champion changed at the same moment.
     """
-    wanted, current = registry.version(name, version), registry.champion(name)
+    standing = registry.standing(name)
+    current = standing.champion.version if standing.champion else ""
+    version = version or next((m.before for m in reversed(registry.moves(name)) if m.version == current), "")
+    if not version:
+        raise InputError(f"model {name!r} has no earlier champion to go back to; name a version")
+    wanted = registry.version(name, version)
     if wanted is None:
         raise InputError(f"model {name!r} has no version {version!r}; the versions are listed in MLflow under Models")
     if not wanted.policy.key or not store.exists(wanted.policy.key):
         raise InputError(f"version {version} of {name!r}: its files are not in the data root ({wanted.policy.key!r})")
-    before = f"version {current.version}" if current else "none"
-    if current is not None and current.version == wanted.version:
+    if current == wanted.version:
         return f"{name}: version {version} is the champion already"
-    registry.set_champion(name, version)
+    registry.move_champion(name, version, last_move=standing.last_move, champion=current)
+    before = f"version {current}" if current else "none"
     return f"{name}: the champion is version {version} now, before it was {before}"
 
 
@@ -38,7 +43,7 @@ def fetch_champion(store: Store, registry: ModelRegistry, name: str, target: Pat
     Raises:
         InputError: the model has no champion.
     """
-    champion = registry.champion(name)
+    champion = registry.standing(name).champion
     if champion is None or not champion.policy.key:
         raise InputError(f"model {name!r} has no champion yet: a run must promote one first")
     shutil.copytree(store.local_folder(champion.policy.key), target, dirs_exist_ok=True)

@@ -28,11 +28,12 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
                  share_with_spread_after: of the groups that GRPO trained on, measured anew at each step
     training     steps, first_reward, last_reward (mean over the first and the last tenth of the steps)
     heldout      before, after, champion (if scored): {mean, se, low, high, num_items, by_pretext {name: {...}}};
-                 gain (after over before, paired): {mean, se, z, num_items}
+                 gain (after over before, paired): {mean, se, z, low, high, num_items, num_videos}
     viubench     the same with by_type; gain_over_champion if one was scored
     failed       samples that could not be shown, {model: n}; they scored 0
-    decision     promoted, reason, version (of the challenger), champion (version after the run, "" if there is none),
-                 compared_with ("before", "champion", or "" if there was nothing to compare)
+    decision     promoted, reason, checks (each rule with its verdict), gains {place: {...}},
+                 version (of the challenger), champion (version after the run, "" if there is none), compared_with
+                 ("before", "champion", or "" if there was nothing to compare)
     seconds      {stage: seconds}
     counts       {stage: {name: number}}, as each stage reported them; the second round is "calibrate round 2"
     report       path of the report
@@ -54,6 +55,8 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
         "decision": {
             "promoted": decision.promoted,
             "reason": decision.reason,
+            "checks": list(decision.checks),
+            "gains": {place: _difference(gain) for place, gain in decision.gains.items()},
             "version": promotion.version,
             "champion": champion,
             "compared_with": decision.opponent,
@@ -113,7 +116,7 @@ def _heldout(evidence: Evidence) -> Summary:
 
     return {
         **{name: entry(scores) for name, scores in evidence.scores.items()},
-        "gain": _difference(evidence.gain_over(BEFORE, Split.HELDOUT)),
+        "gain": _difference(evidence.gains[BEFORE][Split.HELDOUT]),
     }
 
 
@@ -123,9 +126,9 @@ def _viubench(evidence: Evidence) -> Summary:
         return {**_estimate(scores.viubench), "by_type": parts}
 
     models = {name: entry(scores) for name, scores in evidence.scores.items()}
-    gains = {"gain": _difference(evidence.gain_over(BEFORE, Split.VIUBENCH))}
+    gains = {"gain": _difference(evidence.gains[BEFORE][Split.VIUBENCH])}
     if CHAMPION in evidence.scores:
-        gains["gain_over_champion"] = _difference(evidence.gain_over(CHAMPION, Split.VIUBENCH))
+        gains["gain_over_champion"] = _difference(evidence.gains[CHAMPION][Split.VIUBENCH])
     return {**models, **gains}
 
 
@@ -141,7 +144,15 @@ def _estimate(found: Estimate) -> Summary:
 
 
 def _difference(found: Difference) -> Summary:
-    return {"mean": found.mean, "se": found.se, "z": found.z, "num_items": found.num_items}
+    return {
+        "mean": found.mean,
+        "se": found.se,
+        "z": found.z,
+        "low": found.low,
+        "high": found.high,
+        "num_items": found.num_items,
+        "num_videos": found.num_videos,
+    }
 
 
 def _count(values: Iterable[str]) -> dict[str, int]:

@@ -56,6 +56,7 @@ def _scores(summary: Summary) -> str:
 def _outcome(summary: Summary) -> Iterator[tuple[str, str]]:
     decision = summary["decision"]
     yield "promoted", f"{'yes' if decision['promoted'] else 'no'}: {decision['reason']}"
+    yield from (("", check) for check in decision["checks"])
     yield "model", f"version {decision['version']}{', champion' if decision['version'] == decision['champion'] else ''}"
     yield "report", summary["report"]
     yield "MLflow", f"make ui DATA_ROOT={shlex.quote(summary['run']['data_root'])}"

@@ -1,4 +1,4 @@
-"""The only home of MLflow: tracker and registry on a tracking server, or on one sqlite file below the data root.
+"""MLflow's record of runs, on a tracking server, or on one sqlite file below the data root.
 
 MLflow is imported on first use, because telemetry has to be switched off before.
 """
@@ -8,7 +8,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -17,16 +17,12 @@ from urllib.parse import urlsplit
 
 from tasks.core.errors import InputError
 from tasks.core.types import Artifact, Run
-from tasks.tracking.tracker import RegisteredModel, RunStatus, TrackerUnreachableError
+from tasks.tracking.tracker import RunStatus, TrackerUnreachableError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
 _RUN_KEY = "videossr.run_key"
-_POLICY_KEY = "videossr.policy_key"
-_POLICY_DIGEST = "videossr.policy_digest"
-_CHAMPION = "champion"
 _SHOWN_AS_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 """Makes the UI open an experiment on its runs and charts; otherwise it guesses, and shows traces."""
 
@@ -59,8 +55,8 @@ def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, ru
     Raises:
         TrackerUnreachableError: no server answers at `tracking_uri`.
     """
-    with _reaching(tracking_uri):
-        return _find_or_create_run(_client(data_root, tracking_uri), data_root, tracking_uri, experiment, run_key)
+    with reaching(tracking_uri):
+        return _find_or_create_run(open_client(data_root, tracking_uri), data_root, tracking_uri, experiment, run_key)
 
 
 def _find_or_create_run(
@@ -90,12 +86,12 @@ class MlflowTracker:
     @property
     def _client(self) -> "MlflowClient":
         # On first use: most map tasks open a tracker only to say how they failed, and MLflow takes seconds to import.
-        return _client(self._run.data_root, self._run.tracking_uri)
+        return open_client(self._run.data_root, self._run.tracking_uri)
 
     def log_params(self, params: Mapping[str, str]) -> None:
         from mlflow.entities import Param
 
-        with _reaching(self._run.tracking_uri):
+        with reaching(self._run.tracking_uri):
             self._client.log_batch(self.run_id, params=[Param(key, value) for key, value in params.items()])
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
@@ -103,7 +99,7 @@ class MlflowTracker:
 
         at_ms = int((time.time() if at_seconds is None else at_seconds) * 1000)
         rows = [Metric(name, value, at_ms, step) for name, value in metrics.items()]
-        with _reaching(self._run.tracking_uri):
+        with reaching(self._run.tracking_uri):
             self._client.log_batch(self.run_id, metrics=rows)
 
     def log_bytes(self, name: str, data: bytes) -> None:
@@ -111,7 +107,7 @@ class MlflowTracker:
         with tempfile.TemporaryDirectory(prefix="videossr-") as folder:
             file = Path(folder) / path.name
             file.write_bytes(data)
-            with _reaching(self._run.tracking_uri):
+            with reaching(self._run.tracking_uri):
                 self._client.log_artifact(self.run_id, str(file), str(path.parent) if path.parent.name else None)
 
     def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
@@ -126,81 +122,21 @@ class MlflowTracker:
             profile=json.dumps({"num_rows": dataset.num_rows}),
         )
         tag = InputTag(key="mlflow.data.context", value=context)
-        with _reaching(self._run.tracking_uri):
+        with reaching(self._run.tracking_uri):
             self._client.log_inputs(self.run_id, datasets=[DatasetInput(dataset=entity, tags=[tag])])
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         from mlflow.entities import RunTag
 
-        with _reaching(self._run.tracking_uri):
+        with reaching(self._run.tracking_uri):
             self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
     def set_status(self, status: RunStatus) -> None:
-        with _reaching(self._run.tracking_uri):
+        with reaching(self._run.tracking_uri):
             if status == RunStatus.RUNNING:
                 self._client.update_run(self.run_id, status=status)
             else:
                 self._client.set_terminated(self.run_id, status=status)
-
-
-class MlflowRegistry:
-    """MLflow's model registry. Versions point at the checkpoint in the store: its weights are not copied."""
-
-    def __init__(self, run: Run) -> None:
-        self._client = _client(run.data_root, run.tracking_uri)
-        self._data_root = run.data_root
-        self._tracking_uri = run.tracking_uri
-        self._run_id = run.run_id
-
-    def register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
-        with _reaching(self._tracking_uri):
-            return self._register(name, policy, tags)
-
-    def _register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
-        self._create_model(name)
-        found = self._client.search_model_versions(f"name = '{name}' and tags.`{_POLICY_DIGEST}` = '{policy.digest}'")
-        all_tags = {**tags, _POLICY_KEY: policy.key, _POLICY_DIGEST: policy.digest}
-        if not found:
-            source = f"{self._data_root}/{policy.key}"
-            created = self._client.create_model_version(name, source, self._run_id, tags=all_tags)
-            return str(created.version)
-        version = str(found[0].version)
-        for key, value in all_tags.items():
-            self._client.set_model_version_tag(name, version, key, value)
-        return version
-
-    def champion(self, name: str) -> RegisteredModel | None:
-        return self._find(lambda: self._client.get_model_version_by_alias(name, _CHAMPION))
-
-    def version(self, name: str, version: str) -> RegisteredModel | None:
-        return self._find(lambda: self._client.get_model_version(name, version))
-
-    def _find(self, ask: "Callable[[], ModelVersion]") -> RegisteredModel | None:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            with _reaching(self._tracking_uri):
-                found = ask()
-        except MlflowException as error:
-            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no model, version or alias
-                return None
-            raise
-        # A version registered by hand has no such tags; its empty digest equals no policy's.
-        policy = Artifact(key=found.tags.get(_POLICY_KEY, ""), digest=found.tags.get(_POLICY_DIGEST, ""))
-        return RegisteredModel(version=str(found.version), policy=policy, tags=dict(found.tags))
-
-    def set_champion(self, name: str, version: str) -> None:
-        with _reaching(self._tracking_uri):
-            self._client.set_registered_model_alias(name, _CHAMPION, version)
-
-    def _create_model(self, name: str) -> None:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            self._client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
 
 
 def _find_or_create_experiment(client: "MlflowClient", name: str, artifacts: str | None) -> str:
@@ -213,7 +149,12 @@ def _find_or_create_experiment(client: "MlflowClient", name: str, artifacts: str
 
 
 @contextmanager
-def _reaching(tracking_uri: str) -> Iterator[None]:
+def reaching(tracking_uri: str) -> Iterator[None]:
+    """Errors that mean "not now" become one that says what to do.
+
+    Raises:
+        TrackerUnreachableError: MLflow does not answer.
+    """
     from mlflow.exceptions import MlflowException
 
     try:
@@ -229,7 +170,8 @@ def _reaching(tracking_uri: str) -> Iterator[None]:
 
 
 @cache
-def _client(data_root: str, tracking_uri: str) -> "MlflowClient":
+def open_client(data_root: str, tracking_uri: str) -> "MlflowClient":
+    """The client of a server, or of the sqlite file below the data root."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is imported; there is no other switch
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)

@@ -11,7 +11,8 @@ from types import FrameType
 from tasks.core.errors import Interrupted
 from tasks.core.store import Store
 from tasks.core.types import Run
-from tasks.tracking.mlflow_tracker import MlflowRegistry, MlflowTracker, check_place, find_or_create_run
+from tasks.tracking.mlflow_registry import MlflowRegistry
+from tasks.tracking.mlflow_tracker import MlflowTracker, check_place, find_or_create_run
 from tasks.tracking.patient_tracker import OUTBOX, PatientTracker
 from tasks.tracking.tracker import ModelRegistry, RunStatus, Tracker
 

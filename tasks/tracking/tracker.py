@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from tasks.core.errors import InputError
 from tasks.core.types import Artifact
+from tasks.tracking.moves import Move
 
 
 class RunStatus(StrEnum):
@@ -61,6 +62,19 @@ class RegisteredModel:
     tags: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Who is champion, and since which change: what a decision about the next one rests on."""
+
+    champion: RegisteredModel | None
+    last_move: int = 0
+    """Number of the latest change of the champion; 0 before the first."""
+
+
+class ChampionMovedError(InputError):
+    """The champion changed after the standing was read, so a decision that rests on it no longer counts."""
+
+
 @runtime_checkable
 class ModelRegistry(Protocol):
     """The registered models; each has at most one champion."""
@@ -68,9 +82,21 @@ class ModelRegistry(Protocol):
     def register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
         """The version of this policy: a new one, or the one that holds the same weights, with its tags renewed."""
 
-    def champion(self, name: str) -> RegisteredModel | None: ...
-
     def version(self, name: str, version: str) -> RegisteredModel | None:
         """One version of a model; None if there is none."""
 
-    def set_champion(self, name: str, version: str) -> None: ...
+    def tag(self, name: str, version: str, tags: Mapping[str, str]) -> None: ...
+
+    def standing(self, name: str) -> Standing: ...
+
+    def move_champion(self, name: str, version: str, *, last_move: int, champion: str) -> None:
+        """Make `version` the champion if the standing is still the one given; doing it twice does no harm.
+
+        `champion` is the version that was champion then, empty if there was none.
+
+        Raises:
+            ChampionMovedError: something did.
+        """
+
+    def moves(self, name: str) -> list[Move]:
+        """Every change of the champion that took effect, oldest first."""

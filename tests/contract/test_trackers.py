@@ -1,8 +1,10 @@
 """Every tracker and registry keeps what it is given; MLflow really runs, on sqlite in a temporary folder."""
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,11 @@ from tasks.core.errors import InputError, Interrupted
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Run
 from tasks.tracking.memory_tracker import MemoryRegistry, MemoryTracker
-from tasks.tracking.mlflow_tracker import MlflowRegistry, MlflowTracker
+from tasks.tracking.mlflow_registry import MlflowRegistry
+from tasks.tracking.mlflow_tracker import MlflowTracker
 from tasks.tracking.patient_tracker import PatientTracker
 from tasks.tracking.run import finish_run, recorded, stage, start_run
-from tasks.tracking.tracker import ModelRegistry, RunStatus, Tracker
+from tasks.tracking.tracker import ChampionMovedError, ModelRegistry, RunStatus, Tracker
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,8 @@ def test_the_same_weights_are_registered_once(registry: ModelRegistry, request: 
     other = registry.register(name, Artifact("policies/b", "bbb"), {})
     again = registry.register(name, Artifact("policies/a", "aaa"), {"gain": "0.2"})
     assert first == again != other
-    registry.set_champion(name, first)
-    champion = registry.champion(name)
+    registry.move_champion(name, first, last_move=0, champion="")
+    champion = registry.standing(name).champion
     assert champion is not None
     assert champion.tags["gain"] == "0.2"
 
@@ -115,19 +118,69 @@ def test_the_champion_is_the_version_it_was_last_given_to(
     registry: ModelRegistry, request: pytest.FixtureRequest
 ) -> None:
     name = request.node.name
-    assert registry.champion(name) is None
+    assert registry.standing(name).champion is None
     first = registry.register(name, Artifact("policies/a", "aaa"), {})
-    assert registry.champion(name) is None
+    assert registry.standing(name).champion is None
     second = registry.register(name, Artifact("policies/b", "bbb"), {})
     assert registry.version(name, "7") is None
     found = registry.version(name, first)
     assert found is not None
     assert (found.version, found.policy.digest) == (first, "aaa")
-    registry.set_champion(name, first)
-    registry.set_champion(name, second)
-    champion = registry.champion(name)
+    registry.move_champion(name, first, last_move=0, champion="")
+    registry.move_champion(name, second, last_move=1, champion=first)
+    champion = registry.standing(name).champion
     assert champion is not None
     assert (champion.version, champion.policy) == (second, Artifact("policies/b", "bbb"))
+
+
+def test_a_champion_that_changed_meanwhile_stays(registry: ModelRegistry, request: pytest.FixtureRequest) -> None:
+    name = request.node.name
+    first, second = (registry.register(name, Artifact(f"policies/{digest}", digest), {}) for digest in "ab")
+    registry.move_champion(name, first, last_move=0, champion="")
+    registry.move_champion(name, first, last_move=0, champion="")  # cut off and run again
+    with pytest.raises(ChampionMovedError, match="run again"):
+        registry.move_champion(name, second, last_move=0, champion="")
+    champion = registry.standing(name).champion
+    assert champion is not None
+    assert champion.version == first
+    assert [(move.before, move.version) for move in registry.moves(name)] == [("", first)]
+
+
+def test_of_several_that_saw_the_same_champion_one_becomes_the_next(run: Run, request: pytest.FixtureRequest) -> None:
+    registry, name, racers = MlflowRegistry(run), request.node.name, ("1", "2", "3")
+    for version in racers:
+        assert registry.register(name, Artifact(f"policies/{version}", version), {}) == version
+    start = threading.Barrier(len(racers), timeout=60)
+
+    def race(version: str) -> str:
+        own = MlflowRegistry(replace(run, run_id=f"racer {version}"))
+        start.wait()
+        try:
+            own.move_champion(name, version, last_move=0, champion="")
+        except ChampionMovedError:
+            return ""
+        return version
+
+    with ThreadPoolExecutor() as pool:
+        (winner,) = filter(None, pool.map(race, racers, timeout=120))
+    champion = registry.standing(name).champion
+    assert champion is not None
+    assert champion.version == winner
+    assert [move.version for move in registry.moves(name)] == [winner]
+
+
+def test_a_mover_that_died_before_the_alias_followed_still_counts(run: Run, request: pytest.FixtureRequest) -> None:
+    registry, name = MlflowRegistry(run), request.node.name
+    first, second = (registry.register(name, Artifact(f"policies/{digest}", digest), {}) for digest in "ab")
+    client = MlflowClient(_uri(run))
+    client.create_registered_model(f"{name}-champions")
+    tags = {"after": "0", "version": first, "before": "", "run_id": "died"}
+    client.create_model_version(f"{name}-champions", "nowhere", tags=tags)
+    standing = registry.standing(name)
+    assert standing.champion is not None
+    assert (standing.champion.version, standing.last_move) == (first, 1)
+    registry.move_champion(name, second, last_move=1, champion=first)
+    assert str(client.get_model_version_by_alias(name, "champion").version) == second
 
 
 def test_an_unfinished_run_goes_on_and_a_finished_one_does_not(mlflow_root: str) -> None:
@@ -175,7 +228,8 @@ def test_a_registered_model_can_be_fetched_by_its_alias(
     (policy / "config.json").write_text("{}")
     at_policy = Run(data_root=str(tmp_path), run_id=run.run_id, preset="test", tracking_uri=_uri(run))
     registry = MlflowRegistry(at_policy)
-    registry.set_champion("fetched", registry.register("fetched", Artifact("policies/a", "aaa"), {}))
+    version = registry.register("fetched", Artifact("policies/a", "aaa"), {})
+    registry.move_champion("fetched", version, last_move=0, champion="")
     folder = download_artifacts("models:/fetched@champion")
     assert [path.name for path in Path(folder).iterdir()] == ["config.json"]
 

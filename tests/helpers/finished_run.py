@@ -1,5 +1,7 @@
 """What the stages before promote leave behind, made up: a store with clips, samples, measurements, record, scores."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tasks.core.manifest import write_rows
@@ -20,8 +22,10 @@ NUM_FRAMES = 16
 PRETEXTS = {"grounding": ("mirror", "zoom_out"), "counting": ("shapes",), "jigsaw": ("clips",)}
 
 
-def make_inputs(store: Store, *, gain: float = 0.1, num_items: int = 20, num_steps: int = 60) -> Inputs:
-    """A run whose challenger scores about `gain` more than the start model."""
+def make_inputs(
+    store: Store, *, gain: float = 0.1, num_items: int = 20, num_steps: int = 60, num_videos: int = 11
+) -> Inputs:
+    """A run whose challenger scores about `gain` more than the start model, on questions about `num_videos` videos."""
     clips = [make_clip("a", num_frames=NUM_FRAMES), make_clip("b", num_frames=NUM_FRAMES, split=Split.HELDOUT)]
     for seed, clip in enumerate(clips):
         store.write_bytes(clip.frames_key, pack_frames(make_frames(NUM_FRAMES, seed=seed), jpeg_quality=92))
@@ -44,20 +48,23 @@ def make_inputs(store: Store, *, gain: float = 0.1, num_items: int = 20, num_ste
                 report=StageReport("train", 61.5),
             )
         ],
-        scores=[make_scores(store, BEFORE, samples, 0.3), make_scores(store, AFTER, samples, 0.3 + gain)],
+        scores=[
+            make_scores(store, name, samples, mean, num_videos) for name, mean in ((BEFORE, 0.3), (AFTER, 0.3 + gain))
+        ],
         reports=[StageReport("ingest", 4.25, {"accepted": 2.0}), StageReport("train", 61.5)],
     )
 
 
-def make_scores(store: Store, name: str, samples: list[Sample], mean: float) -> ModelScores:
+def make_scores(store: Store, name: str, samples: list[Sample], mean: float, num_videos: int) -> ModelScores:
     """Scores around `mean`."""
     rng = generator(7, name)
     rows = []
-    for sample in samples:
+    for number, sample in enumerate(samples):
         if sample.split == Split.TRAIN:
             continue
         reward = float(np.clip(mean + rng.normal(0, 0.1), 0, 1))
-        rows.append(score_sample(sample, [make_rollout(sample.sample_id, reward=reward, strict_reward=reward)]))
+        row = score_sample(sample, [make_rollout(sample.sample_id, reward=reward, strict_reward=reward)])
+        rows.append(replace(row, video=f"video {number % num_videos}"))
     predictions = write_rows(store, f"predictions-{name}.parquet", SampleScore, rows)
     policy = Artifact(f"policies/{name}", f"policy-{name}")
     return aggregate(rows, name=name, policy=policy, predictions=predictions, num_resamples=50, seed=0)

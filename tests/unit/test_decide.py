@@ -1,75 +1,147 @@
+import math
+from dataclasses import replace
+
 import pytest
 
-from tasks.core.scores import AFTER, BEFORE, CHAMPION, ModelScores
+from tasks.core.config import PromoteConfig
+from tasks.core.scores import AFTER, BEFORE, CHAMPION, ModelScores, SampleScore
+from tasks.core.seeding import generator
 from tasks.core.statistics import Difference, Estimate
-from tasks.core.types import Artifact
-from tasks.promote.decide import decide, judge
-from tasks.tracking.tracker import RegisteredModel
+from tasks.core.types import Artifact, Split
+from tasks.promote.decide import Decision, decide, judge
+from tasks.promote.gains import coverage, measure_gains
+from tasks.tracking.tracker import RegisteredModel, Standing
+
+POLICY = PromoteConfig()
 
 
 @pytest.mark.parametrize(
-    ("mean", "se", "min_z", "promoted"),
+    ("viubench_low", "heldout_low", "shown", "promoted"),
     [
-        (0.05, 0.02, 1.645, True),  # z 2.5
-        (0.03, 0.02, 1.645, False),  # z 1.5
-        (0.02, 0.01, 2.0, False),  # exactly on the border
-        (-0.05, 0.0, 0.0, False),
-        (0.0, 0.0, 0.0, False),
-        (0.01, 0.0, 1.645, True),  # the same gain on every item
-        (0.5, float("inf"), 1.645, False),
+        (0.01, 0.05, 1.0, True),
+        (0.01, -0.02, 0.98, True),  # on both borders
+        (0.0, 0.05, 1.0, False),  # no win is shown
+        (0.01, -0.021, 1.0, False),  # may lose too much
+        (0.01, 0.05, 0.97, False),  # too few items were shown
+        (-math.inf, 0.05, 1.0, False),  # one video
     ],
 )
-def test_the_gain_must_exceed_zero_and_its_noise(mean: float, se: float, min_z: float, promoted: bool) -> None:
-    decision = judge(Difference(mean=mean, se=se, num_items=90), opponent=BEFORE, label="the start model", min_z=min_z)
-    assert decision.promoted is promoted
+def test_every_rule_must_hold(viubench_low: float, heldout_low: float, shown: float, promoted: bool) -> None:
+    gains = {"viubench": _gain(viubench_low), "heldout": _gain(heldout_low), "overall": _gain(0.0)}
+    assert _judge(gains, shown).promoted is promoted
 
 
-def test_the_reason_says_the_numbers() -> None:
-    decision = judge(Difference(0.05, 0.02, 90), opponent=BEFORE, label="the start model", min_z=1.645)
-    assert decision.reason == (
-        "+0.0500 on VIUBench over the start model (standard error 0.0200, 90 items): z is 2.50, above the 1.645 needed"
+def test_other_places_can_be_asked_to_win_or_allowed_to_lose() -> None:
+    gains = {"viubench": _gain(-0.04), "heldout": _gain(0.01), "overall": _gain(0.001)}
+    policy = replace(POLICY, must_win=("heldout", "overall"), may_lose={"viubench": 0.05})
+    assert _judge(gains, 1.0, policy).promoted
+    assert not _judge(gains, 1.0, replace(policy, may_lose={"viubench": 0.03})).promoted
+
+
+def test_the_reasons_say_the_numbers() -> None:
+    gains = {"viubench": _gain(0.01), "heldout": _gain(-0.03), "overall": _gain(0.0)}
+    decision = _judge(gains, 1.0)
+    assert decision.checks == (
+        "yes: it must win on viubench: the 95 % interval of +0.0500 (+0.0100 to +0.0900, 90 items on 9 videos) lies "
+        "above 0",
+        "no: it may lose at most 0.02 on heldout: the 95 % interval of +0.0500 (-0.0300 to +0.0900, 90 items on "
+        "9 videos) does not lie above -0.02",
+        "yes: 98% of the items must be shown: 100.0% were shown to 'before'",
+        "yes: 98% of the items must be shown: 100.0% were shown to 'after'",
     )
+    assert "not enough: it may lose at most 0.02 on heldout" in decision.reason
 
 
 def test_without_a_champion_the_start_model_is_the_opponent() -> None:
-    decision = decide(_scores(BEFORE, AFTER), None, _gain, 1.645)
-    assert (decision.promoted, decision.opponent) == (True, BEFORE)
+    decision = _decide((BEFORE, AFTER), None)
+    assert (decision.promoted, decision.opponent, decision.last_move) == (True, BEFORE, 4)
 
 
 def test_the_champion_is_the_opponent_if_it_was_scored() -> None:
-    decision = decide(_scores(BEFORE, AFTER, CHAMPION), _champion(CHAMPION), _gain, 1.645)
-    assert (decision.promoted, decision.opponent) == (True, CHAMPION)
+    decision = _decide((BEFORE, AFTER, CHAMPION), CHAMPION)
+    assert (decision.promoted, decision.opponent, decision.champion) == (True, CHAMPION, "3")
     assert "champion version 3" in decision.reason
 
 
 def test_a_champion_that_the_run_started_from_is_found_by_its_weights() -> None:
-    decision = decide(_scores(BEFORE, AFTER), _champion(BEFORE), _gain, 1.645)
-    assert decision.opponent == BEFORE
+    assert _decide((BEFORE, AFTER), BEFORE).opponent == BEFORE
 
 
 def test_nothing_beats_a_champion_that_was_not_scored() -> None:
-    decision = decide(_scores(BEFORE, AFTER), _champion(CHAMPION), _gain, 1.645)
-    assert (decision.promoted, decision.opponent, decision.gain) == (False, "", None)
+    decision = _decide((BEFORE, AFTER), CHAMPION)
+    assert (decision.promoted, decision.opponent, decision.gains) == (False, "", {})
     assert "was not scored" in decision.reason
 
 
 def test_a_challenger_with_the_champion_s_weights_changes_nothing() -> None:
-    decision = decide(_scores(BEFORE, AFTER), _champion(AFTER), _gain, 1.645)
+    decision = _decide((BEFORE, AFTER), AFTER)
     assert not decision.promoted
     assert decision.reason.startswith("unchanged")
 
 
-def _gain(_: ModelScores) -> Difference:
-    return Difference(mean=0.1, se=0.01, num_items=90)
+def test_the_same_model_against_itself_is_promoted_at_most_one_time_in_twenty() -> None:
+    """Two sets of sampled answers of one model: twelve videos of their own difficulty, six items each."""
+    runs, promoted = 400, 0
+    for run in range(runs):
+        rng = generator(run, "videos")
+        eases = rng.beta(2, 2, size=12)
+        one, other = (_answers(eases, generator(run, name)) for name in ("one", "other"))
+        gains = measure_gains(one, other, num_resamples=200, seed=run)
+        covered = {BEFORE: coverage(one), AFTER: coverage(other)}
+        promoted += judge({BEFORE: gains}, covered, POLICY, opponent=BEFORE, label="itself").promoted
+    assert promoted / runs <= 0.05
 
 
-def _champion(name: str) -> RegisteredModel:
-    return RegisteredModel(version="3", policy=Artifact(f"policies/{name}", name), tags={})
+def test_a_model_that_is_better_everywhere_is_promoted() -> None:
+    rng = generator(0, "videos")
+    eases = rng.uniform(0.2, 0.5, size=12)
+    before, after = _answers(eases, generator(1, "")), _answers(eases + 0.4, generator(2, ""))
+    gains = measure_gains(before, after, num_resamples=200, seed=0)
+    covered = {BEFORE: coverage(before), AFTER: coverage(after)}
+    assert judge({BEFORE: gains}, covered, POLICY, opponent=BEFORE, label="the start model").promoted
 
 
-def _scores(*names: str) -> dict[str, ModelScores]:
+def test_overall_is_the_mean_of_both_places() -> None:
+    eases = [0.3, 0.6, 0.4]
+    gains = measure_gains(_answers(eases, generator(1, "")), _answers(eases, generator(2, "")), num_resamples=9, seed=0)
+    assert gains["overall"].mean == pytest.approx((gains["heldout"].mean + gains["viubench"].mean) / 2)
+
+
+def _answers(eases, rng):  # type: ignore[no-untyped-def]
+    """Right or wrong: on each video three held-out samples and three VIUBench items of three types."""
+    return [
+        SampleScore(
+            sample_id=f"{split} {video} {number}",
+            split=split,
+            pretext="",
+            kind="",
+            level=0.5,
+            viubench_type=f"type {number}" if split == Split.VIUBENCH else "",
+            score=float(rng.random() < ease),
+            smooth=0.0,
+            parsed_share=1.0,
+            truncated_share=0.0,
+            num_rollouts=1,
+            answers=("",),
+            video=f"v{video}",
+        )
+        for video, ease in enumerate(eases)
+        for split in (Split.HELDOUT, Split.VIUBENCH)
+        for number in range(3)
+    ]
+
+
+def _gain(low: float) -> Difference:
+    return Difference(mean=0.05, se=0.02, num_items=90, num_videos=9, low=low, high=0.09)
+
+
+def _judge(gains: dict[str, Difference], shown: float, policy: PromoteConfig = POLICY) -> Decision:
+    return judge({BEFORE: gains}, {BEFORE: 1.0, AFTER: shown}, policy, opponent=BEFORE, label="the start model")
+
+
+def _decide(scored: tuple[str, ...], champion: str | None) -> Decision:
     some = Estimate(mean=0.5, se=0.1, low=0.3, high=0.7, num_items=9)
-    return {
+    scores = {
         name: ModelScores(
             name=name,
             policy=Artifact(f"policies/{name}", name),
@@ -80,5 +152,8 @@ def _scores(*names: str) -> dict[str, ModelScores]:
             viubench_by_type={},
             num_failed=0,
         )
-        for name in names
+        for name in scored
     }
+    gains = {name: {place: _gain(0.01) for place in ("viubench", "heldout", "overall")} for name in scored}
+    model = champion and RegisteredModel(version="3", policy=Artifact(f"policies/{champion}", champion), tags={})
+    return decide(scores, gains, dict.fromkeys(scored, 1.0), Standing(model or None, last_move=4), POLICY)

@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -8,7 +9,7 @@ import pytest
 from tasks.core.config import RetrainConfig
 from tasks.core.scores import BEFORE
 from tasks.core.store import Store
-from tasks.core.types import Run
+from tasks.core.types import Artifact, Run
 from tasks.promote.evidence import Inputs, load_evidence
 from tasks.promote.outputs import Promotion
 from tasks.promote.pictures import choose_samples, sample_pictures
@@ -33,7 +34,7 @@ class Outcome:
 
 @pytest.fixture
 def inputs(data_root: str) -> Inputs:
-    return make_inputs(Store(data_root), num_items=2)
+    return make_inputs(Store(data_root), num_items=8)
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 def test_a_better_challenger_becomes_champion(data_root: str, inputs: Inputs, registry: MemoryRegistry) -> None:
     outcome = Outcome(data_root, inputs, registry)
-    champion = registry.champion("videossr")
+    champion = registry.standing("videossr").champion
     assert outcome.promotion.promoted
     assert champion is not None
     assert (champion.version, champion.policy.digest) == (outcome.promotion.version, "policy-after")
@@ -62,7 +63,7 @@ def test_a_worse_challenger_is_registered_but_not_champion(data_root: str, regis
     outcome = Outcome(data_root, make_inputs(Store(data_root), gain=-0.1), registry)
     assert not outcome.promotion.promoted
     assert outcome.promotion.version == "1"
-    assert registry.champion("videossr") is None
+    assert registry.standing("videossr").champion is None
 
 
 def test_a_second_try_of_the_same_run_decides_the_same(
@@ -76,12 +77,32 @@ def test_a_later_run_with_the_same_weights_leaves_the_champion_as_it_is(
     data_root: str, inputs: Inputs, registry: MemoryRegistry
 ) -> None:
     Outcome(data_root, inputs, registry)
-    champion = registry.champion("videossr")
+    champion = registry.standing("videossr").champion
     later = Outcome(data_root, inputs, registry, run_id="r2")
     assert not later.promotion.promoted
-    assert registry.champion("videossr") == champion
+    assert registry.standing("videossr").champion == champion
     assert later.summary["decision"]["champion"] == later.promotion.version
     assert "Version 1 stays champion" in later.report
+
+
+def test_a_champion_that_another_run_made_meanwhile_is_not_overwritten(data_root: str, inputs: Inputs) -> None:
+    registry = _Overtaken()
+    outcome = Outcome(data_root, inputs, registry)
+    champion = registry.standing("videossr").champion
+    assert champion is not None
+    assert champion.policy.digest == "other"
+    assert not outcome.promotion.promoted
+    assert "run again" in outcome.promotion.reason
+    assert "is not promoted" in outcome.report
+    assert registry.versions["videossr"][-1].tags["videossr.promoted"] == "false"
+
+
+def test_the_version_says_where_it_comes_from(data_root: str, inputs: Inputs, registry: MemoryRegistry) -> None:
+    Outcome(data_root, inputs, registry)
+    tags = registry.versions["videossr"][0].tags
+    assert tags["videossr.report"] == f"{data_root}/runs/r1/report.html"
+    assert {"videossr.code", "videossr.parent_model", "videossr.digest.clips", "videossr.digest.config"} <= tags.keys()
+    assert {"videossr.package.torch", "videossr.digest.difficulty_plan", "videossr.viubench_mean"} <= tags.keys()
 
 
 def test_the_summary_has_the_numbers(outcome: Outcome) -> None:
@@ -144,25 +165,25 @@ def test_the_report_escapes_file_names(outcome: Outcome) -> None:
 
 
 def test_numbers_that_are_not_finite_become_null(data_root: str, registry: MemoryRegistry) -> None:
-    outcome = Outcome(data_root, make_inputs(Store(data_root), num_items=1), registry)
+    outcome = Outcome(data_root, make_inputs(Store(data_root), num_items=1, num_videos=1), registry)
     assert outcome.summary["viubench"]["after"]["se"] is None
     assert not outcome.promotion.promoted
 
 
 def test_a_decision_without_a_known_error_is_found_again(data_root: str, registry: MemoryRegistry) -> None:
-    inputs = make_inputs(Store(data_root), num_items=1)
+    inputs = make_inputs(Store(data_root), num_items=1, num_videos=1)
     first = Outcome(data_root, inputs, registry)
     assert Outcome(data_root, inputs, registry).promotion == first.promotion
 
 
 def test_scores_of_both_models_are_needed(data_root: str, inputs: Inputs) -> None:
     with pytest.raises(ValueError, match="expected scores of 'before' and 'after'"):
-        load_evidence(Store(data_root), replace(inputs, scores=inputs.scores[:1]))
+        load_evidence(Store(data_root), replace(inputs, scores=inputs.scores[:1]), num_resamples=50, seed=0)
 
 
 def test_a_sample_that_cannot_be_rendered_does_not_end_the_report(data_root: str, inputs: Inputs) -> None:
     store = Store(data_root)
-    evidence = load_evidence(store, inputs)
+    evidence = load_evidence(store, inputs, num_resamples=50, seed=0)
     store.write_bytes(evidence.clips[1].frames_key, b"damaged")
     assert sample_pictures(store, evidence) == {}
 
@@ -177,6 +198,15 @@ def test_pictures_show_different_kinds_of_each_pretext_task() -> None:
     chosen = choose_samples([*samples, make_sample("c", pretext="counting", kind="shapes")], 2)
     assert sorted(sample.kind for sample in chosen) == ["mirror", "shapes", "zoom_out"]
     assert chosen == choose_samples([make_sample("c", pretext="counting", kind="shapes"), *reversed(samples)], 2)
+
+
+class _Overtaken(MemoryRegistry):
+    """Another run makes its own champion after this one has looked who it is."""
+
+    def register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
+        version = super().register(name, Artifact("policies/other", "other"), {})
+        self.move_champion(name, version, last_move=0, champion="")
+        return super().register(name, policy, tags)
 
 
 class _References(HTMLParser):

@@ -22,17 +22,28 @@ def registry() -> MemoryRegistry:
     registry = MemoryRegistry()
     for name in "ab":
         registry.register("videossr", Artifact(f"policies/{name}", name), {})
-    registry.set_champion("videossr", "2")
+    registry.move_champion("videossr", "1", last_move=0, champion="")
+    registry.move_champion("videossr", "2", last_move=1, champion="1")
     return registry
 
 
 def test_an_earlier_version_becomes_champion_again(store: Store, registry: MemoryRegistry) -> None:
     told = move_champion(store, registry, "videossr", "1")
-    champion = registry.champion("videossr")
+    champion = registry.standing("videossr").champion
     assert champion is not None
     assert champion.version == "1"
     assert told == "videossr: the champion is version 1 now, before it was version 2"
     assert move_champion(store, registry, "videossr", "1") == "videossr: version 1 is the champion already"
+
+
+def test_going_back_twice_takes_the_first_one_back(store: Store, registry: MemoryRegistry) -> None:
+    assert move_champion(store, registry, "videossr").endswith("is version 1 now, before it was version 2")
+    assert move_champion(store, registry, "videossr").endswith("is version 2 now, before it was version 1")
+
+
+def test_without_an_earlier_champion_a_version_must_be_named(store: Store) -> None:
+    with pytest.raises(InputError, match="no earlier champion"):
+        move_champion(store, MemoryRegistry(), "videossr")
 
 
 def test_a_version_that_is_not_there_or_lost_its_files_is_refused(store: Store, registry: MemoryRegistry) -> None:
@@ -42,7 +53,7 @@ def test_a_version_that_is_not_there_or_lost_its_files_is_refused(store: Store, 
     store.delete("policies/a")
     with pytest.raises(InputError, match="its files are not in the data root"):
         move_champion(store, registry, "videossr", "1")
-    champion = registry.champion("videossr")
+    champion = registry.standing("videossr").champion
     assert champion is not None
     assert champion.version == "2"
 

@@ -43,15 +43,16 @@ def test_a_sample_that_could_not_be_shown_scores_zero_and_stays_in_the_mean() ->
     assert scores.num_failed == 1
 
 
-def test_viubench_is_the_mean_of_its_types_with_a_stratified_error() -> None:
+def test_viubench_is_the_mean_of_its_types_with_an_error_over_videos() -> None:
     rows = [*_heldout([0.0, 0.5]), *_viubench("mirror", [0.0, 1.0]), *_viubench("zoom_out", [0.2, 0.2, 0.8])]
     scores = _aggregate(rows)
     assert {name: part.mean for name, part in scores.viubench_by_type.items()} == pytest.approx(
         {"grounding_mirror": 0.5, "grounding_zoom_out": 0.4}
     )
     assert scores.viubench.mean == pytest.approx(0.45)
-    # variances: 0.5 of two items, (0.04 + 0.04 + 0.16) / 2 = 0.12 of three
-    assert scores.viubench.se == pytest.approx(math.sqrt(0.5 / 2 + 0.12 / 3) / 2)
+    # five videos; deviations 0.5 twice of two items, 0.2 twice and 0.4 of three
+    squares = 2 * (0.5 / 2) ** 2 + (0.2**2 + 0.2**2 + 0.4**2) / 3**2
+    assert scores.viubench.se == pytest.approx(math.sqrt(5 / 4 * squares) / 2)
     assert scores.heldout.mean == pytest.approx(0.25)
     assert scores.heldout_by_pretext["grounding"].mean == pytest.approx(0.25)
 
@@ -78,7 +79,9 @@ def _heldout(scores: list[float]) -> list[SampleScore]:
 
 
 def _viubench(kind: str, scores: list[float]) -> list[SampleScore]:
-    samples = [make_sample(f"{kind}{i}", kind=kind, split=Split.VIUBENCH) for i in range(len(scores))]
+    samples = [
+        make_sample(f"{kind}{i}", kind=kind, split=Split.VIUBENCH, clip_id=f"{kind}{i}") for i in range(len(scores))
+    ]
     return [score_sample(s, [make_rollout(s.sample_id, reward=r)]) for s, r in zip(samples, scores, strict=True)]
 
 

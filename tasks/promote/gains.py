@@ -1,0 +1,49 @@
+"""How much the challenger gains over another model, item by item: on each place, and over all places together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tasks.core.scores import SampleScore
+from tasks.core.seeding import generator
+from tasks.core.statistics import Difference, Scored, paired_difference
+
+OVERALL = "overall"
+"""Held-out reward and VIUBench, each counting half."""
+Gains = Mapping[str, Difference]
+"""By place."""
+
+
+def measure_gains(
+    before: Sequence[SampleScore], after: Sequence[SampleScore], *, num_resamples: int, seed: int
+) -> Gains:
+    """Gains of `after` over `before`; VIUBench's types count equally.
+
+    Raises:
+        ValueError: the two models were scored on different items.
+    """
+    places = sorted({str(row.split) for row in after})
+    gains = {place: _gain(before, after, [place], num_resamples, seed) for place in places}
+    return gains | {OVERALL: _gain(before, after, places, num_resamples, seed)}
+
+
+def coverage(rows: Iterable[SampleScore]) -> float:
+    """Share of the items that the model was really shown."""
+    shown = [row.num_rollouts > 0 for row in rows]
+    return sum(shown) / len(shown)
+
+
+def _gain(
+    before: Sequence[SampleScore], after: Sequence[SampleScore], places: Sequence[str], num_resamples: int, seed: int
+) -> Difference:
+    scored = [_of_places(rows, places) for rows in (before, after)]
+    strata = {item.stratum: row.split for item, row in zip(scored[1].values(), _rows(after, places), strict=True)}
+    of_place = {place: sum(split == place for split in strata.values()) for place in places}
+    weights = {stratum: 1 / of_place[split] for stratum, split in strata.items()}
+    return paired_difference(scored[0], scored[1], num_resamples, generator(seed, "gain", *places), weights)
+
+
+def _of_places(rows: Sequence[SampleScore], places: Sequence[str]) -> dict[str, Scored]:
+    return {row.sample_id: row.scored(f"{row.split} {row.viubench_type}") for row in _rows(rows, places)}
+
+
+def _rows(rows: Sequence[SampleScore], places: Sequence[str]) -> list[SampleScore]:
+    return [row for row in rows if row.split in places]
