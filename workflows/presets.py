@@ -34,7 +34,7 @@ def demo() -> RetrainConfig:
         rollout=RolloutConfig(max_answer_tokens=12, prompts_per_batch=16),
         # Twelve cells, and held-out questions of all of them: breadth counts for more than spread.
         calibrate=CalibrateConfig(max_rollouts=2048, num_samples=512, plan_temperature=0.5, min_share_with_spread=0.4),
-        warm_start=WarmStartConfig(num_steps=110, learning_rate=1e-3),
+        warm_start=WarmStartConfig(num_steps=80, learning_rate=1e-3),
         train=TrainConfig(
             num_steps=120,
             prompts_per_step=8,
