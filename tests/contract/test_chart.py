@@ -161,7 +161,7 @@ def test_every_alarm_is_in_the_runbook() -> None:
 def test_notes_tell_the_next_steps() -> None:
     assert "port-forward service/release-videossr-mlflow" in notes({})
     assert "https://mlflow.example" in notes(FULL)
-    assert all("make preflight" in notes(values) for values in VALUES.values())
+    assert all("get pods" in notes(values) for values in VALUES.values())
 
 
 def _with_version(folder: Path, version: str) -> helm_python.Chart:
