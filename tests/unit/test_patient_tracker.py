@@ -109,7 +109,7 @@ def test_a_killed_mlflow_server_gets_everything_when_it_is_back(
         tracker.set_tags({"colour": "green"})
     finish_run(run)
     with pytest.raises(TrackerUnreachableError, match="run the same command again"):
-        open_registry(run).champion("videossr")
+        open_registry(run).standing("videossr")
     with pytest.raises(TrackerUnreachableError, match="cannot be reached"):
         start_run(data_root, **arguments)
 
