@@ -99,7 +99,7 @@ def training_curves(steps: Sequence[TrainStep]) -> bytes:
 
 
 def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
-    """One group of bars for each part, one bar for each model; error bars are standard errors."""
+    """One group of bars for each part, one bar for each model; error bars are 95 % intervals."""
     parts = sorted({part for parts in parts_by_model.values() for part in parts})
     figure = Figure(figsize=(WIDTH_INCHES, 1.1 + 0.22 * len(parts) * (len(parts_by_model) + 1)), layout="constrained")
     axes = figure.subplots()
@@ -110,7 +110,7 @@ def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
             [row + (number - (len(parts_by_model) - 1) / 2) * height for row in range(len(parts))],
             [part.mean for part in found],
             height,
-            xerr=[part.se if np.isfinite(part.se) else 0.0 for part in found],
+            xerr=np.array([_reach(part) for part in found]).T,
             color=_COLORS.get(model, _PART_COLORS[-1]),
             error_kw={"elinewidth": 1, "ecolor": "#374151"},
             label=model,
@@ -121,6 +121,13 @@ def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
     axes.legend(frameon=False, fontsize=9)
     make_plain(axes)
     return png_bytes(figure)
+
+
+def _reach(found: Estimate) -> tuple[float, float]:
+    """How far the interval reaches below and above the mean; nothing is drawn of one that is not known."""
+    if not np.isfinite(found.se):
+        return 0.0, 0.0
+    return max(0.0, found.mean - found.low), max(0.0, found.high - found.mean)
 
 
 def _heatmaps(cells: Sequence[CellKey], values_by_title: Mapping[str, tuple[str, float, Sequence[float]]]) -> bytes:

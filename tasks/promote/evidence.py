@@ -9,7 +9,7 @@ from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
 from tasks.core.store import Store
 from tasks.core.training import Trained, TrainStep
 from tasks.core.types import Artifact, Cell, Clip, Rejection, Sample, StageReport
-from tasks.promote.gains import Gains, measure_gains
+from tasks.promote.gains import Gains, measure_gains, measure_part_gains
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,8 @@ class Evidence:
     predictions: dict[str, list[SampleScore]]
     gains: dict[str, Gains]
     """Of the challenger over each other scored model."""
+    part_gains: dict[str, dict[str, Gains]]
+    """The same by place and part."""
     reports: list[StageReport]
 
     @property
@@ -69,11 +71,8 @@ def load_evidence(store: Store, inputs: Inputs, *, num_resamples: int, seed: int
     if not {BEFORE, AFTER} <= scores.keys():
         raise ValueError(f"expected scores of {BEFORE!r} and {AFTER!r}, got {sorted(scores)}")
     predictions = {name: read_rows(store, s.predictions.key, SampleScore) for name, s in scores.items()}
-    gains = {
-        name: measure_gains(rows, predictions[AFTER], num_resamples=num_resamples, seed=seed)
-        for name, rows in predictions.items()
-        if name != AFTER
-    }
+    others = {name: rows for name, rows in predictions.items() if name != AFTER}
+    resampling = {"num_resamples": num_resamples, "seed": seed}
     return Evidence(
         clips=read_rows(store, inputs.clips.key, Clip),
         rejections=read_rows(store, inputs.rejected.key, Rejection),
@@ -90,6 +89,7 @@ def load_evidence(store: Store, inputs: Inputs, *, num_resamples: int, seed: int
         ],
         scores=scores,
         predictions=predictions,
-        gains=gains,
+        gains={name: measure_gains(rows, predictions[AFTER], **resampling) for name, rows in others.items()},
+        part_gains={name: measure_part_gains(rows, predictions[AFTER], **resampling) for name, rows in others.items()},
         reports=list(inputs.reports),
     )

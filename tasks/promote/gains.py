@@ -9,7 +9,7 @@ from tasks.core.statistics import Difference, Scored, paired_difference
 OVERALL = "overall"
 """Held-out reward and VIUBench, each counting half."""
 Gains = Mapping[str, Difference]
-"""By place."""
+"""By place, or by part of one."""
 
 
 def measure_gains(
@@ -23,6 +23,27 @@ def measure_gains(
     places = sorted({str(row.split) for row in after})
     gains = {place: _gain(before, after, [place], num_resamples, seed) for place in places}
     return gains | {OVERALL: _gain(before, after, places, num_resamples, seed)}
+
+
+def measure_part_gains(
+    before: Sequence[SampleScore], after: Sequence[SampleScore], *, num_resamples: int, seed: int
+) -> dict[str, Gains]:
+    """By place, then by its parts: the pretext tasks of the held-out samples, the types of VIUBench."""
+    parts = sorted({(str(row.split), part_of(row)) for row in after})
+    gains: dict[str, dict[str, Difference]] = {place: {} for place, _ in parts}
+    for place, part in parts:
+        scored = [
+            {row.sample_id: row.scored() for row in _rows(rows, [place]) if part_of(row) == part}
+            for rows in (before, after)
+        ]
+        rng = generator(seed, "gain", place, part)
+        gains[place][part] = paired_difference(scored[0], scored[1], num_resamples, rng)
+    return dict(gains)
+
+
+def part_of(row: SampleScore) -> str:
+    """The part of its place that the row counts in."""
+    return row.viubench_type or row.pretext
 
 
 def coverage(rows: Iterable[SampleScore]) -> float:

@@ -126,7 +126,6 @@ def _metrics(summary: Summary) -> dict[str, float]:
     """The closing numbers, grouped by the part before the slash."""
     metrics: dict[str, float | None] = {}
     for group, parts in (("heldout", "by_pretext"), ("viubench", "by_type")):
-        metrics[f"{group}/gain"] = summary[group]["gain"]["mean"]
         metrics[f"{group}/gain_z"] = summary[group]["gain"]["z"]
         for model, found in summary[group].items():
             if parts in found:

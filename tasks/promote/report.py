@@ -1,7 +1,8 @@
 """The report: one HTML file that needs nothing else, pictures included."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core.scores import AFTER, BEFORE, CHAMPION
@@ -50,7 +51,8 @@ def render_report(
     return render_page(
         Path(__file__).with_name("report.html.j2"),
         summary=summary,
-        models=[name for name in (BEFORE, AFTER, CHAMPION) if name in evidence.scores],
+        heldout=_score_table(summary["heldout"], "by_pretext"),
+        viubench=_score_table(summary["viubench"], "by_type"),
         rejections=evidence.rejections[:_MOST_REJECTIONS],
         warned=[clip for clip in evidence.clips if clip.warnings],
         lineage={name: value for name, value in lineage.items() if name != "config"},
@@ -58,4 +60,36 @@ def render_report(
         charts=images,
         pictures={name: png for name, png in images.items() if name.startswith("samples/")},
         videos={name: mp4 for name, mp4 in images.items() if name.startswith("previews/")},
+    )
+
+
+@dataclass(frozen=True)
+class _ScoreTable:
+    """Every model's score on all and on each part, then the challenger's gains."""
+
+    models: list[str]
+    gains: list[str]
+    rows: list[Summary]
+
+
+def _score_table(scores: Summary, parts: str) -> _ScoreTable:
+    models = [name for name in (BEFORE, AFTER, CHAMPION) if name in scores]
+    gains = {f"{AFTER} over {BEFORE}": "gain", f"{AFTER} over {CHAMPION}": "gain_over_champion"}
+    gains = {label: name for label, name in gains.items() if name in scores}
+
+    def row(label: str, of: Callable[[Summary], Summary]) -> Summary:
+        return {
+            "label": label.replace("_", " "),
+            "scores": [of(scores[name]) for name in models],
+            "gains": [of(scores[name]) for name in gains.values()],
+            "num_items": of(scores[AFTER])["num_items"],
+        }
+
+    return _ScoreTable(
+        models=models,
+        gains=list(gains),
+        rows=[
+            row("all", lambda found: found),
+            *(row(part, lambda found, part=part: found[parts][part]) for part in scores[AFTER][parts]),  # type: ignore[misc]
+        ],
     )

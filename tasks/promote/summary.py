@@ -2,11 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
-from tasks.core.scores import BEFORE, CHAMPION, ModelScores
+from tasks.core.scores import BEFORE, CHAMPION
 from tasks.core.statistics import Difference, Estimate
 from tasks.core.types import Run, Split
 from tasks.promote.decide import Decision
@@ -28,12 +28,15 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
                  share_with_spread_after: of the groups that GRPO trained on, measured anew at each step
     training     steps, first_reward, last_reward (mean over the first and the last tenth of the steps)
     heldout      before, after, champion (if scored): {mean, se, low, high, num_items, by_pretext {name: {...}}};
-                 gain (after over before, paired): {mean, se, z, low, high, num_items, num_videos}
-    viubench     the same with by_type; gain_over_champion if one was scored
+                 gain (after over before, paired; gain_over_champion if one was scored):
+                 {mean, se, z, low, high, num_items, num_videos, by_pretext {name: {...}}}
+    viubench     the same with by_type
     failed       samples that could not be shown, {model: n}; they scored 0
     decision     promoted, reason, checks (each rule with its verdict), gains {place: {...}},
                  version (of the challenger), champion (version after the run, "" if there is none), compared_with
                  ("before", "champion", or "" if there was nothing to compare)
+    cost         of training's updates: tokens (prompts and answers), tokens_vision, flops, peak_mib;
+                 rollouts of calibration and evaluation: rollouts_measured
     seconds      {stage: seconds}
     counts       {stage: {name: number}}, as each stage reported them; the second round is "calibrate round 2"
     report       path of the report
@@ -61,6 +64,7 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
             "champion": champion,
             "compared_with": decision.opponent,
         },
+        "cost": _cost(evidence),
         "seconds": _seconds(evidence),
         "counts": _counts(evidence),
         "report": f"{run.data_root}/{promotion.report_key}",
@@ -110,26 +114,42 @@ def _training(evidence: Evidence) -> Summary:
 
 
 def _heldout(evidence: Evidence) -> Summary:
-    def entry(scores: ModelScores) -> Summary:
-        parts = {name: _estimate(part) for name, part in scores.heldout_by_pretext.items()}
-        return {**_estimate(scores.heldout), "by_pretext": parts}
-
-    return {
-        **{name: entry(scores) for name, scores in evidence.scores.items()},
-        "gain": _difference(evidence.gains[BEFORE][Split.HELDOUT]),
+    models = {
+        name: _estimate(scores.heldout) | {"by_pretext": _estimates(scores.heldout_by_pretext)}
+        for name, scores in evidence.scores.items()
     }
+    return models | _gains(evidence, Split.HELDOUT, "by_pretext")
 
 
 def _viubench(evidence: Evidence) -> Summary:
-    def entry(scores: ModelScores) -> Summary:
-        parts = {name: _estimate(part) for name, part in scores.viubench_by_type.items()}
-        return {**_estimate(scores.viubench), "by_type": parts}
+    models = {
+        name: _estimate(scores.viubench) | {"by_type": _estimates(scores.viubench_by_type)}
+        for name, scores in evidence.scores.items()
+    }
+    return models | _gains(evidence, Split.VIUBENCH, "by_type")
 
-    models = {name: entry(scores) for name, scores in evidence.scores.items()}
-    gains = {"gain": _difference(evidence.gains[BEFORE][Split.VIUBENCH])}
-    if CHAMPION in evidence.scores:
-        gains["gain_over_champion"] = _difference(evidence.gains[CHAMPION][Split.VIUBENCH])
-    return {**models, **gains}
+
+def _gains(evidence: Evidence, place: Split, parts: str) -> Summary:
+    over = {BEFORE: "gain", CHAMPION: "gain_over_champion"}
+    return {
+        name: _difference(evidence.gains[model][place])
+        | {parts: {part: _difference(found) for part, found in evidence.part_gains[model][place].items()}}
+        for model, name in over.items()
+        if model in evidence.gains
+    }
+
+
+def _cost(evidence: Evidence) -> Summary:
+    steps = evidence.steps
+    measured = sum(m.num_rollouts for found in evidence.rounds for m in found.measurements)
+    scored = sum(row.num_rollouts for rows in evidence.predictions.values() for row in rows)
+    return {
+        "tokens": sum(step.tokens_prompt + step.tokens_answer for step in steps),
+        "tokens_vision": sum(step.tokens_vision for step in steps),
+        "flops": sum(sum(step.flops_by_phase.values()) for step in steps),
+        "peak_mib": max((step.peak_mib for step in steps), default=0.0),
+        "rollouts_measured": measured + scored,
+    }
 
 
 def _seconds(evidence: Evidence) -> dict[str, float]:
@@ -141,6 +161,10 @@ def _seconds(evidence: Evidence) -> dict[str, float]:
 
 def _estimate(found: Estimate) -> Summary:
     return {"mean": found.mean, "se": found.se, "low": found.low, "high": found.high, "num_items": found.num_items}
+
+
+def _estimates(parts: Mapping[str, Estimate]) -> Summary:
+    return {name: _estimate(found) for name, found in parts.items()}
 
 
 def _difference(found: Difference) -> Summary:

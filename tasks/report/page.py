@@ -29,6 +29,7 @@ def render_page(template: Path, **values: object) -> str:
         "percent": _percent,
         "number": _number,
         "signed": _signed,
+        "whole": _whole,
     }
     return environment.get_template(template.name).render(**values)
 
@@ -49,5 +50,9 @@ def _number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.3f}"
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.3f}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"

@@ -3,11 +3,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
+from statistics import fmean
 
 import pytest
 
 from tasks.core.config import RetrainConfig
-from tasks.core.scores import BEFORE
+from tasks.core.manifest import read_rows
+from tasks.core.scores import AFTER, BEFORE, SampleScore
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Run
 from tasks.promote.evidence import Inputs, load_evidence
@@ -123,6 +125,14 @@ def test_the_summary_has_the_numbers(outcome: Outcome) -> None:
     assert summary["heldout"]["gain"]["num_items"] == 80
     assert summary["viubench"]["after"]["by_type"]["grounding_shuffle"]["num_items"] == 20
     assert summary["decision"]["compared_with"] == BEFORE
+    before, after = (
+        fmean(row.score for row in rows if row.viubench_type == "grounding_mirror")
+        for rows in (read_rows(outcome.store, f"predictions-{name}.parquet", SampleScore) for name in (BEFORE, AFTER))
+    )
+    gain = summary["viubench"]["gain"]["by_type"]["grounding_mirror"]
+    assert gain["mean"] == pytest.approx(after - before)
+    assert gain["low"] < gain["mean"] < gain["high"]
+    assert summary["cost"]["rollouts_measured"] > 0
     assert summary["seconds"]["train"] == 61.5
     assert summary["seconds"].keys() == {"ingest", "train", "promote"}
     assert summary["report"].endswith("runs/r1/report.html")
