@@ -14,6 +14,8 @@ class Split(StrEnum):
     """Pretext samples like the training ones, on videos that training never sees."""
     VIUBENCH = "viubench"
     """VIUBench items, on the held-out videos too."""
+    BENCHMARK = "benchmark"
+    """Questions of a published benchmark, on its own videos."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +58,53 @@ class Rejection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VideoFile:
+    """A video of a published benchmark, below the benchmark's folder."""
+
+    paths: tuple[str, ...]
+    """A video file, or one picture a frame; empty if it was not found."""
+    is_frames: bool = False
+    fps: float = 0.0
+    """Of pictures, frames a second; 0 for a video file, which knows its own."""
+    start_seconds: float | None = None
+    """Frames are taken from here on; None for the start of the video."""
+    stop_seconds: float | None = None
+    missing: str = ""
+    """Why it was not found."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class View:
     """One video as the model sees it: a segment of a clip with edits applied. Timestamps restart at 0."""
 
     clip_id: str
+    """Of a benchmark's video its name: questions with the same one are about the same video."""
     start_frame: int
     stop_frame: int
+    """Both 0 for a `file`: which frames stand for it is known once it is opened (`tasks.video.official_frames`)."""
     edits: tuple[Edit, ...] = ()
+    file: VideoFile | None = None
+    """Of a benchmark's video; None for a clip in the frame store."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkFacts:
+    """What only a question of a published benchmark has."""
+
+    options: tuple[str, ...] = ()
+    """Of a multiple-choice question, without their letters; empty if they could not be told apart in its text."""
+    letters: str = ""
+    """That may be answered, in order, e.g. "ABCD"."""
+    windows: tuple[tuple[float, float], ...] = ()
+    """Of a grounding question: the right (start, end) in seconds; overlap with any of several counts."""
+    group: str = ""
+    """Questions with the same one are scored together, e.g. the two halves of a pair; a subset should keep them."""
+    tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Breakdowns that it counts in: name -> values, e.g. {"duration": ("long",)}."""
+    system_prompt: str = ""
+    """Empty: none, as in the paper's evaluation."""
+    video_label: str = "Video"
+    """What several videos are called in the prompt, before their numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +114,7 @@ class Sample:
     sample_id: str
     split: Split
     pretext: str
-    """Pretext task: a key of `tasks.perturb.pretext.PRETEXTS`."""
+    """Pretext task: a key of `tasks.perturb.pretext.PRETEXTS`. Of a published benchmark its name."""
     kind: str
     """Variant inside the pretext task, e.g. the name of the grounding transform."""
     level: float
@@ -85,6 +127,8 @@ class Sample:
     answer_kind: str
     """How answers are read and rewarded: an answer kind, or a schema of several (`rewards.schema`), as text."""
     seed: int
+    benchmark: BenchmarkFacts | None = None
+    """None for a pretext item."""
 
     @property
     def cell(self) -> tuple[str, str, float]:

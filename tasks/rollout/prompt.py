@@ -21,15 +21,15 @@ class Prompt:
 
 def render_prompt(processor: Qwen3VLProcessor, sample: Sample, videos: Sequence[ShownVideo]) -> Prompt:
     """The chat prompt of `sample`; several videos are labelled by their position, from 1."""
+    facts = sample.benchmark
+    label, system = (facts.video_label, facts.system_prompt) if facts else ("Clip", SYSTEM_PROMPT)
     content: list[dict[str, str]] = []
     for position, _ in enumerate(videos, start=1):
         if len(videos) > 1:
-            content.append({"type": "text", "text": f"Clip {position}:"})
+            content.append({"type": "text", "text": f"{label} {position}:"})
         content.append({"type": "video"})
     content.append({"type": "text", "text": sample.question})
-    messages: list[dict[str, Any]] = [
-        {"role": "system", "content": SYSTEM_PROMPT},
-        {"role": "user", "content": content},
-    ]
+    messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
+    messages.append({"role": "user", "content": content})
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     return Prompt(text=text, videos=tuple(videos))

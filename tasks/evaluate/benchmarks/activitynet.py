@@ -1,0 +1,74 @@
+"""ActivityNet Captions as grounding: one query for each sentence of the validation set (Krishna et al.).
+
+The paper says "validation set", of which there are two: val_1 is the default, val_2 (which other grounding papers call
+their test set) has its own entry.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tasks.core.types import Sample
+from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.evaluate.benchmarks.annotations import find_file, read_nested
+from tasks.evaluate.benchmarks.grounding import (
+    OWN_WORDS,
+    ask_when,
+    interval_metrics,
+    read_interval,
+    window_facts,
+    written,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    duration: float
+    timestamps: list[tuple[float, float]]
+    sentences: list[str]
+
+
+def _loader(name: str, *files: str) -> Callable[[Source], Iterator[Sample]]:
+    def load(source: Source) -> Iterator[Sample]:
+        for where, row in read_nested(find_file(source.root, *files), _Row):
+            if len(row.timestamps) != len(row.sentences):
+                raise where.error("sentences", f"{len(row.sentences)} for {len(row.timestamps)} timestamps")
+            video = str(where.row)
+            file = source.videos.find(video, ("videos",))
+            for number, (window, sentence) in enumerate(zip(row.timestamps, row.sentences, strict=True)):
+                start, end = (min(max(time, 0.0), row.duration) for time in window)
+                if start >= end:
+                    logger.warning(
+                        "%s: %s, sentence %d left out: no time is left inside the video", name, video, number
+                    )
+                    continue
+                yield make_sample(
+                    name,
+                    f"{video}-{number}",
+                    kind="grounding",
+                    files=[(video, file)],
+                    question=ask_when(sentence, source.conditions),
+                    answer=written((start, end)),
+                    answer_kind="interval",
+                    facts=window_facts([(start, end)]),
+                )
+
+    return load
+
+
+def _adapter(name: str, split: str, num_items: int, *files: str) -> Adapter:
+    return Adapter(
+        name=name,
+        load=_loader(name, *files),
+        num_items=num_items,
+        read=read_interval,
+        metrics=interval_metrics,
+        drops_unparsed=True,
+        choices=(f"split: {split}", OWN_WORDS),
+    )
+
+
+ACTIVITYNET = _adapter("activitynet", "val_1", 17505, "val_1.json", "val.json")
+ACTIVITYNET_VAL_2 = _adapter("activitynet_val_2", "val_2", 17031, "val_2.json", "test.json")

@@ -1,0 +1,240 @@
+"""What the adapters share: an adapter says how its files become samples, the rest follows.
+
+Headlines are means over units. A unit is one question, or all questions of a group, right only if all are; strata are
+parts that count equally however many questions they have.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import fmean
+
+from tasks.core.errors import InputError
+from tasks.core.seeding import generator
+from tasks.core.statistics import Estimate, Scored, estimate
+from tasks.core.types import BenchmarkFacts, Sample, Split, VideoFile, View
+from tasks.evaluate.benchmarks.choices import read_choice
+from tasks.evaluate.benchmarks.conditions import PAPER_FRAMES, Conditions, deviations
+from tasks.evaluate.benchmarks.lookup import VideoFolder, stem_of
+from tasks.evaluate.benchmarks.protocol import BenchmarkResult, Judged, Part
+from tasks.evaluate.benchmarks.reading import Reader
+
+_RESAMPLES = 1000
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a benchmark lies and how it will be asked: what a loader gets."""
+
+    root: Path
+    videos: VideoFolder
+    conditions: Conditions
+
+
+Score = Callable[[Judged], float]
+Units = Callable[[Sequence[Judged], Score], list[Scored]]
+
+
+def each_question(rows: Sequence[Judged], score: Score) -> list[Scored]:
+    """Every question counts the same."""
+    return [Scored(score=score(row), video=row.video) for row in rows]
+
+
+def mean_of(tag: str) -> Units:
+    """Every value of `tag` counts the same."""
+
+    def units(rows: Sequence[Judged], score: Score) -> list[Scored]:
+        return [Scored(score=score(row), video=row.video, stratum=row.tags[tag][0]) for row in rows]
+
+    return units
+
+
+def whole_groups(size: int) -> Units:
+    """A group is right only if its `size` questions are all there and all right."""
+
+    def units(rows: Sequence[Judged], score: Score) -> list[Scored]:
+        groups: defaultdict[str, list[Judged]] = defaultdict(list)
+        for row in rows:
+            groups[row.group].append(row)
+        return [
+            Scored(score=float(len(members) == size and all(score(row) == 1.0 for row in members)), video=group)
+            for group, members in sorted(groups.items())
+        ]
+
+    return units
+
+
+def no_metrics(rows: Sequence[Judged]) -> dict[str, float]:
+    """For benchmarks with a headline only."""
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """One benchmark: everything that its file says about it."""
+
+    name: str
+    load: Callable[[Source], Iterator[Sample]]
+    num_items: int | None = None
+    """Of the published files; another number is worth a warning. None: not known."""
+    read: Reader = read_choice
+    units: Units = each_question
+    metrics: Callable[[Sequence[Judged]], dict[str, float]] = no_metrics
+    drops_unparsed: bool = False
+    """Whether the paper's script leaves unreadable answers out of its mean."""
+    conditions: Conditions = field(default_factory=Conditions)
+    """The paper's."""
+    frames: tuple[int, ...] = PAPER_FRAMES
+    choices: tuple[str, ...] = ()
+
+    def open(self, root: Path, conditions: Conditions | None = None) -> "FolderBenchmark":
+        """The benchmark in `root`, under the paper's conditions unless others are given."""
+        return FolderBenchmark(self, root, conditions or self.conditions)
+
+
+@dataclass(frozen=True)
+class FolderBenchmark:
+    """An adapter at work on a folder; implements `protocol.Benchmark`."""
+
+    adapter: Adapter
+    root: Path
+    conditions: Conditions
+
+    @property
+    def name(self) -> str:
+        return self.adapter.name
+
+    def samples(self) -> Iterator[Sample]:
+        num_samples, seen = 0, set()
+        for sample in self.adapter.load(Source(self.root, VideoFolder(self.root), self.conditions)):
+            if sample.sample_id in seen:
+                raise InputError(f"{self.root}: two questions have the id {sample.sample_id!r}; is a file there twice?")
+            seen.add(sample.sample_id)
+            num_samples += 1
+            yield sample
+        for warning in self._size_warnings(num_samples):
+            logger.warning("%s: %s", self.name, warning)
+
+    def judge(self, sample: Sample, text: str) -> Judged:
+        reading = self.adapter.read(sample, text)
+        return replace(
+            self.fail(sample, ""),
+            paper=reading.paper,
+            robust=reading.robust,
+            paper_parsed=reading.paper_parsed,
+            robust_parsed=reading.robust_parsed,
+            answer=reading.answer,
+            values=reading.values,
+        )
+
+    def fail(self, sample: Sample, reason: str) -> Judged:
+        facts = sample.benchmark or BenchmarkFacts()
+        return Judged(
+            sample_id=sample.sample_id,
+            video=sample.views[0].clip_id,
+            paper=0.0,
+            robust=0.0,
+            paper_parsed=False,
+            robust_parsed=False,
+            failure=reason,
+            group=facts.group,
+            tags=facts.tags,
+        )
+
+    def aggregate(self, scores: Sequence[Judged]) -> BenchmarkResult:
+        rows = sorted(scores, key=lambda row: row.sample_id)
+        if len({row.sample_id for row in rows}) < max(1, len(rows)):
+            raise ValueError(f"{self.name}: {len(rows)} rows, expected at least one and each question once")
+        shown = [row for row in rows if not row.failure]
+        official = [row for row in shown if row.paper_parsed] if self.adapter.drops_unparsed else shown
+        units = self.adapter.units
+
+        def estimated(name: str, score: Score) -> Estimate:
+            return estimate(units(rows, score), _RESAMPLES, generator(0, "bootstrap", self.name, name))
+
+        return BenchmarkResult(
+            benchmark=self.name,
+            headline=estimated("paper", _paper),
+            robust=estimated("robust", _robust),
+            official_like=mean(units(official, _paper)) if official else None,
+            num_items=len(rows),
+            num_missing=len(rows) - len(shown),
+            num_unparsed=sum(not row.paper_parsed for row in shown),
+            num_unparsed_robust=sum(not row.robust_parsed for row in shown),
+            missing_reasons=dict(Counter(row.failure for row in rows if row.failure)),
+            breakdown=self._breakdown(rows),
+            metrics=self.adapter.metrics(rows),
+            deviations=deviations(self.conditions, self.adapter.conditions, self.adapter.frames),
+            choices=self.adapter.choices,
+            warnings=tuple(self._size_warnings(len(rows))),
+        )
+
+    def _breakdown(self, rows: Sequence[Judged]) -> dict[str, dict[str, Part]]:
+        parts: defaultdict[str, defaultdict[str, list[Judged]]] = defaultdict(lambda: defaultdict(list))
+        for row in rows:
+            for tag, values in row.tags.items():
+                for value in values:
+                    parts[tag][value].append(row)
+        return {
+            tag: {
+                value: Part(score=mean(self.adapter.units(members, _paper)), num_items=len(members))
+                for value, members in sorted(by_value.items())
+            }
+            for tag, by_value in sorted(parts.items())
+        }
+
+    def _size_warnings(self, num_items: int) -> list[str]:
+        expected = self.adapter.num_items
+        return [] if expected in (None, num_items) else [f"{num_items} questions, the published files have {expected}"]
+
+
+def mean(units: Sequence[Scored]) -> float:
+    """Mean of the strata's means."""
+    strata: defaultdict[str, list[float]] = defaultdict(list)
+    for unit in units:
+        strata[unit.stratum].append(unit.score)
+    return fmean(map(fmean, strata.values()))
+
+
+def make_sample(
+    name: str,
+    item_id: str | int,
+    *,
+    kind: str,
+    files: Sequence[tuple[str, VideoFile]],
+    question: str,
+    answer: str,
+    answer_kind: str = "choice",
+    facts: BenchmarkFacts,
+    group: str = "",
+    tags: Mapping[str, str | Sequence[str]] | None = None,
+) -> Sample:
+    """A question of benchmark `name`; `files` are (video's name, its file), `tags` the breakdowns that it counts in;
+    an empty one is left out.
+    """
+    listed = {tag: (found,) if isinstance(found, str) else tuple(found) for tag, found in (tags or {}).items() if found}
+    return Sample(
+        sample_id=f"{name}/{item_id}",
+        split=Split.BENCHMARK,
+        pretext=name,
+        kind=kind,
+        level=0.0,
+        views=tuple(View(clip_id=stem_of(video), start_frame=0, stop_frame=0, file=file) for video, file in files),
+        question=question,
+        answer=answer,
+        answer_kind=answer_kind,
+        seed=0,
+        benchmark=replace(facts, group=group, tags=listed),
+    )
+
+
+def _paper(row: Judged) -> float:
+    return row.paper
+
+
+def _robust(row: Judged) -> float:
+    return row.robust

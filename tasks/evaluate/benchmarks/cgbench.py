@@ -1,0 +1,43 @@
+"""CG-Bench mini: 3,000 questions of five to eight options, asked about the whole video (CG-Bench/CG-Bench).
+
+The long-video accuracy, which is the paper's. The clue metrics of the official suite are left out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tasks.core.types import Sample
+from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.evaluate.benchmarks.annotations import find_file, read_rows_of
+from tasks.evaluate.benchmarks.choices import ask_choice, choice_facts, right_letter
+
+_FILES = ("cgbench_mini.json", "cg-bench-mini/test-00000-of-00001.parquet", "cgbench_mini.parquet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    qid: int | str
+    video_uid: str
+    question: str
+    choices: list[str]
+    right_answer: str
+    domain: str = ""
+    sub_category: str = ""
+
+
+def _load(source: Source) -> Iterator[Sample]:
+    for where, row in read_rows_of(find_file(source.root, *_FILES), _Row):
+        facts = choice_facts(row.choices)
+        yield make_sample(
+            "cgbench",
+            row.qid,
+            kind=row.sub_category,
+            files=[(row.video_uid, source.videos.find(row.video_uid, ("cg_videos_720p",)))],
+            question=ask_choice(row.question, row.choices, source.conditions),
+            answer=right_letter(where, "right_answer", row.right_answer, facts),
+            facts=facts,
+            tags={"domain": row.domain, "sub_category": row.sub_category},
+        )
+
+
+CGBENCH = Adapter(name="cgbench", load=_load, num_items=3000)

@@ -1,0 +1,92 @@
+"""Charades-STA, test: 3,720 queries on indoor clips of about 30 s (jiyanggao/TALL).
+
+552 windows end after their clip does. They are left as they are, as in the official text file.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core.errors import InputError
+from tasks.core.types import Sample
+from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.evaluate.benchmarks.annotations import Where, find_file, read_rows_of
+from tasks.evaluate.benchmarks.grounding import (
+    OWN_WORDS,
+    ask_when,
+    interval_metrics,
+    read_interval,
+    window_facts,
+    window_of,
+    written,
+)
+
+_LINE = re.compile(r"(\S+) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)##(.*\S.*)")
+_FILES = ("charades_sta_test.txt", "charades_sta_test.json", "charades_sta_test.jsonl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    video: str
+    timestamp: tuple[float, float] | str
+    caption: str
+
+
+def _load(source: Source) -> Iterator[Sample]:
+    path = find_file(source.root, *_FILES)
+    for where, video, (start, end), query in _lines(path) if path.suffix == ".txt" else _records(path):
+        window = window_of(start, end)
+        yield make_sample(
+            "charades_sta",
+            where.row,
+            kind="grounding",
+            files=[(video, source.videos.find(video, ("Charades_v1_480", "videos")))],
+            question=ask_when(query, source.conditions),
+            answer=written(window),
+            answer_kind="interval",
+            facts=window_facts([window]),
+        )
+
+
+_Query = tuple[Where, str, tuple[float, float], str]
+
+
+def _lines(path: Path) -> Iterator[_Query]:
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text: {error}") from error
+    for number, line in enumerate(line for line in text.split("\n") if line.strip()):
+        found, where = _LINE.fullmatch(line.strip()), Where(path, number)
+        if found is None:
+            raise where.error("line", f"got {line!r:.80}, expected VIDEO START END##SENTENCE; is the file cut off?")
+        yield where, found[1], (float(found[2]), float(found[3])), found[4]
+
+
+def _records(path: Path) -> Iterator[_Query]:
+    for where, row in read_rows_of(path, _Row):
+        times = row.timestamp
+        if isinstance(times, str):
+            times = _pair(where, times)
+        yield where, row.video, times, row.caption
+
+
+def _pair(where: Where, text: str) -> tuple[float, float]:
+    try:
+        start, end = ast.literal_eval(text)
+        return float(start), float(end)
+    except (ValueError, SyntaxError, TypeError) as error:
+        raise where.error("timestamp", f"got {text!r:.80}, expected [start, end]") from error
+
+
+CHARADES_STA = Adapter(
+    name="charades_sta",
+    load=_load,
+    num_items=3720,
+    read=read_interval,
+    metrics=interval_metrics,
+    drops_unparsed=True,
+    choices=("windows that end after their clip: left as they are", OWN_WORDS),
+)

@@ -1,0 +1,70 @@
+"""LVBench: 1,549 questions on 103 videos of about an hour (zai-org/LVBench).
+
+Their `time_reference` would give the place away and is not used. A question counts in each of its abilities.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tasks.core.types import Sample
+from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.evaluate.benchmarks.annotations import Where, find_file, read_rows_of
+from tasks.evaluate.benchmarks.choices import ask_choice, choice_facts, options_in, right_letter
+
+_NESTED = "video_info.meta.jsonl"
+_FLAT = ("data/test-00000-of-00001.parquet", "lvbench.jsonl", "lvbench.json")
+"""Of the mirror, one row a question."""
+_FOLDERS = ("all_videos", "videos")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    question: str
+    answer: str
+    uid: int | str = ""
+    question_type: list[str] | str = ""
+    options: list[str] | None = None
+    """Only in the mirror, where it may be empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Video:
+    key: str
+    type: str = ""
+    qa: list[_Question]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Flat(_Question):
+    video_path: str
+
+
+def _load(source: Source) -> Iterator[Sample]:
+    path = find_file(source.root, _NESTED, *_FLAT)
+    if path.name == _NESTED:
+        for where, video in read_rows_of(path, _Video):
+            for number, question in enumerate(video.qa):
+                inner = Where(path, f"{where.row}, qa {number}")
+                yield _sample(source, inner, video.key, question, question.uid or f"{video.key}-{number}")
+        return
+    for where, row in read_rows_of(path, _Flat):
+        yield _sample(source, where, row.video_path, row, row.uid or where.row)
+
+
+def _sample(source: Source, where: Where, video: str, row: _Question, item_id: int | str) -> Sample:
+    inside = options_in(row.question)
+    facts = choice_facts(inside or row.options or ())
+    abilities = [row.question_type] if isinstance(row.question_type, str) else row.question_type
+    return make_sample(
+        "lvbench",
+        item_id,
+        kind=", ".join(abilities),
+        files=[(video, source.videos.find(video, _FOLDERS))],
+        question=ask_choice(row.question, () if inside else row.options or (), source.conditions),
+        answer=right_letter(where, "answer", row.answer, facts),
+        facts=facts,
+        tags={"ability": abilities},
+    )
+
+
+LVBENCH = Adapter(name="lvbench", load=_load, num_items=1549)

@@ -1,0 +1,86 @@
+"""The layout `{video, question, answer}` that the paper's scripts read: any question in it can be a benchmark.
+
+`video` is a name or a list of names, `answer` a letter, `start-end` in seconds, or an order such as 2,1,3. Optional are
+`options`, `id` and `tags` (name -> text or texts).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tasks.core.errors import InputError
+from tasks.core.types import BenchmarkFacts, Sample
+from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.evaluate.benchmarks.annotations import Where, read_rows_of
+from tasks.evaluate.benchmarks.choices import ask_choice, choice_facts, options_in, read_choice, right_letter
+from tasks.evaluate.benchmarks.grounding import ask_when, paper_interval, read_interval, window_facts, written
+from tasks.evaluate.benchmarks.orders import read_order
+from tasks.evaluate.benchmarks.reading import Reader, Reading
+
+_ENDINGS = {".json", ".jsonl", ".parquet"}
+_INTERVAL = re.compile(r"\s*\d+(?:\.\d+)? *- *\d+(?:\.\d+)?\s*")
+_ORDER = re.compile(r"\s*[1-9](?:(?:\s*,\s*|)[1-9])+\s*")
+_READERS: dict[str, Reader] = {"choice": read_choice, "interval": read_interval, "permutation": read_order}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    video: str | list[str]
+    question: str
+    answer: str
+    options: list[str] = field(default_factory=list)
+    id: str | int = ""
+    tags: dict[str, str | list[str]] = field(default_factory=dict)
+
+
+def _load(source: Source) -> Iterator[Sample]:
+    for where, row in read_rows_of(_file(source.root), _Row):
+        names = [row.video] if isinstance(row.video, str) else row.video
+        if not names:
+            raise where.error("video", "empty, expected a name or a list of names")
+        question, answer, kind, facts = _asked(source, where, row)
+        yield make_sample(
+            "universal",
+            row.id if row.id != "" else where.row,
+            kind=kind,
+            files=[(name, source.videos.find(name, ("videos",))) for name in names],
+            question=question,
+            answer=answer,
+            answer_kind=kind,
+            facts=facts,
+            tags=row.tags,
+        )
+
+
+def _file(root: Path) -> Path:
+    found = sorted(path for path in root.iterdir() if path.suffix in _ENDINGS) if root.is_dir() else []
+    if len(found) != 1:
+        raise InputError(
+            f"{len(found)} files with questions in {str(root)!r}; expected one .json, .jsonl or .parquet file with "
+            "the fields video, question and answer, beside the videos"
+        )
+    return found[0]
+
+
+def _asked(source: Source, where: Where, row: _Row) -> tuple[str, str, str, BenchmarkFacts]:
+    """Question, answer, its kind, and what else there is to know."""
+    if _INTERVAL.fullmatch(row.answer):
+        window = paper_interval(row.answer)
+        assert window is not None
+        return ask_when(row.question, source.conditions), written(window), "interval", window_facts([window])
+    if _ORDER.fullmatch(row.answer):
+        digits = "".join(filter(str.isdigit, row.answer))
+        if sorted(map(int, digits)) != list(range(1, len(digits) + 1)):
+            raise where.error("answer", f"got {row.answer!r}, expected an order in which each of 1 to n stands once")
+        return row.question.strip(), digits, "permutation", BenchmarkFacts()
+    facts = choice_facts(row.options or options_in(row.question))
+    question = ask_choice(row.question, row.options, source.conditions)
+    return question, right_letter(where, "answer", row.answer, facts), "choice", facts
+
+
+def _read(sample: Sample, text: str) -> Reading:
+    return _READERS[sample.answer_kind](sample, text)
+
+
+UNIVERSAL = Adapter(name="universal", load=_load, read=_read)
