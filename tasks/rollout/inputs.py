@@ -62,12 +62,16 @@ def encode_prompt(processor: Qwen3VLProcessor, prompt: Prompt) -> EncodedPrompt:
 
 
 def video_metadata(video: ShownVideo) -> VideoMetadata:
-    """Exact presentation times in the form that processors and engines understand."""
-    ticks = [round(seconds * _TICKS_PER_SECOND) for seconds in video.timestamps_seconds]
+    """Presentation times in the form that processors and engines understand: exact ones, or the official ones."""
+    if video.selection is not None:
+        indices, rate = list(video.selection.indices), video.selection.rate
+    else:
+        indices = [round(seconds * _TICKS_PER_SECOND) for seconds in video.timestamps_seconds]
+        rate = float(_TICKS_PER_SECOND)
     return VideoMetadata(
-        total_num_frames=len(ticks),
-        fps=float(_TICKS_PER_SECOND),
-        frames_indices=ticks,
+        total_num_frames=len(indices),
+        fps=rate,
+        frames_indices=indices,
         duration=video.timestamps_seconds[-1],
         height=video.frames.shape[1],
         width=video.frames.shape[2],

@@ -83,6 +83,23 @@ def decode_video(path: Path, choice: FrameChoice, *, num_threads: int = 1, may_s
     return _footage(promise.times_seconds, wanted, shortcut.frames, warnings)
 
 
+def decode_frames(path: Path, promise: Probe, wanted: Sequence[int], resizer: Resizer) -> Frames:
+    """The frames at the indices `wanted` of the promised times, which `promise` has, for rules that choose by index.
+
+    Raises:
+        VideoError: not all of them can be decoded.
+    """
+    shortcut = take_shortcut(path, promise, wanted, resizer, num_threads=1)
+    if shortcut.frames is not None:
+        return shortcut.frames
+    decoded = _decode(path, promise, wanted, resizer, num_threads=1)
+    lost = sorted(set(wanted) - set(decoded.frames))
+    if lost:
+        detail = f"{len(lost)} of {len(wanted)} chosen frames do not decode, e.g. number {lost[0]}"
+        raise VideoError(Problem.DECODE_ERRORS, f"{detail}; {len(decoded.times_seconds)} frames were delivered")
+    return np.stack([decoded.frames[rank] for rank in wanted])
+
+
 @dataclass(kw_only=True)
 class _Pass:
     """What one pass over the file delivered."""

@@ -24,8 +24,13 @@ class Selection:
 
     indices: tuple[int, ...]
     """In the file, from 0, ascending."""
-    timestamps_seconds: tuple[float, ...]
-    """From the start of the file, also for a part of it: index / rate."""
+    rate: float
+    """Frames a second, nominal."""
+
+    @property
+    def timestamps_seconds(self) -> tuple[float, ...]:
+        """From the start of the file, also for a part of it."""
+        return tuple(index / self.rate for index in self.indices)
 
 
 def select_frames(
@@ -48,7 +53,7 @@ def select_frames(
     count = count_frames(last - first + 1, rate, fps=fps, max_frames=max_frames)
     # torch's own, because of its single precision: in long videos it decides ties (1 selection in 1,000).
     places: list[int] = torch.linspace(first, last, count).round().long().tolist()
-    return Selection(indices=tuple(places), timestamps_seconds=tuple(place / rate for place in places))
+    return Selection(indices=tuple(places), rate=rate)
 
 
 def count_frames(num_frames: int, rate: float, *, fps: float, max_frames: int) -> int:
@@ -65,23 +70,23 @@ def count_frames(num_frames: int, rate: float, *, fps: float, max_frames: int) -
 
 
 def official_size(
-    height: int, width: int, *, min_area_px: int, max_area_px: int, multiple_px: int = MULTIPLE_PX
+    width: float, height: float, *, min_area_px: int, max_area_px: int, multiple_px: int = MULTIPLE_PX
 ) -> tuple[int, int]:
-    """(height, width) in multiples of `multiple_px`, with an area inside the limits as far as the rule keeps them.
+    """(width, height) in multiples of `multiple_px`, with an area inside the limits as far as the rule keeps them.
 
     Raises:
         ValueError: one side is more than 200 times the other.
     """
     if max(height, width) > _MOST_STRETCHED * min(height, width):
         raise ValueError(f"{width}x{height} pixels: one side is more than {_MOST_STRETCHED} times the other")
-    rounded = [max(multiple_px, round(side / multiple_px) * multiple_px) for side in (height, width)]
+    rounded = [max(multiple_px, round(side / multiple_px) * multiple_px) for side in (width, height)]
     area = rounded[0] * rounded[1]
     if area > max_area_px:
         shrink = math.sqrt(height * width / max_area_px)
-        rounded = [math.floor(side / shrink / multiple_px) * multiple_px for side in (height, width)]
+        rounded = [math.floor(side / shrink / multiple_px) * multiple_px for side in (width, height)]
     elif area < min_area_px:
         grow = math.sqrt(min_area_px / (height * width))
-        rounded = [math.ceil(side * grow / multiple_px) * multiple_px for side in (height, width)]
+        rounded = [math.ceil(side * grow / multiple_px) * multiple_px for side in (width, height)]
     return rounded[0], rounded[1]
 
 

@@ -8,6 +8,7 @@ from tasks.core.types import Clip, Sample, View
 from tasks.video.edits import apply_edits
 from tasks.video.frame_store import load_frames
 from tasks.video.frames import Frames
+from tasks.video.official_frames import Selection
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class ShownVideo:
     frames: Frames
     timestamps_seconds: tuple[float, ...]
     """One for each frame."""
+    selection: Selection | None = None
+    """Of a benchmark's video, what the official processor would say of its frames; None for one of ours."""
 
 
 def render_sample(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> tuple[ShownVideo, ...]:

@@ -9,6 +9,7 @@ sizes stored here.
 
 import math
 from fractions import Fraction
+from typing import Protocol
 
 import numpy as np
 from av.filter import Graph
@@ -43,11 +44,19 @@ def choose_size(width: float, height: float, *, min_area_px: int, max_area_px: i
     return min(good, key=lambda size: (-size[0] * size[1], stretch[size]))
 
 
+class SizeRule(Protocol):
+    """Chooses (width, height) for a picture of some width and height; `choose_size` unless another is given."""
+
+    def __call__(self, width: float, height: float, *, min_area_px: int, max_area_px: int) -> tuple[int, int]: ...
+
+
 class Resizer:
     """Brings the frames of one video to one size, which the first frame decides."""
 
-    def __init__(self, *, pixel_aspect: float, min_area_px: int, max_area_px: int) -> None:
-        self._pixel_aspect = pixel_aspect
+    def __init__(
+        self, *, pixel_aspect: float, min_area_px: int, max_area_px: int, rule: SizeRule | None = None
+    ) -> None:
+        self._pixel_aspect, self._rule = pixel_aspect, rule or choose_size
         self._min_area_px, self._max_area_px = min_area_px, max_area_px
         self._size: tuple[int, int] | None = None
         self._scaler = VideoReformatter()
@@ -67,7 +76,7 @@ class Resizer:
         width, height = frame.width * self._pixel_aspect, float(frame.height)
         if turns % 2:
             width, height = height, width
-        return choose_size(width, height, min_area_px=self._min_area_px, max_area_px=self._max_area_px)
+        return self._rule(width, height, min_area_px=self._min_area_px, max_area_px=self._max_area_px)
 
 
 def _upper_field(frame: VideoFrame) -> VideoFrame:

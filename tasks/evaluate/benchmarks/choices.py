@@ -96,7 +96,7 @@ def find_letter(text: str, letters: str, options: Sequence[str] = ()) -> str | N
         return plain.upper()
     allowed = f"[{letters}]"
     start = re.match(rf"[(\[\"'*]*({allowed})(?=$|[\s.,:;)\]*\"'])", plain)
-    if start and not _is_word(plain, start):
+    if start and not _is_word(plain, start) and not re.match(r"\s+(or|and)\b", plain[start.end(1) :]):
         return start[1]
     return (
         _after_phrase(plain, allowed)
@@ -118,8 +118,8 @@ def _inside(text: str) -> str:
 
 
 def _is_word(text: str, match: re.Match[str]) -> bool:
-    """`A man walks`, `I think`: an article and a pronoun are no letters of options."""
-    return match[1] in "AI" and re.match(r"\s+[a-z]", text[match.end(1) :]) is not None
+    """`A man walks`, `I think`: an article and a pronoun are no letters of options; `A or B` names two."""
+    return match[1] in "AI" and re.match(r"\s+(?!or\b|and\b)[a-z]", text[match.end(1) :]) is not None
 
 
 def _alone(text: str, allowed: str) -> list[re.Match[str]]:

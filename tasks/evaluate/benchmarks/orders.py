@@ -37,8 +37,11 @@ def official_order(text: str, count: int) -> list[int] | None:
 
 
 def find_order(text: str, count: int) -> list[int] | None:
-    """The last sentence that names the numbers 1 to `count`, each once, with whatever stands between them."""
+    """The last sentence that names the numbers 1 to `count`, each once, whatever stands between them."""
     plain = _THOUGHT.sub("", text[-_MOST_CHARS:]).replace("*", "")
+    bare = _order([int(digit) for digit in plain.strip() if digit in "123456789"], count)
+    if bare and len(plain.strip()) == count:
+        return bare
     for sentence in reversed(_SENTENCE_ENDS.split(plain)):
         found = _order([int(number) for number in _INTEGER.findall(sentence)], count)
         if found:
