@@ -4,7 +4,7 @@ from flytekit import task
 
 from tasks.core.config import RetrainConfig
 from tasks.core.types import Run
-from tasks.evaluate.outputs import Benchmark
+from tasks.evaluate.outputs import Benchmark, BenchmarkFolder
 from tasks.ingest.outputs import VideoShard
 
 
@@ -126,5 +126,36 @@ def open_benchmark_run(
         run_key=digest_of(config, preset, benchmark, policy),
         params=parts | {"preset": preset, "seed": config.seed, "benchmark": benchmark.key, "policy": policy},
         tracking_uri=tracking_uri,
+    )
+    return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=tracking_uri)
+
+
+@task
+def open_model_run(
+    config: RetrainConfig,
+    preset: str,
+    model: str,
+    folders: list[BenchmarkFolder],
+    limit: int,
+    data_root: str,
+    tracking_uri: str,
+) -> Run:
+    """Open the MLflow run of one model on published benchmarks; each benchmark becomes a run below it."""
+    from dataclasses import asdict
+
+    from tasks.core.digest import digest_of
+    from tasks.core.store import absolute_root
+    from tasks.tracking.run import start_run
+
+    root = absolute_root(data_root)
+    parts = {name: asdict(part) for name, part in (("model", config.model), ("rollout", config.rollout))}
+    asked = {folder.name: folder.folder for folder in folders}
+    run_id = start_run(
+        root,
+        experiment="evaluate_model",
+        run_key=digest_of(config, preset, model, limit, *folders),
+        params=parts | {"preset": preset, "seed": config.seed, "policy": model, "limit": limit, "benchmarks": asked},
+        tracking_uri=tracking_uri,
+        name=model,
     )
     return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=tracking_uri)

@@ -18,12 +18,11 @@ from tasks.core.checks import (
     check,
     one_of,
     per_item_of,
-    shares_of,
-    some_of,
 )
 from tasks.core.ingest_config import IngestConfig as IngestConfig
-
-PLACES = ("viubench", "heldout", "overall")  # where a challenger can win or lose
+from tasks.core.score_config import PLACES as PLACES
+from tasks.core.score_config import EvaluateConfig as EvaluateConfig
+from tasks.core.score_config import PromoteConfig as PromoteConfig
 
 
 @dataclass(frozen=True)
@@ -245,36 +244,6 @@ class TrainConfig:
         check(self, one_of("constant", "linear", "cosine"), "learning_rate_decay")
         check(self, between(0, 3), "zero_stage")
         check(self, at_least(0), "processes")
-
-
-@dataclass(frozen=True)
-class EvaluateConfig:
-    """How a model is scored."""
-
-    heldout_rollouts_per_sample: int = 4
-    bootstrap_resamples: int = 2000
-
-    def __post_init__(self) -> None:
-        check(self, COUNT, "heldout_rollouts_per_sample", "bootstrap_resamples")
-
-
-@dataclass(frozen=True)
-class PromoteConfig:
-    """When the challenger becomes champion. Places are `viubench`, `heldout` and `overall` (both, equally)."""
-
-    model_name: str = "videossr"
-    must_win: tuple[str, ...] = ("viubench",)
-    """Where the whole 95 % interval of the gain has to lie above 0; in each of them."""
-    may_lose: dict[str, float] = field(default_factory=lambda: {"heldout": 0.02})
-    """Most that the score may fall: the 95 % interval of the gain has to lie above minus this."""
-    min_coverage: float = 0.98
-    """Least share of the items that both models were really shown."""
-
-    def __post_init__(self) -> None:
-        check(self, NAME, "model_name")
-        check(self, some_of(*PLACES), "must_win")
-        check(self, shares_of(*PLACES), "may_lose")
-        check(self, SHARE, "min_coverage")
 
 
 @dataclass(frozen=True)

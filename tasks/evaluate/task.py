@@ -1,5 +1,6 @@
 """Doors of evaluate: every candidate over the same held-out samples and VIUBench items; benchmarks of their own."""
 
+import logging
 import time
 
 from flytekit import task
@@ -9,7 +10,18 @@ from tasks.core.measurement import Selection
 from tasks.core.scores import Evaluated
 from tasks.core.training import Trained
 from tasks.core.types import Artifact, Run
-from tasks.evaluate.outputs import Benchmark, BenchmarkScores, Candidate
+from tasks.evaluate.outputs import (
+    AnsweredShard,
+    Benchmark,
+    BenchmarkFolder,
+    BenchmarkScores,
+    BenchmarkTable,
+    Candidate,
+    Questions,
+    QuestionShard,
+)
+
+logger = logging.getLogger(__name__)
 
 
 @task
@@ -153,3 +165,73 @@ def tabulate_variants(
     finish_run(run)
     click.echo(table)
     return Artifact(key, digest_of_bytes(table.encode()), len(names))
+
+
+@task
+def open_suite(benchmarks: str, conditions: str, model: str, limit: int) -> list[BenchmarkFolder]:
+    """Find the benchmarks and check every name; comes before the run is opened, so wrong ones write nothing."""
+    from tasks.core.errors import InputError
+    from tasks.evaluate.model import check_model
+    from tasks.evaluate.suite import read_suite
+
+    if limit < 0:
+        raise InputError(f"limit: got {limit}, expected 0 for all questions, or how many of each benchmark")
+    folders = read_suite(benchmarks, conditions)
+    check_model(model)
+    return folders
+
+
+@task
+def list_questions(folders: list[BenchmarkFolder], run: Run, limit: int, config: EvaluateConfig) -> Questions:
+    """Read the annotations of all benchmarks, and write the questions in shards for the map task."""
+    from tasks.core.store import Store
+    from tasks.evaluate.suite import list_suite
+    from tasks.tracking.run import stage
+
+    with stage(run, "list_questions"):
+        questions = list_suite(
+            Store(run.data_root), folders, limit=limit, seed=run.seed, questions_per_shard=config.questions_per_shard
+        )
+    for name, number in questions.num_selected.items():
+        logger.info("%s: %d of %d questions", name, number, questions.num_available[name])
+    return questions
+
+
+@task
+def answer_shard(
+    shard: QuestionShard,
+    questions: Questions,
+    name: str,
+    run: Run,
+    model: ModelConfig,
+    rollout: RolloutConfig,
+    config: EvaluateConfig,
+) -> AnsweredShard:
+    """Ask the model what it was not asked before."""
+    from tasks.core.store import Store
+    from tasks.evaluate.answering import answer_questions
+    from tasks.tracking.run import stage
+
+    with stage(run, "answer"):
+        return answer_questions(Store(run.data_root), shard, questions, name, model, rollout, config, run.seed)
+
+
+@task
+def tabulate_benchmarks(
+    answered: list[AnsweredShard], questions: Questions, name: str, run: Run, config: EvaluateConfig
+) -> BenchmarkTable:
+    """Score all answers, keep results and predictions, and print the table; the last task of its workflow."""
+    import click
+
+    from tasks.core.store import Store
+    from tasks.evaluate.tabulate import tabulate
+    from tasks.tracking.run import finish_run, stage
+
+    store = Store(run.data_root)
+    with stage(run, "tabulate") as tracker:
+        table = tabulate(store, run, answered, questions, name, config, tracker)
+    finish_run(run)
+    click.echo(store.read_bytes(table.table.key).decode())
+    for result in table.results.values():
+        click.echo(f"result              {store.path(result.key)}")
+    return table

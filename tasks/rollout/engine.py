@@ -40,7 +40,11 @@ class RolloutEngine(Protocol):
     def generate(
         self, prompts: Sequence[Prompt], params: SamplingParams, seeds: Sequence[int]
     ) -> list[list[Completion]]:
-        """One group of `params.num_completions` for each prompt; a group depends on its own prompt and seed only."""
+        """One group of `params.num_completions` for each prompt; a group depends on its own prompt and seed only.
+
+        Raises:
+            ValueError: a prompt cannot be taken, e.g. it is too long; none is answered.
+        """
         ...
 
     def prompt_token_ids(self, prompts: Sequence[Prompt]) -> list[tuple[int, ...]]:

@@ -41,8 +41,10 @@ class VllmEngine:
         # vLLM reads this when it starts: only inside one process can weights be handed over without a copy to disk.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         import vllm
+        import vllm.exceptions
 
         self._sampling_params: Any = vllm.SamplingParams
+        self._refusal: type[Exception] = vllm.exceptions.VLLMValidationError
         on_cpu = policy.device.type == "cpu"
         self._sleeps = config.sleep and not on_cpu
         self._is_asleep = False
@@ -78,7 +80,10 @@ class VllmEngine:
     ) -> list[list[Completion]]:
         """One group for each prompt, see `RolloutEngine`. vLLM gives completion i of a request the seed + i."""
         sampling = [self._params(params, seed) for seed in seeds]
-        outputs = self._llm.generate([_request(prompt) for prompt in prompts], sampling, use_tqdm=False)
+        try:
+            outputs = self._llm.generate([_request(prompt) for prompt in prompts], sampling, use_tqdm=False)
+        except self._refusal as error:
+            raise ValueError(str(error)) from error
         groups = [[_completion(found) for found in output.outputs] for output in outputs]
         return groups if params.temperature > 0 else [group * params.num_completions for group in groups]
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _RUN_KEY = "videossr.run_key"
+_PARENT = "mlflow.parentRunId"
+"""MLflow's own tag."""
 _SHOWN_AS_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 """Makes the UI open an experiment on its runs and charts; otherwise it guesses, and shows traces."""
 
@@ -49,18 +51,36 @@ def check_place(data_root: str, tracking_uri: str) -> None:
         )
 
 
-def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, run_key: str) -> str:
-    """Id of the unfinished run with this key, or of a new one.
+def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, run_key: str, name: str = "") -> str:
+    """Id of the unfinished run with this key, or of a new one called `name` (MLflow finds one if it is empty).
 
     Raises:
         TrackerUnreachableError: no server answers at `tracking_uri`.
     """
     with reaching(tracking_uri):
-        return _find_or_create_run(open_client(data_root, tracking_uri), data_root, tracking_uri, experiment, run_key)
+        client = open_client(data_root, tracking_uri)
+        return _find_or_create_run(client, data_root, tracking_uri, experiment, run_key, name)
+
+
+def find_or_create_child(run: Run, name: str) -> str:
+    """Id of the part of `run` called `name`; MLflow shows it below its parent.
+
+    Raises:
+        TrackerUnreachableError: no server answers.
+    """
+    with reaching(run.tracking_uri):
+        client = open_client(run.data_root, run.tracking_uri)
+        experiment_id = client.get_run(run.run_id).info.experiment_id
+        tags = {_PARENT: run.run_id, _RUN_KEY: f"{run.run_id}/{name}"}
+        found = client.search_runs(
+            [experiment_id], filter_string=f"tags.`{_RUN_KEY}` = '{tags[_RUN_KEY]}'", max_results=1
+        )
+        created = found[0] if found else client.create_run(experiment_id, tags=tags, run_name=name)
+        return str(created.info.run_id)
 
 
 def _find_or_create_run(
-    client: "MlflowClient", data_root: str, tracking_uri: str, experiment: str, run_key: str
+    client: "MlflowClient", data_root: str, tracking_uri: str, experiment: str, run_key: str, name: str
 ) -> str:
     # A server chooses where artifacts go; with sqlite alone they would land in the working folder.
     artifacts = None if tracking_uri else f"{_local_path(data_root)}/mlartifacts"
@@ -72,7 +92,7 @@ def _find_or_create_run(
     )
     if unfinished:
         return str(unfinished[0].info.run_id)
-    return str(client.create_run(experiment_id, tags={_RUN_KEY: run_key}).info.run_id)
+    return str(client.create_run(experiment_id, tags={_RUN_KEY: run_key}, run_name=name or None).info.run_id)
 
 
 class MlflowTracker:

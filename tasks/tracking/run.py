@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import PurePosixPath
 from types import FrameType
 
@@ -12,7 +13,7 @@ from tasks.core.errors import Interrupted
 from tasks.core.store import Store
 from tasks.core.types import Run
 from tasks.tracking.mlflow_registry import MlflowRegistry
-from tasks.tracking.mlflow_tracker import MlflowTracker, check_place, find_or_create_run
+from tasks.tracking.mlflow_tracker import MlflowTracker, check_place, find_or_create_child, find_or_create_run
 from tasks.tracking.patient_tracker import OUTBOX, PatientTracker
 from tasks.tracking.tracker import ModelRegistry, RunStatus, Tracker
 
@@ -22,9 +23,15 @@ _NO_FAILURE = {"videossr.failed_stage": "", "videossr.error": ""}
 
 
 def start_run(
-    data_root: str, *, experiment: str, run_key: str, params: Mapping[str, object], tracking_uri: str = ""
+    data_root: str,
+    *,
+    experiment: str,
+    run_key: str,
+    params: Mapping[str, object],
+    tracking_uri: str = "",
+    name: str = "",
 ) -> str:
-    """Id of the run: an unfinished one with this key goes on, else a new one starts.
+    """Id of the run: an unfinished one with this key goes on, else a new one starts, called `name` if there is one.
 
     Nested `params` become names with dots. Two runs with the same key at the same time would share one record.
     What earlier runs could not send is sent first.
@@ -38,7 +45,9 @@ def start_run(
         open_tracker(
             Run(data_root=data_root, run_id=PurePosixPath(folder).name, preset="", tracking_uri=tracking_uri)
         ).flush()
-    run_id = find_or_create_run(data_root=data_root, tracking_uri=tracking_uri, experiment=experiment, run_key=run_key)
+    run_id = find_or_create_run(
+        data_root=data_root, tracking_uri=tracking_uri, experiment=experiment, run_key=run_key, name=name
+    )
     tracker = open_tracker(Run(data_root=data_root, run_id=run_id, preset=experiment, tracking_uri=tracking_uri))
     tracker.set_status(RunStatus.RUNNING)
     tracker.set_tags(_NO_FAILURE)
@@ -91,6 +100,19 @@ def _sigterm_raises() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def child_run(run: Run, name: str, params: Mapping[str, object]) -> Iterator[Tracker]:
+    """The tracker of a finished part of `run` that stands below it in the UI, one a name."""
+    run_id = find_or_create_child(run, name)
+    tracker = open_tracker(replace(run, run_id=run_id))
+    try:
+        tracker.log_params(dict(_flat(params)))
+        yield tracker
+        tracker.set_status(RunStatus.FINISHED)
+    finally:
+        _flush(tracker)
 
 
 def finish_run(run: Run) -> None:

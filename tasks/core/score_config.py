@@ -1,0 +1,46 @@
+"""How models are scored, and when one becomes champion."""
+
+from dataclasses import dataclass, field
+
+from tasks.core.checks import COUNT, NAME, SHARE, check, shares_of, some_of
+
+PLACES = ("viubench", "heldout", "overall")
+"""Where a challenger can win or lose."""
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """How a model is scored."""
+
+    heldout_rollouts_per_sample: int = 4
+    bootstrap_resamples: int = 2000
+    questions_per_batch: int = 32
+    """Benchmark questions that are shown at once, and kept at once."""
+    questions_per_shard: int = 4096
+    """Benchmark questions for one pod, or more if they are on one video."""
+    min_coverage: float = 0.98
+    """A benchmark of which less could be shown gets no headline; 0 asks for one in any case."""
+
+    def __post_init__(self) -> None:
+        check(self, COUNT, "heldout_rollouts_per_sample", "bootstrap_resamples")
+        check(self, COUNT, "questions_per_batch", "questions_per_shard")
+        check(self, SHARE, "min_coverage")
+
+
+@dataclass(frozen=True)
+class PromoteConfig:
+    """When the challenger becomes champion. Places are `viubench`, `heldout` and `overall` (both, equally)."""
+
+    model_name: str = "videossr"
+    must_win: tuple[str, ...] = ("viubench",)
+    """Where the whole 95 % interval of the gain has to lie above 0; in each of them."""
+    may_lose: dict[str, float] = field(default_factory=lambda: {"heldout": 0.02})
+    """Most that the score may fall: the 95 % interval of the gain has to lie above minus this."""
+    min_coverage: float = 0.98
+    """Least share of the items that both models were really shown."""
+
+    def __post_init__(self) -> None:
+        check(self, NAME, "model_name")
+        check(self, some_of(*PLACES), "must_win")
+        check(self, shares_of(*PLACES), "may_lose")
+        check(self, SHARE, "min_coverage")

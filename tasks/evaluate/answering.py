@@ -1,0 +1,123 @@
+"""Asking the questions of a shard, batch by batch; what was answered once is never asked again."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from tqdm import tqdm
+
+from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig
+from tasks.core.digest import digest_of
+from tasks.core.manifest import iterate_rows, read_rows, write_rows
+from tasks.core.store import Store
+from tasks.core.types import Sample
+from tasks.evaluate.model import digest_of_model, open_model
+from tasks.evaluate.outputs import AnsweredShard, BenchmarkFolder, Questions, QuestionShard
+from tasks.evaluate.respond import Answer
+from tasks.evaluate.show import Shower
+from tasks.policy.checkpoint import TINY_BASE
+
+
+@dataclass(frozen=True)
+class _Kept:
+    question: str
+    """Digest of the whole question: one whose annotation was edited is asked again."""
+    answer: Answer
+
+
+class AnswerBook:
+    """One model's answers, kept by question: each batch is a file of its own, written whole or not at all."""
+
+    def __init__(self, store: Store, model: str, folders: Sequence[BenchmarkFolder]) -> None:
+        """`model` is a digest, equal only for models that answer alike."""
+        self._store = store
+        self._keys = {
+            folder.name: f"answers/{model}/{folder.name}-{digest_of(folder.folder, folder.conditions)}"
+            for folder in folders
+        }
+
+    def find(self, samples: Sequence[Sample]) -> dict[str, Answer]:
+        """By sample id, those of `samples` that were answered under these conditions."""
+        wanted = {sample.sample_id: digest_of(sample) for sample in samples}
+        keys = [self._keys[name] for name in sorted({sample.pretext for sample in samples})]
+        kept = (
+            row
+            for key in keys
+            for batch in self._store.list_keys(key)
+            for row in iterate_rows(self._store, batch, _Kept)
+        )
+        return {row.answer.sample_id: row.answer for row in kept if wanted.get(row.answer.sample_id) == row.question}
+
+    def keep(self, samples: Sequence[Sample], answers: Sequence[Answer]) -> None:
+        """Of one benchmark."""
+        rows = [_Kept(digest_of(sample), answer) for sample, answer in zip(samples, answers, strict=True)]
+        name = digest_of(*(row.question for row in rows))
+        write_rows(self._store, f"{self._keys[samples[0].pretext]}/{name}.parquet", _Kept, rows)
+
+
+def answer_questions(
+    store: Store,
+    shard: QuestionShard,
+    questions: Questions,
+    name: str,
+    model: ModelConfig,
+    rollout: RolloutConfig,
+    config: EvaluateConfig,
+    seed: int,
+) -> AnsweredShard:
+    """Ask model `name` the questions of one shard; it is loaded only if one has no answer yet."""
+    started = time.perf_counter()
+    samples = read_rows(store, shard.questions.key, Sample)
+    texts = _texts(store, questions) if name == TINY_BASE else []
+    digest = digest_of_model(name, model, rollout, texts, seed)
+    book, shower = AnswerBook(store, digest, questions.folders), Shower(questions.folders)
+    answers = book.find(samples)
+    left = [sample for sample in samples if sample.sample_id not in answers]
+    conditions = {folder.name: folder.conditions for folder in questions.folders}
+    with tqdm(total=len(samples), initial=len(answers), desc="evaluate", unit="question") as progress:
+        if left:
+            with open_model(name, model, rollout, texts, seed) as respondent:
+                for batch in _batches(left, config.questions_per_batch):
+                    benchmark = batch[0].pretext
+                    progress.set_postfix_str(benchmark)
+                    said = respondent.respond(batch, shower.show, conditions[benchmark])
+                    book.keep(batch, said)
+                    answers |= {answer.sample_id: answer for answer in said}
+                    progress.update(len(batch))
+    key = f"answers/{digest}/shards/{digest_of(shard.questions.digest, *questions.folders)}.parquet"
+    return AnsweredShard(
+        answers=write_rows(store, key, Answer, (answers[sample.sample_id] for sample in samples)),
+        num_asked=len(left),
+        num_decoded=shower.num_decoded,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def answers_by_id(store: Store, answered: Sequence[AnsweredShard]) -> dict[str, Answer]:
+    """Of all shards."""
+    return {row.sample_id: row for shard in answered for row in iterate_rows(store, shard.answers.key, Answer)}
+
+
+def samples_by_benchmark(store: Store, questions: Questions) -> dict[str, list[Sample]]:
+    """In the order of their ids."""
+    found: defaultdict[str, list[Sample]] = defaultdict(list)
+    for shard in questions.shards:
+        for sample in iterate_rows(store, shard.questions.key, Sample):
+            found[sample.pretext].append(sample)
+    return {name: sorted(found[name], key=lambda sample: sample.sample_id) for name in sorted(found)}
+
+
+def _texts(store: Store, questions: Questions) -> list[str]:
+    """All questions: the words that the tiny model's tokenizer has to know, whatever the shard."""
+    return [
+        sample.question for shard in questions.shards for sample in iterate_rows(store, shard.questions.key, Sample)
+    ]
+
+
+def _batches(samples: Sequence[Sample], size: int) -> Iterator[list[Sample]]:
+    """Of one benchmark each."""
+    for _, group in groupby(samples, key=lambda sample: sample.pretext):
+        of_benchmark = list(group)
+        yield from (of_benchmark[start : start + size] for start in range(0, len(of_benchmark), size))

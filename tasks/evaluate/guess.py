@@ -1,0 +1,97 @@
+"""Respondents without a model: one guesses, one reads from a file. With them the whole path runs anywhere."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rewards.answers import AnswerKind
+from rewards.parse import format_answer
+from tasks.core.errors import InputError
+from tasks.core.seeding import generator
+from tasks.core.types import Sample
+from tasks.core.viubench import VIUBENCH_TYPES
+from tasks.evaluate.answer_space import AnswerSpace, CountsSpace, IntervalSpace, PermutationSpace
+from tasks.evaluate.benchmarks.conditions import Conditions
+from tasks.evaluate.respond import Answer, Show
+
+_TICKS_PER_SECOND = 10
+_ANY = "*"
+"""In a script, the text for every question that it does not name."""
+
+
+@dataclass(frozen=True)
+class RandomRespondent:
+    """Draws uniformly from the valid answers. Opens a video only where its length decides what is valid."""
+
+    seed: int
+
+    def respond(self, samples: Sequence[Sample], show: Show, conditions: Conditions) -> list[Answer]:
+        """See `Respondent`."""
+        return [self._respond(sample, show) for sample in samples]
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _respond(self, sample: Sample, show: Show) -> Answer:
+        missing = missing_of(sample)
+        if missing:
+            return Answer(sample_id=sample.sample_id, failure=missing)
+        rng = generator(self.seed, "random respondent", sample.sample_id)
+        if sample.answer_kind == "choice":
+            assert sample.benchmark is not None
+            return Answer(sample_id=sample.sample_id, text=str(rng.choice(list(sample.benchmark.letters))))
+        try:
+            return Answer(sample_id=sample.sample_id, text=format_answer(_space(sample, show).draw(rng)))
+        except ValueError as error:
+            return Answer(sample_id=sample.sample_id, failure=str(error))
+
+
+@dataclass(frozen=True)
+class ScriptedRespondent:
+    """Says what a file holds: a JSON object from question ids to texts; "*" stands for all others."""
+
+    texts: Mapping[str, str]
+
+    @classmethod
+    def read(cls, path: Path) -> "ScriptedRespondent":
+        """
+        Raises:
+            InputError: there is no such file, or it holds something else.
+        """
+        try:
+            texts = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"model: scripted: cannot read {str(path)!r} ({error})") from error
+        if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+            raise InputError(f"model: scripted: {str(path)!r} is no JSON object from question ids to texts")
+        return cls(texts)
+
+    def respond(self, samples: Sequence[Sample], show: Show, conditions: Conditions) -> list[Answer]:
+        """See `Respondent`; opens no video."""
+        return [self._respond(sample) for sample in samples]
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _respond(self, sample: Sample) -> Answer:
+        text = self.texts.get(sample.sample_id, self.texts.get(_ANY))
+        failure = missing_of(sample) or ("the script has no text for it" if text is None else "")
+        return Answer(sample_id=sample.sample_id, text="" if failure else text or "", failure=failure)
+
+
+def missing_of(sample: Sample) -> str:
+    """Why a video of the question was not found; empty if all were."""
+    return next((view.file.missing for view in sample.views if view.file and not view.file.paths), "")
+
+
+def _space(sample: Sample, show: Show) -> AnswerSpace:
+    match sample.answer_kind:
+        case AnswerKind.INTERVAL:
+            seconds = show(sample)[0].timestamps_seconds[-1]
+            return IntervalSpace(max(1, round(seconds * _TICKS_PER_SECOND)))
+        case AnswerKind.COUNTS:
+            return CountsSpace(sample.answer.count(",") + 1, VIUBENCH_TYPES[sample.kind].most_of_each)
+        case AnswerKind.PERMUTATION:
+            return PermutationSpace(sum(character.isdigit() for character in sample.answer))
+    raise ValueError(f"no valid answers are known of the kind {sample.answer_kind!r}")

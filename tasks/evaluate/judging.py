@@ -1,0 +1,214 @@
+"""From answers to numbers: every benchmark's result, its predictions, and one table beside the paper's rows."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from tasks.core.statistics import Estimate
+from tasks.core.types import Sample
+from tasks.evaluate.benchmarks.protocol import Benchmark, BenchmarkResult, Judged
+from tasks.evaluate.paper import BASELINE, TRAINED, PaperScore, beside_paper
+from tasks.evaluate.respond import Answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """One question with its answer and what that is worth."""
+
+    sample_id: str
+    video: str
+    question: str
+    truth: str
+    text: str
+    answer: str
+    """As the robust parser read the text."""
+    paper: float
+    robust: float
+    paper_parsed: bool
+    robust_parsed: bool
+    failure: str
+    truncated: bool
+    num_vision_tokens: int
+    num_answer_tokens: int
+    tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelResult:
+    """One model on one benchmark, with what limits its meaning."""
+
+    model: str
+    result: BenchmarkResult
+    num_available: int
+    """Questions in the files; more than `result.num_items` if a limit chose some of them."""
+    refused: str
+    """Why there is no headline; empty if there is one."""
+    paper: list[PaperScore]
+    num_truncated: int
+    num_vision_tokens: int
+    num_answer_tokens: int
+
+    @property
+    def headline(self) -> Estimate | None:
+        return None if self.refused else self.result.headline
+
+    def metrics(self) -> dict[str, float]:
+        """For the tracker; a number that is refused or not known is left out."""
+        result = self.result
+        found = {
+            "benchmark/coverage": result.coverage,
+            "benchmark/questions": float(result.num_items),
+            "benchmark/unparsed": float(result.num_unparsed),
+            "benchmark/truncated": float(self.num_truncated),
+            "cost/vision_tokens": float(self.num_vision_tokens),
+            "cost/answer_tokens": float(self.num_answer_tokens),
+        }
+        if not self.refused:
+            found |= {"benchmark/score": result.headline.mean, "benchmark/robust": result.robust.mean}
+            found |= {"benchmark/low": result.headline.low, "benchmark/high": result.headline.high}
+            found |= {f"benchmark/{_named(name)}": value for name, value in result.metrics.items()}
+            found |= {
+                f"breakdown/{_named(tag)}/{_named(value)}": part.score
+                for tag, parts in result.breakdown.items()
+                for value, part in parts.items()
+            }
+        return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
+def judge(
+    benchmark: Benchmark,
+    samples: Sequence[Sample],
+    answers: Mapping[str, Answer],
+    *,
+    model: str,
+    num_available: int,
+    min_coverage: float,
+) -> tuple[ModelResult, list[Prediction]]:
+    """Score every answer and sum up; `answers` are by sample id."""
+    rows = [_judged(benchmark, sample, answers[sample.sample_id]) for sample in samples]
+    result = benchmark.aggregate(rows)
+    refused = _refusal(result, min_coverage)
+    found = ModelResult(
+        model=model,
+        result=result,
+        num_available=num_available,
+        refused=refused,
+        paper=[] if refused else beside_paper(benchmark.name, benchmark.conditions.max_frames, result.headline),
+        num_truncated=sum(answers[sample.sample_id].truncated for sample in samples),
+        num_vision_tokens=sum(answers[sample.sample_id].num_vision_tokens for sample in samples),
+        num_answer_tokens=sum(answers[sample.sample_id].num_answer_tokens for sample in samples),
+    )
+    return found, [
+        _prediction(sample, answers[sample.sample_id], row) for sample, row in zip(samples, rows, strict=True)
+    ]
+
+
+def result_json(found: ModelResult) -> str:
+    """Everything about one result as JSON; numbers that are not finite are null."""
+    return json.dumps(_finite(asdict(found) | {"coverage": found.result.coverage}), indent=1)
+
+
+def markdown_table(results: Sequence[ModelResult]) -> str:
+    """One line a benchmark: the score with its interval, the paper's rows, and how much of it was shown and read."""
+    head = ("benchmark", "score", "95 % interval", "robust", BASELINE, TRAINED, "shown", "not read", "of")
+    rows = [_line(found) for found in results]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    cells = [head, tuple("-" * width for width in widths), *rows]
+    notes = [
+        "Points of 100. The paper's figures are at the same number of frames, with the distance to them; * where it "
+        "exceeds max(1 point, 2 standard errors).",
+        *(f"{found.result.benchmark}: {note}" for found in results for note in _notes(found)),
+    ]
+    lines = (" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join([*(f"| {line} |" for line in lines), "", *notes]) + "\n"
+
+
+def _line(found: ModelResult) -> tuple[str, ...]:
+    result = found.result
+    paper = {score.model: score for score in found.paper}
+    shown = (
+        ("refused", "", "")
+        if found.refused
+        else (_points(result.headline.mean), _interval(result.headline), _points(result.robust.mean))
+    )
+    return (
+        result.benchmark,
+        *shown,
+        *(_beside(paper[model]) if model in paper else "–" for model in (BASELINE, TRAINED)),
+        f"{result.coverage:.1%}",
+        str(result.num_unparsed),
+        str(result.num_items),
+    )
+
+
+def _notes(found: ModelResult) -> list[str]:
+    result = found.result
+    sampled = result.num_items < found.num_available
+    return [
+        *([f"no headline: {found.refused}"] if found.refused else []),
+        *([f"{result.num_items} of {found.num_available} questions (limit)"] if sampled else []),
+        *(f"{number} x {reason}" for reason, number in sorted(result.missing_reasons.items())[:3]),
+        *([f"{found.num_truncated} answers were cut off at the token limit"] if found.num_truncated else []),
+        *(f"deviation: {text}" for text in result.deviations),
+        *result.warnings,
+    ]
+
+
+def _refusal(result: BenchmarkResult, min_coverage: float) -> str:
+    if result.coverage >= min_coverage:
+        return ""
+    most = max(result.missing_reasons.items(), key=lambda item: item[1])
+    return (
+        f"{result.num_missing} of {result.num_items} questions could not be shown (most often: {most[0]}), so "
+        f"coverage is {result.coverage:.1%}, under {min_coverage:.0%} (evaluate.min_coverage)"
+    )
+
+
+def _judged(benchmark: Benchmark, sample: Sample, answer: Answer) -> Judged:
+    return benchmark.fail(sample, answer.failure) if answer.failure else benchmark.judge(sample, answer.text)
+
+
+def _prediction(sample: Sample, answer: Answer, row: Judged) -> Prediction:
+    return Prediction(
+        sample_id=sample.sample_id,
+        video=row.video,
+        question=sample.question,
+        truth=sample.answer,
+        text=answer.text,
+        answer=row.answer,
+        paper=row.paper,
+        robust=row.robust,
+        paper_parsed=row.paper_parsed,
+        robust_parsed=row.robust_parsed,
+        failure=row.failure,
+        truncated=answer.truncated,
+        num_vision_tokens=answer.num_vision_tokens,
+        num_answer_tokens=answer.num_answer_tokens,
+        tags=row.tags,
+    )
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _interval(found: Estimate) -> str:
+    return f"{_points(found.low)} to {_points(found.high)}" if math.isfinite(found.se) else "?"
+
+
+def _beside(score: PaperScore) -> str:
+    return f"{score.score:.1f} ({score.difference:+.1f}{'*' if score.differs else ''})"
+
+
+def _named(text: str) -> str:
+    """As MLflow allows it in a metric's name."""
+    return "".join(c if c.isalnum() or c in "_-. " else "_" for c in text)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

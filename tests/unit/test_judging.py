@@ -1,0 +1,96 @@
+"""Results, refusals and the table; expected numbers are by hand."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tasks.core.statistics import Estimate
+from tasks.core.types import Sample
+from tasks.evaluate.benchmarks.adapter import FolderBenchmark
+from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
+from tasks.evaluate.judging import judge, markdown_table, result_json
+from tasks.evaluate.paper import beside_paper
+from tasks.evaluate.respond import Answer
+from tests.helpers.questions import make_benchmark
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory: pytest.TempPathFactory) -> FolderBenchmark:
+    folder = make_benchmark(tmp_path_factory.mktemp("benchmark"), num_videos=2, num_missing=1)
+    return BENCHMARKS["universal"].open(Path(folder.folder), folder.conditions)
+
+
+def _answers(samples: list[Sample]) -> dict[str, Answer]:
+    """Two letters right, one after a space, one question that could not be shown, the rest unreadable."""
+    texts = {"universal/0-0": "A", "universal/0-1": " B", "universal/0-2": "C because", "universal/0-g": "nothing"}
+    return {
+        sample.sample_id: Answer(
+            sample_id=sample.sample_id,
+            text=texts.get(sample.sample_id, "?"),
+            failure="no video" if "gone" in sample.sample_id else "",
+            num_answer_tokens=2,
+            truncated=sample.sample_id == "universal/0-2",
+        )
+        for sample in samples
+    }
+
+
+def test_missing_and_unreadable_questions_stay_in_the_denominator(benchmark: FolderBenchmark) -> None:
+    samples = list(benchmark.samples())
+    found, rows = judge(benchmark, samples, _answers(samples), model="m", num_available=20, min_coverage=0.0)
+    assert found.result.num_items == 9
+    assert found.result.headline.mean == pytest.approx(2 / 9)
+    assert found.result.robust.mean == pytest.approx(3 / 9)
+    assert (found.result.num_missing, found.result.num_unparsed, found.num_truncated) == (1, 6, 1)
+    assert found.num_answer_tokens == 18
+    assert [row.sample_id for row in rows] == [sample.sample_id for sample in samples]
+    assert {row.sample_id: row.failure for row in rows if row.failure} == {"universal/gone-0": "no video"}
+    assert found.metrics()["benchmark/score"] == pytest.approx(2 / 9)
+
+
+def test_low_coverage_gives_no_headline(benchmark: FolderBenchmark) -> None:
+    samples = list(benchmark.samples())
+    found, _ = judge(benchmark, samples, _answers(samples), model="m", num_available=9, min_coverage=0.98)
+    assert found.headline is None
+    assert "1 of 9 questions could not be shown (most often: no video)" in found.refused
+    assert not any(name.startswith("benchmark/score") for name in found.metrics())
+    table = markdown_table([found])
+    assert "refused" in table
+    assert "88.9%" in table
+    assert "22.2" not in table
+    assert json.loads(result_json(found))["refused"] == found.refused
+
+
+def test_the_table_says_what_limits_the_numbers(benchmark: FolderBenchmark) -> None:
+    samples = list(benchmark.samples())
+    found, _ = judge(benchmark, samples, _answers(samples), model="m", num_available=20, min_coverage=0.0)
+    table = markdown_table([found])
+    for text in ("22.2", "9 of 20 questions (limit)", "1 x no video", "deviation: max_frames: 8 (paper: 32, 48, 64)",
+                 "1 answers were cut off"):  # fmt: skip
+        assert text in table
+
+
+@pytest.mark.parametrize(
+    ("mean", "se", "differs"),
+    [(0.641, 0.001, False), (0.6505, 0.001, False), (0.652, 0.001, True), (0.652, 0.006, False), (0.60, 0.01, True)],
+)
+def test_a_difference_from_the_paper_is_marked_beyond_a_point_and_two_errors(
+    mean: float, se: float, differs: bool
+) -> None:
+    own = Estimate(mean=mean, se=se, low=0, high=1, num_items=2700)
+    baseline, trained = beside_paper("videomme", 32, own)
+    assert (baseline.score, trained.score) == (64.1, 65.2)
+    assert baseline.difference == pytest.approx(100 * mean - 64.1)
+    assert baseline.differs == differs
+
+
+def test_the_paper_has_a_row_for_each_of_its_benchmarks_and_frames() -> None:
+    from tasks.evaluate.benchmarks.catalogue import PAPER_BENCHMARKS
+
+    own = Estimate(mean=0.5, se=0.1, low=0, high=1, num_items=1)
+    for name in PAPER_BENCHMARKS:
+        for frames in (32, 48, 64):
+            expected = 2 if name != "viubench" or frames == 48 else 0
+            assert len(beside_paper(name, frames, own)) == expected, (name, frames)
+    assert beside_paper("universal", 48, own) == []

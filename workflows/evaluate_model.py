@@ -1,0 +1,55 @@
+"""One model on published benchmarks: official files in, scores beside the paper's out.
+
+pyflyte run workflows/evaluate_model.py evaluate_model --model Qwen/Qwen3-VL-8B-Instruct \
+    --benchmarks '{"videomme": "/data/Video-MME", "charades_sta": "/data/Charades-STA"}'
+"""
+
+from functools import partial
+
+from flytekit import map_task, workflow
+
+from tasks.evaluate.outputs import BenchmarkTable
+from tasks.evaluate.task import answer_shard, list_questions, open_suite, tabulate_benchmarks
+from workflows.configure import configure, open_model_run
+
+
+@workflow
+def evaluate_model(
+    model: str,
+    benchmarks: str,
+    preset: str = "videossr_8b",
+    conditions: str = "{}",
+    limit: int = 0,
+    data_root: str = "./.videossr",
+    tracking_uri: str = "",
+    overrides: str = "{}",
+) -> BenchmarkTable:
+    """List the questions, answer them shard by shard, score and print.
+
+    `model` is `random`, `scripted:FILE`, `tiny`, a folder in Hugging Face layout, a hub name, or the address of an
+    OpenAI-compatible server with the model's name, `http://host:port/v1#name`. `benchmarks` is a JSON object from
+    names to folders, or a folder that holds one folder for each. `conditions` changes the paper's, as JSON; `limit`
+    takes so many questions of each benchmark, drawn by the seed of the configuration. The same command goes on after
+    any interruption: what was answered is not asked again.
+    """
+    config = configure(preset=preset, overrides=overrides)
+    folders = open_suite(benchmarks=benchmarks, conditions=conditions, model=model, limit=limit)
+    run = open_model_run(
+        config=config,
+        preset=preset,
+        model=model,
+        folders=folders,
+        limit=limit,
+        data_root=data_root,
+        tracking_uri=tracking_uri,
+    )
+    questions = list_questions(folders=folders, run=run, limit=limit, config=config.evaluate)
+    answer = partial(
+        answer_shard, questions=questions, name=model, run=run, model=config.model, rollout=config.rollout,
+        config=config.evaluate,
+    )  # fmt: skip
+    answered = map_task(answer)(shard=questions.shards)
+    table: BenchmarkTable = tabulate_benchmarks(
+        answered=answered, questions=questions, name=model, run=run, config=config.evaluate
+    )
+    return table
