@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tasks.evaluate.benchmarks.conditions import Conditions
 from tasks.evaluate.outputs import BenchmarkFolder
-from tests.helpers.benchmark_folders import write_json
+from tests.helpers.files import write_json
 from tests.helpers.videos import write_video
 
 OPTIONS = ["a dog", "a cat", "a car"]

@@ -1,7 +1,6 @@
 """The special rows of each benchmark, and the layouts of their copies. All questions are invented."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from tasks.core.types import Sample, VideoFile
 from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tasks.evaluate.benchmarks.conditions import LETTER_LINE, Conditions
 from tests.helpers import benchmark_folders as folders
+from tests.helpers.files import touch, write_json, write_parquet
 
 
 def _samples(name: str, root: Path, conditions: Conditions | None = None) -> list[Sample]:
@@ -60,7 +60,7 @@ def test_videomme_reads_tables_of_literals(tmp_path: Path) -> None:
 def test_longvideobench_leaves_padding_options_out(tmp_path: Path) -> None:
     row = {"id": "q", "video_path": "x.mp4", "question": "?", "correct_choice": 1, "option0": "a", "option1": "b",
            "option2": "c", "option3": "N/A", "option4": "N/A"}  # fmt: skip
-    folders.write_parquet(tmp_path / "data/validation-00000-of-00001.parquet", [row])
+    write_parquet(tmp_path / "data/validation-00000-of-00001.parquet", [row])
     (sample,) = _samples("longvideobench", tmp_path)
     assert sample.benchmark is not None
     assert (sample.answer, sample.benchmark.letters) == ("B", "ABC")
@@ -78,9 +78,9 @@ def test_mvbench_cut_clips_are_not_cut_again(tmp_path: Path) -> None:
     folders.mvbench(tmp_path / "old")
     tasks = [path.stem for path in (tmp_path / "old/json").iterdir()]
     meta = {task: [folders.mvbench_row(0, video="cut.mp4", start=1.0, end=4.0)] for task in tasks}
-    folders.write_json(tmp_path / "new/test.json", {"root": {}, "meta": meta})
-    folders.touch(tmp_path / "new", "video/star/Charades_segment/cut.mp4", "video/tvqa/video_fps3_hq_segment/cut.mp4")
-    folders.touch(tmp_path / "new", "video/data0613/ssv2_video_mp4/cut.mp4")
+    write_json(tmp_path / "new/test.json", {"root": {}, "meta": meta})
+    touch(tmp_path / "new", "video/star/Charades_segment/cut.mp4", "video/tvqa/video_fps3_hq_segment/cut.mp4")
+    touch(tmp_path / "new", "video/data0613/ssv2_video_mp4/cut.mp4")
     by_task = {sample.kind: sample for sample in _samples("mvbench", tmp_path / "new")}
     assert len(by_task) == 20
     for task in ("action_prediction", "episodic_reasoning"):
@@ -102,9 +102,9 @@ def test_mvbench_pictures_of_a_part_keep_the_parts_length(tmp_path: Path) -> Non
 def test_mvbench_answer_is_the_first_equal_candidate(tmp_path: Path) -> None:
     folders.mvbench(tmp_path)
     twice = folders.mvbench_row(candidates=["Same. ", "Same.", "Other."], answer="Same.")
-    folders.write_json(tmp_path / "json/moving_count.json", [twice])
+    write_json(tmp_path / "json/moving_count.json", [twice])
     assert next(s for s in _samples("mvbench", tmp_path) if s.kind == "moving_count").answer == "A"
-    folders.write_json(tmp_path / "json/moving_count.json", [twice, folders.mvbench_row(answer="None of them")])
+    write_json(tmp_path / "json/moving_count.json", [twice, folders.mvbench_row(answer="None of them")])
     with pytest.raises(InputError, match=r"moving_count.json, row 1, field 'answer': got 'None of them'"):
         _samples("mvbench", tmp_path)
 
@@ -172,7 +172,7 @@ def test_lvbench_question_counts_in_each_of_its_abilities(tmp_path: Path) -> Non
 def test_lvbench_mirror_is_flat(tmp_path: Path) -> None:
     rows = [{"uid": "7", "video_path": "k.mp4", "question": "What?", "options": ["x", "y"], "answer": "B",
              "question_type": ["reasoning"]}]  # fmt: skip
-    folders.write_parquet(tmp_path / "data/test-00000-of-00001.parquet", rows)
+    write_parquet(tmp_path / "data/test-00000-of-00001.parquet", rows)
     (sample,) = _samples("lvbench", tmp_path)
     assert sample.question == f"What?\nA. x\nB. y\n{LETTER_LINE}"
 
@@ -183,54 +183,6 @@ def test_cgbench_letters_run_to_h(tmp_path: Path) -> None:
     sample = next(iter(benchmark.samples()))
     for text in ("H", "(H) An egg", '{"result": "H"}', "an egg"):
         assert benchmark.judge(sample, text).robust == 1.0
-
-
-def test_activitynet_windows_are_clamped_and_empty_ones_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    folders.activitynet(tmp_path)
-    first, second, _ = _samples("activitynet", tmp_path)
-    assert second.benchmark is not None
-    assert second.benchmark.windows == ((60.0, 80.0),)
-    assert "She walks off." in second.question
-    assert first.views[0].clip_id == second.views[0].clip_id == "v_a-1"
-    assert "sentence 2 left out" in caplog.text
-
-
-def test_charades_windows_are_left_and_exports_accepted(tmp_path: Path) -> None:
-    folders.charades_sta(tmp_path)
-    assert [s.benchmark.windows for s in _samples("charades_sta", tmp_path) if s.benchmark] == [
-        ((4.2, 11.7),), ((1.0, 2.5),), ((25.0, 39.0),),
-    ]  # fmt: skip
-    rows = [{"video": "X.mp4", "timestamp": "[4.5, 2]", "caption": "it moves."},
-            {"video": "X.mp4", "timestamp": [1, 2.5], "caption": "it stops."}]  # fmt: skip
-    (tmp_path / "charades_sta_test.txt").unlink()
-    folders.write_json(tmp_path / "charades_sta_test.json", rows)
-    assert [s.answer for s in _samples("charades_sta", tmp_path)] == ["2.0-4.5", "1.0-2.5"]
-    folders.write_json(tmp_path / "charades_sta_test.json", [{**rows[0], "timestamp": "soon"}])
-    with pytest.raises(InputError, match=r"charades_sta_test.json, row 0, field 'timestamp': got 'soon'"):
-        _samples("charades_sta", tmp_path)
-
-
-def test_charades_line_that_is_cut_off_is_named(tmp_path: Path) -> None:
-    (tmp_path / "charades_sta_test.txt").write_text("A 1.0 2.0##one.\nB 3.0")
-    with pytest.raises(InputError, match=r"charades_sta_test.txt, row 1, field 'line'.*cut off"):
-        _samples("charades_sta", tmp_path)
-
-
-def test_tacos_times_are_frames_and_paraphrases_questions(tmp_path: Path) -> None:
-    folders.tacos(tmp_path)
-    samples = _samples("tacos", tmp_path)
-    windows = [sample.benchmark.windows[0] for sample in samples if sample.benchmark]
-    assert windows[0] == pytest.approx((10.0, 20.0))
-    assert windows[1] == windows[2] == pytest.approx((7700 / 29.4, 7800 / 29.4))
-    assert _file(samples[0]).paths == ("videos/s27-d09-cam-002.avi",)
-
-
-def test_tacos_export_has_seconds(tmp_path: Path) -> None:
-    row = {"qid": 1, "vid": "s1", "duration": 9, "query": "He cuts.", "relevant_windows": [[1.0, 6.0]]}
-    folders.write_lines(tmp_path / "test.jsonl", [row])
-    folders.touch(tmp_path, "s1.mp4")
-    (sample,) = _samples("tacos", tmp_path)
-    assert (sample.answer, _file(sample).paths) == ("1.0-6.0", ("s1.mp4",))
 
 
 def test_videommmu_leaves_open_questions_out_and_finds_disciplines(tmp_path: Path) -> None:
@@ -247,7 +199,7 @@ def test_videommmu_reads_the_configs_of_the_mirror(tmp_path: Path) -> None:
     for track in ("Perception", "Comprehension", "Adaptation"):
         rows = json.loads((tmp_path / f"json/data/{track.lower()}_video.json").read_text())[track].values()
         listed = [row | {"image 1": None, "options": str(row["options"])} for row in rows]
-        folders.write_parquet(tmp_path / f"mirror/{track}/test-00000-of-00001.parquet", listed)
+        write_parquet(tmp_path / f"mirror/{track}/test-00000-of-00001.parquet", listed)
     ids = [[sample.sample_id for sample in _samples("videommmu", tmp_path / name)] for name in ("json", "mirror")]
     assert ids[0] == ids[1]
 
@@ -265,9 +217,7 @@ def test_vcrbench_orders_count_from_one(tmp_path: Path) -> None:
     samples = _samples("vcrbench", tmp_path)
     assert [sample.answer for sample in samples] == ["3142", "213", "123"]
     assert samples[0].question.count("make a latte") == 2
-    folders.write_json(
-        tmp_path / "data.json", [{"qid": "1", "goal": "g", "ground_truth": [1, 2], "video_file": "v.mp4"}]
-    )
+    write_json(tmp_path / "data.json", [{"qid": "1", "goal": "g", "ground_truth": [1, 2], "video_file": "v.mp4"}])
     with pytest.raises(InputError, match=r"data.json, row 0, field 'ground_truth': got \[1, 2\]"):
         _samples("vcrbench", tmp_path)
 
@@ -295,7 +245,7 @@ def test_cvbench_repack(tmp_path: Path) -> None:
             "category": "Joint-video Counting",
         }
     ]
-    folders.write_json(tmp_path / "all_data.json", rows)
+    write_json(tmp_path / "all_data.json", rows)
     (sample,) = _samples("cvbench", tmp_path)
     assert sample.benchmark is not None
     assert sample.benchmark.tags["task_group"] == ("Object Association",)
@@ -318,9 +268,9 @@ def test_viubench_types_are_found_out(tmp_path: Path) -> None:
 
 def test_viubench_plain_rows_state_their_type(tmp_path: Path) -> None:
     row = {"video": "a1", "question": "When?", "answer": "1.0-2.0", "type": "grounding_mirror"}
-    folders.write_json(tmp_path / "rows.json", [row])
+    write_json(tmp_path / "rows.json", [row])
     assert _samples("viubench", tmp_path)[0].kind == "grounding_mirror"
-    folders.write_json(tmp_path / "rows.json", [row, row | {"type": "blur"}])
+    write_json(tmp_path / "rows.json", [row, row | {"type": "blur"}])
     with pytest.raises(InputError, match=r"rows.json, row 1, field 'type': got 'blur', expected one of counting_easy"):
         _samples("viubench", tmp_path)
 
@@ -334,28 +284,3 @@ def test_universal_layout_tells_answers_apart(tmp_path: Path) -> None:
     (tmp_path / "more.json").write_text("[]")
     with pytest.raises(InputError, match="2 files with questions"):
         _samples("universal", tmp_path)
-
-
-_BROKEN: list[tuple[str, str, str, object]] = [
-    ("videomme", "videomme.json", "answer", {"videoID": "x", "question_id": "1", "question": "?", "options": ["a", "b"],
-                                             "answer": "Q"}),
-    ("cgbench", "cgbench_mini.json", "choices", {"qid": 1, "video_uid": "x", "question": "?", "right_answer": "A"}),
-    ("longvideobench", "lvb_val.json", "correct_choice", {"id": "1", "video_path": "x", "question": "?",
-                                                          "correct_choice": 2, "candidates": ["a", "b"]}),
-    ("cvbench", "CVBench.json", "video_1", {"question": "?", "answer": "A", "options": ["A. x", "B. y"]}),
-    ("qvhighlights", "highlight_val_release.jsonl", "relevant_windows", {"qid": 1, "query": "?", "vid": "x",
-                                                                         "relevant_windows": []}),
-    ("vinoground", "vinoground_textscore.json", "idx", {"idx": "4", "video_name": "x", "question": "A. a\nB. b",
-                                                        "GT": "A"}),
-    ("aotbench_qa", "AoTBench_QA.json", "ans", {"video_name": "x", "question": "A. a\nB. b", "ans": "C"}),
-    ("universal", "rows.json", "answer", {"video": "x", "question": "?", "answer": "1,1,2"}),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "file", "field", "row"), _BROKEN, ids=[row[0] for row in _BROKEN])
-def test_a_wrong_row_is_named_by_file_row_and_field(
-    tmp_path: Path, name: str, file: str, field: str, row: dict[str, object]
-) -> None:
-    folders.write_lines(tmp_path / file, [row]) if file.endswith("l") else folders.write_json(tmp_path / file, [row])
-    with pytest.raises(InputError, match=rf"{re.escape(file)}, row 0, field '{field}'"):
-        _samples(name, tmp_path)
