@@ -18,6 +18,8 @@ from tasks.rollout.transformers_engine import TransformersEngine
 from tasks.rollout.vllm_engine import VllmEngine
 from tasks.train.attention import use_shared_prefix_attention
 from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs
+from tasks.video.official_frames import Selection
+from tasks.video.render import ShownVideo
 from tests.helpers.policy import fresh_policy, make_prompt, mixed_prompts, noise_video
 
 EngineFactory = Callable[[Policy], RolloutEngine]
@@ -83,6 +85,17 @@ def test_prompt_tokens_are_the_processors_with_exact_times(make_engine: EngineFa
     assert [ids.count(video_id) for ids in found] == [8 * 4, 6 * 4, 4 * 4, 4 * 4]
     times = re.findall(r"<([0-9.]+) seconds>", policy.processor.tokenizer.decode(found[-1]))
     assert times == ["0.2", "1.0", "1.8", "2.6"]
+
+
+def test_prompt_tokens_of_a_benchmarks_video_are_the_processors(make_engine: EngineFactory) -> None:
+    policy = fresh_policy()
+    selection = Selection(indices=(0, 13, 25, 38), rate=29.97)
+    video = ShownVideo(noise_video(4, 5).frames, selection.timestamps_seconds, selection)
+    prompt = make_prompt(policy, "How many?", video)
+    (found,) = make_engine(policy).prompt_token_ids([prompt])
+    assert found == tuple(encode_prompt(policy.processor, prompt).input_ids.tolist())
+    # Times of merged pairs: (0 + 13) / 2 and (25 + 38) / 2 over the rate.
+    assert re.findall(r"<([0-9.]+) seconds>", policy.processor.tokenizer.decode(found)) == ["0.2", "1.1"]
 
 
 def test_same_seed_gives_the_same_group_whatever_stands_beside_it(make_engine: EngineFactory) -> None:
