@@ -35,6 +35,27 @@ def configure_benchmark(preset: str, seed: int, items_per_type: int = 300) -> Re
 
 
 @task
+def configure_comparison(preset: str, overrides: str) -> RetrainConfig:
+    """The preset with overrides, for videos that are only compared: nothing is too dull, and frames are small."""
+    from tasks.core.overrides import apply_overrides, read_overrides
+    from workflows.presets import preset_config
+
+    ingest = {
+        "min_train_clips": 0,
+        "min_heldout_clips": 0,
+        "min_seconds": 0.0,
+        "min_motion": 0.0,
+        "min_distinct_share": 0.0,
+        "max_blank_share": 1.0,
+        "min_area_px": 32 * 32,
+        "max_area_px": 64 * 64,
+        "near_duplicates": "keep",
+    }
+    changed = apply_overrides(preset_config(preset), {"ingest": ingest})
+    return apply_overrides(changed, read_overrides(overrides))
+
+
+@task
 def configure_diagnosis(preset: str, overrides: str, model: str, rollouts: int, reward: str) -> RetrainConfig:
     """The preset with overrides, for one policy and so many rollouts a row."""
     from tasks.core.errors import InputError

@@ -43,6 +43,9 @@ class IngestConfig:
     """`reject` keeps the first by source of videos that look alike; `keep` keeps all, on one side of the split."""
     near_duplicate_distance: float = 0.2
     """Two videos look alike if at most this share of the bits of their fingerprints differ."""
+    avoid: tuple[str, ...] = ()
+    """Clip manifests below the data root, such as those of benchmarks that check_leaks made: what looks like one of
+    their videos is rejected."""
     heldout_share: float = 0.1
     min_train_clips: int = 1
     min_heldout_clips: int = 1

@@ -39,10 +39,25 @@ def find_manifests(store: Store, samples: str, clips: str) -> tuple[str, str]:
             where = store.path(missing[0])
             raise InputError(f"no manifest {where!r}; give a key below the data root, or none for the latest data set")
         return samples, clips
+    latest = _read_latest(store)
+    return latest.samples.key, latest.clips.key
+
+
+def find_clips(store: Store, clips: str) -> str:
+    """The key of a manifest of clips: the given one, or that of the latest data set.
+
+    Raises:
+        InputError: there is no such manifest, or none was checked here yet.
+    """
+    if clips and not store.exists(clips):
+        raise InputError(f"no manifest {store.path(clips)!r}; give a key below the data root, or none for the latest")
+    return clips or _read_latest(store).clips.key
+
+
+def _read_latest(store: Store) -> LatestDataset:
     if not store.exists(LATEST_KEY):
         raise InputError(
             f"no data set was checked yet: there is no {store.path(LATEST_KEY)!r}; build one first, or give the keys "
-            "of samples and clips"
+            "of its manifests"
         )
-    latest = TypeAdapter(LatestDataset).validate_json(store.read_bytes(LATEST_KEY))
-    return latest.samples.key, latest.clips.key
+    return TypeAdapter(LatestDataset).validate_json(store.read_bytes(LATEST_KEY))

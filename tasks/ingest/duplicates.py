@@ -10,7 +10,7 @@ from dataclasses import replace
 from tasks.core.config import IngestConfig
 from tasks.core.types import Clip, Rejection
 from tasks.ingest.reasons import Reason
-from tasks.video.fingerprint import Pair, near_pairs
+from tasks.video.fingerprint import Pair, near_between, near_pairs
 
 _SAME_LENGTH = 0.8
 """Least ratio of the durations of two copies: trimmed a little, not sped up."""
@@ -26,6 +26,31 @@ def drop_exact(clips: Sequence[Clip]) -> tuple[list[Clip], list[Rejection]]:
             detail = f"exact duplicate of {original.source}"
             duplicates.append(Rejection(source=clip.source, reason=Reason.EXACT_DUPLICATE, detail=detail))
     return list(first.values()), duplicates
+
+
+def drop_forbidden(
+    clips: Sequence[Clip], forbidden: Sequence[Clip], config: IngestConfig
+) -> tuple[list[Clip], list[Rejection]]:
+    """Of `clips` those that look like none of `forbidden`, whatever their length: a part is enough to give it away."""
+    alike = nearest(clips, forbidden, config)
+    rejected = [
+        Rejection(source=clips[index].source, reason=Reason.FORBIDDEN, detail=_alike(forbidden[pair.second], pair))
+        for index, pair in sorted(alike.items())
+    ]
+    return [clip for index, clip in enumerate(clips) if index not in alike], rejected
+
+
+def nearest(clips: Sequence[Clip], others: Sequence[Clip], config: IngestConfig) -> dict[int, Pair]:
+    """By position, each of `clips` that looks like one of `others`, with the one it is most like."""
+    pairs = near_between(
+        [clip.fingerprint for clip in clips],
+        [clip.fingerprint for clip in others],
+        max_distance=config.near_duplicate_distance,
+    )
+    best: dict[int, Pair] = {}
+    for pair in sorted(pairs, key=lambda pair: (pair.distance, others[pair.second].source)):
+        best.setdefault(pair.first, pair)
+    return best
 
 
 def drop_near(clips: Sequence[Clip], config: IngestConfig) -> tuple[list[Clip], list[Rejection]]:
@@ -70,5 +95,9 @@ def _firsts(kept: Iterable[int], pairs: Iterable[Pair]) -> dict[int, int]:
 
 
 def _rejection(clips: Sequence[Clip], index: int, pair: Pair) -> Rejection:
-    detail = f"near duplicate of {clips[pair.first].source}: {pair.distance:.1%} of the fingerprint differ"
+    detail = f"near duplicate of {_alike(clips[pair.first], pair)}"
     return Rejection(source=clips[index].source, reason=Reason.NEAR_DUPLICATE, detail=detail)
+
+
+def _alike(other: Clip, pair: Pair) -> str:
+    return f"{other.source}: {pair.distance:.1%} of the fingerprint differ"

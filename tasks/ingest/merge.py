@@ -9,7 +9,7 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split, StageReport
-from tasks.ingest.duplicates import drop_exact, drop_near
+from tasks.ingest.duplicates import drop_exact, drop_forbidden, drop_near
 from tasks.ingest.outputs import ClipSet, IngestedShard
 
 
@@ -17,17 +17,19 @@ def merge_shards(store: Store, shards: Sequence[IngestedShard], config: IngestCo
     """One manifest of clips and one of rejections, by source.
 
     Raises:
-        InputError: too few clips for training or for holding out.
+        InputError: too few clips for training or for holding out, or there is no manifest of what is to be avoided.
     """
     found = [clip for shard in shards for clip in read_rows(store, shard.clips.key, Clip)]
     rejected = [row for shard in shards for row in read_rows(store, shard.rejected.key, Rejection)]
     originals, copies = drop_exact(found)
-    clips, lookalikes = drop_near(originals, config)
-    rejected = sorted([*rejected, *copies, *lookalikes], key=lambda row: (row.source, row.detail))
+    forbidden = [clip for key in config.avoid for clip in read_forbidden(store, key)]
+    allowed, leaks = drop_forbidden(originals, forbidden, config)
+    clips, lookalikes = drop_near(allowed, config)
+    rejected = sorted([*rejected, *copies, *leaks, *lookalikes], key=lambda row: (row.source, row.detail))
     own_side = {clip.clip_id: clip.split for clip in originals}
     num_moved = sum(own_side[clip.clip_id] != clip.split for clip in clips)
     check_enough(clips, rejected, config)
-    rule = [config.near_duplicates, config.near_duplicate_distance]
+    rule = [config.near_duplicates, config.near_duplicate_distance, *sorted({clip.sha256 for clip in forbidden})]
     shown = [[shard.clips.digest, shard.rejected.digest] for shard in shards]
     key = f"ingest/{digest_of(shown, rule)}"
     return ClipSet(
@@ -35,6 +37,16 @@ def merge_shards(store: Store, shards: Sequence[IngestedShard], config: IngestCo
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
         report=_report(shards, clips, rejected, num_moved),
     )
+
+
+def read_forbidden(store: Store, key: str) -> list[Clip]:
+    """
+    Raises:
+        InputError: there is no such manifest.
+    """
+    if not store.exists(key):
+        raise InputError(f"ingest.avoid: {key!r} is not in the data root; expected what check_leaks printed")
+    return read_rows(store, key, Clip)
 
 
 def check_enough(clips: Sequence[Clip], rejected: Sequence[Rejection], config: IngestConfig) -> None:

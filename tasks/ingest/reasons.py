@@ -28,6 +28,8 @@ class Reason(StrEnum):
     TOO_FEW_DISTINCT = "too few distinct frames"
     EXACT_DUPLICATE = "exact duplicate"
     NEAR_DUPLICATE = "near duplicate"
+    FORBIDDEN = "looks like a video to be avoided"
+    """Of a benchmark, for instance (`ingest.avoid`)."""
     OUTSIDE = "outside the given places"
     """A link, a `..` or a URI that leads out of what may be read."""
     FILE_TOO_LARGE = "file too large to fetch"

@@ -3,7 +3,7 @@
 from flytekit import task
 
 from tasks.core.config import IngestConfig
-from tasks.core.types import Run
+from tasks.core.types import Artifact, Run
 from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
 
 
@@ -38,3 +38,29 @@ def merge_clips(shards: list[IngestedShard], run: Run, config: IngestConfig) -> 
         tracker.log_metrics({f"ingest/{name}": value for name, value in clip_set.report.counts.items()})
         tracker.log_dataset("clips", clip_set.clips, "ingest")
     return clip_set
+
+
+@task
+def report_leaks(benchmark: ClipSet, clips: str, run: Run, config: IngestConfig) -> Artifact:
+    """Compare the latest data set, or the manifest `clips`, with a benchmark's videos; the last task of its workflow."""
+    import click
+
+    from tasks.core.latest import find_clips
+    from tasks.core.store import Store
+    from tasks.ingest.leaks import find_leaks, leak_lines
+    from tasks.tracking.run import finish_run, stage
+
+    store = Store(run.data_root)
+    with stage(run, "report_leaks") as tracker:
+        leaks, table = find_leaks(store, find_clips(store, clips), benchmark.clips, config)
+        tracker.log_metrics({"leaks/clips": float(len(leaks))})
+        tracker.log_bytes("leaks.parquet", store.read_bytes(table.key))
+    finish_run(run)
+    for line in leak_lines(
+        leaks,
+        num_videos=benchmark.clips.num_rows,
+        num_unknown=benchmark.rejected.num_rows,
+        avoid=benchmark.clips.key,
+    ):
+        click.echo(line)
+    return table

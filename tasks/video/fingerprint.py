@@ -6,7 +6,6 @@ two recordings of one scene differ in the other three, which tell how the pictur
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +29,7 @@ class Pair(NamedTuple):
 
     first: int
     second: int
-    """Larger than `first`."""
+    """Larger than `first` within one list."""
     distance: float
     """Share of bits that differ."""
 
@@ -45,25 +44,38 @@ def fingerprint(frames: Frames) -> str:
 
 def near_pairs(fingerprints: Sequence[str], *, max_distance: float) -> Iterator[Pair]:
     """All pairs of which at most this share of bits differs; empty fingerprints look like nothing."""
+    known, table = _table(fingerprints)
+    for start in range(0, len(known), _BLOCK):
+        for first, second, bits in _near(table[:, start : start + _BLOCK], table[:, start:], max_distance):
+            if first < second:
+                yield Pair(known[start + first], known[start + second], bits / NUM_BITS)
+
+
+def near_between(ours: Sequence[str], theirs: Sequence[str], *, max_distance: float) -> Iterator[Pair]:
+    """The same between two lists: `first` is a position in `ours`, `second` one in `theirs`."""
+    our_places, our_table = _table(ours)
+    their_places, their_table = _table(theirs)
+    for start in range(0, len(our_places), _BLOCK):
+        for first, second, bits in _near(our_table[:, start : start + _BLOCK], their_table, max_distance):
+            yield Pair(our_places[start + first], their_places[second], bits / NUM_BITS)
+
+
+def _table(fingerprints: Sequence[str]) -> tuple[list[int], NDArray[np.uint64]]:
+    """The places of those that are known, and their bits as (words of a fingerprint, videos)."""
     known = [index for index, text in enumerate(fingerprints) if text]
     words = np.frombuffer(bytes.fromhex("".join(fingerprints[index] for index in known)), np.uint64)
-    table = words.reshape(len(known), NUM_BITS // 64).T
-    edges = [*range(0, len(known), _BLOCK), len(known)]
-    for start, stop in pairwise(edges):
-        for first, second, bits in _near_in_block(table, start, stop, int(max_distance * NUM_BITS)):
-            yield Pair(known[first], known[second], bits / NUM_BITS)
+    return known, words.reshape(len(known), NUM_BITS // 64).T
 
 
-def _near_in_block(table: NDArray[np.uint64], start: int, stop: int, max_bits: int) -> Iterator[tuple[int, int, int]]:
-    """Rows [start, stop) against all later ones. `table` is (words of a fingerprint, videos)."""
-    for other in range(start, table.shape[1], _BLOCK):
-        left, right = table[:, start:stop, None], table[:, None, other : other + _BLOCK]
-        bits = np.zeros((stop - start, right.shape[2]), np.uint16)
-        for mine, theirs in zip(left, right, strict=True):
+def _near(left: NDArray[np.uint64], right: NDArray[np.uint64], max_distance: float) -> Iterator[tuple[int, int, int]]:
+    """(column of `left`, column of `right`, bits that differ), block by block."""
+    for start in range(0, right.shape[1], _BLOCK):
+        block = right[:, start : start + _BLOCK]
+        bits = np.zeros((left.shape[1], block.shape[1]), np.uint16)
+        for mine, theirs in zip(left[:, :, None], block[:, None], strict=True):
             bits += np.bitwise_count(mine ^ theirs)
-        for row, column in zip(*np.nonzero(bits <= max_bits), strict=True):
-            if start + row < other + column:
-                yield int(start + row), int(other + column), int(bits[row, column])
+        for row, column in zip(*np.nonzero(bits <= int(max_distance * NUM_BITS)), strict=True):
+            yield int(row), int(start + column), int(bits[row, column])
 
 
 def _thumbnail(frame: Frame) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from tasks.core.config import IngestConfig
 from tasks.core.types import Clip, Split
-from tasks.ingest.duplicates import drop_exact, drop_near
+from tasks.ingest.duplicates import drop_exact, drop_forbidden, drop_near
 from tasks.ingest.reasons import Reason
 from tasks.video.fingerprint import NUM_BITS
 from tests.helpers.clips import make_clip
@@ -68,3 +68,19 @@ def test_another_speed_is_no_copy_but_shares_the_side() -> None:
 def test_clips_without_fingerprint_are_left_alone() -> None:
     clips = [clip("a", ""), clip("b", "", Split.HELDOUT)]
     assert drop_near(clips, CONFIG) == (clips, [])
+
+
+def test_what_looks_like_a_forbidden_video_is_rejected_however_long_it_is() -> None:
+    first, second, third = prints(3)
+    forbidden = [clip("bench1", second, seconds=600.0), clip("bench2", prints(1, seed=9)[0])]
+    kept, rejected = drop_forbidden(
+        [clip("a", first), clip("b", second), clip("c", ""), clip("d", third)], forbidden, KEEP
+    )
+    assert [row.source for row in kept] == ["c.mp4"]
+    assert {row.source: row.detail for row in rejected} == {
+        "a.mp4": "bench1.mp4: 14.8% of the fingerprint differ",
+        "b.mp4": "bench1.mp4: 0.0% of the fingerprint differ",
+        "d.mp4": "bench1.mp4: 14.8% of the fingerprint differ",
+    }
+    assert {row.reason for row in rejected} == {Reason.FORBIDDEN}
+    assert drop_forbidden(kept, [], KEEP) == (kept, [])

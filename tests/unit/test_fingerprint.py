@@ -3,7 +3,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from tasks.video.decode import FrameChoice, decode_video
-from tasks.video.fingerprint import NUM_BITS, fingerprint, near_pairs
+from tasks.video.fingerprint import NUM_BITS, fingerprint, near_between, near_pairs
 from tasks.video.frames import Frames
 from tasks.video.generate import generate_frames
 from tests.helpers.videos import SHARED_VIDEOS
@@ -81,3 +81,18 @@ def test_a_real_copy_is_near_and_another_dog_is_not() -> None:
     names = ("dog-fetch.mp4", "odd/dog-fetch-reencoded.mkv", "squirrel-eating.mp4", "webb-telescope-cleanroom.mp4")
     prints = [fingerprint(decode_video(SHARED_VIDEOS / name, choice).frames) for name in names]
     assert [(pair.first, pair.second) for pair in near_pairs(prints, max_distance=LIMIT)] == [(0, 1)]
+
+
+def test_pairs_between_two_lists_are_those_of_one_list_that_cross(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    prints = [np.packbits(rng.integers(0, 2, NUM_BITS)).tobytes().hex() for _ in range(23)]
+    prints[4] = ""
+    ours, theirs = prints[:15], [*prints[15:], *prints[:6]]
+    monkeypatch.setattr("tasks.video.fingerprint._BLOCK", 4)
+    crossing = {
+        (pair.first, pair.second - len(ours), pair.distance)
+        for pair in near_pairs([*ours, *theirs], max_distance=0.5)
+        if pair.first < len(ours) <= pair.second
+    }
+    assert {tuple(pair) for pair in near_between(ours, theirs, max_distance=0.5)} == crossing
+    assert (0, 8, 0.0) in crossing

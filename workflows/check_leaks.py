@@ -1,0 +1,43 @@
+"""Does the training data show a benchmark's videos? Near duplicates are named, and can be left out.
+
+pyflyte run workflows/check_leaks.py check_leaks --videos BENCHMARK_VIDEOS
+"""
+
+from functools import partial
+
+from flytekit import map_task, workflow
+
+from tasks.core.types import Artifact
+from tasks.ingest.task import ingest_shard, list_videos, merge_clips, report_leaks
+from workflows.configure import configure_comparison, open_run
+
+
+@workflow
+def check_leaks(
+    videos: str,
+    clips: str = "",
+    preset: str = "videossr_8b",
+    data_root: str = "./.videossr",
+    tracking_uri: str = "",
+    overrides: str = "{}",
+) -> Artifact:
+    """Read the benchmark's videos as ingest does, without its gate, and compare them with the latest data set.
+
+    `clips` names another clip manifest below the data root. What is printed at the end, given to the next run, leaves
+    out the clips that were found.
+    """
+    config = configure_comparison(preset=preset, overrides=overrides)
+    shards = list_videos(videos=videos, config=config.ingest)
+    run = open_run(
+        config=config,
+        preset=preset,
+        videos=videos,
+        data_root=data_root,
+        tracking_uri=tracking_uri,
+        shards=shards,
+        job="check_leaks",
+    )
+    ingested = map_task(partial(ingest_shard, run=run, config=config.ingest))(shard=shards)
+    benchmark = merge_clips(shards=ingested, run=run, config=config.ingest)
+    table: Artifact = report_leaks(benchmark=benchmark, clips=clips, run=run, config=config.ingest)
+    return table
