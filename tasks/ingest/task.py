@@ -42,7 +42,7 @@ def merge_clips(shards: list[IngestedShard], run: Run, config: IngestConfig) -> 
 
 @task
 def report_leaks(benchmark: ClipSet, clips: str, run: Run, config: IngestConfig) -> Artifact:
-    """Compare the latest data set, or the manifest `clips`, with a benchmark's videos; the last task of its workflow."""
+    """Compare the latest data set, or the manifest `clips`, with a benchmark's; the last task of its workflow."""
     import click
 
     from tasks.core.latest import find_clips
