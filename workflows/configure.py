@@ -4,7 +4,7 @@ from flytekit import task
 
 from tasks.core.config import RetrainConfig
 from tasks.core.types import Run
-from tasks.evaluate.outputs import Benchmark, BenchmarkFolder
+from tasks.evaluate.outputs import BenchmarkFolder
 from tasks.ingest.outputs import VideoShard
 
 
@@ -123,29 +123,6 @@ def _open(
         experiment=experiment,
         run_key=digest_of(config, preset, places),
         params=asdict(config) | {"preset": preset} | inputs,
-        tracking_uri=tracking_uri,
-    )
-    return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=tracking_uri)
-
-
-@task
-def open_benchmark_run(
-    config: RetrainConfig, preset: str, benchmark: Benchmark, policy: str, data_root: str, tracking_uri: str
-) -> Run:
-    """Open the MLflow run of one policy on one benchmark."""
-    from dataclasses import asdict
-
-    from tasks.core.digest import digest_of
-    from tasks.core.store import absolute_root
-    from tasks.tracking.run import start_run
-
-    root = absolute_root(data_root)
-    parts = {name: asdict(part) for name, part in (("model", config.model), ("rollout", config.rollout))}
-    run_id = start_run(
-        root,
-        experiment=f"evaluate_viubench-{preset}",
-        run_key=digest_of(config, preset, benchmark, policy),
-        params=parts | {"preset": preset, "seed": config.seed, "benchmark": benchmark.key, "policy": policy},
         tracking_uri=tracking_uri,
     )
     return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=tracking_uri)

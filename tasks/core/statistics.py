@@ -79,6 +79,16 @@ def estimate(
     )
 
 
+def mean_and_error(items: Iterable[Scored]) -> tuple[float, float]:
+    """Mean of the strata's means and its standard error, where no interval is wanted.
+
+    Raises:
+        ValueError: there is no item.
+    """
+    table = _Table(list(items), None)
+    return table.mean(), table.se()
+
+
 def paired_difference(
     before: Mapping[str, Scored],
     after: Mapping[str, Scored],

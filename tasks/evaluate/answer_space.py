@@ -43,7 +43,7 @@ class AnswerSpace(Protocol):
         ...
 
     def moments(self, truth: Answer) -> Moments:
-        """Of the item's VIUBench score: overlap for intervals, right or wrong for the others."""
+        """Of the item's VIUBench score: overlap, share of counts that are right, right or wrong order."""
         ...
 
 
@@ -91,7 +91,8 @@ class CountsSpace:
         return Counts(tuple(rng.integers(1, self.most + 1, size=self.num_shapes).tolist()))
 
     def moments(self, truth: Answer) -> Moments:
-        return _right_or_wrong(self.size)
+        right = 1 / self.most  # of each count, whatever the others are
+        return Moments(right, right**2 + right * (1 - right) / self.num_shapes)
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class PermutationSpace:
         return Permutation(tuple((rng.permutation(self.count) + 1).tolist()))
 
     def moments(self, truth: Answer) -> Moments:
-        return _right_or_wrong(self.size)
+        return Moments(1 / self.size, 1 / self.size)
 
 
 def answer_space(sample: Sample, clips: Mapping[str, Clip]) -> AnswerSpace:
@@ -144,7 +145,3 @@ def _length_seconds(sample: Sample, clips: Mapping[str, Clip]) -> float:
         raise ValueError(f"sample {sample.sample_id} shows clip {view.clip_id}, which is not among the clips")
     clip = clips[view.clip_id]
     return view_timestamps(view, clip)[-1] + mean_frame_step_seconds(clip)
-
-
-def _right_or_wrong(size: int) -> Moments:
-    return Moments(1 / size, 1 / size)

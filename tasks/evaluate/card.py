@@ -16,14 +16,13 @@ from tasks.evaluate.chance import Chance, chance_by_type, chance_overall
 
 _FORMATS = {
     AnswerKind.INTERVAL: "start-end in seconds with one decimal; scored by overlap (mean IoU)",
-    AnswerKind.COUNTS: "whole numbers with commas, in the order asked for; right or wrong",
-    AnswerKind.PERMUTATION: "positions of the clips in order, digits only; right or wrong",
+    AnswerKind.COUNTS: "whole numbers with commas, in the order asked for; scored by the share that is right",
+    AnswerKind.PERMUTATION: "positions of the clips in order, digits only; right or wrong as a whole",
 }
 LIMITATIONS = (
     "The questions are made by altering videos, not written by people: a score says how well changes in pixels, "
     "counts and order are seen, not how well a video is understood.",
-    "Items on one video are not independent: standard errors are over items, and too small where few videos "
-    "carry many items.",
+    "Items on one video are not independent: a model's errors are taken over videos, and few videos say little.",
     "Scores compare only within one version: other videos, seeds or settings make another benchmark.",
     "The frames stay in the data root that the benchmark was built in; the tables refer to them.",
 )

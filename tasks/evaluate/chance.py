@@ -69,8 +69,9 @@ def _chance(items: Sequence[Sample], clips: Mapping[str, Clip]) -> Chance:
 
 
 def _most_common(items: Sequence[Sample]) -> float:
-    """Share of the items whose answer is the most common one."""
-    return max(Counter(item.answer for item in items).values()) / len(items)
+    """Of orders the share of the most common one; of counts each shape's own most common number."""
+    parts = [item.answer.split(",") for item in items]
+    return fmean(max(Counter(column).values()) / len(items) for column in zip(*parts, strict=True))
 
 
 def _best_interval(shares: Sequence[tuple[float, float]]) -> float:

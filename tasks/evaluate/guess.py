@@ -88,8 +88,9 @@ def missing_of(sample: Sample) -> str:
 def _space(sample: Sample, show: Show) -> AnswerSpace:
     match sample.answer_kind:
         case AnswerKind.INTERVAL:
-            seconds = show(sample)[0].timestamps_seconds[-1]
-            return IntervalSpace(max(1, round(seconds * _TICKS_PER_SECOND)))
+            times = show(sample)[0].timestamps_seconds
+            to_the_end = times[-1] + (times[-1] - times[0]) / max(1, len(times) - 1)
+            return IntervalSpace(max(1, round(to_the_end * _TICKS_PER_SECOND)))
         case AnswerKind.COUNTS:
             return CountsSpace(sample.answer.count(",") + 1, VIUBENCH_TYPES[sample.kind].most_of_each)
         case AnswerKind.PERMUTATION:

@@ -112,16 +112,29 @@ def result_json(found: ModelResult) -> str:
 def markdown_table(results: Sequence[ModelResult]) -> str:
     """One line a benchmark: the score with its interval, the paper's rows, and how much of it was shown and read."""
     head = ("benchmark", "score", "95 % interval", "robust", BASELINE, TRAINED, "shown", "not read", "of")
-    rows = [_line(found) for found in results]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    cells = [head, tuple("-" * width for width in widths), *rows]
     notes = [
         "Points of 100. The paper's figures are at the same number of frames, with the distance to them; * where it "
         "exceeds max(1 point, 2 standard errors).",
         *(f"{found.result.benchmark}: {note}" for found in results for note in _notes(found)),
     ]
+    parts = [
+        (found.result.benchmark, tag, value, f"{_points(part.score)} ± {_points(part.se)}", str(part.num_items))
+        for found in results
+        if not found.refused
+        for tag, by_value in found.result.breakdown.items()
+        for value, part in by_value.items()
+    ]
+    tables = [_table(head, [_line(found) for found in results]), *notes]
+    if parts:
+        tables += ["", *_table(("benchmark", "part", "", "score ± standard error", "of"), parts).splitlines()]
+    return "\n".join(tables) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    cells = [head, tuple("-" * width for width in widths), *rows]
     lines = (" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
-    return "\n".join([*(f"| {line} |" for line in lines), "", *notes]) + "\n"
+    return "".join(f"| {line} |\n" for line in lines)
 
 
 def _line(found: ModelResult) -> tuple[str, ...]:
@@ -190,7 +203,7 @@ def _prediction(sample: Sample, answer: Answer, row: Judged) -> Prediction:
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:.1f}"
+    return f"{100 * share:.1f}" if math.isfinite(share) else "?"
 
 
 def _interval(found: Estimate) -> str:

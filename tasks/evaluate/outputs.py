@@ -28,16 +28,6 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
-class BenchmarkScores:
-    """What one policy scored on a benchmark."""
-
-    scores: Artifact
-    """`scores.json`: by type, with chance beside it."""
-    predictions: Artifact
-    """Rows of SampleScore."""
-
-
-@dataclass(frozen=True)
 class BenchmarkFolder:
     """A published benchmark on the user's disk, and how it will be asked."""
 

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
+from rewards.answers import AnswerKind, Counts
+from rewards.parse import parse_answer
 from tasks.core.scores import ModelScores, SampleScore
 from tasks.core.seeding import generator
 from tasks.core.statistics import Estimate, Scored, estimate
@@ -106,10 +108,20 @@ def _row(sample: Sample, rollouts: Sequence[Rollout], failure: str) -> SampleSco
 
 
 def _metric(sample: Sample) -> Callable[[Rollout], float]:
-    """VIUBench counts an answer as right or wrong, except for grounding (mean IoU)."""
-    if sample.split == Split.VIUBENCH and sample.pretext != "grounding":
-        return lambda rollout: rollout.strict_reward
-    return lambda rollout: rollout.reward
+    """VIUBench's own: overlap, the share of counts that are right, the whole order right; elsewhere the reward."""
+    if sample.split != Split.VIUBENCH or sample.answer_kind == AnswerKind.INTERVAL:
+        return lambda rollout: rollout.reward
+    if sample.answer_kind == AnswerKind.COUNTS:
+        return lambda rollout: share_of_counts(rollout.text, sample.answer)
+    return lambda rollout: rollout.strict_reward
+
+
+def share_of_counts(text: str, truth: str) -> float:
+    """Share of the counts that are exactly right; 0 for an answer that is none."""
+    said, right = parse_answer(text, AnswerKind.COUNTS), parse_answer(truth, AnswerKind.COUNTS)
+    if not isinstance(said, Counts) or not isinstance(right, Counts) or len(said.values) != len(right.values):
+        return 0.0
+    return fmean(one == other for one, other in zip(said.values, right.values, strict=True))
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -4,10 +4,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.core.types import Sample, VideoFile
+from tasks.core.types import Clip, Sample, VideoFile
+from tasks.evaluate.built import built_clips, data_root_of
 from tasks.evaluate.outputs import BenchmarkFolder
 from tasks.video.official_video import Showing, show_file
-from tasks.video.render import ShownVideo
+from tasks.video.render import ShownVideo, render_sample
 
 _KEPT = 9
 """Videos held at once: as many as one question may show (64 frames of 512x512 are 50 MB)."""
@@ -19,6 +20,7 @@ class Shower:
     def __init__(self, folders: Sequence[BenchmarkFolder]) -> None:
         self._folders = {folder.name: folder for folder in folders}
         self._kept: OrderedDict[tuple[str, VideoFile], ShownVideo | str] = OrderedDict()
+        self._clips: dict[str, dict[str, Clip]] = {}
         self.num_decoded = 0
 
     def show(self, sample: Sample) -> tuple[ShownVideo, ...]:
@@ -27,7 +29,18 @@ class Shower:
         Raises:
             ValueError: one is missing or cannot be shown; asking again does not open it again.
         """
-        return tuple(self._shown(sample.pretext, view.file) for view in sample.views if view.file)
+        files = [view.file for view in sample.views if view.file]
+        return tuple(self._shown(sample.pretext, file) for file in files) if files else self._rendered(sample)
+
+    def _rendered(self, sample: Sample) -> tuple[ShownVideo, ...]:
+        """Altered frames of a benchmark that was built here."""
+        folder = Path(self._folders[sample.pretext].folder)
+        if sample.pretext not in self._clips:
+            self._clips[sample.pretext] = built_clips(folder)
+        try:
+            return render_sample(data_root_of(folder), sample, self._clips[sample.pretext])
+        except (OSError, KeyError) as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
 
     def _shown(self, benchmark: str, file: VideoFile) -> ShownVideo:
         key = benchmark, file

@@ -14,7 +14,6 @@ from tasks.evaluate.outputs import (
     AnsweredShard,
     Benchmark,
     BenchmarkFolder,
-    BenchmarkScores,
     BenchmarkTable,
     Candidate,
     Questions,
@@ -89,7 +88,7 @@ def publish_benchmark(samples: Artifact, clips: Artifact, run: Run, config: Pert
     import click
 
     from tasks.core.store import Store
-    from tasks.evaluate.benchmark import keep_benchmark
+    from tasks.evaluate.built import keep_benchmark
     from tasks.tracking.run import finish_run, stage
 
     store = Store(run.data_root)
@@ -100,38 +99,6 @@ def publish_benchmark(samples: Artifact, clips: Artifact, run: Run, config: Pert
     finish_run(run)
     click.echo(f"benchmark           {store.path(benchmark.key)}")
     return benchmark
-
-
-@task
-def open_benchmark(benchmark: str, data_root: str) -> Benchmark:
-    """Find a benchmark by its key or folder; comes before the run is opened, so a wrong name writes nothing."""
-    from tasks.core.store import Store, absolute_root
-    from tasks.evaluate.benchmark import find_benchmark
-
-    return find_benchmark(Store(absolute_root(data_root)), benchmark)
-
-
-@task
-def score_benchmark(
-    benchmark: Benchmark, policy: str, run: Run, model: ModelConfig, rollout: RolloutConfig, config: EvaluateConfig
-) -> BenchmarkScores:
-    """Score one policy on a benchmark and print the table; the last task of its workflow."""
-    import click
-
-    from tasks.core.store import Store
-    from tasks.evaluate.benchmark_run import result_table, run_benchmark
-    from tasks.tracking.run import finish_run, stage
-
-    store = Store(run.data_root)
-    with stage(run, "evaluate_viubench") as tracker:
-        result, scores = run_benchmark(store, benchmark, policy, model, rollout, config, run.seed)
-        tracker.log_metrics(result.metrics())
-        tracker.log_dataset("viubench", benchmark.items, "eval")
-        tracker.log_bytes("scores.json", store.read_bytes(scores.scores.key))
-    finish_run(run)
-    click.echo(result_table(result))
-    click.echo(f"scores              {store.path(scores.scores.key)}")
-    return scores
 
 
 @task

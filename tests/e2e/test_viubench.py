@@ -2,15 +2,14 @@
 
 import json
 import math
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from tasks.core.manifest import read_rows
-from tasks.core.scores import SampleScore
 from tasks.core.store import Store
 from tasks.core.viubench import VIUBENCH_TYPES
+from tasks.evaluate.judging import Prediction
 from tasks.video.generate import generate_clips
 from tests.helpers.pyflyte import run_pyflyte
 
@@ -40,19 +39,23 @@ def test_a_folder_of_videos_becomes_a_benchmark_that_random_answers_are_scored_o
     assert [deck.count("data:image/png;base64,") for deck in decks] == [12]
     assert "counting · shapes" in decks[0]
 
-    printed = _run(pyflyte_env, root, "evaluate_viubench", f"--benchmark={folder}", "--policy=random")
-    (file,) = root.glob(f"evaluated/{folder.name}/*/scores.json")
-    scores = json.loads(file.read_text())
-    overall = scores["by_type"]["mean of types"]
-    assert (overall["num_items"], overall["parsed_share"], overall["num_failed"]) == (18, 1, 0)
-    assert overall["chance"] == card["chance"]
-    assert 0 < abs(overall["mean"] - overall["chance"]["mean"]) < 4 * overall["chance"]["se"]
-    assert f"{overall['mean']:.4f} ± {overall['se']:.4f}" in printed
-    rows = read_rows(Store(str(root)), scores["predictions"]["key"], SampleScore)
-    assert math.isclose(sum(row.score for row in rows) / len(rows), overall["mean"])
-    connection = sqlite3.connect(root / "mlflow.db")
-    assert set(connection.execute("select status from runs").fetchall()) == {("FINISHED",)}
-    logged = dict(connection.execute("select key, value from metrics where key like 'viubench/%'").fetchall())
-    connection.close()
-    assert logged["viubench/mean_of_types"] == pytest.approx(overall["mean"])
-    assert len(logged) == 1 + len(VIUBENCH_TYPES)
+    options = ["--model=random", f"--benchmarks={json.dumps({'viubench': str(folder)})}"]
+    printed = _run(pyflyte_env, root, "evaluate_model", *options)
+    (file,) = root.glob("evaluated/*/viubench/result.json")
+    result = json.loads(file.read_text())["result"]
+    assert (result["num_items"], result["num_missing"], result["num_unparsed"]) == (18, 0, 0)
+    assert result["deviations"] == []
+    assert result["breakdown"]["type"].keys() == VIUBENCH_TYPES.keys()
+    assert 0 < abs(result["headline"]["mean"] - card["chance"]["mean"]) < 4 * card["chance"]["se"]
+    assert f"{100 * result['headline']['mean']:.1f}" in printed
+    assert "grounding_mirror" in printed
+    rows = read_rows(Store(str(root)), f"{file.parent.relative_to(root)}/predictions.parquet", Prediction)
+    assert math.isclose(sum(row.paper for row in rows) / len(rows), result["headline"]["mean"])
+
+    # The tiny model is shown the altered frames, with the system prompt of training.
+    options[0] = "--model=tiny"
+    _run(pyflyte_env, root, "evaluate_model", *options, "--limit=3", '--conditions={"max_answer_tokens": 4}')
+    kept = [json.loads(path.read_text()) for path in root.glob("evaluated/*/viubench/result.json")]
+    (tiny,) = (found for found in kept if found["model"] == "tiny")
+    assert (tiny["num_available"], tiny["result"]["num_items"], tiny["result"]["num_missing"]) == (18, 3, 0)
+    assert tiny["num_vision_tokens"] > 0

@@ -1,19 +1,16 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tasks.core.config import EvaluateConfig
 from tasks.core.errors import InputError
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample, Split
 from tasks.core.viubench import VIUBENCH_TYPES
-from tasks.evaluate.answerer import RandomAnswerer
-from tasks.evaluate.benchmark import find_benchmark, keep_benchmark
-from tasks.evaluate.benchmark_run import ALL_TYPES, result_table, summarize
+from tasks.evaluate.built import built_clips, built_items, is_built, keep_benchmark
 from tasks.evaluate.card import Card, benchmark_version, card_text, make_card
 from tasks.evaluate.chance import chance_by_type
-from tasks.evaluate.run import score_samples
 from tasks.perturb.viubench import plan_viubench
 from tests.helpers.clips import make_clip
 
@@ -66,25 +63,16 @@ def test_text_names_version_digests_every_type_and_every_video_but_no_folder() -
     assert "someone" not in text
 
 
-def test_kept_benchmark_is_found_by_key_and_by_folder(data_root: str) -> None:
+def test_a_built_benchmark_gives_its_items_back_and_notices_other_tables(data_root: str) -> None:
     store = Store(data_root)
-    key = kept(store)
-    assert find_benchmark(store, key) == find_benchmark(store, f"{store.path(key)}/")
-    assert find_benchmark(store, key).items.num_rows == len(ITEMS)
-
-
-@pytest.mark.parametrize("name", ["benchmarks/viubench-0", "/elsewhere", "../up", ""])
-def test_unknown_benchmark_is_refused(data_root: str, name: str) -> None:
-    with pytest.raises(InputError, match="there is no benchmark"):
-        find_benchmark(Store(data_root), name)
-
-
-def test_changed_table_is_refused(data_root: str) -> None:
-    store = Store(data_root)
-    key = kept(store)
-    write_rows(store, f"{key}/items.parquet", Sample, ITEMS[1:])
+    folder = Path(store.path(kept(store)))
+    assert is_built(folder)
+    assert not is_built(folder.parent)
+    assert built_items(folder) == ITEMS
+    assert list(built_clips(folder).values()) == CLIPS
+    write_rows(store, f"benchmarks/{folder.name}/items.parquet", Sample, ITEMS[1:])
     with pytest.raises(InputError, match="but its card says"):
-        find_benchmark(store, key)
+        built_items(folder)
 
 
 def test_benchmark_without_items_is_refused(data_root: str) -> None:
@@ -92,16 +80,3 @@ def test_benchmark_without_items_is_refused(data_root: str) -> None:
     samples, clips = write_rows(store, "s.parquet", Sample, []), write_rows(store, "c.parquet", Clip, CLIPS)
     with pytest.raises(InputError, match="none of the 3 clips allows an item"):
         keep_benchmark(store, samples, clips, 3, 0)
-
-
-def test_table_has_every_type_with_chance_and_items_that_could_not_be_shown() -> None:
-    shown = {clip.clip_id: clip for clip in CLIPS}
-    rows = score_samples(RandomAnswerer({}, num_answers=1, seed=0), ITEMS, 10, "random")  # no clip: no interval
-    result = summarize(rows, ITEMS, shown, EvaluateConfig(bootstrap_resamples=10), benchmark="b", policy="p", seed=0)
-    assert list(result.by_type) == [ALL_TYPES, *VIUBENCH_TYPES]
-    assert result.by_type[ALL_TYPES].num_failed == 3 * 5
-    assert result.by_type["grounding_mirror"].mean == 0
-    lines = {line.split()[0]: line for line in result_table(result).splitlines() if line.split()}
-    for name, part in result.by_type.items():
-        assert f"{part.chance.mean:.4f} ± {part.chance.se:.4f}" in lines[name.split()[0]]
-    assert result.metrics().keys() >= {"viubench/jigsaw_easy", "viubench_chance/jigsaw_easy", "viubench/mean_of_types"}

@@ -10,15 +10,20 @@ from rewards.parse import format_answer
 from rewards.verify import verify
 from tasks.core.types import Clip, Sample, Split
 from tasks.core.viubench import VIUBENCH_TYPES
-from tasks.evaluate.answer_space import AnswerSpace, CountsSpace, IntervalSpace, PermutationSpace
-from tasks.evaluate.answerer import RandomAnswerer
+from tasks.evaluate.answer_space import (
+    AnswerSpace,
+    CountsSpace,
+    IntervalSpace,
+    PermutationSpace,
+    answer_space,
+    right_answer,
+)
 from tasks.evaluate.chance import chance_by_type
-from tasks.evaluate.run import score_samples
-from tasks.evaluate.scoring import aggregate_viubench
+from tasks.evaluate.scoring import score_sample
 from tasks.perturb.difficulty import counting_difficulty
 from tasks.perturb.viubench import missing_by_type, plan_viubench
+from tasks.rollout.reward import reward_answer
 from tests.helpers.clips import make_clip
-from tests.helpers.rollouts import make_sample
 
 CLIPS = {
     clip.clip_id: clip
@@ -60,37 +65,24 @@ def test_types_state_what_planning_can_draw() -> None:
             assert kind.most_of_each == difficulty.max_frames * difficulty.max_shapes
 
 
-def test_chance_has_the_closed_form_and_random_answers_meet_it() -> None:
+def test_chance_has_the_closed_form_and_drawn_answers_meet_it() -> None:
     expected = chance_by_type(items(), CLIPS)
     assert expected["jigsaw_easy"].mean == pytest.approx(1 / 720)
     assert expected["jigsaw_hard"].mean == pytest.approx(1 / 40320)
-    assert expected["counting_easy"].mean == pytest.approx(1 / 9**3)
-    assert expected["counting_hard"].mean == pytest.approx(1 / 16**3)
-    rows = score_samples(RandomAnswerer(CLIPS, num_answers=50, seed=0), items(), 64, "random")
-    assert {row.parsed_share for row in rows} == {1.0}
-    assert not [row.failure for row in rows if row.failure]
-    _, found = aggregate_viubench(rows, 20, seed=0)
-    for name, chance in expected.items():
-        # each item has 50 answers; what differs between items only makes the bound wider
-        assert abs(found[name].mean - chance.mean) < 4 * chance.se / 50**0.5 + 1e-9 or (
-            chance.num_items * 50 * chance.mean < 1 and found[name].mean * chance.num_items * 50 <= 3
-        ), name
+    assert expected["counting_easy"].mean == pytest.approx(1 / 9)
+    assert expected["counting_hard"].mean == pytest.approx(1 / 16)
+    for item in items(4):
+        space, truth = answer_space(item, CLIPS), right_answer(item)
+        rng = np.random.default_rng(0)
+        drawn = [_score(item, format_answer(space.draw(rng))) for _ in range(3000)]
+        moments = space.moments(truth)
+        error = max(moments.mean_square - moments.mean**2, 1e-6) ** 0.5 / len(drawn) ** 0.5
+        assert abs(fmean(drawn) - moments.mean) < 5 * error + 2e-3, item.sample_id
+        assert fmean(value**2 for value in drawn) == pytest.approx(moments.mean_square, abs=0.02)
 
 
-def test_random_answers_depend_on_the_item_and_the_seed_alone() -> None:
-    guesser, some = RandomAnswerer(CLIPS, num_answers=2, seed=0), items(4)
-    together, alone = guesser.answer(some), guesser.answer(some[5:6])
-    sample_id = some[5].sample_id
-    assert together.rollouts[sample_id] == alone.rollouts[sample_id]
-    other = RandomAnswerer(CLIPS, num_answers=2, seed=1).answer(some)
-    assert other.rollouts != together.rollouts
-
-
-def test_an_item_of_an_unknown_clip_fails_and_stays_in_the_mean() -> None:
-    lost = make_sample("lost", kind="mirror", split=Split.VIUBENCH, clip_id="gone")
-    (row,) = score_samples(RandomAnswerer(CLIPS, num_answers=2, seed=0), [lost], 8, "random")
-    assert (row.score, row.num_rollouts) == (0.0, 0)
-    assert "not among the clips" in row.failure
+def _score(item: Sample, text: str) -> float:
+    return score_sample(item, [reward_answer(item, 0, text, num_tokens=1)]).score
 
 
 def test_no_item_is_planned_twice_and_what_lacks_is_counted() -> None:

@@ -1,7 +1,9 @@
 import math
+from dataclasses import replace
 
 import pytest
 
+from rewards.answers import AnswerKind
 from tasks.core.scores import ModelScores, SampleScore
 from tasks.core.types import Artifact, Split
 from tasks.evaluate.scoring import aggregate, evaluation_report, score_failure, score_sample
@@ -20,19 +22,25 @@ def test_a_heldout_sample_scores_its_mean_reward() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pretext", "kind", "viubench_type", "score"),
+    ("pretext", "kind", "viubench_type", "truth", "text", "score"),
     [
-        ("grounding", "mirror", "grounding_mirror", 0.8),
-        ("counting", "shapes", "counting_easy", 0.0),
-        ("jigsaw", "clips", "jigsaw_easy", 0.0),
+        ("grounding", "mirror", "grounding_mirror", "1.0-2.0", "1.0-2.5", 0.8),
+        ("counting", "shapes", "counting_easy", "3,1,2", "3,2,2", 2 / 3),
+        ("counting", "shapes", "counting_easy", "3,1,2", "1,3,1", 0.0),
+        ("counting", "shapes", "counting_easy", "3,1,2", "3,1", 0.0),
+        ("counting", "shapes", "counting_easy", "3,1,2", "three", 0.0),
+        ("jigsaw", "clips", "jigsaw_easy", "213456", "213465", 0.0),
     ],
 )
-def test_viubench_counts_all_but_grounding_as_right_or_wrong(
-    pretext: str, kind: str, viubench_type: str, score: float
+def test_viubench_is_scored_by_overlap_by_the_share_of_right_counts_and_by_whole_orders(
+    pretext: str, kind: str, viubench_type: str, truth: str, text: str, score: float
 ) -> None:
-    sample = make_sample("v", pretext=pretext, kind=kind, split=Split.VIUBENCH)
-    row = score_sample(sample, [make_rollout("v", reward=0.8, strict_reward=0.0)])
-    assert (row.viubench_type, row.score, row.smooth) == (viubench_type, score, 0.8)
+    kinds = {"grounding": AnswerKind.INTERVAL, "counting": AnswerKind.COUNTS, "jigsaw": AnswerKind.PERMUTATION}
+    made = make_sample("v", pretext=pretext, kind=kind, split=Split.VIUBENCH)
+    sample = replace(made, answer=truth, answer_kind=kinds[pretext])
+    row = score_sample(sample, [make_rollout("v", reward=0.8, strict_reward=0.0, text=text)])
+    assert (row.viubench_type, row.smooth) == (viubench_type, 0.8)
+    assert row.score == pytest.approx(score)
 
 
 def test_a_sample_that_could_not_be_shown_scores_zero_and_stays_in_the_mean() -> None:

@@ -13,7 +13,7 @@ from statistics import fmean
 
 from tasks.core.errors import InputError
 from tasks.core.seeding import generator
-from tasks.core.statistics import Estimate, Scored, estimate
+from tasks.core.statistics import Estimate, Scored, estimate, mean_and_error
 from tasks.core.types import BenchmarkFacts, Sample, Split, VideoFile, View
 from tasks.evaluate.benchmarks.choices import read_choice
 from tasks.evaluate.benchmarks.conditions import PAPER_FRAMES, Conditions, deviations
@@ -181,7 +181,7 @@ class FolderBenchmark:
                     parts[tag][value].append(row)
         return {
             tag: {
-                value: Part(score=mean(self.adapter.units(members, _paper)), num_items=len(members))
+                value: _part(self.adapter.units(members, _paper), len(members))
                 for value, members in sorted(by_value.items())
             }
             for tag, by_value in sorted(parts.items())
@@ -190,6 +190,11 @@ class FolderBenchmark:
     def _size_warnings(self, num_items: int) -> list[str]:
         expected = self.adapter.num_items
         return [] if expected in (None, num_items) else [f"{num_items} questions, the published files have {expected}"]
+
+
+def _part(units: Sequence[Scored], num_items: int) -> Part:
+    score, se = mean_and_error(units)
+    return Part(score=score, se=se, num_items=num_items)
 
 
 def mean(units: Sequence[Scored]) -> float:

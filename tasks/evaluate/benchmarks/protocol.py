@@ -50,6 +50,8 @@ class Part:
 
     score: float
     """The benchmark's headline metric over these items, in [0, 1]."""
+    se: float
+    """Standard error over videos; infinite if all items are on one."""
     num_items: int
 
 

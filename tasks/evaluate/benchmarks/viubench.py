@@ -1,12 +1,12 @@
-"""VIUBench as published: 2,700 pretext questions of nine types on 48 frames each (yhx12/VIUBench).
+"""VIUBench: 2,700 pretext questions of nine types on 48 frames each (yhx12/VIUBench), as published or built here.
 
-Its rows come as the authors' scripts write them for verl (Parquet), or plain with a `type`. One built here from one's
-own videos is scored by `tasks.evaluate.benchmark_run`. The training rewards are softer than this metric.
+The published rows come as the authors' scripts write them for verl (Parquet), or plain with a `type`; one that
+build_viubench made from one's own videos is known by its card. The training rewards are softer than this metric.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,16 @@ from rewards.answers import AnswerKind
 from rewards.parse import parse_answer
 from rewards.verify import verify
 from tasks.core.errors import InputError
-from tasks.core.types import BenchmarkFacts, Sample, VideoFile
-from tasks.core.viubench import VIUBENCH_TYPES
+from tasks.core.system_prompt import SYSTEM_PROMPT
+from tasks.core.types import BenchmarkFacts, Sample, Split, VideoFile
+from tasks.core.viubench import VIUBENCH_TYPES, viubench_type
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample, mean, mean_of
 from tasks.evaluate.benchmarks.annotations import Where
 from tasks.evaluate.benchmarks.conditions import Conditions
 from tasks.evaluate.benchmarks.grounding import read_interval
 from tasks.evaluate.benchmarks.protocol import Judged
 from tasks.evaluate.benchmarks.reading import Reading
+from tasks.evaluate.built import built_items, is_built
 from tasks.exchange.files import read_records
 from tasks.exchange.row import question_of
 
@@ -82,6 +84,33 @@ class _Item:
 
 
 def _load(source: Source) -> Iterator[Sample]:
+    return _built(source.root) if is_built(source.root) else _published(source)
+
+
+def _built(root: Path) -> Iterator[Sample]:
+    for item in built_items(root):
+        name = viubench_type(item)
+        yield replace(
+            item,
+            sample_id=f"viubench/{item.sample_id}",
+            split=Split.BENCHMARK,
+            pretext="viubench",
+            kind=name,
+            benchmark=_facts(item.answer, item.pretext, SYSTEM_PROMPT, name),
+        )
+
+
+def _facts(answer: str, pretext: str, system: str, name: str) -> BenchmarkFacts:
+    window = re.findall(r"[\d.]+", answer) if pretext == "grounding" else []
+    return BenchmarkFacts(
+        windows=((float(window[0]), float(window[1])),) if window else (),
+        system_prompt=system,
+        video_label="Clip",
+        tags={"type": (name,), "pretext": (pretext,)},
+    )
+
+
+def _published(source: Source) -> Iterator[Sample]:
     for path in _files(source.root):
         for number, record in read_records(path):
             where = Where(path, number)
@@ -90,7 +119,6 @@ def _load(source: Source) -> Iterator[Sample]:
             truth = parse_answer(item.answer, _KINDS[pretext])
             if truth is None:
                 raise where.error("answer", f"got {item.answer!r:.80}, expected {_KINDS[pretext]}")
-            window = re.findall(r"[\d.]+", item.answer) if pretext == "grounding" else []
             yield make_sample(
                 "viubench",
                 f"{path.stem}-{number}",
@@ -99,11 +127,7 @@ def _load(source: Source) -> Iterator[Sample]:
                 question=item.question,
                 answer=item.answer.strip(),
                 answer_kind=_KINDS[pretext],
-                facts=BenchmarkFacts(
-                    windows=((float(window[0]), float(window[1])),) if window else (),
-                    system_prompt=item.system,
-                    video_label="Clip",
-                ),
+                facts=_facts(item.answer, pretext, item.system, item.type),
                 tags={"type": item.type, "pretext": pretext},
             )
 

@@ -1,7 +1,8 @@
-"""A benchmark in the store: written once with its card, found again and checked before anything is scored on it."""
+"""A VIUBench that was built here: written once with its card, and checked whenever it is opened."""
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 from pydantic import TypeAdapter
 
@@ -12,6 +13,8 @@ from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample
 from tasks.evaluate.card import Card, benchmark_version, card_text, make_card
 from tasks.evaluate.outputs import Benchmark
+
+_CARD = "card.json"
 
 
 def keep_benchmark(store: Store, samples: Artifact, clips: Artifact, items_per_type: int, seed: int) -> Benchmark:
@@ -30,39 +33,46 @@ def keep_benchmark(store: Store, samples: Artifact, clips: Artifact, items_per_t
         items, shown, items_per_type=items_per_type, seed=seed, item_table=item_table, clip_table=clip_table
     )
     store.write_bytes(f"{key}/card.md", card_text(card).encode())
-    store.write_bytes(f"{key}/card.json", json.dumps(asdict(card), indent=1).encode())
+    store.write_bytes(f"{key}/{_CARD}", json.dumps(asdict(card), indent=1).encode())
     return Benchmark(key=key, version=card.version, items=item_table, clips=clip_table)
 
 
-def find_benchmark(store: Store, benchmark: str) -> Benchmark:
-    """The benchmark with this key, or in this folder of the store.
+def is_built(folder: Path) -> bool:
+    """Whether build_viubench made this folder."""
+    return (folder / _CARD).is_file()
+
+
+def data_root_of(folder: Path) -> Store:
+    """The store that a built benchmark lies in, with its frames."""
+    return Store(str(folder.parents[1]))
+
+
+def built_items(folder: Path) -> list[Sample]:
+    """Its items.
 
     Raises:
-        InputError: there is none, or its tables are not those that its card describes.
+        InputError: its tables are not those that its card describes.
     """
-    key = benchmark.rstrip("/").removeprefix(store.path("benchmarks").removesuffix("benchmarks"))
-    try:
-        known = store.exists(f"{key}/card.json")
-    except ValueError:
-        known = False
-    if not known:
-        raise InputError(
-            f"there is no benchmark {benchmark!r} in this data root; expected what build_viubench printed, "
-            "e.g. benchmarks/viubench-0123456789abcdef, and the data root that it was built in"
-        )
-    card = TypeAdapter(Card).validate_json(store.read_bytes(f"{key}/card.json"))
-    return Benchmark(
-        key=key,
-        version=card.version,
-        items=_table(store, f"{key}/items.parquet", card.items),
-        clips=_table(store, f"{key}/clips.parquet", card.clips),
-    )
+    card = TypeAdapter(Card).validate_json((folder / _CARD).read_bytes())
+    key = _checked(folder, "items.parquet", card.items)
+    _checked(folder, "clips.parquet", card.clips)
+    return read_rows(data_root_of(folder), key, Sample)
 
 
-def _table(store: Store, key: str, described: Artifact) -> Artifact:
-    digest = digest_of_bytes(store.read_bytes(key)) if store.exists(key) else "nothing"
+def built_clips(folder: Path) -> dict[str, Clip]:
+    """The clips that its items show, by id."""
+    return {clip.clip_id: clip for clip in read_rows(data_root_of(folder), _key(folder, "clips.parquet"), Clip)}
+
+
+def _checked(folder: Path, name: str, described: Artifact) -> str:
+    path = folder / name
+    digest = digest_of_bytes(path.read_bytes()) if path.is_file() else "nothing"
     if digest != described.digest:
         raise InputError(
-            f"{key} has the digest {digest}, but its card says {described.digest}; build the benchmark again"
+            f"{path} has the digest {digest}, but its card says {described.digest}; build the benchmark again"
         )
-    return Artifact(key=key, digest=digest, num_rows=described.num_rows)
+    return _key(folder, name)
+
+
+def _key(folder: Path, name: str) -> str:
+    return f"{folder.parent.name}/{folder.name}/{name}"
