@@ -84,8 +84,9 @@ def judge(
     model: str,
     num_available: int,
     min_coverage: float,
+    is_published: bool = True,
 ) -> tuple[ModelResult, list[Prediction]]:
-    """Score every answer and sum up; `answers` are by sample id."""
+    """Score every answer and sum up; `answers` are by sample id. The paper has rows for published questions only."""
     rows = [_judged(benchmark, sample, answers[sample.sample_id]) for sample in samples]
     result = benchmark.aggregate(rows)
     refused = _refusal(result, min_coverage)
@@ -94,7 +95,9 @@ def judge(
         result=result,
         num_available=num_available,
         refused=refused,
-        paper=[] if refused else beside_paper(benchmark.name, benchmark.conditions.max_frames, result.headline),
+        paper=[]
+        if refused or not is_published
+        else beside_paper(benchmark.name, benchmark.conditions.max_frames, result.headline),
         num_truncated=sum(answers[sample.sample_id].truncated for sample in samples),
         num_vision_tokens=sum(answers[sample.sample_id].num_vision_tokens for sample in samples),
         num_answer_tokens=sum(answers[sample.sample_id].num_answer_tokens for sample in samples),

@@ -11,6 +11,7 @@ from tasks.core.store import Store
 from tasks.core.types import Artifact, Run
 from tasks.evaluate.answering import answers_by_id, samples_by_benchmark
 from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
+from tasks.evaluate.built import is_built
 from tasks.evaluate.judging import ModelResult, Prediction, judge, markdown_table, result_json
 from tasks.evaluate.outputs import AnsweredShard, BenchmarkFolder, BenchmarkTable, Questions
 from tasks.tracking.run import child_run
@@ -39,6 +40,7 @@ def tabulate(
             model=name,
             num_available=questions.num_available[folder.name],
             min_coverage=config.min_coverage,
+            is_published=not is_built(Path(folder.folder)),
         )
         key = f"evaluated/{digest}/{folder.name}"
         table = write_rows(store, f"{key}/predictions.parquet", Prediction, predictions)

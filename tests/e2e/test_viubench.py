@@ -45,6 +45,7 @@ def test_a_folder_of_videos_becomes_a_benchmark_that_random_answers_are_scored_o
     result = json.loads(file.read_text())["result"]
     assert (result["num_items"], result["num_missing"], result["num_unparsed"]) == (18, 0, 0)
     assert result["deviations"] == []
+    assert json.loads(file.read_text())["paper"] == [], "these are not the questions of the paper's rows"
     assert result["breakdown"]["type"].keys() == VIUBENCH_TYPES.keys()
     assert 0 < abs(result["headline"]["mean"] - card["chance"]["mean"]) < 4 * card["chance"]["se"]
     assert f"{100 * result['headline']['mean']:.1f}" in printed
