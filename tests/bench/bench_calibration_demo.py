@@ -1,7 +1,8 @@
 """Does calibration help the demo model? Real rollouts, three seeds, equal training steps, the same held-out items.
 
-Runs the ablation workflow with the variants `full`, `uncalibrated` and `paper levels` at demo size; the levels offered
-go from 0 to 1, so that there is something to choose.
+Runs the ablation workflow with the variants `full`, `uncalibrated` and `paper levels` at demo size. The levels offered
+go from 0 to 1, so that there is something to choose, and the pool is twice what is trained on, so that whoever chooses
+sees as many different samples as whoever does not.
 """
 
 import json
@@ -23,7 +24,8 @@ def test_calibration_at_demo_size(tmp_path: Path, seed: int) -> None:
     generate_clips(tmp_path / "videos", num_clips=40, seed=0)
     overrides = {
         "seed": seed,
-        "perturb": {"levels": [0.0, 0.25, 0.5, 0.75, 1.0]},
+        "perturb": {"levels": [0.0, 0.25, 0.5, 0.75, 1.0], "train_samples_per_clip": [36, 12, 24]},
+        "calibrate": {"num_samples": 8 * NUM_STEPS},
         "train": {"num_steps": NUM_STEPS},
     }
     done = run_pyflyte(
