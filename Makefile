@@ -1,7 +1,7 @@
 # What a person does with videossr, one target each; `make help` lists them. Set-up happens by itself when needed.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo preview ui test check bench lock clean
+.PHONY: help setup demo preview preflight ui test check bench lock clean
 
 VIDEOS ?=
 DATA_ROOT ?= .videossr
@@ -56,6 +56,9 @@ demo: $(BASE) ## Turn raw videos into a trained, evaluated and promoted small mo
 preview: $(BASE) ## Show samples of DATA_ROOT as pictures and short videos
 	@set -e; TMPDIR=$$(mktemp -d); export TMPDIR; trap 'rm -rf "$$TMPDIR"' EXIT; \
 	$(DEMO_ENV) $(BIN)/pyflyte run workflows/preview.py preview --data_root="$$DATA_ROOT" --seed="$$SEED"
+
+preflight: $(BASE) ## Is everything there that a run on the cluster needs? ARGS="--help" tells what can be said
+	@$(BIN)/python -m tasks.preflight $(ARGS)
 
 ui: $(BASE) ## Open MLflow on the runs of DATA_ROOT, on 127.0.0.1:PORT
 	@test -f "$$DATA_ROOT/mlflow.db" || { echo "There are no runs in $$DATA_ROOT yet: make demo comes first" >&2; exit 1; }

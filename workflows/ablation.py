@@ -6,17 +6,18 @@ All variants start from the same policy, train for the same number of steps and 
 
 from functools import partial
 
-from flytekit import dynamic, map_task, workflow
+from flytekit import map_task, workflow
 
 from tasks.core.config import RetrainConfig
 from tasks.core.measurement import NO_PLAN
 from tasks.core.types import Artifact, Run
+from tasks.deployment.stage_task import stage_dynamic
 from tasks.evaluate.outputs import Candidate
 from tasks.evaluate.task import evaluate_candidate, name_variants, tabulate_variants
 from tasks.ingest.outputs import VideoShard
 from tasks.ingest.task import list_videos
 from tasks.train.task import warm_start_policy
-from workflows.build_dataset import build_dataset, plan_samples
+from workflows.build_dataset import make_dataset, plan_samples
 from workflows.configure import configure, open_run
 from workflows.train_rounds import train_round
 from workflows.variants import variant_config
@@ -49,12 +50,12 @@ def ablation(
     return table
 
 
-@dynamic
+@stage_dynamic("light")
 def train_variants(shards: list[VideoShard], run: Run, config: RetrainConfig, variants: list[str]) -> Artifact:
     """One round of calibrate and train for each variant, side by side."""
     # Attributes of a promise are taken anew at every use: flytekit resolves one promise's attribute only once.
     changed = {name: variant_config(config, name) for name in variants}
-    data = build_dataset(shards=shards, run=run, config=config)
+    data = make_dataset(shards=shards, run=run, config=config)
     start = warm_start_policy(
         samples=data.validated.samples,
         clips=data.validated.clips,

@@ -1,4 +1,7 @@
-"""Raw videos -> validated samples: the first three stages of the main job."""
+"""Raw videos -> validated samples: the first three stages of the main job, alone or as its beginning.
+
+pyflyte run workflows/build_dataset.py build_dataset --videos DIR
+"""
 
 from functools import partial
 
@@ -8,14 +11,40 @@ from tasks.core.config import RetrainConfig
 from tasks.core.measurement import DifficultyPlan
 from tasks.core.types import Artifact, Run
 from tasks.ingest.outputs import VideoShard
-from tasks.ingest.task import ingest_shard, merge_clips
+from tasks.ingest.task import ingest_shard, list_videos, merge_clips
 from tasks.perturb.task import merge_samples, perturb_shard, shard_clips, start_plan
 from tasks.validate.task import validate_manifests
+from workflows.configure import close_run, configure, fail_build_dataset, open_run
 from workflows.outputs import Dataset, PlannedSamples
 
 
+@workflow(on_failure=fail_build_dataset)
+def build_dataset(
+    videos: str,
+    preset: str = "videossr_8b",
+    overrides: str = "{}",
+    data_root: str = "./.videossr",
+    tracking_uri: str = "",
+) -> Dataset:
+    """A data set to look at, to export, or to train on later."""
+    config = configure(preset=preset, overrides=overrides)
+    shards = list_videos(videos=videos, config=config.ingest)
+    run = open_run(
+        config=config,
+        preset=preset,
+        videos=videos,
+        data_root=data_root,
+        tracking_uri=tracking_uri,
+        shards=shards,
+        job="build_dataset",
+    )
+    data = make_dataset(shards=shards, run=run, config=config)
+    close_run(run=run, samples=data.validated.samples)
+    return Dataset(clip_set=data.clip_set, plan=data.plan, sample_set=data.sample_set, validated=data.validated)
+
+
 @workflow
-def build_dataset(shards: list[VideoShard], run: Run, config: RetrainConfig) -> Dataset:
+def make_dataset(shards: list[VideoShard], run: Run, config: RetrainConfig) -> Dataset:
     """Ingest shard by shard, perturb clip by clip as the newest difficulty plan says, validate everything."""
     ingested = map_task(partial(ingest_shard, run=run, config=config.ingest))(shard=shards)
     clip_set = merge_clips(shards=ingested, run=run, config=config.ingest)

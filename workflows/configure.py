@@ -1,14 +1,15 @@
-"""The first tasks of every workflow: read the configuration, open the MLflow run."""
+"""The first tasks of every workflow: read the configuration, open the MLflow run; and the last of some: close it."""
 
-from flytekit import task
+from flytekit.types.error import FlyteError
 
 from tasks.core.config import RetrainConfig
-from tasks.core.types import Run
+from tasks.core.types import Artifact, Run
+from tasks.deployment.stage_task import stage_task
 from tasks.evaluate.outputs import BenchmarkFolder
 from tasks.ingest.outputs import VideoShard
 
 
-@task
+@stage_task("light")
 def configure(preset: str, overrides: str) -> RetrainConfig:
     """The preset with the user's overrides (a JSON object); wrong keys and values are refused."""
     from tasks.core.overrides import apply_overrides, read_overrides
@@ -17,7 +18,7 @@ def configure(preset: str, overrides: str) -> RetrainConfig:
     return apply_overrides(preset_config(preset), read_overrides(overrides))
 
 
-@task
+@stage_task("light")
 def configure_benchmark(preset: str, seed: int, items_per_type: int = 300) -> RetrainConfig:
     """The preset for videos that are held out as a whole."""
     from dataclasses import replace
@@ -34,7 +35,7 @@ def configure_benchmark(preset: str, seed: int, items_per_type: int = 300) -> Re
     )
 
 
-@task
+@stage_task("light")
 def configure_comparison(preset: str, overrides: str) -> RetrainConfig:
     """The preset with overrides, for videos that are only compared: nothing is too dull, and frames are small."""
     from tasks.core.overrides import apply_overrides, read_overrides
@@ -55,7 +56,7 @@ def configure_comparison(preset: str, overrides: str) -> RetrainConfig:
     return apply_overrides(changed, read_overrides(overrides))
 
 
-@task
+@stage_task("light")
 def configure_diagnosis(preset: str, overrides: str, model: str, rollouts: int, reward: str) -> RetrainConfig:
     """The preset with overrides, for one policy and so many rollouts a row."""
     from tasks.core.errors import InputError
@@ -71,7 +72,7 @@ def configure_diagnosis(preset: str, overrides: str, model: str, rollouts: int, 
     return apply_overrides(changed, named | {"rollout": {"rollouts_per_prompt": rollouts}})
 
 
-@task
+@stage_task("light")
 def open_run(
     config: RetrainConfig,
     preset: str,
@@ -89,7 +90,7 @@ def open_run(
     return _open(f"{job}-{preset}", config, preset, data_root, tracking_uri, videos=videos, num_files=num_files)
 
 
-@task
+@stage_task("light")
 def open_import(
     config: RetrainConfig, preset: str, dataset: str, data_root: str, tracking_uri: str, job: str = "import"
 ) -> Run:
@@ -107,28 +108,85 @@ def open_import(
     return _open(job, config, preset, data_root, tracking_uri, dataset=dataset)
 
 
+@stage_task("light")
+def close_run(run: Run, samples: Artifact) -> None:
+    """Close the MLflow run and say where the samples are; the last task of its workflow."""
+    import click
+
+    from tasks.core.store import Store
+    from tasks.tracking.run import finish_run
+
+    finish_run(run)
+    click.echo(f"samples             {samples.num_rows} in {Store(run.data_root).path(samples.key)}")
+
+
+@stage_task("light")
+def fail_retrain(
+    videos: str, preset: str, overrides: str, data_root: str, tracking_uri: str, err: FlyteError | None = None
+) -> None:
+    """What a failed retrain ends with: a stage that was killed could not say so itself."""
+    _fail("retrain", videos, preset, overrides, data_root, tracking_uri, err)
+
+
+@stage_task("light")
+def fail_build_dataset(
+    videos: str, preset: str, overrides: str, data_root: str, tracking_uri: str, err: FlyteError | None = None
+) -> None:
+    """The same for build_dataset."""
+    _fail("build_dataset", videos, preset, overrides, data_root, tracking_uri, err)
+
+
+def _fail(
+    job: str, videos: str, preset: str, overrides: str, data_root: str, tracking_uri: str, err: FlyteError | None
+) -> None:
+    from tasks.core.errors import InputError
+    from tasks.core.overrides import apply_overrides, read_overrides
+    from tasks.core.store import absolute_root
+    from tasks.tracking.run import fail_run
+    from workflows.presets import preset_config
+
+    try:
+        config = apply_overrides(preset_config(preset), read_overrides(overrides))
+    except InputError:
+        return  # what failed is the configuration: there is no run
+    fail_run(
+        absolute_root(data_root),
+        experiment=f"{job}-{preset}",
+        run_key=_run_key(config, preset, videos=videos),
+        tracking_uri=tracking_uri,
+        stage=err.failed_node_id if err else "unknown",
+        error=err.message if err else "a stage failed",
+    )
+
+
+def _run_key(config: RetrainConfig, preset: str, **places: str) -> str:
+    from tasks.core.digest import digest_of
+    from tasks.core.store import absolute_root
+
+    return digest_of(config, preset, {name: absolute_root(place) for name, place in places.items()})
+
+
 def _open(
     experiment: str, config: RetrainConfig, preset: str, data_root: str, tracking_uri: str, **inputs: str | int
 ) -> Run:
     from dataclasses import asdict
 
-    from tasks.core.digest import digest_of
     from tasks.core.store import absolute_root
     from tasks.tracking.run import start_run
 
     root = absolute_root(data_root)
-    places = {name: absolute_root(value) for name, value in inputs.items() if isinstance(value, str)}
+    places = {name: value for name, value in inputs.items() if isinstance(value, str)}
     run_id = start_run(
         root,
         experiment=experiment,
-        run_key=digest_of(config, preset, places),
+        run_key=_run_key(config, preset, **places),
         params=asdict(config) | {"preset": preset} | inputs,
         tracking_uri=tracking_uri,
     )
     return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=tracking_uri)
 
 
-@task
+@stage_task("light")
 def open_model_run(
     config: RetrainConfig,
     preset: str,

@@ -12,12 +12,12 @@ from tasks.ingest.task import list_videos
 from tasks.promote.outputs import Promotion
 from tasks.promote.task import promote
 from tasks.train.task import warm_start_policy
-from workflows.build_dataset import build_dataset
-from workflows.configure import configure, open_run
+from workflows.build_dataset import make_dataset
+from workflows.configure import configure, fail_retrain, open_run
 from workflows.train_rounds import train_rounds
 
 
-@workflow
+@workflow(on_failure=fail_retrain)
 def retrain(
     videos: str,
     preset: str = "videossr_8b",
@@ -31,7 +31,7 @@ def retrain(
     run = open_run(
         config=config, preset=preset, videos=videos, data_root=data_root, tracking_uri=tracking_uri, shards=shards
     )
-    data = build_dataset(shards=shards, run=run, config=config)
+    data = make_dataset(shards=shards, run=run, config=config)
 
     start = warm_start_policy(
         samples=data.validated.samples,

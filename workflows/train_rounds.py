@@ -2,12 +2,13 @@
 
 from functools import partial
 
-from flytekit import dynamic, map_task, workflow
+from flytekit import map_task, workflow
 
 from tasks.calibrate.task import measure_shard, publish_plan, select_samples, shard_samples
 from tasks.core.config import RetrainConfig
 from tasks.core.measurement import DifficultyPlan
 from tasks.core.types import Artifact, Run
+from tasks.deployment.stage_task import stage_dynamic
 from tasks.train.task import train_policy
 from workflows.build_dataset import plan_samples
 from workflows.outputs import TrainedRound, TrainedRounds
@@ -51,7 +52,7 @@ def train_round(
     return TrainedRound(selection=selection, trained=trained)
 
 
-@dynamic
+@stage_dynamic("light")
 def train_rounds(
     clips: Artifact,
     rejected: Artifact,

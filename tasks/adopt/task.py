@@ -2,14 +2,13 @@
 
 import time
 
-from flytekit import task
-
 from tasks.adopt.outputs import AdoptedSet
 from tasks.core.config import RetrainConfig
 from tasks.core.types import Run
+from tasks.deployment.stage_task import stage_task
 
 
-@task
+@stage_task("cpu")
 def adopt_dataset(
     run: Run, dataset: str, root: str, rewrites: list[str], split: str, config: RetrainConfig, limit: int = 0
 ) -> AdoptedSet:

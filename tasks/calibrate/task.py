@@ -2,17 +2,16 @@
 
 import logging
 
-from flytekit import task
-
 from tasks.calibrate.outputs import MeasuredShard, Pool
 from tasks.core.config import CalibrateConfig, ModelConfig, RetrainConfig, RolloutConfig
 from tasks.core.measurement import DifficultyPlan, Selection
 from tasks.core.types import Artifact, Run
+from tasks.deployment.stage_task import stage_task
 
 logger = logging.getLogger(__name__)
 
 
-@task
+@stage_task("light")
 def shard_samples(samples: Artifact, run: Run, config: CalibrateConfig) -> list[Pool]:
     """Split the training samples into pools for the map task; each gets its share of the rollouts."""
     from tasks.calibrate.pools import make_pools
@@ -27,7 +26,7 @@ def shard_samples(samples: Artifact, run: Run, config: CalibrateConfig) -> list[
     return pools
 
 
-@task
+@stage_task("gpu")
 def measure_shard(
     pool: Pool,
     clips: Artifact,
@@ -64,7 +63,7 @@ def measure_shard(
     return keep_output(store, key, measured)
 
 
-@task
+@stage_task("cpu")
 def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, run: Run, config: CalibrateConfig) -> Selection:
     """Plan by what was measured, and draw the samples to train on; `plan` is the one that the round started from."""
     from tasks.calibrate.metrics import plan_metrics
@@ -85,7 +84,7 @@ def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, run: Run, 
     return selection
 
 
-@task
+@stage_task("light")
 def publish_plan(start: DifficultyPlan, selection: Selection, clips: Artifact, run: Run, config: RetrainConfig) -> None:
     """Make the plan of the last round the one that the next run starts from; `start` is where this run started."""
     from tasks.core import plan_pointer

@@ -1,13 +1,12 @@
 """The door of diagnose: what can a data set teach a model, and which of its labels are likely wrong?"""
 
-from flytekit import task
-
 from tasks.core.config import RetrainConfig
 from tasks.core.types import Artifact, Run, StageReport
+from tasks.deployment.stage_task import stage_task
 from tasks.diagnose.outputs import Diagnosis
 
 
-@task
+@stage_task("gpu")
 def diagnose_rows(
     run: Run,
     dataset: str,

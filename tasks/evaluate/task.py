@@ -3,13 +3,12 @@
 import logging
 import time
 
-from flytekit import task
-
 from tasks.core.config import EvaluateConfig, ModelConfig, PerturbConfig, PromoteConfig, RolloutConfig
 from tasks.core.measurement import Selection
 from tasks.core.scores import Evaluated
 from tasks.core.training import Trained
 from tasks.core.types import Artifact, Run
+from tasks.deployment.stage_task import stage_task
 from tasks.evaluate.outputs import (
     AnsweredShard,
     Benchmark,
@@ -23,7 +22,7 @@ from tasks.evaluate.outputs import (
 logger = logging.getLogger(__name__)
 
 
-@task
+@stage_task("light")
 def list_candidates(before: Artifact, trainings: list[Trained], run: Run, config: PromoteConfig) -> list[Candidate]:
     """The policy GRPO started from, those it made round by round, and the champion if there is one."""
     from tasks.core.scores import AFTER, BEFORE, CHAMPION
@@ -36,7 +35,7 @@ def list_candidates(before: Artifact, trainings: list[Trained], run: Run, config
     return [Candidate(name=BEFORE, policy=before), *rounds, Candidate(name=AFTER, policy=last), *found]
 
 
-@task
+@stage_task("gpu")
 def evaluate_candidate(
     candidate: Candidate,
     samples: Artifact,
@@ -82,7 +81,7 @@ def evaluate_candidate(
     return keep_output(store, key, Evaluated(scores=scores, report=report))
 
 
-@task
+@stage_task("cpu")
 def publish_benchmark(samples: Artifact, clips: Artifact, run: Run, config: PerturbConfig) -> Benchmark:
     """Write a planned and validated VIUBench to a folder of its own, with its card; the last task of its workflow."""
     import click
@@ -101,7 +100,7 @@ def publish_benchmark(samples: Artifact, clips: Artifact, run: Run, config: Pert
     return benchmark
 
 
-@task
+@stage_task("light")
 def name_variants(before: Artifact, names: list[str], trainings: list[Trained]) -> list[Candidate]:
     """The policies of an ablation, and the one that all of them started from."""
     from tasks.core.scores import BEFORE
@@ -110,7 +109,7 @@ def name_variants(before: Artifact, names: list[str], trainings: list[Trained]) 
     return [Candidate(name=BEFORE, policy=before), *variants]
 
 
-@task
+@stage_task("light")
 def tabulate_variants(
     evaluated: list[Evaluated], names: list[str], selections: list[Selection], trainings: list[Trained], run: Run
 ) -> Artifact:
@@ -134,7 +133,7 @@ def tabulate_variants(
     return Artifact(key, digest_of_bytes(table.encode()), len(names))
 
 
-@task
+@stage_task("light")
 def open_suite(benchmarks: str, conditions: str, model: str, limit: int) -> list[BenchmarkFolder]:
     """Find the benchmarks and check every name; comes before the run is opened, so wrong ones write nothing."""
     from tasks.core.errors import InputError
@@ -148,7 +147,7 @@ def open_suite(benchmarks: str, conditions: str, model: str, limit: int) -> list
     return folders
 
 
-@task
+@stage_task("cpu")
 def list_questions(folders: list[BenchmarkFolder], run: Run, limit: int, config: EvaluateConfig) -> Questions:
     """Read the annotations of all benchmarks, and write the questions in shards for the map task."""
     from tasks.core.store import Store
@@ -164,7 +163,7 @@ def list_questions(folders: list[BenchmarkFolder], run: Run, limit: int, config:
     return questions
 
 
-@task
+@stage_task("gpu")
 def answer_shard(
     shard: QuestionShard,
     questions: Questions,
@@ -183,7 +182,7 @@ def answer_shard(
         return answer_questions(Store(run.data_root), shard, questions, name, model, rollout, config, run.seed)
 
 
-@task
+@stage_task("cpu")
 def tabulate_benchmarks(
     answered: list[AnsweredShard], questions: Questions, name: str, run: Run, config: EvaluateConfig
 ) -> BenchmarkTable:

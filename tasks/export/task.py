@@ -1,11 +1,10 @@
 """The door of export: samples -> a data set in another project's layout."""
 
-from flytekit import task
-
+from tasks.deployment.stage_task import stage_task
 from tasks.export.outputs import ExportedSet
 
 
-@task
+@stage_task("cpu")
 def export_samples(
     data_root: str, samples: str, clips: str, out: str, layout: str, split: str, videos: str, prefix: str
 ) -> ExportedSet:

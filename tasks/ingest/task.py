@@ -1,13 +1,12 @@
 """Door of ingest: raw videos -> clips."""
 
-from flytekit import task
-
 from tasks.core.config import IngestConfig
 from tasks.core.types import Artifact, Run
+from tasks.deployment.stage_task import stage_task
 from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
 
 
-@task
+@stage_task("light")
 def list_videos(videos: str, config: IngestConfig) -> list[VideoShard]:
     """What `videos` names (a folder, a glob, a list file, a URI), in shards."""
     from tasks.ingest.listing import list_shards
@@ -15,7 +14,7 @@ def list_videos(videos: str, config: IngestConfig) -> list[VideoShard]:
     return list_shards(videos, config)
 
 
-@task
+@stage_task("cpu")
 def ingest_shard(shard: VideoShard, run: Run, config: IngestConfig) -> IngestedShard:
     """Accept or reject every file of one shard."""
     from tasks.core.store import Store
@@ -26,7 +25,7 @@ def ingest_shard(shard: VideoShard, run: Run, config: IngestConfig) -> IngestedS
         return ingest_videos(Store(run.data_root), shard, config)
 
 
-@task
+@stage_task("light")
 def merge_clips(shards: list[IngestedShard], run: Run, config: IngestConfig) -> ClipSet:
     """One clip manifest out of all shards."""
     from tasks.core.store import Store
@@ -40,7 +39,7 @@ def merge_clips(shards: list[IngestedShard], run: Run, config: IngestConfig) -> 
     return clip_set
 
 
-@task
+@stage_task("light")
 def report_leaks(benchmark: ClipSet, clips: str, run: Run, config: IngestConfig) -> Artifact:
     """Compare the latest data set, or the manifest `clips`, with a benchmark's; the last task of its workflow."""
     import click

@@ -2,15 +2,14 @@
 
 import time
 
-from flytekit import task
-
 from tasks.core.config import PerturbConfig, RetrainConfig
 from tasks.core.measurement import DifficultyPlan
 from tasks.core.types import Artifact, Run, StageReport
+from tasks.deployment.stage_task import stage_task
 from tasks.perturb.outputs import BenchmarkPlan, PlannedShard, SampleSet
 
 
-@task
+@stage_task("light")
 def start_plan(clips: Artifact, run: Run, config: RetrainConfig) -> DifficultyPlan:
     """The difficulty plan that this run starts from: the newest of the data root that other inputs have made."""
     from tasks.core.plan_pointer import plan_to_start_from, run_inputs
@@ -23,7 +22,7 @@ def start_plan(clips: Artifact, run: Run, config: RetrainConfig) -> DifficultyPl
     return plan
 
 
-@task
+@stage_task("light")
 def shard_clips(clips: Artifact, config: PerturbConfig) -> list[int]:
     """Row number where each shard of clips starts."""
     from tasks.perturb.plan import check_config
@@ -32,7 +31,7 @@ def shard_clips(clips: Artifact, config: PerturbConfig) -> list[int]:
     return list(range(0, clips.num_rows, config.shard_size_clips))
 
 
-@task
+@stage_task("cpu")
 def perturb_shard(start: int, clips: Artifact, plan: DifficultyPlan, run: Run, config: PerturbConfig) -> PlannedShard:
     """Plan the samples of one shard of clips, as often from each cell as the difficulty plan says."""
     from tasks.core.digest import digest_of
@@ -58,7 +57,7 @@ def perturb_shard(start: int, clips: Artifact, plan: DifficultyPlan, run: Run, c
     return PlannedShard(artifact, {name: float(number) for name, number in counts.items()}, time.monotonic() - began)
 
 
-@task
+@stage_task("cpu")
 def merge_samples(
     shards: list[PlannedShard], clips: Artifact, plan: DifficultyPlan, run: Run, config: PerturbConfig
 ) -> SampleSet:
@@ -81,7 +80,7 @@ def merge_samples(
     return SampleSet(samples, StageReport(stage="perturb", seconds=seconds, counts=counts))
 
 
-@task
+@stage_task("cpu")
 def plan_benchmark_items(clips: Artifact, rejected: Artifact, run: Run, config: PerturbConfig) -> BenchmarkPlan:
     """VIUBench on all clips: a folder that is held out as a whole."""
     from tasks.core.store import Store

@@ -1,11 +1,10 @@
 """The door of preview: samples of a data root as pictures and short videos."""
 
-from flytekit import task
-
+from tasks.deployment.stage_task import stage_task
 from tasks.preview.outputs import PreviewSet
 
 
-@task
+@stage_task("cpu")
 def preview_samples(
     data_root: str,
     samples: str,

@@ -1,6 +1,7 @@
 """Where a model comes from: the digests, configuration and package versions that would make it again."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -39,11 +40,18 @@ def lineage(run: Run, config: RetrainConfig, inputs: Inputs, champion: Registere
         "digest.policy": policies[AFTER],
         "digest.config": digest_of(config),
         "code": code_version(),
+        **_registered(),
         "parent_model": config.model.base,
         "champion_before": champion.version if champion else "none",
         **{f"package.{name}": found for name, found in _package_versions()},
         "config": json.dumps(asdict(config), sort_keys=True),
     }
+
+
+def _registered() -> dict[str, str]:
+    """On a cluster: the image that the stage runs in, and the version that its workflow was registered as."""
+    names = {"image": "FLYTE_INTERNAL_IMAGE", "registered_version": "FLYTE_INTERNAL_VERSION"}
+    return {name: os.environ[variable] for name, variable in names.items() if os.environ.get(variable)}
 
 
 def code_version() -> str:

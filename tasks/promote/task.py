@@ -1,16 +1,17 @@
 """Door of the promote stage: the challenger against the champion, the registry, the report, the closing table."""
 
-from flytekit import task
+from flytekit import Deck
 
 from tasks.core.config import RetrainConfig
 from tasks.core.measurement import Selection
 from tasks.core.scores import Evaluated
 from tasks.core.training import Trained
 from tasks.core.types import Artifact, Run, StageReport
+from tasks.deployment.stage_task import stage_task
 from tasks.promote.outputs import Promotion
 
 
-@task
+@stage_task("cpu", enable_deck=True, deck_fields=())
 def promote(
     run: Run,
     config: RetrainConfig,
@@ -49,12 +50,13 @@ def promote(
     )
     with stage(run, "promote") as tracker:
         promotion, table = promote_challenger(Store(run.data_root), run, config, inputs, open_registry(run), tracker)
+    Deck("report", Store(run.data_root).read_bytes(promotion.report_key).decode())
     finish_run(run)
     click.echo(table)
     return promotion
 
 
-@task
+@stage_task("light")
 def move_champion(model_name: str, version: str, data_root: str, tracking_uri: str) -> str:
     """Make an earlier (or later) version champion again."""
     import click

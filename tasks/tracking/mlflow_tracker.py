@@ -62,6 +62,27 @@ def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, ru
         return _find_or_create_run(client, data_root, tracking_uri, experiment, run_key, name)
 
 
+def find_running(*, data_root: str, tracking_uri: str, experiment: str, run_key: str) -> str:
+    """Id of the run with this key that is marked as running; empty if there is none. Makes nothing.
+
+    Raises:
+        TrackerUnreachableError: no server answers at `tracking_uri`.
+    """
+    if not tracking_uri and not os.path.exists(f"{_local_path(data_root)}/mlflow.db"):
+        return ""
+    with reaching(tracking_uri):
+        client = open_client(data_root, tracking_uri)
+        found = client.get_experiment_by_name(experiment)
+        if found is None:
+            return ""
+        running = client.search_runs(
+            [found.experiment_id],
+            filter_string=f"tags.`{_RUN_KEY}` = '{run_key}' and attributes.status = '{RunStatus.RUNNING}'",
+            max_results=1,
+        )
+        return str(running[0].info.run_id) if running else ""
+
+
 def find_or_create_child(run: Run, name: str) -> str:
     """Id of the part of `run` called `name`; MLflow shows it below its parent.
 

@@ -9,11 +9,17 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from types import FrameType
 
-from tasks.core.errors import Interrupted
+from tasks.core.errors import InputError, Interrupted
 from tasks.core.store import Store
 from tasks.core.types import Run
 from tasks.tracking.mlflow_registry import MlflowRegistry
-from tasks.tracking.mlflow_tracker import MlflowTracker, check_place, find_or_create_child, find_or_create_run
+from tasks.tracking.mlflow_tracker import (
+    MlflowTracker,
+    check_place,
+    find_or_create_child,
+    find_or_create_run,
+    find_running,
+)
 from tasks.tracking.patient_tracker import OUTBOX, PatientTracker
 from tasks.tracking.tracker import ModelRegistry, RunStatus, Tracker
 
@@ -53,6 +59,18 @@ def start_run(
     tracker.set_tags(_NO_FAILURE)
     tracker.log_params(dict(_flat(params)))
     return run_id
+
+
+def fail_run(data_root: str, *, experiment: str, run_key: str, tracking_uri: str, stage: str, error: str) -> None:
+    """Mark the run with this key as failed if it looks as if it still ran; a record that cannot be reached stays."""
+    try:
+        run_id = find_running(data_root=data_root, tracking_uri=tracking_uri, experiment=experiment, run_key=run_key)
+    except (InputError, OSError):
+        logger.warning("could not look for the run that failed", exc_info=True)
+        return
+    if run_id:
+        run = Run(data_root=data_root, run_id=run_id, preset=experiment, tracking_uri=tracking_uri)
+        _close(open_tracker(run), stage, RunStatus.FAILED, error)
 
 
 @contextmanager

@@ -1,14 +1,13 @@
 """Door of the train stage: the warm start, and GRPO."""
 
-from flytekit import task
-
 from tasks.core.config import ModelConfig, RolloutConfig, TrainConfig, WarmStartConfig
 from tasks.core.training import Trained
 from tasks.core.types import Artifact, Run
+from tasks.deployment.stage_task import stage_task
 from tasks.train.outputs import WarmStarted
 
 
-@task
+@stage_task("train")
 def warm_start_policy(
     samples: Artifact, clips: Artifact, run: Run, model: ModelConfig, config: WarmStartConfig
 ) -> WarmStarted:
@@ -21,7 +20,7 @@ def warm_start_policy(
         return start_policy(Store(run.data_root), samples, clips, model, config, tracker, run.seed)
 
 
-@task
+@stage_task("train")
 def train_policy(
     policy: Artifact,
     samples: Artifact,

@@ -2,14 +2,13 @@
 
 import time
 
-from flytekit import task
-
 from tasks.core.config import ValidateConfig
 from tasks.core.types import Artifact, Run, StageReport
+from tasks.deployment.stage_task import stage_task
 from tasks.validate.outputs import ValidatedSet
 
 
-@task(enable_deck=True, deck_fields=())
+@stage_task("cpu", enable_deck=True, deck_fields=())
 def validate_manifests(
     run: Run, clips: Artifact, rejected: Artifact, samples: Artifact, config: ValidateConfig
 ) -> ValidatedSet:

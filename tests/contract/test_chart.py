@@ -10,6 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from tasks.deployment.profile import DEPLOYMENT_VARIABLE, read_deployment
 from tests.helpers.chart import CHART, FULL, VALUES, Resource, containers, notes, of_kind, pod_specs, render
 
 MAJOR, MINOR = map(int, kubernetes_validate.latest_version().split(".")[:2])
@@ -42,7 +43,12 @@ def test_pods_meet_the_restricted_standard(resources: list[Resource]) -> None:
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert pod["automountServiceAccountToken"] is False
         assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-        assert {kind for volume in pod["volumes"] for kind in volume} <= {"name", "emptyDir", "persistentVolumeClaim"}
+        assert {kind for volume in pod["volumes"] for kind in volume} <= {
+            "name",
+            "configMap",
+            "emptyDir",
+            "persistentVolumeClaim",
+        }
         for container in containers(pod):
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
@@ -145,8 +151,22 @@ def test_registration_comes_before_activation_and_with_the_images_of_the_release
     assert [container["args"][-2] for container in activations] == ["retrain_nightly", "build_dataset"]
 
 
+def test_the_registration_is_told_what_the_values_say(tmp_path: Path) -> None:
+    stages = {"train": {"gpus": 4}}
+    values = {"flyte": {"register": {"stages": stages, "cron": "0 1 * * *"}}, "objectStore": {"dataRoot": "s3://b/d"}}
+    rendered = render(values)
+    path = tmp_path / "deployment.json"
+    path.write_text(of_kind(rendered, "ConfigMap", "-register")["data"]["deployment.json"])
+    found = read_deployment({DEPLOYMENT_VARIABLE: str(path)})
+    assert found.stages["train"].gpus == 4
+    assert (found.nightly.cron, found.nightly.data_root) == ("0 1 * * *", "s3://b/d")
+    assert found.nightly.tracking_uri.endswith(":5000")
+    (container, *_) = pod_specs(rendered)["Job/release-videossr-register"]["initContainers"]
+    assert {"name": DEPLOYMENT_VARIABLE, "value": "/etc/videossr/deployment.json"} in container["env"]
+
+
 def test_the_dashboard_is_json_that_asks_for_this_release() -> None:
-    text = of_kind(render(FULL), "ConfigMap")["data"]["videossr.json"]
+    text = of_kind(render(FULL), "ConfigMap", "dashboard")["data"]["videossr.json"]
     assert len(json.loads(text)["panels"]) > 5
     assert "videossr-production" in text
     assert "__" not in text

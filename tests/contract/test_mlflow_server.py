@@ -17,6 +17,7 @@ from typing import IO
 import pytest
 
 from tests.helpers.chart import FULL, containers, pod_specs, render
+from tests.helpers.s3_server import s3_server
 
 POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 pytestmark = [
@@ -92,11 +93,8 @@ def _mlflow(port: int, database: str, s3: dict[str, str], folder: Path) -> Itera
 
 @contextmanager
 def _s3() -> Iterator[dict[str, str]]:
-    port = _free_port()
-    uri = f"http://127.0.0.1:{port}"
-    environment = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_ENDPOINT_URL": uri}
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with _server(command, dict(os.environ), Path("/"), uri):
+    with s3_server() as uri:
+        environment = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_ENDPOINT_URL": uri}
         bucket = "import boto3; boto3.client('s3', region_name='us-east-1').create_bucket(Bucket='videossr')"
         subprocess.run([sys.executable, "-c", bucket], env={**os.environ, **environment}, check=True, timeout=60)
         yield {**environment, "MLFLOW_S3_ENDPOINT_URL": uri}

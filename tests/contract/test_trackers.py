@@ -18,7 +18,7 @@ from tasks.tracking.memory_tracker import MemoryRegistry, MemoryTracker
 from tasks.tracking.mlflow_registry import MlflowRegistry
 from tasks.tracking.mlflow_tracker import MlflowTracker
 from tasks.tracking.patient_tracker import PatientTracker
-from tasks.tracking.run import finish_run, recorded, stage, start_run
+from tasks.tracking.run import fail_run, finish_run, recorded, stage, start_run
 from tasks.tracking.tracker import ChampionMovedError, ModelRegistry, RunStatus, Tracker
 
 
@@ -261,3 +261,24 @@ def _seen_in_mlflow(run: Run) -> Seen:
 
 def _uri(run: Run) -> str:
     return f"sqlite:///{run.data_root}/mlflow.db"
+
+
+def test_a_run_whose_stage_was_killed_is_marked_by_the_failure_handler(mlflow_root: str) -> None:
+    names = {"experiment": "killed", "run_key": "k", "tracking_uri": ""}
+    run_id = start_run(mlflow_root, params={}, **names)
+    fail_run(mlflow_root, stage="n5", error="pod was evicted\nat node x", **names)
+    kept = MlflowClient(f"sqlite:///{mlflow_root}/mlflow.db").get_run(run_id)
+    assert kept.info.status == RunStatus.FAILED
+    assert (kept.data.tags["videossr.failed_stage"], kept.data.tags["videossr.error"]) == ("n5", "pod was evicted")
+    assert start_run(mlflow_root, params={}, **names) == run_id, "the same command goes on with it"
+
+
+def test_a_failure_handler_leaves_an_ended_run_alone_and_makes_none(mlflow_root: str, data_root: str) -> None:
+    names = {"experiment": "ended", "run_key": "k", "tracking_uri": ""}
+    run_id = start_run(mlflow_root, params={}, **names)
+    finish_run(Run(data_root=mlflow_root, run_id=run_id, preset="test"))
+    fail_run(mlflow_root, stage="n5", error="late", **names)
+    assert MlflowClient(f"sqlite:///{mlflow_root}/mlflow.db").get_run(run_id).info.status == RunStatus.FINISHED
+    fail_run(data_root, stage="n0", error="wrong input", **names)
+    assert list(Path(data_root).iterdir()) == []
+    fail_run(data_root, stage="n0", error="x", experiment="e", run_key="k", tracking_uri="http://127.0.0.1:9")

@@ -22,7 +22,7 @@ from tests.helpers.videos import write_video
 
 CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=2)
 HARMLESS = {
-    *("near_duplicates", "near_duplicate_distance", "heldout_share", "min_train_clips", "min_heldout_clips"),
+    *("avoid", "near_duplicates", "near_duplicate_distance", "heldout_share", "min_train_clips", "min_heldout_clips"),
     *("list_roots", "max_fetch_mib", "num_workers", "video_timeout_seconds", "video_memory_mib", "shard_size_videos"),
 }
 

@@ -1,0 +1,1 @@
+"""Where stages run: what each kind needs on a cluster, in one typed place."""

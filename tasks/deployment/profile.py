@@ -1,0 +1,137 @@
+"""What each kind of stage needs on a cluster, and what the launch plans start: one typed place for all.
+
+A deployment changes it without editing code: the environment variable VIDEOSSR_DEPLOYMENT names a JSON file, read when
+the workflows are registered, e.g. {"stages": {"train": {"gpus": 4}}, "nightly": {"cron": "0 1 * * *"}}.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+from tasks.core.errors import InputError
+
+SectionT = TypeVar("SectionT", "Needs", "Nightly")
+DEPLOYMENT_VARIABLE = "VIDEOSSR_DEPLOYMENT"
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True)
+class Toleration:
+    """Lets pods onto nodes with a taint; Kubernetes' words."""
+
+    key: str
+    operator: str = "Exists"
+    value: str = ""
+    effect: str = "NoSchedule"
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """Of one kind of stage. Quantities are Kubernetes' ("4", "500m", "16Gi"); requests and limits are the same."""
+
+    cpu: str = "1"
+    memory: str = "2Gi"
+    gpus: int = 0
+    accelerator: str = ""
+    """Kind of GPU as the nodes are labelled, e.g. "nvidia-h100"; empty for any."""
+    shared_memory: str = ""
+    """Of /dev/shm; empty for the node's default."""
+    image: str = "cpu"
+    """Name of the image given at registration: `--image cpu=...`."""
+    retries: int = 2
+    """Of errors that may pass; bad input is never tried again."""
+    interruptible: bool = True
+    """May run on nodes that are taken away; every stage goes on where it stopped."""
+    timeout_minutes: int = 120
+    node_selector: dict[str, str] = field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True)
+class Nightly:
+    """What the scheduled launch plan starts. The defaults are the chart's."""
+
+    cron: str = "0 2 * * *"
+    videos: str = "s3://videossr/videos"
+    data_root: str = "s3://videossr/data"
+    tracking_uri: str = "http://videossr-mlflow:5000"
+    preset: str = "videossr_8b"
+    overrides: str = "{}"
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """Everything that a cluster decides."""
+
+    stages: dict[str, Needs]
+    nightly: Nightly = field(default_factory=Nightly)
+
+
+DEFAULT = Deployment(
+    stages={
+        "light": Needs(timeout_minutes=60),
+        "cpu": Needs(cpu="4", memory="8Gi", timeout_minutes=240),
+        "gpu": Needs(cpu="8", memory="64Gi", gpus=1, shared_memory="16Gi", image="gpu", timeout_minutes=720),
+        "train": Needs(
+            cpu="64",
+            memory="768Gi",
+            gpus=8,
+            shared_memory="128Gi",
+            image="gpu",
+            interruptible=False,
+            timeout_minutes=2880,
+        ),
+    }
+)
+"""`light`: listing, merging, reports. `cpu`: decoding, planning, checks. `gpu`: rollouts. `train`: one whole node."""
+
+
+def read_deployment(environment: Mapping[str, str] = os.environ) -> Deployment:
+    """The default with the changes of the file that the environment names.
+
+    Raises:
+        InputError: there is no such file, or it holds an unknown key or a wrong value.
+    """
+    name = environment.get(DEPLOYMENT_VARIABLE, "")
+    if not name:
+        return DEFAULT
+    try:
+        found = json.loads(Path(name).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{DEPLOYMENT_VARIABLE}: cannot read {name!r} as JSON: {error}") from error
+    return _changed(found, name)
+
+
+def _changed(found: object, name: str) -> Deployment:
+    if not isinstance(found, dict) or not isinstance(found.get("stages", {}), dict):
+        raise InputError(f"{name}: expected a JSON object with stages and nightly, got {str(found)[:80]}")
+    unknown = [key for key in found if key not in ("stages", "nightly")]
+    unknown += [f"stages.{key}" for key in found.get("stages", {}) if key not in DEFAULT.stages]
+    if unknown:
+        raise InputError(f"{name}: unknown {unknown[0]!r}; expected stages ({', '.join(DEFAULT.stages)}) and nightly")
+    stages = {
+        key: _merged(needs, found.get("stages", {}).get(key, {}), f"{name}: stages.{key}")
+        for key, needs in DEFAULT.stages.items()
+    }
+    return replace(
+        DEFAULT, stages=stages, nightly=_merged(DEFAULT.nightly, found.get("nightly", {}), f"{name}: nightly")
+    )
+
+
+def _merged(section: SectionT, changes: object, where: str) -> SectionT:
+    adapter = TypeAdapter(type(section))
+    try:
+        given = adapter.dump_python(section) | TypeAdapter(dict[str, object]).validate_python(changes)
+        return adapter.validate_python(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"{where}.{place}: got {first['input']!r:.80}: {first['msg']}") from error

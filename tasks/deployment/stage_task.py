@@ -1,0 +1,86 @@
+"""Dresses a door for the cluster: Flyte's task decorator with what the stage's kind needs there.
+
+Locally nothing of it counts.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cache, wraps
+from typing import Any
+
+from flytekit import FlyteContextManager, PodTemplate, Resources, task
+from flytekit.core.context_manager import ExecutionState
+from flytekit.core.python_function_task import PythonFunctionTask
+from flytekit.exceptions.user import FlyteRecoverableException
+from flytekit.extras.accelerators import GPUAccelerator
+
+from tasks.deployment.profile import Deployment, Needs, read_deployment
+from tasks.deployment.transient import is_transient
+
+PRIMARY_CONTAINER = "primary"
+
+
+def stage_task(kind: str, **more: Any) -> Callable[[Callable[..., Any]], Any]:
+    """`@stage_task("cpu")`; `more` goes to Flyte's decorator as it is."""
+    needs = deployment().stages[kind]
+    dress = _flyte_task(needs, more)
+    return lambda function: dress(_retried(function))
+
+
+def _retried(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Flyte tries again what raises its own recoverable error, and nothing else."""
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            if is_transient(error) and _on_a_cluster():
+                raise FlyteRecoverableException(f"{type(error).__name__}: {error}") from error
+            raise
+
+    return run
+
+
+def _on_a_cluster() -> bool:
+    state = FlyteContextManager.current_context().execution_state
+    return state is not None and state.mode == ExecutionState.Mode.TASK_EXECUTION
+
+
+def _flyte_task(needs: Needs, more: dict[str, Any]) -> Any:
+    resources = Resources(cpu=needs.cpu, mem=needs.memory, gpu=str(needs.gpus) if needs.gpus else None)
+    return task(
+        requests=resources,
+        limits=resources,
+        accelerator=GPUAccelerator(needs.accelerator) if needs.accelerator else None,
+        shared_memory=needs.shared_memory or None,
+        container_image=f"{{{{.image.{needs.image}.fqn}}}}:{{{{.image.{needs.image}.version}}}}",
+        retries=needs.retries,
+        interruptible=needs.interruptible,
+        timeout=timedelta(minutes=needs.timeout_minutes),
+        pod_template=_pod_template(needs),
+        **more,
+    )
+
+
+def stage_dynamic(kind: str) -> Callable[[Callable[..., Any]], Any]:
+    """The same for a task that decides at run time which others follow."""
+    return stage_task(kind, execution_mode=PythonFunctionTask.ExecutionBehavior.DYNAMIC)
+
+
+@cache
+def deployment() -> Deployment:
+    """As the environment had it when the first door was read."""
+    return read_deployment()
+
+
+def _pod_template(needs: Needs) -> PodTemplate | None:
+    if not needs.node_selector and not needs.tolerations:
+        return None
+    from kubernetes.client import V1PodSpec, V1Toleration  # hundreds of modules, for deployments that want it
+
+    tolerations = [
+        V1Toleration(key=t.key, operator=t.operator, value=t.value or None, effect=t.effect) for t in needs.tolerations
+    ]
+    spec = V1PodSpec(containers=[], node_selector=needs.node_selector or None, tolerations=tolerations or None)
+    return PodTemplate(primary_container_name=PRIMARY_CONTAINER, pod_spec=spec)

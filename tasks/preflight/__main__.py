@@ -1,0 +1,71 @@
+"""Is everything there that a run on the cluster needs? One line each: `make preflight`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+
+from tasks.core.errors import InputError
+from tasks.deployment.profile import read_deployment
+from tasks.preflight.finding import Finding, run_check
+from tasks.preflight.kube import check_cluster
+from tasks.preflight.services import check_flyte, check_images, check_mlflow, check_store
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the findings; returns 1 if something required is not there."""
+    try:
+        asked = _read(arguments)
+    except InputError as error:
+        sys.stdout.write(f"{error}\n")
+        return 2
+    findings = []
+    for finding in _findings(asked):
+        sys.stdout.write(f"{finding.line()}\n")
+        sys.stdout.flush()
+        findings.append(finding)
+    num_stops = sum(finding.stops for finding in findings)
+    sys.stdout.write(f"{num_stops} to do\n" if num_stops else "ready\n")
+    return int(num_stops > 0)
+
+
+def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
+    nightly = read_deployment().nightly
+    parser = argparse.ArgumentParser(prog="make preflight", description=__doc__)
+    parser.add_argument("--endpoint", default=os.environ.get("FLYTE_PLATFORM_URL", "localhost:30080"))
+    parser.add_argument("--secure", action="store_true", help="TLS to the endpoint")
+    parser.add_argument("--project", default="videossr")
+    parser.add_argument("--domain", default="production")
+    parser.add_argument("--data-root", default=nightly.data_root)
+    parser.add_argument("--tracking-uri", default=nightly.tracking_uri)
+    parser.add_argument("--image", action="append", default=[], help="cpu=NAME:TAG; once for each image")
+    return parser.parse_args(arguments)
+
+
+def _findings(asked: argparse.Namespace) -> Iterator[Finding]:
+    yield from run_check(
+        "Flyte",
+        lambda: check_flyte(asked.endpoint, insecure=not asked.secure, project=asked.project, domain=asked.domain),
+        "set FLYTE_PLATFORM_URL or --endpoint to where flyteadmin answers, and --secure where it wants TLS",
+    )
+    yield from run_check(
+        "object store",
+        lambda: check_store(asked.data_root),
+        "create the bucket, and give credentials that may write to it (AWS_ACCESS_KEY_ID, ... or a role)",
+    )
+    yield from run_check(
+        "MLflow",
+        lambda: check_mlflow(asked.tracking_uri),
+        "start the server (charts/videossr), and add this host to its allowed hosts where it answers 403",
+    )
+    yield from check_images(asked.image)
+    train = read_deployment().stages["train"]
+    yield from run_check(
+        "Kubernetes",
+        lambda: check_cluster(namespace=f"{asked.project}-{asked.domain}", gpus_per_node=train.gpus),
+        "give a kubeconfig (KUBECONFIG) of someone who may list nodes",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The services that a run talks to: Flyte, the object store, MLflow, the images' names."""
+
+import json
+import re
+import urllib.request
+import uuid
+from collections.abc import Iterator, Sequence
+
+import grpc
+from flyteidl.admin import project_pb2
+from flyteidl.service import admin_pb2_grpc
+
+from tasks.core.store import Store
+from tasks.preflight.finding import Finding, Status
+
+_SECONDS = 10
+_PINNED = re.compile(r".+(@sha256:[0-9a-f]{64}|:(?!latest$)[\w][\w.-]*)$")
+
+
+def check_flyte(endpoint: str, *, insecure: bool, project: str, domain: str) -> Iterator[Finding]:
+    """Does the admin service answer, and does it know project and domain?"""
+    credentials = grpc.ssl_channel_credentials()
+    with grpc.insecure_channel(endpoint) if insecure else grpc.secure_channel(endpoint, credentials) as channel:
+        try:
+            stub = admin_pb2_grpc.AdminServiceStub(channel)
+            found = stub.ListProjects(project_pb2.ProjectListRequest(limit=1000), timeout=_SECONDS).projects
+        except grpc.RpcError as error:
+            code = error.code()
+            if code is not grpc.StatusCode.UNAUTHENTICATED:
+                raise ConnectionError(f"{endpoint}: {code.name}, {error.details()}") from error
+            todo = "log in (pyflyte) or give the client's secret"
+            yield Finding(name="Flyte", status=Status.MISSING, detail=f"{endpoint} wants to know who asks", todo=todo)
+            return
+    yield Finding(name="Flyte", status=Status.OK, detail=f"{endpoint} answers, {len(found)} projects")
+    domains = {known.id: [one.id for one in known.domains] for known in found}
+    has_both = domain in domains.get(project, [])
+    yield Finding(
+        name="project and domain",
+        status=Status.OK if has_both else Status.MISSING,
+        detail=f"{project}/{domain}" if has_both else f"no {project}/{domain} among {', '.join(sorted(domains))}",
+        todo=f"flytectl create project --id {project} --name {project}",
+    )
+
+
+def check_store(data_root: str) -> Iterator[Finding]:
+    """Can it be written, read and deleted from?"""
+    store, key = Store(data_root), f"preflight/{uuid.uuid4().hex}"
+    store.write_bytes(key, b"probe")
+    assert store.read_bytes(key) == b"probe"
+    store.delete(key)
+    yield Finding(name="object store", status=Status.OK, detail=f"{data_root}: written, read, deleted")
+
+
+def check_mlflow(tracking_uri: str) -> Iterator[Finding]:
+    """Does the server answer under this name, and which version is it?"""
+    with urllib.request.urlopen(f"{tracking_uri.rstrip('/')}/version", timeout=_SECONDS) as answer:
+        version = answer.read().decode().strip()
+    body = json.dumps({"max_results": 1}).encode()
+    request = urllib.request.Request(
+        f"{tracking_uri.rstrip('/')}/api/2.0/mlflow/experiments/search",
+        data=body,
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=_SECONDS):
+        yield Finding(name="MLflow", status=Status.OK, detail=f"{tracking_uri} answers, version {version}")
+
+
+def check_images(images: Sequence[str]) -> Iterator[Finding]:
+    """Is every image named by a digest or a tag that means one thing?"""
+    if not images:
+        yield Finding(
+            name="images",
+            status=Status.SKIPPED,
+            detail="none named",
+            todo="--image cpu=NAME:TAG, for each",
+            is_required=False,
+        )
+    for image in images:
+        name = image.split("=", 1)[-1]
+        is_pinned = bool(_PINNED.fullmatch(name))
+        yield Finding(
+            name="image",
+            status=Status.OK if is_pinned else Status.MISSING,
+            detail=name if is_pinned else f"{name}: no tag or digest, or latest",
+            todo="name it by a version or digest (images/README.md), so that runs can be told apart",
+        )

@@ -1,0 +1,82 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import botocore.exceptions
+import pytest
+
+from tasks.core.errors import InputError
+from tasks.deployment.profile import DEFAULT, DEPLOYMENT_VARIABLE, read_deployment
+from tasks.deployment.transient import is_transient
+from tasks.tracking.run import start_run
+from tests.helpers.pyflyte import REPO_ROOT
+
+
+def test_without_a_file_the_default_counts() -> None:
+    assert read_deployment({}) == DEFAULT
+
+
+def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
+    changed = {
+        "stages": {"train": {"gpus": 4, "tolerations": [{"key": "nvidia.com/gpu"}], "node_selector": {"pool": "gpu"}}},
+        "nightly": {"cron": "0 1 * * *"},
+    }
+    found = read_deployment({DEPLOYMENT_VARIABLE: _write(tmp_path, changed)})
+    assert found.stages["train"].gpus == 4
+    assert found.stages["train"].memory == DEFAULT.stages["train"].memory
+    assert found.stages["train"].tolerations[0].effect == "NoSchedule"
+    assert found.stages["cpu"] == DEFAULT.stages["cpu"]
+    assert (found.nightly.cron, found.nightly.preset) == ("0 1 * * *", "videossr_8b")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "cannot read"),
+        ([], "expected a JSON object"),
+        ({"stage": {}}, "unknown 'stage'"),
+        ({"stages": {"trian": {}}}, "unknown 'stages.trian'"),
+        ({"stages": {"train": {"gpu": 4}}}, r"stages.train.gpu: got 4"),
+        ({"stages": {"train": {"gpus": "many"}}}, r"stages.train.gpus: got 'many'"),
+        ({"nightly": {"crontab": ""}}, "nightly.crontab"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name_and_key(tmp_path: Path, content: object, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        read_deployment({DEPLOYMENT_VARIABLE: _write(tmp_path, content)})
+
+
+def _write(tmp_path: Path, content: object) -> str:
+    path = tmp_path / "deployment.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return str(path)
+
+
+def test_what_did_not_answer_is_tried_again_and_bad_input_is_not(data_root: str) -> None:
+    with pytest.raises(botocore.exceptions.BotoCoreError) as unreachable:
+        boto3.client("s3", endpoint_url="http://127.0.0.1:9", region_name="us-east-1",
+                     aws_access_key_id="a", aws_secret_access_key="b").list_buckets()  # fmt: skip
+    assert is_transient(unreachable.value)
+    with pytest.raises(InputError) as no_mlflow:
+        start_run(data_root, experiment="e", run_key="k", params={}, tracking_uri="http://127.0.0.1:9")
+    assert is_transient(no_mlflow.value)
+    wrapped = OSError("could not be written")
+    wrapped.__cause__ = ConnectionResetError()
+    assert is_transient(wrapped)
+    for error in (InputError("videos: no file"), ValueError("x"), FileNotFoundError("y"), MemoryError()):
+        assert not is_transient(error)
+
+
+def test_a_pod_template_carries_tolerations_and_selector(tmp_path: Path) -> None:
+    changed = {"stages": {"gpu": {"tolerations": [{"key": "nvidia.com/gpu"}], "node_selector": {"pool": "a"}}}}
+    program = (
+        "from tasks.evaluate.task import answer_shard as t; spec = t.pod_template.pod_spec;"
+        "print(spec.node_selector, spec.tolerations[0].key, spec.tolerations[0].effect)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPO_ROOT, capture_output=True, text=True, check=True, timeout=100,
+        env={DEPLOYMENT_VARIABLE: _write(tmp_path, changed), "PATH": "", "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout.strip() == "{'pool': 'a'} nvidia.com/gpu NoSchedule"
