@@ -11,10 +11,11 @@ from tasks.core.config import RetrainConfig
 from tasks.core.measurement import DifficultyPlan
 from tasks.core.types import Artifact, Run
 from tasks.ingest.outputs import VideoShard
-from tasks.ingest.task import ingest_shard, list_videos, merge_clips
+from tasks.ingest.task import list_videos
 from tasks.perturb.task import merge_samples, perturb_shard, shard_clips, start_plan
 from tasks.validate.task import validate_manifests
 from workflows.configure import close_run, configure, fail_build_dataset, open_run
+from workflows.ingest_videos import ingest_videos
 from workflows.outputs import Dataset, PlannedSamples
 
 
@@ -46,8 +47,7 @@ def build_dataset(
 @workflow
 def make_dataset(shards: list[VideoShard], run: Run, config: RetrainConfig) -> Dataset:
     """Ingest shard by shard, perturb clip by clip as the newest difficulty plan says, validate everything."""
-    ingested = map_task(partial(ingest_shard, run=run, config=config.ingest))(shard=shards)
-    clip_set = merge_clips(shards=ingested, run=run, config=config.ingest)
+    clip_set = ingest_videos(shards=shards, run=run, config=config.ingest)
     plan = start_plan(clips=clip_set.clips, run=run, config=config)
     planned = plan_samples(clips=clip_set.clips, rejected=clip_set.rejected, plan=plan, run=run, config=config)
     return Dataset(clip_set=clip_set, plan=plan, sample_set=planned.sample_set, validated=planned.validated)

@@ -3,16 +3,15 @@
 pyflyte run workflows/build_viubench.py build_viubench --videos DIR
 """
 
-from functools import partial
-
-from flytekit import map_task, workflow
+from flytekit import workflow
 
 from tasks.evaluate.outputs import Benchmark
 from tasks.evaluate.task import publish_benchmark
-from tasks.ingest.task import ingest_shard, list_videos, merge_clips
+from tasks.ingest.task import list_videos
 from tasks.perturb.task import plan_benchmark_items
 from tasks.validate.task import validate_manifests
 from workflows.configure import configure_benchmark, open_run
+from workflows.ingest_videos import ingest_videos
 
 
 @workflow
@@ -36,8 +35,7 @@ def build_viubench(
         shards=shards,
         job="build_viubench",
     )
-    ingested = map_task(partial(ingest_shard, run=run, config=config.ingest))(shard=shards)
-    clip_set = merge_clips(shards=ingested, run=run, config=config.ingest)
+    clip_set = ingest_videos(shards=shards, run=run, config=config.ingest)
     plan = plan_benchmark_items(clips=clip_set.clips, rejected=clip_set.rejected, run=run, config=config.perturb)
     validated = validate_manifests(
         run=run, clips=plan.clips, rejected=clip_set.rejected, samples=plan.samples, config=config.validate

@@ -3,13 +3,12 @@
 pyflyte run workflows/check_leaks.py check_leaks --videos BENCHMARK_VIDEOS
 """
 
-from functools import partial
-
-from flytekit import map_task, workflow
+from flytekit import workflow
 
 from tasks.core.types import Artifact
-from tasks.ingest.task import ingest_shard, list_videos, merge_clips, report_leaks
+from tasks.ingest.task import list_videos, report_leaks
 from workflows.configure import configure_comparison, open_run
+from workflows.ingest_videos import ingest_videos
 
 
 @workflow
@@ -37,7 +36,6 @@ def check_leaks(
         shards=shards,
         job="check_leaks",
     )
-    ingested = map_task(partial(ingest_shard, run=run, config=config.ingest))(shard=shards)
-    benchmark = merge_clips(shards=ingested, run=run, config=config.ingest)
+    benchmark = ingest_videos(shards=shards, run=run, config=config.ingest)
     table: Artifact = report_leaks(benchmark=benchmark, clips=clips, run=run, config=config.ingest)
     return table

@@ -59,6 +59,8 @@ class Nightly:
     """What the scheduled launch plan starts. The defaults are the chart's."""
 
     cron: str = "0 2 * * *"
+    arrival_cron: str = "*/15 * * * *"
+    """How often retrain_on_arrival looks for new videos."""
     videos: str = "s3://videossr/videos"
     data_root: str = "s3://videossr/data"
     tracking_uri: str = "http://videossr-mlflow:5000"
@@ -73,6 +75,8 @@ class Deployment:
 
     stages: dict[str, Needs]
     nightly: Nightly = field(default_factory=Nightly)
+    min_success_ratio: float = 0.95
+    """Least share of ingest's shards that must end well; the videos of the others are listed with that reason."""
 
 
 DEFAULT = Deployment(
@@ -113,10 +117,16 @@ def read_deployment(environment: Mapping[str, str] = os.environ) -> Deployment:
 def _changed(found: object, name: str) -> Deployment:
     if not isinstance(found, dict) or not isinstance(found.get("stages", {}), dict):
         raise InputError(f"{name}: expected a JSON object with stages and nightly, got {str(found)[:80]}")
-    unknown = [key for key in found if key not in ("stages", "nightly")]
+    ratio = found.get("min_success_ratio", DEFAULT.min_success_ratio)
+    if not isinstance(ratio, (int, float)) or not 0 < ratio <= 1:
+        raise InputError(f"{name}: min_success_ratio: got {ratio!r}, expected a number above 0, at most 1")
+    unknown = [key for key in found if key not in ("stages", "nightly", "min_success_ratio")]
     unknown += [f"stages.{key}" for key in found.get("stages", {}) if key not in DEFAULT.stages]
     if unknown:
-        raise InputError(f"{name}: unknown {unknown[0]!r}; expected stages ({', '.join(DEFAULT.stages)}) and nightly")
+        raise InputError(
+            f"{name}: unknown {unknown[0]!r}; expected stages ({', '.join(DEFAULT.stages)}), "
+            "nightly and min_success_ratio"
+        )
     stages = {
         key: _merged(needs, found.get("stages", {}).get(key, {}), f"{name}: stages.{key}")
         for key, needs in DEFAULT.stages.items()

@@ -10,32 +10,37 @@ from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split, StageReport
 from tasks.ingest.duplicates import drop_exact, drop_forbidden, drop_near
-from tasks.ingest.outputs import ClipSet, IngestedShard
+from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
+from tasks.ingest.reasons import Reason
 
 
-def merge_shards(store: Store, shards: Sequence[IngestedShard], config: IngestConfig) -> ClipSet:
-    """One manifest of clips and one of rejections, by source.
+def merge_shards(
+    store: Store, results: Sequence[IngestedShard | None], listed: Sequence[VideoShard], config: IngestConfig
+) -> ClipSet:
+    """One manifest of clips and one of rejections, by source; `results` are those of `listed`, None where one failed.
 
     Raises:
         InputError: too few clips for training or for holding out, or there is no manifest of what is to be avoided.
     """
+    shards = [shard for shard in results if shard is not None]
+    lost = [_lost(name) for shard, names in zip(results, listed, strict=True) if shard is None for name in names.names]
     found = [clip for shard in shards for clip in read_rows(store, shard.clips.key, Clip)]
     rejected = [row for shard in shards for row in read_rows(store, shard.rejected.key, Rejection)]
     originals, copies = drop_exact(found)
     forbidden = [clip for key in config.avoid for clip in read_forbidden(store, key)]
     allowed, leaks = drop_forbidden(originals, forbidden, config)
     clips, lookalikes = drop_near(allowed, config)
-    rejected = sorted([*rejected, *copies, *leaks, *lookalikes], key=lambda row: (row.source, row.detail))
+    rejected = sorted([*rejected, *lost, *copies, *leaks, *lookalikes], key=lambda row: (row.source, row.detail))
     own_side = {clip.clip_id: clip.split for clip in originals}
     num_moved = sum(own_side[clip.clip_id] != clip.split for clip in clips)
     check_enough(clips, rejected, config)
     rule = [config.near_duplicates, config.near_duplicate_distance, *sorted({clip.sha256 for clip in forbidden})]
-    shown = [[shard.clips.digest, shard.rejected.digest] for shard in shards]
+    shown = [[shard.clips.digest, shard.rejected.digest] for shard in shards] + [row.source for row in lost]
     key = f"ingest/{digest_of(shown, rule)}"
     return ClipSet(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
-        report=_report(shards, clips, rejected, num_moved),
+        report=_report(shards, clips, rejected, num_moved, num_failed=len(results) - len(shards)),
     )
 
 
@@ -75,8 +80,17 @@ def _by_reason(rejected: Sequence[Rejection]) -> dict[str, int]:
     return dict(Counter(row.reason for row in rejected).most_common())
 
 
+def _lost(name: str) -> Rejection:
+    return Rejection(source=name, reason=Reason.SHARD_FAILED, detail="see the failed element of the map task")
+
+
 def _report(
-    shards: Sequence[IngestedShard], clips: Sequence[Clip], rejected: Sequence[Rejection], num_moved: int
+    shards: Sequence[IngestedShard],
+    clips: Sequence[Clip],
+    rejected: Sequence[Rejection],
+    num_moved: int,
+    *,
+    num_failed: int,
 ) -> StageReport:
     sides = Counter(clip.split for clip in clips)
     return StageReport(
@@ -91,6 +105,7 @@ def _report(
             "with_warnings": sum(bool(clip.warnings) for clip in clips),
             "new": sum(shard.num_new for shard in shards),
             "reused": sum(shard.num_reused for shard in shards),
+            "shards_failed": num_failed,
             "rejected": len(rejected),
             **{f"rejected/{reason}": number for reason, number in sorted(_by_reason(rejected).items())},
         },

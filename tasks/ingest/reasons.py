@@ -30,6 +30,8 @@ class Reason(StrEnum):
     NEAR_DUPLICATE = "near duplicate"
     FORBIDDEN = "looks like a video to be avoided"
     """Of a benchmark, for instance (`ingest.avoid`)."""
+    SHARD_FAILED = "its shard failed"
+    """The pod that should have read it ended for good; tried again on the next run."""
     OUTSIDE = "outside the given places"
     """A link, a `..` or a URI that leads out of what may be read."""
     FILE_TOO_LARGE = "file too large to fetch"

@@ -14,6 +14,19 @@ def list_videos(videos: str, config: IngestConfig) -> list[VideoShard]:
     return list_shards(videos, config)
 
 
+@stage_task("light")
+def has_new_videos(shards: list[VideoShard], data_root: str) -> bool:
+    """Whether any listed video is new or changed since the last run with this data root."""
+    import click
+
+    from tasks.core.store import Store, absolute_root
+    from tasks.ingest.arrivals import count_new
+
+    num_new = count_new(Store(absolute_root(data_root)), shards)
+    click.echo(f"new videos          {num_new or 'none'} of {sum(len(shard.names) for shard in shards)}")
+    return num_new > 0
+
+
 @stage_task("cpu")
 def ingest_shard(shard: VideoShard, run: Run, config: IngestConfig) -> IngestedShard:
     """Accept or reject every file of one shard."""
@@ -26,14 +39,16 @@ def ingest_shard(shard: VideoShard, run: Run, config: IngestConfig) -> IngestedS
 
 
 @stage_task("light")
-def merge_clips(shards: list[IngestedShard], run: Run, config: IngestConfig) -> ClipSet:
-    """One clip manifest out of all shards."""
+def merge_clips(
+    shards: list[IngestedShard | None], listed: list[VideoShard], run: Run, config: IngestConfig
+) -> ClipSet:
+    """One clip manifest out of all shards; the videos of a shard that failed are listed as such."""
     from tasks.core.store import Store
     from tasks.ingest.merge import merge_shards
     from tasks.tracking.run import stage
 
     with stage(run, "ingest") as tracker:
-        clip_set = merge_shards(Store(run.data_root), shards, config)
+        clip_set = merge_shards(Store(run.data_root), shards, listed, config)
         tracker.log_metrics({f"ingest/{name}": value for name, value in clip_set.report.counts.items()})
         tracker.log_dataset("clips", clip_set.clips, "ingest")
     return clip_set

@@ -57,6 +57,12 @@ def promote(
 
 
 @stage_task("light")
+def leave_champion() -> Promotion:
+    """The end of a run that had nothing new to learn from."""
+    return Promotion(promoted=False, reason="nothing new", version="", report_key="", summary_key="")
+
+
+@stage_task("light")
 def move_champion(model_name: str, version: str, data_root: str, tracking_uri: str) -> str:
     """Make an earlier (or later) version champion again."""
     import click

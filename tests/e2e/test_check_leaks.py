@@ -29,7 +29,7 @@ CONFIG = IngestConfig(
 def _ingest(store: Store, folder: Path, *avoid: str) -> ClipSet:
     config = IngestConfig(**{**vars(CONFIG), "avoid": avoid})
     shards = list_shards(str(folder), config)
-    return merge_shards(store, [ingest_videos(store, shard, config) for shard in shards], config)
+    return merge_shards(store, [ingest_videos(store, shard, config) for shard in shards], shards, config)
 
 
 @pytest.mark.slow

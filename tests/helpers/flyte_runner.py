@@ -26,6 +26,9 @@ Values = dict[str, literals_pb2.LiteralMap]
 """Outputs by node."""
 
 
+_NONE = literals_pb2.Literal(scalar=literals_pb2.Scalar(none_type=literals_pb2.Void()))
+
+
 class TaskFailedError(Exception):
     """A container failed for good."""
 
@@ -81,14 +84,22 @@ class Runner:
 
         def element(index: int) -> Any:
             index_env = {"BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_INDEX", "FLYTE_INDEX": str(index)}
-            return self._task(f"{path}/{index}", inner, workflows, inputs, tasks, index_env)
+            try:
+                return self._task(f"{path}/{index}", inner, workflows, inputs, tasks, index_env)
+            except TaskFailedError as error:
+                return error
 
         with ThreadPoolExecutor(_PROCESSES) as pool:
             outputs = list(pool.map(element, range(count)))
+        failed = [found for found in outputs if isinstance(found, TaskFailedError)]
+        if failed and (count - len(failed)) < array.min_success_ratio * count:
+            raise failed[0]
         merged = literals_pb2.LiteralMap()
         for name in template.interface.outputs.variables:
             merged.literals[name].collection.SetInParent()
-            merged.literals[name].collection.literals.extend(found.literals[name] for found in outputs)
+            merged.literals[name].collection.literals.extend(
+                _NONE if isinstance(found, TaskFailedError) else found.literals[name] for found in outputs
+            )
         return merged
 
     def _template(self, identifier: Any, tasks: dict[str, Any]) -> Any:

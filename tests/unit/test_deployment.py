@@ -41,6 +41,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         ({"stages": {"train": {"gpu": 4}}}, r"stages.train.gpu: got 4"),
         ({"stages": {"train": {"gpus": "many"}}}, r"stages.train.gpus: got 'many'"),
         ({"nightly": {"crontab": ""}}, "nightly.crontab"),
+        ({"min_success_ratio": 2}, "min_success_ratio: got 2"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name_and_key(tmp_path: Path, content: object, reason: str) -> None:

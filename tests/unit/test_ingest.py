@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 def ingest(store: Store, folder: Path, config: IngestConfig = CONFIG) -> ClipSet:
     shards = list_shards(str(folder), config)
-    return merge_shards(store, [ingest_videos(store, shard, config) for shard in shards], config)
+    return merge_shards(store, [ingest_videos(store, shard, config) for shard in shards], shards, config)
 
 
 def examine(store: Store, folder: Path, name: str, config: IngestConfig = CONFIG) -> Verdict:
@@ -236,3 +236,18 @@ def test_the_side_depends_on_the_content_alone_and_the_share_holds() -> None:
     sides = [split_of(f"{index:064x}", heldout_share=0.3) for index in range(2000)]
     assert sides == [split_of(f"{index:064x}", heldout_share=0.3) for index in range(2000)]
     assert 0.26 < sides.count(Split.HELDOUT) / 2000 < 0.34
+
+
+def test_videos_of_a_shard_that_failed_are_listed_with_that_reason(store: Store, folder: Path) -> None:
+    for number in range(7):
+        write_video(folder / f"v{number}.mp4", num_frames=60 + 3 * number)
+    config = replace(CONFIG, near_duplicates="keep", min_heldout_clips=0, min_train_clips=0)
+    shards = list_shards(str(folder), config)
+    results = [ingest_videos(store, shard, config) for shard in shards]
+    whole = merge_shards(store, results, shards, config)
+    found = merge_shards(store, [results[0], None, *results[2:]], shards, config)
+    rejected = read_rows(store, found.rejected.key, Rejection)
+    lost = [row.source for row in rejected if row.reason == Reason.SHARD_FAILED]
+    assert lost == shards[1].names
+    assert (found.report.counts["shards_failed"], found.report.counts["videos"]) == (1, whole.report.counts["videos"])
+    assert found.clips.key != whole.clips.key

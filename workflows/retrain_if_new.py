@@ -1,0 +1,36 @@
+"""The main job, if a video has arrived: made to be started often, by a short cron or by whoever uploads.
+
+pyflyte run workflows/retrain_if_new.py retrain_if_new --preset demo --videos DIR
+"""
+
+from flytekit import conditional, workflow
+
+from tasks.ingest.task import has_new_videos, list_videos
+from tasks.promote.outputs import Promotion
+from tasks.promote.task import leave_champion
+from workflows.configure import configure
+from workflows.retrain import retrain
+
+
+@workflow
+def retrain_if_new(
+    videos: str,
+    preset: str = "videossr_8b",
+    overrides: str = "{}",
+    data_root: str = "./.videossr",
+    tracking_uri: str = "",
+) -> Promotion:
+    """Without a new or changed video it ends in seconds and opens no run."""
+    config = configure(preset=preset, overrides=overrides)
+    shards = list_videos(videos=videos, config=config.ingest)
+    has_new = has_new_videos(shards=shards, data_root=data_root)
+    promotion: Promotion = (
+        conditional("arrivals")
+        .if_(has_new.is_true())
+        .then(
+            retrain(videos=videos, preset=preset, overrides=overrides, data_root=data_root, tracking_uri=tracking_uri)
+        )
+        .else_()
+        .then(leave_champion())
+    )
+    return promotion
