@@ -61,7 +61,8 @@ def evaluate_candidate(
     started = time.perf_counter()
     store = Store(run.data_root)
     inputs = (candidate.policy.digest, samples.digest, clips.digest, model.dtype, rollout, config, run.seed)
-    key = f"evaluated/{digest_of('by video', *inputs)}"  # results without the videos of their items are not reused
+    # The key says how is scored, so that results of another way are not reused.
+    key = f"evaluated/{digest_of('by video, counting by shares', *inputs)}"
     found = find_output(store, key, Evaluated)
     if found is not None:
         scores = replace(found.scores, name=candidate.name)
