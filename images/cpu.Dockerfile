@@ -5,18 +5,18 @@
 ARG BASE=python:3.11.14-slim-bookworm
 
 FROM ${BASE} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
-RUN --mount=type=cache,target=/root/.cache/pip pip install uv==0.13.9 && python -m venv /opt/venv
+ENV UV_CACHE_DIR=/var/cache/uv PIP_DISABLE_PIP_VERSION_CHECK=1 UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
+RUN pip install --no-cache-dir uv==0.13.9 && python -m venv /opt/venv
 WORKDIR /src
 # The packages come first: a change of the code does not install them again.
 COPY pyproject.toml constraints.txt overrides.txt ./
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv pip install --python /opt/venv/bin/python -r pyproject.toml --extra server -c constraints.txt --override overrides.txt
 COPY README.md LICENSE ./
 COPY rewards rewards
 COPY tasks tasks
 COPY workflows workflows
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv pip install --python /opt/venv/bin/python --no-deps .
 
 FROM ${BASE}

@@ -15,10 +15,10 @@ from tasks.deployment.stage_task import stage_dynamic
 from tasks.evaluate.outputs import Candidate
 from tasks.evaluate.task import evaluate_candidate, name_variants, tabulate_variants
 from tasks.ingest.outputs import VideoShard
-from tasks.ingest.task import list_videos
 from tasks.train.task import warm_start_policy
 from workflows.build_dataset import make_dataset, plan_samples
-from workflows.configure import configure, open_run
+from workflows.configure import configure
+from workflows.open_videos import open_videos
 from workflows.train_rounds import train_round
 from workflows.variants import variant_config
 
@@ -36,17 +36,10 @@ def ablation(
 ) -> Artifact:
     """Train and score every variant; prints the table and keeps it as Markdown."""
     config = configure(preset=preset, overrides=overrides)
-    shards = list_videos(videos=videos, config=config.ingest)
-    run = open_run(
-        config=config,
-        preset=preset,
-        videos=videos,
-        data_root=data_root,
-        tracking_uri=tracking_uri,
-        shards=shards,
-        job="ablation",
+    opened = open_videos(
+        config=config, preset=preset, videos=videos, data_root=data_root, tracking_uri=tracking_uri, job="ablation"
     )
-    table: Artifact = train_variants(shards=shards, run=run, config=config, variants=variants)
+    table: Artifact = train_variants(shards=opened.shards, run=opened.run, config=config, variants=variants)
     return table
 
 

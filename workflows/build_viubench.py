@@ -7,11 +7,11 @@ from flytekit import workflow
 
 from tasks.evaluate.outputs import Benchmark
 from tasks.evaluate.task import publish_benchmark
-from tasks.ingest.task import list_videos
 from tasks.perturb.task import plan_benchmark_items
 from tasks.validate.task import validate_manifests
-from workflows.configure import configure_benchmark, open_run
+from workflows.configure import configure_benchmark
 from workflows.ingest_videos import ingest_videos
+from workflows.open_videos import open_videos
 
 
 @workflow
@@ -25,22 +25,20 @@ def build_viubench(
 ) -> Benchmark:
     """Ingest, plan items on all clips, prove answers, write the benchmark's folder."""
     config = configure_benchmark(preset=preset, items_per_type=items_per_type, seed=seed)
-    shards = list_videos(videos=videos, config=config.ingest)
-    run = open_run(
+    opened = open_videos(
         config=config,
         preset=preset,
         videos=videos,
         data_root=data_root,
         tracking_uri=tracking_uri,
-        shards=shards,
         job="build_viubench",
     )
-    clip_set = ingest_videos(shards=shards, run=run, config=config.ingest)
-    plan = plan_benchmark_items(clips=clip_set.clips, rejected=clip_set.rejected, run=run, config=config.perturb)
+    clip_set = ingest_videos(shards=opened.shards, run=opened.run, config=config.ingest)
+    plan = plan_benchmark_items(clips=clip_set.clips, rejected=clip_set.rejected, run=opened.run, config=config.perturb)
     validated = validate_manifests(
-        run=run, clips=plan.clips, rejected=clip_set.rejected, samples=plan.samples, config=config.validate
+        run=opened.run, clips=plan.clips, rejected=clip_set.rejected, samples=plan.samples, config=config.validate
     )
     benchmark: Benchmark = publish_benchmark(
-        samples=validated.samples, clips=validated.clips, run=run, config=config.perturb
+        samples=validated.samples, clips=validated.clips, run=opened.run, config=config.perturb
     )
     return benchmark

@@ -6,9 +6,10 @@ pyflyte run workflows/check_leaks.py check_leaks --videos BENCHMARK_VIDEOS
 from flytekit import workflow
 
 from tasks.core.types import Artifact
-from tasks.ingest.task import list_videos, report_leaks
-from workflows.configure import configure_comparison, open_run
+from tasks.ingest.task import report_leaks
+from workflows.configure import configure_comparison
 from workflows.ingest_videos import ingest_videos
+from workflows.open_videos import open_videos
 
 
 @workflow
@@ -26,16 +27,9 @@ def check_leaks(
     out the clips that were found.
     """
     config = configure_comparison(preset=preset, overrides=overrides)
-    shards = list_videos(videos=videos, config=config.ingest)
-    run = open_run(
-        config=config,
-        preset=preset,
-        videos=videos,
-        data_root=data_root,
-        tracking_uri=tracking_uri,
-        shards=shards,
-        job="check_leaks",
+    opened = open_videos(
+        config=config, preset=preset, videos=videos, data_root=data_root, tracking_uri=tracking_uri, job="check_leaks"
     )
-    benchmark = ingest_videos(shards=shards, run=run, config=config.ingest)
-    table: Artifact = report_leaks(benchmark=benchmark, clips=clips, run=run, config=config.ingest)
+    benchmark = ingest_videos(shards=opened.shards, run=opened.run, config=config.ingest)
+    table: Artifact = report_leaks(benchmark=benchmark, clips=clips, run=opened.run, config=config.ingest)
     return table

@@ -8,12 +8,12 @@ from functools import partial
 from flytekit import map_task, workflow
 
 from tasks.evaluate.task import evaluate_candidate, list_candidates
-from tasks.ingest.task import list_videos
 from tasks.promote.outputs import Promotion
 from tasks.promote.task import promote
 from tasks.train.task import warm_start_policy
 from workflows.build_dataset import make_dataset
-from workflows.configure import configure, fail_retrain, open_run
+from workflows.configure import configure, fail_retrain
+from workflows.open_videos import open_videos
 from workflows.train_rounds import train_rounds
 
 
@@ -27,16 +27,15 @@ def retrain(
 ) -> Promotion:
     """Ingest, perturb, validate, (warm start,) rounds of calibrate and train, evaluate, promote."""
     config = configure(preset=preset, overrides=overrides)
-    shards = list_videos(videos=videos, config=config.ingest)
-    run = open_run(
-        config=config, preset=preset, videos=videos, data_root=data_root, tracking_uri=tracking_uri, shards=shards
+    opened = open_videos(
+        config=config, preset=preset, videos=videos, data_root=data_root, tracking_uri=tracking_uri, job="retrain"
     )
-    data = make_dataset(shards=shards, run=run, config=config)
+    data = make_dataset(shards=opened.shards, run=opened.run, config=config)
 
     start = warm_start_policy(
         samples=data.validated.samples,
         clips=data.validated.clips,
-        run=run,
+        run=opened.run,
         model=config.model,
         config=config.warm_start,
     )
@@ -46,23 +45,23 @@ def retrain(
         samples=data.validated.samples,
         policy=start.policy,
         plan=data.plan,
-        run=run,
+        run=opened.run,
         config=config,
     )
-    candidates = list_candidates(before=start.policy, trainings=rounds.trainings, run=run, config=config.promote)
+    candidates = list_candidates(before=start.policy, trainings=rounds.trainings, run=opened.run, config=config.promote)
     evaluated = map_task(
         partial(
             evaluate_candidate,
             samples=data.validated.samples,
             clips=data.validated.clips,
-            run=run,
+            run=opened.run,
             model=config.model,
             rollout=config.rollout,
             config=config.evaluate,
         )
     )(candidate=candidates)
     promotion: Promotion = promote(
-        run=run,
+        run=opened.run,
         config=config,
         clips=data.validated.clips,
         rejected=data.clip_set.rejected,

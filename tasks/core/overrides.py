@@ -53,14 +53,19 @@ def _merge(section: Any, overrides: Mapping[str, object], *, path: str) -> Any:
 
 def _changed(current: object, value: object, hint: Any, *, path: str) -> object:
     if not is_dataclass(current):
-        return _checked(value, hint, path=path)
+        return checked_value(value, hint, path=path)
     if not isinstance(value, Mapping):
         known = ", ".join(field.name for field in fields(current))
         raise InputError(f"config {path}: got {_shown(value)}, expected a section with some of the keys {known}")
     return _merge(current, value, path=f"{path}.")
 
 
-def _checked(value: object, hint: Any, *, path: str) -> object:
+def checked_value(value: object, hint: Any, *, path: str) -> object:
+    """`value` as the type `hint` has it; `path` names the field.
+
+    Raises:
+        InputError: it is of another type.
+    """
     # JSON and YAML have lists where the dataclasses have tuples; everything else must fit as it is.
     given = tuple(value) if isinstance(value, list) else value
     try:

@@ -3,14 +3,15 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
 from tasks.core.manifest import write_rows
+from tasks.core.overrides import checked_value
 from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Sample
@@ -89,13 +90,11 @@ def _object(text: str, what: str, expected: str) -> Mapping[str, Any]:
 
 
 def _changed(paper: Conditions, changes: Mapping[str, Any]) -> Conditions:
-    known = {field.name: type(getattr(paper, field.name)) for field in fields(Conditions)}
+    hints = get_type_hints(Conditions)
     for name, value in changes.items():
-        if name not in known:
-            raise InputError(f"conditions: unknown {name!r}; known are {', '.join(known)}")
-        fits = isinstance(value, (int, float)) if known[name] is float else isinstance(value, known[name])
-        if isinstance(value, bool) or not fits:
-            raise InputError(f"conditions: {name}: got {value!r}, expected {known[name].__name__}")
+        if name not in hints:
+            raise InputError(f"conditions: unknown {name!r}; known are {', '.join(hints)}")
+        checked_value(value, hints[name], path=f"conditions.{name}")
     try:
         return replace(paper, **changes)
     except ValueError as error:

@@ -17,6 +17,7 @@ from typing import IO
 import pytest
 
 from tests.helpers.chart import FULL, containers, pod_specs, render
+from tests.helpers.ports import free_port
 from tests.helpers.s3_server import s3_server
 
 POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
@@ -44,7 +45,7 @@ print(run.data.metrics["reward/mean"], open(path).read(), version.version)
 
 def test_runs_models_and_artifacts_outlive_a_restart(tmp_path: Path) -> None:
     with _postgres(tmp_path) as database, _s3() as s3:
-        port = _free_port()
+        port = free_port()
         with _mlflow(port, database, s3, tmp_path) as uri:
             assert _client(uri, "write", tmp_path) == "0.5 a report 1"
             assert _status(uri, host="elsewhere.example") == 403
@@ -104,7 +105,7 @@ def _s3() -> Iterator[dict[str, str]]:
 def _postgres(folder: Path) -> Iterator[str]:
     """A database of its own, under another user where this one is root (PostgreSQL refuses root)."""
     assert POSTGRES is not None
-    data, port = Path("/tmp") / f"videossr-postgres-{os.getpid()}", _free_port()
+    data, port = Path("/tmp") / f"videossr-postgres-{os.getpid()}", free_port()
     user: dict[str, str] = {"user": "postgres"} if os.geteuid() == 0 else {}
     data.mkdir()
     if user:
@@ -169,9 +170,3 @@ def _accepts(port: int) -> bool:
         return True
     except OSError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

