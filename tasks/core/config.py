@@ -14,7 +14,6 @@ from tasks.core.checks import (
     POSITIVE,
     SHARE,
     at_least,
-    between,
     check,
     one_of,
     per_item_of,
@@ -23,6 +22,8 @@ from tasks.core.ingest_config import IngestConfig as IngestConfig
 from tasks.core.score_config import PLACES as PLACES
 from tasks.core.score_config import EvaluateConfig as EvaluateConfig
 from tasks.core.score_config import PromoteConfig as PromoteConfig
+from tasks.core.train_config import TrainConfig as TrainConfig
+from tasks.core.train_config import WarmStartConfig as WarmStartConfig
 
 
 @dataclass(frozen=True)
@@ -164,86 +165,6 @@ class CalibrateConfig:
     @property
     def max_groups(self) -> int:
         return self.max_rollouts // self.rollouts_per_sample
-
-
-@dataclass(frozen=True)
-class WarmStartConfig:
-    """Short supervised phase for a policy that misses the answer format."""
-
-    num_steps: int = 0
-    batch_size: int = 16
-    learning_rate: float = 1e-5
-    checkpoint_every_steps: int = 50
-
-    def __post_init__(self) -> None:
-        check(self, at_least(0), "num_steps")
-        check(self, COUNT, "batch_size", "checkpoint_every_steps")
-        check(self, POSITIVE, "learning_rate")
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """GRPO."""
-
-    num_steps: int = 469
-    prompts_per_step: int = 64
-    reward: str = "smooth"
-    """`smooth`: how near the answer is; `strict`: 1 if exactly right, else 0 (the paper's ablation)."""
-    learning_rate: float = 1e-6
-    """The highest one, see `learning_rate_decay`."""
-    warmup_steps: int = 0
-    """Steps over which the learning rate rises from 0."""
-    learning_rate_decay: str = "constant"
-    """What follows: `constant`, or down to 0 at the last step, `linear` or `cosine`."""
-    kl_coefficient: float = 1e-3
-    ratio_clip_low: float = 0.2
-    ratio_clip_high: float = 0.2
-    divide_by_std: bool = True
-    """Advantages in units of the group's standard deviation (GRPO), or not (Dr. GRPO)."""
-    loss_average: str = "token"
-    """What weighs the same: every `token` (DAPO), every answer (`sequence`, GRPO), or every token whatever the lengths
-    (`constant`, Dr. GRPO)."""
-    updates_per_batch: int = 1
-    """Optimizer updates from one batch of rollouts, each from a part of its prompts. After the first, the rollout
-    engine's log-probs are the old ones."""
-    ratio_cap: float = 2.0
-    """Where ratios to the rollout engine's log-probs are truncated; only with several updates per batch."""
-    flat_groups: str = "keep"
-    """Groups whose rewards are all equal have no policy gradient: `keep` them (they hold the policy near the
-    reference), `drop` them before the update, or `resample`: draw other samples in their place, then drop."""
-    refill_rounds: int = 1
-    """How often `resample` may draw, each time as many samples as there are flat groups."""
-    max_grad_norm: float = 1.0
-    microbatch_tokens: int = 16384
-    """Most tokens of one forward and backward pass; a group that has more gets a pass of its own."""
-    freeze_vision: bool = False
-    gradient_checkpointing: bool = True
-    zero_stage: int = 2
-    """What ranks split among them: 1 optimizer state, 2 gradients too, 3 weights too; 0 nothing."""
-    offload_optimizer: bool = False
-    """Keep optimizer state in the host's memory; from stage 1 on."""
-    processes: int = 0
-    """How many of this node train together; 0 is one for each GPU, and one without any."""
-    checkpoint_every_steps: int = 50
-    checkpoints_kept: int = 3
-    max_skipped_in_a_row: int = 5
-    """Steps without an update, because the gradient was not finite, after which the run gives up."""
-
-    def __post_init__(self) -> None:
-        check(self, COUNT, "num_steps", "prompts_per_step", "microbatch_tokens")
-        check(self, COUNT, "checkpoint_every_steps", "checkpoints_kept", "max_skipped_in_a_row")
-        check(self, one_of("smooth", "strict"), "reward")
-        check(self, COUNT, "updates_per_batch", "refill_rounds")
-        check(self, between(1, self.prompts_per_step), "updates_per_batch")
-        check(self, POSITIVE, "learning_rate", "ratio_clip_low", "ratio_clip_high", "max_grad_norm")
-        check(self, at_least(1), "ratio_cap")
-        check(self, one_of("token", "sequence", "constant"), "loss_average")
-        check(self, one_of("keep", "drop", "resample"), "flat_groups")
-        check(self, at_least(0), "kl_coefficient")
-        check(self, at_least(0), "warmup_steps")
-        check(self, one_of("constant", "linear", "cosine"), "learning_rate_decay")
-        check(self, between(0, 3), "zero_stage")
-        check(self, at_least(0), "processes")
 
 
 @dataclass(frozen=True)

@@ -120,10 +120,6 @@ class TrainEngine:
                 with deepspeed.zero.GatheredParameters([parameter]):
                     yield name, parameter.data.clone()  # the gathered one is gone as soon as the next is asked for
 
-    def first_ranks_weights(self) -> dict[str, Tensor]:
-        """`named_weights` in the host's memory, on the first rank; nothing on the others, which must call it too."""
-        return {name: tensor.cpu() for name, tensor in self.named_weights() if self.ranks.is_first}
-
     def state(self, part: str) -> Iterator[tuple[str, Tensor]]:
         """One part of the state (`WEIGHTS` in float32, or one of `MOMENTS`) of every trainable parameter, whole.
 

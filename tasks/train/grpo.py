@@ -1,10 +1,11 @@
 """GRPO from one policy to the next: puts policy, reference, engine and data together, and keeps the result."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from torch import nn
+from torch import Tensor, nn
+from transformers import Qwen3VLForConditionalGeneration
 from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextAttention
 
 from tasks.core.config import ModelConfig, RolloutConfig, TrainConfig
@@ -20,7 +21,9 @@ from tasks.tracking.tracker import Tracker
 from tasks.train.attention import use_shared_prefix_attention
 from tasks.train.checkpoints import Checkpoints
 from tasks.train.engine import TrainEngine
+from tasks.train.lora import add_adapters, merged, save_adapters
 from tasks.train.order import spare_samples, step_samples
+from tasks.train.reference import Reference, base_of, frozen_copy
 from tasks.train.run import RUN_ID, TrainingRun
 from tasks.train.step import Grpo
 
@@ -46,7 +49,8 @@ def train_grpo(
     if found is not None:
         return replace(found, report=_report(0.0, config, samples, {"reused": 1.0}))
     started = time.perf_counter()
-    policy = _trainable(open_policy(store, start, model.dtype), config)
+    policy = open_policy(store, start, model.dtype)
+    _make_trainable(policy.model, config, seed)
     engine = TrainEngine(
         policy.model,
         learning_rate=config.learning_rate,
@@ -54,16 +58,20 @@ def train_grpo(
         zero_stage=config.zero_stage,
         offload_optimizer=config.offload_optimizer,
     )
-    # Stage 3 takes the trained model apart, so generating needs a whole one of its own.
-    answering = policy if config.zero_stage < 3 else open_policy(store, start, model.dtype)
+    collector = make_collector(
+        _answering(store, start, policy, model, config), rollout, store, read_clips(store, clips), seed
+    )
+
+    def weights() -> Iterator[tuple[str, Tensor]]:
+        named = engine.named_weights()
+        return merged(named, config) if config.lora_rank else named
+
     grpo = Grpo(
         policy=policy,
-        reference=_frozen_copy(store, start, model) if config.kl_coefficient > 0 else None,
+        reference=_reference(store, start, policy, model, config),
         engine=engine,
-        collector=replace(
-            make_collector(answering, rollout, store, read_clips(store, clips), seed),
-            is_strict=config.reward == "strict",
-        ),
+        weights=weights,
+        collector=replace(collector, is_strict=config.reward == "strict"),
         config=config,
         logprob_gap_alarm=rollout.logprob_gap_alarm,
     )
@@ -78,7 +86,7 @@ def train_grpo(
         title="GRPO",
         num_steps=config.num_steps,
         step=step,
-        restored=lambda: grpo.collector.engine.load_weights(engine.named_weights()),
+        restored=lambda: collector.engine.load_weights(weights()),
         checkpoints=Checkpoints(
             store=store,
             key=f"{key}/checkpoints",
@@ -92,12 +100,14 @@ def train_grpo(
         tracker=tracker,
         first_step=first_step,
     ).train()
-    grpo.collector.engine.close()
-    weights = engine.first_ranks_weights()
+    collector.engine.close()
+    if config.lora_rank:
+        _keep_adapters(store, key, engine, config)
+    finals = {name: tensor.cpu() for name, tensor in weights() if engine.ranks.is_first}
     trained = None
     if engine.ranks.is_first:
         trained = Trained(
-            policy=store_policy(store, f"{key}/policy", policy, weights),
+            policy=store_policy(store, f"{key}/policy", policy, finals),
             record=write_rows(store, f"{key}/record.parquet", TrainStep, finished.record),
             report=_report(time.perf_counter() - started, config, samples, finished.counts),
         )
@@ -129,23 +139,46 @@ def _key(
         checkpoints_kept=default.checkpoints_kept,
         max_skipped_in_a_row=default.max_skipped_in_a_row,
     )
-    digest = digest_of("grpo", start.digest, samples.digest, clips.digest, model, rollout, decisive, seed)
+    usual = RolloutConfig()
+    sampling = replace(
+        rollout,
+        vllm=usual.vllm,
+        prompts_per_batch=usual.prompts_per_batch,
+        logprob_gap_alarm=usual.logprob_gap_alarm,
+    )
+    digest = digest_of("grpo", start.digest, samples.digest, clips.digest, model, sampling, decisive, seed)
     return f"trained/{digest}"
 
 
-def _trainable(policy: Policy, config: TrainConfig) -> Policy:
-    use_shared_prefix_attention(policy.model)
-    switch_dropout_off(policy.model)
-    policy.model.model.visual.requires_grad_(not config.freeze_vision)
+def _make_trainable(model: Qwen3VLForConditionalGeneration, config: TrainConfig, seed: int) -> None:
+    use_shared_prefix_attention(model)
+    switch_dropout_off(model)
+    model.model.visual.requires_grad_(not config.freeze_vision)
+    if config.lora_rank:
+        add_adapters(model, config, seed)
     if config.gradient_checkpointing:
-        policy.model.gradient_checkpointing_enable()
-    return policy
+        model.gradient_checkpointing_enable()
 
 
-def _frozen_copy(store: Store, start: Artifact, model: ModelConfig) -> Policy:
-    reference = open_policy(store, start, model.dtype)
-    use_shared_prefix_attention(reference.model)
-    return reference
+def _answering(store: Store, start: Artifact, policy: Policy, model: ModelConfig, config: TrainConfig) -> Policy:
+    """What generates: the trained model itself where it is whole and has the shape of an ordinary one, else another."""
+    return policy if config.zero_stage < 3 and not config.lora_rank else open_policy(store, start, model.dtype)
+
+
+def _reference(
+    store: Store, start: Artifact, policy: Policy, model: ModelConfig, config: TrainConfig
+) -> Reference | None:
+    if config.kl_coefficient == 0:
+        return None
+    return base_of(policy) if config.lora_rank else frozen_copy(open_policy(store, start, model.dtype))
+
+
+def _keep_adapters(store: Store, key: str, engine: TrainEngine, config: TrainConfig) -> None:
+    named = {name: tensor.cpu() for name, tensor in engine.named_weights() if engine.ranks.is_first}
+    if engine.ranks.is_first:
+        folder = store.scratch_folder()
+        save_adapters(named.items(), config, folder)
+        store.write_folder(f"{key}/adapters", folder)
 
 
 def switch_dropout_off(model: nn.Module) -> None:

@@ -4,7 +4,7 @@ The samples are shared over ranks by how much there is to see. Every sum is over
 number nor the cut into micro-batches changes the update.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from tasks.train.pack import pack_groups
 from tasks.train.phases import Phases, peak_memory_mib
 from tasks.train.placeholder import placeholder_group
 from tasks.train.ranks import balanced_shares
+from tasks.train.reference import Reference
 from tasks.train.schedule import learning_rate_at
 from tasks.train.shared_prefix import PackedRow, pack_row, shared_prefix_logprobs
 from tasks.train.totals import Drawn, Totals, Updated, has_spread, step_record, total
@@ -48,8 +49,10 @@ class Grpo:
     """The parts of a GRPO step. With one update per rollout batch the ratio is 1 and no old-logprob pass is needed."""
 
     policy: Policy
-    reference: Policy | None
+    reference: Reference | None
     engine: TrainEngine
+    weights: Callable[[], Iterable[tuple[str, Tensor]]]
+    """What the rollout engine gets after an update; every rank must iterate to the end."""
     collector: Collector
     config: TrainConfig
     logprob_gap_alarm: float
@@ -138,7 +141,7 @@ class Grpo:
                 grad_norms.append(self.engine.step())
         if grad_norms:
             with phases.phase("push"):
-                self.collector.engine.load_weights(self.engine.named_weights())
+                self.collector.engine.load_weights(self.weights())
         totals.peak_mib_max = peak_memory_mib()
         return Updated(totals=total(self.engine.ranks.gather(totals)), grad_norms=grad_norms)
 
@@ -214,10 +217,10 @@ class Grpo:
         """What the reference says, and the vision features where the policy's would be the same."""
         if self.reference is None:
             return None, None
-        model = self.reference.model
-        is_shared = self.config.freeze_vision
-        vision = model.get_video_features(row.pixel_values, row.grid_thw) if is_shared else None
-        return shared_prefix_logprobs(model, row, self._temperature, vision, self._banned)[0], vision
+        with self.reference() as model:
+            is_shared = self.config.freeze_vision
+            vision = model.get_video_features(row.pixel_values, row.grid_thw) if is_shared else None
+            return shared_prefix_logprobs(model, row, self._temperature, vision, self._banned)[0], vision
 
     def _loss(
         self,

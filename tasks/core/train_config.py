@@ -1,0 +1,91 @@
+"""The configuration of the train stage: the warm start and GRPO."""
+
+from dataclasses import dataclass
+
+from tasks.core.checks import COUNT, POSITIVE, at_least, between, check, one_of
+
+
+@dataclass(frozen=True)
+class WarmStartConfig:
+    """Short supervised phase for a policy that misses the answer format."""
+
+    num_steps: int = 0
+    batch_size: int = 16
+    learning_rate: float = 1e-5
+    checkpoint_every_steps: int = 50
+
+    def __post_init__(self) -> None:
+        check(self, at_least(0), "num_steps")
+        check(self, COUNT, "batch_size", "checkpoint_every_steps")
+        check(self, POSITIVE, "learning_rate")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """GRPO."""
+
+    num_steps: int = 469
+    prompts_per_step: int = 64
+    reward: str = "smooth"
+    """`smooth`: how near the answer is; `strict`: 1 if exactly right, else 0 (the paper's ablation)."""
+    learning_rate: float = 1e-6
+    """The highest one, see `learning_rate_decay`."""
+    warmup_steps: int = 0
+    """Steps over which the learning rate rises from 0."""
+    learning_rate_decay: str = "constant"
+    """What follows: `constant`, or down to 0 at the last step, `linear` or `cosine`."""
+    kl_coefficient: float = 1e-3
+    ratio_clip_low: float = 0.2
+    ratio_clip_high: float = 0.2
+    divide_by_std: bool = True
+    """Advantages in units of the group's standard deviation (GRPO), or not (Dr. GRPO)."""
+    loss_average: str = "token"
+    """What weighs the same: every `token` (DAPO), every answer (`sequence`, GRPO), or every token whatever the lengths
+    (`constant`, Dr. GRPO)."""
+    updates_per_batch: int = 1
+    """Optimizer updates from one batch of rollouts, each from a part of its prompts. After the first, the rollout
+    engine's log-probs are the old ones."""
+    ratio_cap: float = 2.0
+    """Where ratios to the rollout engine's log-probs are truncated; only with several updates per batch."""
+    flat_groups: str = "keep"
+    """Groups whose rewards are all equal have no policy gradient: `keep` them (they hold the policy near the
+    reference), `drop` them before the update, or `resample`: draw other samples in their place, then drop."""
+    refill_rounds: int = 1
+    """How often `resample` may draw, each time as many samples as there are flat groups."""
+    max_grad_norm: float = 1.0
+    microbatch_tokens: int = 16384
+    """Most tokens of one forward and backward pass; a group that has more gets a pass of its own."""
+    freeze_vision: bool = False
+    lora_rank: int = 0
+    """0 trains the weights themselves; otherwise adapters of this rank beside every linear layer of the decoder, and
+    of the vision tower unless it is frozen. The base without them is the reference."""
+    lora_alpha: float = 32.0
+    """An adapter's product counts `lora_alpha / lora_rank` times."""
+    gradient_checkpointing: bool = True
+    zero_stage: int = 2
+    """What ranks split among them: 1 optimizer state, 2 gradients too, 3 weights too; 0 nothing."""
+    offload_optimizer: bool = False
+    """Keep optimizer state in the host's memory; from stage 1 on."""
+    processes: int = 0
+    """How many of this node train together; 0 is one for each GPU, and one without any."""
+    checkpoint_every_steps: int = 50
+    checkpoints_kept: int = 3
+    max_skipped_in_a_row: int = 5
+    """Steps without an update, because the gradient was not finite, after which the run gives up."""
+
+    def __post_init__(self) -> None:
+        check(self, COUNT, "num_steps", "prompts_per_step", "microbatch_tokens")
+        check(self, COUNT, "checkpoint_every_steps", "checkpoints_kept", "max_skipped_in_a_row")
+        check(self, one_of("smooth", "strict"), "reward")
+        check(self, COUNT, "updates_per_batch", "refill_rounds")
+        check(self, between(1, self.prompts_per_step), "updates_per_batch")
+        check(self, POSITIVE, "learning_rate", "ratio_clip_low", "ratio_clip_high", "max_grad_norm")
+        check(self, at_least(1), "ratio_cap")
+        check(self, one_of("token", "sequence", "constant"), "loss_average")
+        check(self, one_of("keep", "drop", "resample"), "flat_groups")
+        check(self, at_least(0), "kl_coefficient")
+        check(self, at_least(0), "warmup_steps")
+        check(self, one_of("constant", "linear", "cosine"), "learning_rate_decay")
+        check(self, between(0, 3), "zero_stage")
+        check(self, at_least(0), "processes", "lora_rank")
+        check(self, POSITIVE, "lora_alpha")
