@@ -1,21 +1,30 @@
-"""A million samples through planning, merging and validation: seconds, and the memory that each stage needs.
+"""A million samples through planning, merging, validation and selection: seconds, and the memory that each stage needs.
 
 Every stage runs in a process of its own, as on a cluster. The clips are made up and share the frames of one stored
-clip, so that answers can be proved again from pixels.
+clip, so that answers can be proved again from pixels. What the pools of calibration measure is made up too: rollouts
+need a model, the choice of what to measure and to train on does not.
 """
 
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
-from tasks.core.config import PerturbConfig, ValidateConfig
+from tasks.calibrate.measure import measure
+from tasks.calibrate.outputs import MeasuredShard, Pool
+from tasks.calibrate.pools import make_pools
+from tasks.calibrate.select import select
+from tasks.calibrate.spend import spend
+from tasks.core.config import CalibrateConfig, PerturbConfig, ValidateConfig
 from tasks.core.manifest import read_rows, write_rows
+from tasks.core.measurement import NO_PLAN, Measurement, Selection
+from tasks.core.seeding import generator
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Sample, Split
 from tasks.perturb.donors import ring_donors
@@ -27,6 +36,7 @@ from tests.helpers.clips import make_clip, store_clip
 
 NUM_SAMPLES = int(os.environ.get("NUM", "1000000"))
 CONFIG = PerturbConfig(shard_size_clips=1000)
+CALIBRATE = CalibrateConfig()
 
 
 def test_a_million_rows(tmp_path: Path) -> None:
@@ -41,7 +51,13 @@ def test_a_million_rows(tmp_path: Path) -> None:
     print(f"| plan, {len(starts)} shards of {CONFIG.shard_size_clips} clips | {seconds:.0f} | {peak:.0f} |", flush=True)
     samples = _in_its_own_process("merge and VIUBench", _merge, root, clips, shards)
     _in_its_own_process("validate", _validate, root, clips, samples)
-    print(f"\n{samples.num_rows} samples, manifest {len(Store(root).read_bytes(samples.key)) / 1e6:.0f} MB")
+    pools = _in_its_own_process("pools", _pools, root, samples)
+    measured = _in_its_own_process("choose what to measure, a pool", _spend, root, pools[0])
+    others = [_measured(_spend, root, pool)[0] for pool in pools[1:]]
+    selection = _in_its_own_process(f"select, {len(pools)} pools", _select, root, [measured, *others])
+    print(
+        f"\n{selection.samples.num_rows} of them selected; {samples.num_rows} samples, manifest {len(Store(root).read_bytes(samples.key)) / 1e6:.0f} MB"
+    )
 
 
 def _make_clips(root: str) -> Artifact:
@@ -77,10 +93,35 @@ def _validate(root: str, clips: Artifact, samples: Artifact) -> Artifact:
     return artifact
 
 
-def _in_its_own_process(title: str, stage: Callable[..., Artifact], *args: object) -> Artifact:
-    artifact, seconds, peak = _measured(stage, *args)
+def _pools(root: str, samples: Artifact) -> list[Pool]:
+    return make_pools(Store(root), samples, CALIBRATE)
+
+
+def _spend(root: str, pool: Pool) -> MeasuredShard:
+    """As `measure_pool`, with answers that are the better the easier the sample is."""
+    store = Store(root)
+    rows = read_rows(store, pool.samples.key, Sample)
+    chance = generator(0, "bench", pool.samples.key)
+
+    def made_up(batch: Sequence[Sample]) -> list[Measurement]:
+        rewards = [chance.binomial(1, 1.0 - s.cell[2], CALIBRATE.rollouts_per_sample).tolist() for s in batch]
+        return [measure(s.sample_id, found, 0.0) for s, found in zip(batch, rewards, strict=True)]
+
+    spending = spend(rows, [], made_up, CALIBRATE, num_groups=pool.num_groups, batch_size=64, now=1, seed=0)
+    measurements = write_rows(
+        store, f"{pool.samples.key}-measured", Measurement, [m for found in spending for m in found]
+    )
+    return MeasuredShard(pool.samples, measurements, Artifact("", "", 0), 0, 0.0)
+
+
+def _select(root: str, shards: list[MeasuredShard]) -> Selection:
+    return select(Store(root), shards, NO_PLAN, CALIBRATE, 0)
+
+
+def _in_its_own_process(title: str, stage: Callable[..., Any], *args: object) -> Any:
+    result, seconds, peak = _measured(stage, *args)
     print(f"| {title} | {seconds:.0f} | {peak:.0f} |", flush=True)
-    return artifact
+    return result
 
 
 def _measured(stage: Callable[..., object], *args: object):  # type: ignore[no-untyped-def]
