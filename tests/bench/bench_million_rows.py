@@ -55,9 +55,8 @@ def test_a_million_rows(tmp_path: Path) -> None:
     measured = _in_its_own_process("choose what to measure, a pool", _spend, root, pools[0])
     others = [_measured(_spend, root, pool)[0] for pool in pools[1:]]
     selection = _in_its_own_process(f"select, {len(pools)} pools", _select, root, [measured, *others])
-    print(
-        f"\n{selection.samples.num_rows} of them selected; {samples.num_rows} samples, manifest {len(Store(root).read_bytes(samples.key)) / 1e6:.0f} MB"
-    )
+    size = len(Store(root).read_bytes(samples.key)) / 1e6
+    print(f"\n{selection.samples.num_rows} of {samples.num_rows} samples selected, manifest {size:.0f} MB")
 
 
 def _make_clips(root: str) -> Artifact:
