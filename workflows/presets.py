@@ -41,6 +41,7 @@ def demo() -> RetrainConfig:
             learning_rate=2e-4,
             gradient_checkpointing=False,
             zero_stage=0,
+            prefetch_workers=0,  # both cores train
             checkpoint_every_steps=20,
         ),
         evaluate=EvaluateConfig(heldout_rollouts_per_sample=4),

@@ -59,7 +59,7 @@ def measure_shard(
         current = open_policy(store, policy, model.dtype)
         collector = make_collector(current, rollout, store, read_clips(store, clips), run.seed)
         measured = measure_pool(store, key, pool, plan, collector, rollout, config)
-        collector.engine.close()
+        collector.close()
     return keep_output(store, key, measured)
 
 

@@ -68,14 +68,20 @@ class TrainConfig:
     """Keep optimizer state in the host's memory; from stage 1 on."""
     processes: int = 0
     """How many of this node train together; 0 is one for each GPU, and one without any."""
+    prefetch_workers: int = 4
+    """Processes, beside each one that trains, that render and encode the prompts of the next step meanwhile; 0 makes
+    them when they are needed."""
     checkpoint_every_steps: int = 50
     checkpoints_kept: int = 3
+    show_every_steps: int = 50
+    """How often some groups are shown in the tracker, answers and frames; the first and the last step always are."""
     max_skipped_in_a_row: int = 5
     """Steps without an update, because the gradient was not finite, after which the run gives up."""
 
     def __post_init__(self) -> None:
         check(self, COUNT, "num_steps", "prompts_per_step", "microbatch_tokens")
-        check(self, COUNT, "checkpoint_every_steps", "checkpoints_kept", "max_skipped_in_a_row")
+        check(self, COUNT, "checkpoint_every_steps", "checkpoints_kept", "show_every_steps")
+        check(self, COUNT, "max_skipped_in_a_row")
         check(self, one_of("smooth", "strict"), "reward")
         check(self, COUNT, "updates_per_batch", "refill_rounds")
         check(self, between(1, self.prompts_per_step), "updates_per_batch")
@@ -87,5 +93,5 @@ class TrainConfig:
         check(self, at_least(0), "warmup_steps")
         check(self, one_of("constant", "linear", "cosine"), "learning_rate_decay")
         check(self, between(0, 3), "zero_stage")
-        check(self, at_least(0), "processes", "lora_rank")
+        check(self, at_least(0), "processes", "lora_rank", "prefetch_workers")
         check(self, POSITIVE, "lora_alpha")

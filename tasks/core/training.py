@@ -46,10 +46,10 @@ class TrainStep:
     samples_failed: int
     """Samples of the step that could not be rendered."""
     learning_rate: float
+    seconds_wait: float
+    """For prompts that are not rendered and encoded yet: the device idles. Seconds are those of the first rank."""
     seconds_rollout: float
-    """Rendering, generating and scoring. Seconds are those of the first rank."""
-    seconds_encode: float
-    """Prompts into tokens and patches for the update."""
+    """Generating and scoring."""
     seconds_reference: float
     seconds_update: float
     """Forward, backward and optimizer."""
@@ -66,6 +66,22 @@ class TrainStep:
     """Share of the devices' peak that the update reached; 0 where the peak is not known."""
     peak_mib: float
     """Most memory of any rank so far."""
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """By phase."""
+        return {
+            "wait": self.seconds_wait,
+            "rollout": self.seconds_rollout,
+            "reference": self.seconds_reference,
+            "update": self.seconds_update,
+            "push": self.seconds_push,
+        }
+
+    def headline(self) -> dict[str, str]:
+        """What stands beside a progress bar."""
+        phases = " ".join(f"{phase} {seconds:.1f}" for phase, seconds in self.seconds.items() if seconds >= 0.05)
+        return {"reward": f"{self.reward_mean:.3f}", "spread": f"{self.spread_share:.2f}", "seconds": phases}
 
     def metrics(self) -> dict[str, float]:
         """The step as tracker metrics, grouped by the part before the slash."""
@@ -93,11 +109,8 @@ class TrainStep:
             "rollout/unparsed_share": self.unparsed_share,
             "rollout/truncated_share": self.truncated_share,
             "rollout/samples_failed": float(self.samples_failed),
-            "time/step_rollout_seconds": self.seconds_rollout,
-            "time/step_encode_seconds": self.seconds_encode,
-            "time/step_reference_seconds": self.seconds_reference,
-            "time/step_update_seconds": self.seconds_update,
-            "time/step_push_seconds": self.seconds_push,
+            **{f"time/step_{phase}_seconds": seconds for phase, seconds in self.seconds.items()},
+            "time/waiting_share": self.seconds_wait / sum(self.seconds.values()),
             "cost/tokens_prompt": float(self.tokens_prompt),
             "cost/tokens_vision": float(self.tokens_vision),
             "cost/tokens_answer": float(self.tokens_answer),
@@ -116,6 +129,10 @@ class WarmStep:
     grad_norm: float
     """Before clipping; not a finite number if the update was left out."""
     skipped: bool
+
+    def headline(self) -> dict[str, str]:
+        """What stands beside a progress bar."""
+        return {"loss": f"{self.loss:.3f}", "grad_norm": f"{self.grad_norm:.3f}"}
 
     def metrics(self) -> dict[str, float]:
         """The step as tracker metrics."""

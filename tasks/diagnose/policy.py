@@ -42,7 +42,7 @@ def open_answerer(
     try:
         yield ModelAnswerer(collector, ("diagnose",))
     finally:
-        collector.engine.close()
+        collector.close()
 
 
 class Guesser:

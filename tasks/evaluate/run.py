@@ -40,7 +40,7 @@ def score_policy(
     for split, sampling in collectors.items():
         part = [row for row in rows if row.split == split]
         scores += score_samples(ModelAnswerer(sampling, ("evaluate", split)), part, rollout.prompts_per_batch, split)
-    collector.engine.close()
+    collector.close()
     return scores
 
 

@@ -1,18 +1,15 @@
 """Samples in, rewarded groups out: render, prompt, generate, verify. Used by calibrate, train and evaluate alike."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-
-from transformers import Qwen3VLProcessor
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from tasks.core.seeding import derive_seed
-from tasks.core.store import Store
-from tasks.core.types import Clip, Rollout, Sample
+from tasks.core.types import Rollout, Sample
 from tasks.rollout.engine import Completion, RolloutEngine, SamplingParams
-from tasks.rollout.prompt import Prompt, render_prompt
+from tasks.rollout.prompt import Prompt
 from tasks.rollout.reward import reward_answer
-from tasks.video.render import render_sample
+from tasks.rollout.source import PromptSource
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +41,20 @@ class Collected:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """The prompts of a batch, and the samples that cannot be shown."""
+
+    prompts: list[tuple[Sample, Prompt]] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    """(sample id, reason)"""
+
+
+@dataclass(frozen=True)
 class Collector:
     """What it takes to turn samples into groups."""
 
     engine: RolloutEngine
-    processor: Qwen3VLProcessor
-    store: Store
-    clips: Mapping[str, Clip]
+    prompts: PromptSource
     params: SamplingParams
     seed: int
     is_strict: bool = False
@@ -63,27 +67,34 @@ class Collector:
 
     def collect(self, samples: Sequence[Sample], *purpose: str | int) -> Collected:
         """One group for each sample that can be rendered; `purpose` keeps the seeds of different uses apart."""
-        prompts: list[tuple[Sample, Prompt]] = []
-        failures: list[tuple[str, str]] = []
+        return self.answer(self.take(samples), *purpose)
+
+    def take(self, samples: Sequence[Sample]) -> Taken:
+        """The first half of `collect`, which needs no model."""
+        taken = Taken()
         for sample in samples:
-            try:
-                videos = render_sample(self.store, sample, self.clips)
-                prompts.append((sample, render_prompt(self.processor, sample, videos)))
-            except (OSError, ValueError, KeyError) as error:
-                failures.append((sample.sample_id, f"{type(error).__name__}: {error}"))
-                logger.warning("sample %s left out: %s", *failures[-1])
-        seeds = [derive_seed(self.seed, "rollout", *purpose, sample.sample_id) for sample, _ in prompts]
-        completions = self.engine.generate([prompt for _, prompt in prompts], self.params, seeds)
+            found = self.prompts.take(sample)
+            if isinstance(found, str):
+                taken.failures.append((sample.sample_id, found))
+                logger.warning("sample %s left out: %s", sample.sample_id, found)
+            else:
+                taken.prompts.append((sample, found))
+        return taken
+
+    def answer(self, taken: Taken, *purpose: str | int) -> Collected:
+        """The second half."""
+        seeds = [derive_seed(self.seed, "rollout", *purpose, sample.sample_id) for sample, _ in taken.prompts]
+        completions = self.engine.generate([prompt for _, prompt in taken.prompts], self.params, seeds)
         groups = [
             Group(sample, prompt, tuple(found), _rollouts(sample, found), self.is_strict)
-            for (sample, prompt), found in zip(prompts, completions, strict=True)
+            for (sample, prompt), found in zip(taken.prompts, completions, strict=True)
         ]
-        return Collected(groups=groups, failures=failures)
+        return Collected(groups=groups, failures=taken.failures)
 
-    def collect_batches(self, samples: Sequence[Sample], batch_size: int, *purpose: str | int) -> Iterator[Collected]:
-        """`collect` over many samples, `batch_size` at a time."""
-        for start in range(0, len(samples), batch_size):
-            yield self.collect(samples[start : start + batch_size], *purpose)
+    def close(self) -> None:
+        """Give back memory and end worker processes."""
+        self.prompts.close()
+        self.engine.close()
 
 
 def _rollouts(sample: Sample, completions: Sequence[Completion]) -> tuple[Rollout, ...]:

@@ -13,22 +13,11 @@ from transformers import Qwen3VLProcessor
 from transformers.video_utils import VideoMetadata
 
 from tasks.policy.checkpoint import Policy
-from tasks.rollout.prompt import Prompt
+from tasks.rollout.prompt import EncodedPrompt, Prompt
 from tasks.video.render import ShownVideo
 
 # The processor prints index / fps as a frame's time, so milliseconds as indices give every frame its own exact time.
 _TICKS_PER_SECOND = 1000
-
-
-@dataclass(frozen=True)
-class EncodedPrompt:
-    """One prompt after the processor."""
-
-    input_ids: Int[Tensor, " P"]
-    token_types: Int[Tensor, " P"]
-    """0 text, 2 video."""
-    pixel_values: Float[Tensor, "K D"]
-    grid_thw: Int[Tensor, "V 3"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +34,8 @@ class PromptBatch:
 
 def encode_prompt(processor: Qwen3VLProcessor, prompt: Prompt) -> EncodedPrompt:
     """Tokens and patches of one prompt; the frames are taken as they are (no resampling, no resize)."""
+    if prompt.encoded is not None:
+        return prompt.encoded
     output = processor(
         text=[prompt.text],
         videos=[torch.from_numpy(video.frames).permute(0, 3, 1, 2) for video in prompt.videos],

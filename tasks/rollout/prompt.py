@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jaxtyping import Float, Int
+from torch import Tensor
 from transformers import Qwen3VLProcessor
 
 from tasks.core.system_prompt import SYSTEM_PROMPT
@@ -12,11 +14,29 @@ from tasks.video.render import ShownVideo
 
 
 @dataclass(frozen=True)
+class EncodedPrompt:
+    """One prompt after the processor. Dimensions: P tokens, V videos, K vision patches, D values per patch."""
+
+    input_ids: Int[Tensor, " P"]
+    token_types: Int[Tensor, " P"]
+    """0 text, 2 video."""
+    pixel_values: Float[Tensor, "K D"]
+    grid_thw: Int[Tensor, "V 3"]
+
+
+@dataclass(frozen=True)
 class Prompt:
     """What a rollout engine receives: text with one video placeholder for each of `videos`."""
 
     text: str
     videos: tuple[ShownVideo, ...]
+    encoded: EncodedPrompt | None = None
+    """What `encode_prompt` gives, where it is known already."""
+
+    @property
+    def without_videos(self) -> "Prompt":
+        """The text alone: light enough to travel."""
+        return Prompt(text=self.text, videos=())
 
 
 def render_prompt(processor: Qwen3VLProcessor, sample: Sample, videos: Sequence[ShownVideo]) -> Prompt:

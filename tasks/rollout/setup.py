@@ -8,6 +8,7 @@ from tasks.core.types import Clip
 from tasks.policy.checkpoint import Policy
 from tasks.rollout.collect import Collector
 from tasks.rollout.engine import RolloutEngine, SamplingParams
+from tasks.rollout.source import PromptMaker
 from tasks.rollout.transformers_engine import TransformersEngine
 from tasks.rollout.vllm_engine import VllmEngine
 
@@ -29,9 +30,7 @@ def make_collector(
     """A collector that samples as `config` says."""
     return Collector(
         engine=make_engine(policy, config),
-        processor=policy.processor,
-        store=store,
-        clips=clips,
+        prompts=PromptMaker(policy.processor, store, clips),
         params=SamplingParams(
             num_completions=config.rollouts_per_prompt,
             temperature=config.temperature,

@@ -9,44 +9,14 @@ import torch
 from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from tasks.core.config import ModelConfig, RolloutConfig, TrainConfig
 from tasks.core.errors import InputError, Interrupted
-from tasks.core.store import Store
 from tasks.core.training import Trained
-from tasks.core.types import Artifact, Run
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.tracking.run import open_tracker
 from tasks.tracking.tracker import Tracker
 from tasks.train.grpo import train_grpo
-
-
-@dataclass(frozen=True, kw_only=True)
-class GrpoJob:
-    """Everything that a process needs to take part."""
-
-    run: Run
-    start: Artifact
-    samples: Artifact
-    clips: Artifact
-    model: ModelConfig
-    rollout: RolloutConfig
-    config: TrainConfig
-    first_step: int = 0
-    """Where the tracker's curves begin."""
-
-    def train(self, tracker: Tracker) -> Trained:
-        return train_grpo(
-            Store(self.run.data_root),
-            self.start,
-            self.samples,
-            self.clips,
-            self.model,
-            self.rollout,
-            self.config,
-            tracker,
-            self.run.seed,
-            self.first_step,
-        )
+from tasks.train.job import GrpoJob
+from tasks.train.stop import handlers_kept
 
 
 def train_on_node(job: GrpoJob, tracker: Tracker) -> Trained:
@@ -58,10 +28,10 @@ def train_on_node(job: GrpoJob, tracker: Tracker) -> Trained:
         InputError, Interrupted: as in one process.
     """
     if "RANK" in os.environ:
-        return job.train(tracker if os.environ["RANK"] == "0" else MemoryTracker(run_id=tracker.run_id))
+        return train_grpo(job, tracker if os.environ["RANK"] == "0" else MemoryTracker(run_id=tracker.run_id))
     num_processes = job.config.processes or torch.cuda.device_count() or 1
     if num_processes == 1:
-        return job.train(tracker)
+        return train_grpo(job, tracker)
     launch = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -73,7 +43,8 @@ def train_on_node(job: GrpoJob, tracker: Tracker) -> Trained:
         start_method="spawn",
     )
     try:
-        outcomes = elastic_launch(launch, _take_part)(job)
+        with handlers_kept():  # the launcher leaves its own behind
+            outcomes = elastic_launch(launch, _take_part)(job)
     except SignalException as signalled:
         # The launcher passed the signal on and waited, so the ranks have written their checkpoint.
         raise Interrupted(signalled.sigval, f"stopped by {signalled.sigval.name}; the same command goes on") from None
@@ -99,6 +70,6 @@ def _take_part(job: GrpoJob) -> Any:
     else:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ["WORLD_SIZE"])))
     try:
-        return job.train(open_tracker(job.run) if rank == 0 else MemoryTracker(run_id=job.run.run_id))
+        return train_grpo(job, open_tracker(job.run) if rank == 0 else MemoryTracker(run_id=job.run.run_id))
     except InputError as error:
         return _InputProblem(error.message)

@@ -33,7 +33,11 @@ class StepRow(Protocol):
         ...
 
     def metrics(self) -> dict[str, float]:
-        """The step as tracker metrics, grouped by the part before the slash; the first two stand beside the bar."""
+        """The step as tracker metrics, grouped by the part before the slash."""
+        ...
+
+    def headline(self) -> dict[str, str]:
+        """What stands beside the progress bar."""
         ...
 
 
@@ -116,11 +120,8 @@ class TrainingRun(Generic[RowT]):
 
     def _report(self, row: RowT, number: int, progress: "tqdm[Any]") -> None:
         if self._ranks.is_first:
-            metrics = row.metrics()
-            self.tracker.log_metrics(metrics, self.first_step + number)
-            progress.set_postfix(
-                {name.split("/")[-1]: f"{metrics[name]:.3f}" for name in list(metrics)[:2]}, refresh=False
-            )
+            self.tracker.log_metrics(row.metrics(), self.first_step + number)
+            progress.set_postfix(row.headline(), refresh=False)
             progress.update()
 
     def _report_restored(self, restored: Restored[RowT]) -> None:

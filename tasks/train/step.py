@@ -18,7 +18,8 @@ from tasks.core.types import Clip, Sample
 from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.rollout.collect import Collected, Collector, Group
 from tasks.rollout.gap import LogprobGap, is_alarming, measure_gap
-from tasks.rollout.inputs import EncodedPrompt, batch_prompts, encode_prompt
+from tasks.rollout.inputs import batch_prompts, encode_prompt
+from tasks.rollout.prompt import EncodedPrompt
 from tasks.train.cost import decoder_flops, peak_flops, vision_flops
 from tasks.train.engine import TrainEngine
 from tasks.train.loss import GrpoLoss, group_advantages, grpo_loss, loss_denominators
@@ -54,17 +55,25 @@ class Grpo:
     weights: Callable[[], Iterable[tuple[str, Tensor]]]
     """What the rollout engine gets after an update; every rank must iterate to the end."""
     collector: Collector
+    clips: Mapping[str, Clip]
     config: TrainConfig
     logprob_gap_alarm: float
+    look: Callable[[int, Sequence[Group]], None] = lambda number, groups: None
+    """Called with a step's number and this rank's groups."""
 
-    def step(self, number: int, samples: Sequence[Sample], spares: Sequence[Sample] = ()) -> TrainStep:
+    def step(
+        self, number: int, samples: Sequence[Sample], spares: Sequence[Sample] = (), following: Sequence[Sample] = ()
+    ) -> TrainStep:
         """Collect rollouts for `samples`, update the policy, report.
 
-        `spares` stand by, in this order, for samples whose rewards turn out all equal.
+        `spares` stand by, in this order, for samples whose rewards turn out all equal; `following` are the samples of
+        the next step, whose prompts may be made meanwhile.
         """
         phases = Phases()
-        with phases.phase("rollout"):
-            own, drawn = self._draw(number, samples, spares)
+        self.collector.prompts.expect(number, self._own_share(samples))
+        self.collector.prompts.expect(number + 1, self._own_share(following))
+        own, drawn = self._draw(number, samples, spares, phases)
+        self.look(number, own)
         if not drawn.groups:
             raise ValueError(f"no sample of the step could be rendered, first reason: {drawn.failures[0]}")
         learning_rate = learning_rate_at(number, self.config)
@@ -91,9 +100,11 @@ class Grpo:
             "vision_forward": vision,
         }
 
-    def _draw(self, number: int, samples: Sequence[Sample], spares: Sequence[Sample]) -> tuple[list[Group], Drawn]:
+    def _draw(
+        self, number: int, samples: Sequence[Sample], spares: Sequence[Sample], phases: Phases
+    ) -> tuple[list[Group], Drawn]:
         """This rank's groups to train on, and all that were drawn."""
-        own, everyone = self._collect(number, samples)
+        own, everyone = self._collect(number, samples, phases)
         num_first = len(everyone.groups)
         num_flat = sum(not has_spread(group) for group in everyone.groups)
         rounds = self.config.refill_rounds if self.config.flat_groups == "resample" else 0
@@ -101,7 +112,7 @@ class Grpo:
             refill, spares = spares[:num_flat], spares[num_flat:]
             if not refill:
                 break
-            more_own, more = self._collect(number, refill)
+            more_own, more = self._collect(number, refill, phases)
             own, everyone = _joined(own, more_own), _joined(everyone, more)
             num_flat = sum(not has_spread(group) for group in more.groups) + len(refill) - len(more.groups)
         keeps_flat = self.config.flat_groups == "keep"
@@ -113,13 +124,19 @@ class Grpo:
         )
         return [group for group in own.groups if keeps_flat or has_spread(group)], drawn
 
-    def _collect(self, number: int, samples: Sequence[Sample]) -> tuple[Collected, Collected]:
-        """This rank's share of the rollouts, and those of all ranks in the order of `samples`, without frames."""
+    def _own_share(self, samples: Sequence[Sample]) -> list[Sample]:
         ranks = self.engine.ranks
-        shares = balanced_shares([_num_shown_px(sample, self.collector.clips) for sample in samples], ranks.count)
-        own = self.collector.collect([samples[i] for i in shares[ranks.index]], "train", number)
-        light = [replace(group, prompt=replace(group.prompt, videos=())) for group in own.groups]
-        gathered = ranks.gather(Collected(groups=light, failures=own.failures))
+        shares = balanced_shares([_num_shown_px(sample, self.clips) for sample in samples], ranks.count)
+        return [samples[i] for i in shares[ranks.index]]
+
+    def _collect(self, number: int, samples: Sequence[Sample], phases: Phases) -> tuple[Collected, Collected]:
+        """This rank's share of the rollouts, and those of all ranks in the order of `samples`, without frames."""
+        with phases.phase("wait"):
+            taken = self.collector.take(self._own_share(samples))
+        with phases.phase("rollout"):
+            own = self.collector.answer(taken, "train", number)
+            light = [replace(group, prompt=group.prompt.without_videos) for group in own.groups]
+            gathered = self.engine.ranks.gather(Collected(groups=light, failures=own.failures))
         position = {sample.sample_id: i for i, sample in enumerate(samples)}
         groups = sorted((group for c in gathered for group in c.groups), key=lambda g: position[g.sample.sample_id])
         return own, Collected(groups=groups, failures=[failure for c in gathered for failure in c.failures])
@@ -147,8 +164,7 @@ class Grpo:
 
     def _accumulate(self, groups: Sequence[Group], scale: _Scale, any_sample: Sample, phases: Phases) -> Totals:
         """The gradient of one update from this rank's groups."""
-        with phases.phase("encode"):
-            encoded = [encode_prompt(self.policy.processor, group.prompt) for group in groups]
+        encoded = [encode_prompt(self.policy.processor, group.prompt) for group in groups]
         lengths = [
             len(prompt.input_ids) + sum(len(completion.token_ids) for completion in group.completions)
             for prompt, group in zip(encoded, groups, strict=True)

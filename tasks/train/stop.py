@@ -2,14 +2,27 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from tasks.core.errors import Interrupted
 from tasks.train.ranks import Ranks
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def handlers_kept() -> Iterator[Mapping[signal.Signals, Any]]:
+    """Put the handlers of both signals back afterwards; none in a thread that may not set any."""
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in _SIGNALS if is_main}
+    try:
+        yield before
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class StopWish:
@@ -21,23 +34,16 @@ class StopWish:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Take the signals meanwhile. The first is remembered, a second one acts as it would without us."""
-        if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
-            yield
-            return
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        with handlers_kept() as before:
 
-        def remember(number: int, frame: FrameType | None) -> None:
-            self._signal_number = number
-            for known, handler in before.items():
-                signal.signal(known, handler)
+            def remember(number: int, frame: FrameType | None) -> None:
+                self._signal_number = number
+                for known, handler in before.items():
+                    signal.signal(known, handler)
 
-        for number in _SIGNALS:
-            signal.signal(number, remember)
-        try:
+            for number in before:
+                signal.signal(number, remember)
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def check(self, ranks: Ranks) -> None:
         """To be called by every rank at the same moments.

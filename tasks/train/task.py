@@ -36,7 +36,8 @@ def train_policy(
     Metrics are logged from `first_step` on: where the rounds before ended.
     """
     from tasks.tracking.run import stage
-    from tasks.train.launch import GrpoJob, train_on_node
+    from tasks.train.job import GrpoJob
+    from tasks.train.launch import train_on_node
 
     job = GrpoJob(
         run=run,

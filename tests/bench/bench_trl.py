@@ -25,6 +25,7 @@ from tasks.rollout.prompt import render_prompt
 from tasks.rollout.setup import make_collector
 from tasks.train.attention import use_shared_prefix_attention
 from tasks.train.engine import TrainEngine
+from tasks.train.reference import frozen_copy
 from tasks.train.step import Grpo
 from tasks.video.render import render_sample
 from tests.helpers.clips import make_clip, make_frames, store_clip
@@ -86,25 +87,29 @@ def _ours(folder: Path, _: int) -> Measured:
         store_clip(store, make_clip(n, num_frames=NUM_FRAMES, side_px=SIDE_PX), seed=i) for i, n in enumerate("ab")
     ]
     samples = plan_all(clips, PerturbConfig(levels=(0.0,), train_samples_per_clip=(1, 0, 0)))
-    policy, reference = _policy(), _policy()
-    for model in (policy.model, reference.model):
-        use_shared_prefix_attention(model)
+    policy = _policy()
+    use_shared_prefix_attention(policy.model)
+    engine = TrainEngine(policy.model, learning_rate=LEARNING_RATE, max_grad_norm=1.0, zero_stage=0)
+    by_id = {clip.clip_id: clip for clip in clips}
     config = TrainConfig(prompts_per_step=PROMPTS_PER_STEP, learning_rate=LEARNING_RATE, kl_coefficient=KL)
     grpo = Grpo(
         policy=policy,
-        reference=reference,
-        engine=TrainEngine(policy.model, learning_rate=LEARNING_RATE, max_grad_norm=1.0, zero_stage=0),
+        reference=frozen_copy(_policy()),
+        engine=engine,
+        weights=engine.named_weights,
         collector=make_collector(
             policy,
             RolloutConfig(rollouts_per_prompt=GROUP_SIZE, max_answer_tokens=ANSWER_TOKENS),
             store,
-            {clip.clip_id: clip for clip in clips},
+            by_id,
             0,
         ),
+        clips=by_id,
         config=config,
+        logprob_gap_alarm=1.0,
     )
     chosen = samples[:PROMPTS_PER_STEP]
-    shown = render_sample(store, chosen[0], grpo.collector.clips)
+    shown = render_sample(store, chosen[0], by_id)
     num_prompt = len(encode_prompt(policy.processor, render_prompt(policy.processor, chosen[0], shown)).input_ids)
     seconds, rows = [], []
     for number in range(1 + NUM_STEPS):

@@ -176,7 +176,7 @@ def _steps(number: int) -> list[TrainStep]:
             samples_failed=0,
             learning_rate=1e-4,
             seconds_rollout=0.4,
-            seconds_encode=0.05,
+            seconds_wait=0.05,
             seconds_reference=0.1,
             seconds_update=0.3,
             seconds_push=0.01,

@@ -18,11 +18,12 @@ from tasks.core.config import ModelConfig, PerturbConfig, RolloutConfig, TrainCo
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.training import Trained, TrainStep
-from tasks.core.types import Artifact, Clip, Sample
+from tasks.core.types import Artifact, Clip, Run, Sample
 from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.tracking.tracker import Tracker
 from tasks.train.grpo import train_grpo
+from tasks.train.job import GrpoJob
 from tasks.train.outputs import WarmStarted
 from tasks.train.start import start_policy
 from tests.helpers.clips import make_clip, store_clip
@@ -40,6 +41,7 @@ TRAIN = TrainConfig(
     zero_stage=1,
     checkpoint_every_steps=2,
     microbatch_tokens=1500,
+    prefetch_workers=0,
 )
 
 
@@ -47,25 +49,29 @@ TRAIN = TrainConfig(
 class Pool:
     """What a run trains on."""
 
-    store: Store
+    root: str
     samples: Artifact
     clips: Artifact
+
+    @property
+    def store(self) -> Store:
+        return Store(self.root)
 
     def start(self, config: WarmStartConfig = WARM_START, tracker: Tracker | None = None) -> WarmStarted:
         return start_policy(self.store, self.samples, self.clips, MODEL, config, tracker or MemoryTracker(), seed=0)
 
     def train(self, start: Artifact, config: TrainConfig = TRAIN, tracker: Tracker | None = None) -> Trained:
-        return train_grpo(
-            self.store,
-            start,
-            self.samples,
-            self.clips,
-            MODEL,
-            ROLLOUT,
-            config,
-            tracker or MemoryTracker(),
-            seed=0,
+        tracker = tracker or MemoryTracker()
+        job = GrpoJob(
+            run=Run(data_root=self.root, run_id=tracker.run_id, preset="test"),
+            start=start,
+            samples=self.samples,
+            clips=self.clips,
+            model=MODEL,
+            rollout=ROLLOUT,
+            config=config,
         )
+        return train_grpo(job, tracker)
 
     def steps(self, trained: Trained) -> list[TrainStep]:
         return read_rows(self.store, trained.record.key, TrainStep)
@@ -81,7 +87,7 @@ def make_pool(root: Path | str) -> Pool:
     clips = [store_clip(store, make_clip(name, num_frames=8), seed=i) for i, name in enumerate("ab")]
     config = PerturbConfig(levels=(0.0,), train_samples_per_clip=(2, 1, 4))
     samples = write_rows(store, "samples.parquet", Sample, plan_all(clips, config))
-    return Pool(store, samples, write_rows(store, "clips.parquet", Clip, clips))
+    return Pool(str(root), samples, write_rows(store, "clips.parquet", Clip, clips))
 
 
 def numbers(rows: Sequence[TrainStep]) -> list[tuple[float, ...]]:

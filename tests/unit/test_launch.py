@@ -1,5 +1,6 @@
 """Ranks that the train stage starts itself."""
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from tasks.core.types import Run
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.tracking.run import start_run
-from tasks.train.launch import GrpoJob, train_on_node
+from tasks.train.job import GrpoJob
+from tasks.train.launch import train_on_node
 from tests.helpers.training import MODEL, ROLLOUT, TRAIN, make_pool
 
 
@@ -25,6 +27,8 @@ def test_two_processes_train_together_and_the_first_one_reports(tmp_path: Path) 
         rollout=ROLLOUT,
         config=replace(TRAIN, num_steps=2, processes=2, zero_stage=2),
     )
+    before = signal.getsignal(signal.SIGTERM)
     trained = train_on_node(job, MemoryTracker())
+    assert signal.getsignal(signal.SIGTERM) == before, "the launcher's handler is gone with it"
     assert [row.step for row in pool.steps(trained)] == [0, 1]
     assert trained.report.counts["steps"] == 2

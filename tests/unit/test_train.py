@@ -11,7 +11,7 @@ from tasks.core.config import WarmStartConfig
 from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.train.grpo import switch_dropout_off
-from tests.helpers.training import TRAIN, Pool, make_pool, numbers
+from tests.helpers.training import ROLLOUT, TRAIN, Pool, make_pool, numbers
 
 
 class StoppedError(Exception):
@@ -50,6 +50,24 @@ def test_a_run_cut_off_and_resumed_equals_the_uninterrupted_one_bit_for_bit(pool
     assert numbers(resumed_steps) == numbers(pool.steps(whole))
     for name, tensor in pool.weights(whole).items():
         assert torch.equal(tensor, resumed_weights[name]), name
+
+
+def test_prompts_made_ahead_of_time_change_nothing(pool: Pool) -> None:
+    start = pool.start().policy
+    steps = pool.steps(pool.train(start))
+    pool.store.delete("trained")
+    ahead = pool.steps(pool.train(start, replace(TRAIN, prefetch_workers=2)))
+    assert numbers(ahead) == numbers(steps)
+
+
+def test_some_groups_are_shown_with_their_frames_at_the_first_the_last_and_every_nth_step(pool: Pool) -> None:
+    tracker = MemoryTracker()
+    pool.train(pool.start().policy, replace(TRAIN, show_every_steps=2), tracker)
+    pages = {name: data.decode() for name, data in tracker.files.items()}
+    assert sorted(pages) == [f"rollouts/step-00000{number}.html" for number in (0, 2, 3)]
+    for page in pages.values():
+        assert "data:image/png;base64," in page
+        assert page.count("<tr>") > ROLLOUT.rollouts_per_prompt, "one row for each answer of a group"
 
 
 def test_a_finished_run_is_not_trained_again(pool: Pool) -> None:
