@@ -15,21 +15,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tasks.core.config import PerturbConfig, RolloutConfig, TrainConfig
-from tasks.core.store import Store
+from tasks.core.config import RolloutConfig, TrainConfig
 from tasks.core.system_prompt import SYSTEM_PROMPT
 from tasks.policy.checkpoint import Policy
 from tasks.policy.tiny import make_tiny_policy
 from tasks.rollout.inputs import encode_prompt
-from tasks.rollout.prompt import render_prompt
-from tasks.rollout.setup import make_collector
-from tasks.train.attention import use_shared_prefix_attention
-from tasks.train.engine import TrainEngine
-from tasks.train.reference import frozen_copy
-from tasks.train.step import Grpo
-from tasks.video.render import render_sample
-from tests.helpers.clips import make_clip, make_frames, store_clip
-from tests.helpers.samples import plan_all
+from tests.helpers.clips import make_frames
+from tests.helpers.grpo import make_grpo
 
 NUM_STEPS = int(os.environ.get("NUM", "3"))
 GROUP_SIZE, PROMPTS_PER_STEP, ANSWER_TOKENS, SIDE_PX, NUM_FRAMES = 8, 2, 12, 128, 48
@@ -82,44 +74,27 @@ def _peak_mib() -> float:
 
 
 def _ours(folder: Path, _: int) -> Measured:
-    store = Store(str(folder))
-    clips = [
-        store_clip(store, make_clip(n, num_frames=NUM_FRAMES, side_px=SIDE_PX), seed=i) for i, n in enumerate("ab")
-    ]
-    samples = plan_all(clips, PerturbConfig(levels=(0.0,), train_samples_per_clip=(1, 0, 0)))
     policy = _policy()
-    use_shared_prefix_attention(policy.model)
-    engine = TrainEngine(policy.model, learning_rate=LEARNING_RATE, max_grad_norm=1.0, zero_stage=0)
-    by_id = {clip.clip_id: clip for clip in clips}
-    config = TrainConfig(prompts_per_step=PROMPTS_PER_STEP, learning_rate=LEARNING_RATE, kl_coefficient=KL)
-    grpo = Grpo(
-        policy=policy,
-        reference=frozen_copy(_policy()),
-        engine=engine,
-        weights=engine.named_weights,
-        collector=make_collector(
-            policy,
-            RolloutConfig(rollouts_per_prompt=GROUP_SIZE, max_answer_tokens=ANSWER_TOKENS),
-            store,
-            by_id,
-            0,
-        ),
-        clips=by_id,
-        config=config,
-        logprob_gap_alarm=1.0,
+    grpo, samples = make_grpo(
+        folder,
+        policy,
+        _policy(),
+        config=TrainConfig(learning_rate=LEARNING_RATE, kl_coefficient=KL, zero_stage=0, gradient_checkpointing=False),
+        rollout=RolloutConfig(rollouts_per_prompt=GROUP_SIZE, max_answer_tokens=ANSWER_TOKENS),
+        num_clips=PROMPTS_PER_STEP,
+        num_frames=NUM_FRAMES,
+        side_px=SIDE_PX,
     )
-    chosen = samples[:PROMPTS_PER_STEP]
-    shown = render_sample(store, chosen[0], by_id)
-    num_prompt = len(encode_prompt(policy.processor, render_prompt(policy.processor, chosen[0], shown)).input_ids)
+    first = grpo.collector.take(samples[:1]).prompts[0][1]
     seconds, rows = [], []
     for number in range(1 + NUM_STEPS):
         started = time.perf_counter()
-        rows.append(grpo.step(number, chosen))
+        rows.append(grpo.step(number, samples))
         seconds.append(time.perf_counter() - started)
     rows, seconds = rows[1:], seconds[1:]
     return Measured(
         parameters=_parameters(policy),
-        prompt_tokens=num_prompt,
+        prompt_tokens=len(encode_prompt(policy.processor, first).input_ids),
         step_seconds=median(seconds),
         update_seconds=median(row.seconds_update for row in rows) / PROMPTS_PER_STEP,
         rest_seconds=median(whole - row.seconds_update for whole, row in zip(seconds, rows, strict=True)),
