@@ -20,7 +20,7 @@ from tasks.train.attention import use_shared_prefix_attention
 from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs
 from tasks.video.official_frames import Selection
 from tasks.video.render import ShownVideo
-from tests.helpers.policy import fresh_policy, make_prompt, mixed_prompts, noise_video
+from tests.helpers.policy import fresh_policy, make_prompt, mixed_prompts, noise_video, plain_answer
 
 EngineFactory = Callable[[Policy], RolloutEngine]
 
@@ -120,6 +120,14 @@ def test_greedy_completions_of_a_group_are_equal(make_engine: EngineFactory) -> 
         mixed_prompts(policy), SamplingParams(num_completions=3, temperature=0.0, max_tokens=5), [1, 2, 3]
     )
     assert all(completion.token_ids == group[0].token_ids for group in groups for completion in group)
+
+
+def test_greedy_answers_are_those_of_plain_generate(make_engine: EngineFactory) -> None:
+    policy = fresh_policy()
+    prompts = mixed_prompts(policy)
+    greedy = SamplingParams(num_completions=2, temperature=0.0, max_tokens=8)
+    found = make_engine(policy).generate(prompts, greedy, [1, 2, 3])
+    assert [group[0].token_ids for group in found] == [plain_answer(policy, prompt, greedy) for prompt in prompts]
 
 
 def test_the_token_limit_is_kept_and_marked(make_engine: EngineFactory) -> None:

@@ -1,9 +1,12 @@
 """A tiny policy and prompts with noise videos, for tests of rollout and train."""
 
 import numpy as np
+import torch
 
-from tasks.policy.checkpoint import Policy
+from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.policy.tiny import make_tiny_policy
+from tasks.rollout.engine import SamplingParams
+from tasks.rollout.inputs import encode_prompt
 from tasks.rollout.prompt import Prompt
 from tasks.video.render import ShownVideo
 
@@ -34,3 +37,22 @@ def mixed_prompts(policy: Policy) -> list[Prompt]:
         make_prompt(policy, QUESTIONS[1], *(noise_video(2, i) for i in range(1, 7))),
         make_prompt(policy, QUESTIONS[2], noise_video(8, 7)),
     ]
+
+
+@torch.no_grad()
+def plain_answer(policy: Policy, prompt: Prompt, params: SamplingParams) -> tuple[int, ...]:
+    """What transformers' own `generate` answers to one prompt."""
+    encoded = encode_prompt(policy.processor, prompt)
+    sampling = {"temperature": params.temperature, "top_k": 0, "top_p": 1.0} if params.temperature > 0 else {}
+    tokens = policy.model.eval().generate(
+        input_ids=encoded.input_ids[None].to(policy.device),
+        attention_mask=torch.ones_like(encoded.input_ids)[None].to(policy.device),
+        mm_token_type_ids=encoded.token_types[None].to(policy.device),
+        pixel_values_videos=encoded.pixel_values.to(policy.device),
+        video_grid_thw=encoded.grid_thw.to(policy.device),
+        do_sample=params.temperature > 0,
+        max_new_tokens=params.max_tokens,
+        suppress_tokens=vision_token_ids(policy),
+        **sampling,
+    )
+    return tuple(tokens[0, len(encoded.input_ids) :].tolist())
