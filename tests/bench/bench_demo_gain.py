@@ -6,7 +6,6 @@ from pathlib import Path
 from tasks.video.generate import generate_clips
 from tests.helpers.pyflyte import isolated_env, run_pyflyte
 
-
 ITEMS_PER_TYPE = 60
 
 
