@@ -25,9 +25,9 @@ def write_rows(store: Store, key: str, row_type: type[RowT], rows: Iterable[RowT
     """Write `rows` to `key`: same rows, same bytes. Of an iterator, only one batch of rows is held at a time."""
     buffer, num_rows = io.BytesIO(), 0
     with pq.ParquetWriter(buffer, _schema(row_type), compression="zstd") as writer:  # type: ignore[arg-type]
-        for batch in _batches(rows):
-            writer.write_table(to_table(row_type, batch))
-            num_rows += len(batch)
+        for table in _tables(row_type, rows):
+            writer.write_table(table)
+            num_rows += table.num_rows
     store.write_bytes(key, buffer.getvalue())
     return Artifact(key=key, digest=digest_of_bytes(buffer.getvalue()), num_rows=num_rows)
 
@@ -83,13 +83,15 @@ def _parse(batch: pa.RecordBatch, first: int, key: str, row_type: type[RowT]) ->
             ) from error
 
 
-def _batches(rows: Iterable[RowT]) -> Iterator[list[RowT]]:
-    """Always at least one, so that an empty manifest has its columns."""
+def _tables(row_type: type[RowT], rows: Iterable[RowT]) -> Iterator[pa.Table]:
+    """Batches of the rows. Always at least one, so that an empty manifest has its columns."""
     iterator = iter(rows)
-    batch = list(itertools.islice(iterator, _BATCH_ROWS))
-    yield batch
-    while batch := list(itertools.islice(iterator, _BATCH_ROWS)):
-        yield batch
+    table = to_table(row_type, itertools.islice(iterator, _BATCH_ROWS))
+    yield table
+    while table.num_rows == _BATCH_ROWS:
+        table = to_table(row_type, itertools.islice(iterator, _BATCH_ROWS))
+        if table.num_rows:
+            yield table
 
 
 def read_clips(store: Store, clips: Artifact) -> dict[str, Clip]:
@@ -100,14 +102,16 @@ def read_clips(store: Store, clips: Artifact) -> dict[str, Clip]:
 def to_table(row_type: type[RowT], rows: Iterable[RowT]) -> pa.Table:
     """The rows as an Arrow table, e.g. for pandas and Great Expectations."""
     adapter = _adapter(row_type)  # type: ignore[arg-type]
-    records = [adapter.dump_python(row, mode="json") for row in rows]
     schema = _schema(row_type)  # type: ignore[arg-type]
-    columns = {}
-    for column in schema:
-        values = [record[column.name] for record in records]
-        is_nested = column.metadata == _NESTED
-        columns[column.name] = pa.array([json.dumps(v) for v in values] if is_nested else values, column.type)
-    return pa.table(columns, schema=schema)
+    is_nested = [column.metadata == _NESTED for column in schema]
+    columns: list[list[Any]] = [[] for _ in schema]
+    # Row by row: thousands of nested records held at once keep the garbage collector busy for half of the time.
+    for row in rows:
+        record = adapter.dump_python(row, mode="json")
+        for values, name, nested in zip(columns, schema.names, is_nested, strict=True):
+            values.append(json.dumps(record[name]) if nested else record[name])
+    arrays = [pa.array(values, column.type) for values, column in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
 
 
 _NESTED = {b"encoding": b"json"}
