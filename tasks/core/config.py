@@ -99,11 +99,14 @@ class VllmConfig:
     """Memory for keys and values."""
     eager: bool = False
     """Without compilation and CUDA graphs: starts sooner, writes slower. On a CPU it is always so."""
+    tensor_parallel: int = 1
+    """GPUs that hold one engine together, for a model that is too large for one. Where several processes train, as many
+    of them share an engine; every other way the engines are independent (data parallel)."""
     sleep: bool = True
     """Give the GPU's memory to the trainer during updates; turn it off where both fit."""
 
     def __post_init__(self) -> None:
-        check(self, COUNT, "max_model_tokens", "max_batch_tokens", "max_sequences")
+        check(self, COUNT, "max_model_tokens", "max_batch_tokens", "max_sequences", "tensor_parallel")
         check(self, POSITIVE, "cache_gib")
 
 

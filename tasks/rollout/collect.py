@@ -1,7 +1,7 @@
 """Samples in, rewarded groups out: render, prompt, generate, verify. Used by calibrate, train and evaluate alike."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tasks.core.seeding import derive_seed
@@ -38,6 +38,14 @@ class Collected:
     groups: list[Group]
     failures: list[tuple[str, str]]
     """(sample id, reason)"""
+
+    def of(self, samples: Iterable[Sample]) -> "Collected":
+        """What concerns `samples`."""
+        ids = {sample.sample_id for sample in samples}
+        return Collected(
+            groups=[group for group in self.groups if group.sample.sample_id in ids],
+            failures=[failure for failure in self.failures if failure[0] in ids],
+        )
 
 
 @dataclass(frozen=True)

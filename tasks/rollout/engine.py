@@ -37,6 +37,9 @@ class Completion:
 class RolloutEngine(Protocol):
     """Generates groups of completions with the current policy."""
 
+    ranks_together: int
+    """So many consecutive ranks hold one engine: they make every call together, with the same prompts."""
+
     def generate(
         self, prompts: Sequence[Prompt], params: SamplingParams, seeds: Sequence[int]
     ) -> list[list[Completion]]:

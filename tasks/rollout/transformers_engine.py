@@ -20,6 +20,8 @@ from tasks.rollout.prompt import Prompt
 class TransformersEngine:
     """A `RolloutEngine` that shares the model object with the trainer, so an update reaches it at once."""
 
+    ranks_together = 1
+
     def __init__(self, policy: Policy, prompts_per_batch: int) -> None:
         self._policy = policy
         self._prompts_per_batch = prompts_per_batch

@@ -3,6 +3,7 @@
 One request a prompt with n completions, so prefill and vision are shared by the group.
 """
 
+import copy
 import gc
 import os
 import tempfile
@@ -10,11 +11,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch.distributed as dist
+from safetensors.torch import save_file
 from torch import Tensor
 
 from tasks.core.config import VllmConfig
 from tasks.core.errors import InputError
-from tasks.policy.checkpoint import Policy, save_policy, vision_token_ids
+from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.rollout.engine import Completion, SamplingParams
 from tasks.rollout.inputs import video_metadata
 from tasks.rollout.prompt import Prompt
@@ -31,8 +34,8 @@ class VllmEngine:
         """Start vLLM.
 
         Raises:
-            InputError: on a CPU, vLLM keeps a packed copy of tied embeddings that a weight push does not reach
-                (seen in 0.32.0: log-probs stay those of the old weights).
+            InputError: the number of ranks does not go with `tensor_parallel`; or tied embeddings on a CPU, of which
+                vLLM keeps a packed copy that no push reaches (seen in 0.32.0: log-probs stay those of the old weights).
         """
         if policy.device.type == "cpu" and policy.model.config.tie_word_embeddings:
             raise InputError(
@@ -48,11 +51,12 @@ class VllmEngine:
         on_cpu = policy.device.type == "cpu"
         self._sleeps = config.sleep and not on_cpu
         self._is_asleep = False
+        self.ranks_together = _ranks_together(config.tensor_parallel)
         self._banned = dict.fromkeys(vision_token_ids(policy), -100.0)
         dtype: Any = str(policy.model.dtype).removeprefix("torch.")
         # vLLM reads the folder while it starts, and not again.
         with tempfile.TemporaryDirectory(prefix="videossr-") as folder:
-            save_policy(policy, Path(folder))
+            _write(policy, Path(folder))
             self._llm: Any = vllm.LLM(
                 model=folder,
                 dtype=dtype,
@@ -73,6 +77,7 @@ class VllmEngine:
                 mm_processor_kwargs={"do_resize": False},  # frames have their final size
                 limit_mm_per_prompt={"video": 9, "image": 0},
                 disable_log_stats=True,
+                **_spread(config.tensor_parallel, self.ranks_together),
             )
 
     def generate(
@@ -130,6 +135,32 @@ class VllmEngine:
             detokenize=True,
             skip_special_tokens=True,
         )
+
+
+def _write(policy: Policy, folder: Path) -> None:
+    """What vLLM starts from, on every rank: transformers' own `save_pretrained` writes on the first one only."""
+    config = copy.deepcopy(policy.model.config)
+    config.architectures = [type(policy.model).__name__]
+    config.save_pretrained(folder)
+    policy.processor.save_pretrained(folder)
+    weights = {name: p.detach().to("cpu", copy=True).contiguous() for name, p in policy.model.named_parameters()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _ranks_together(tensor_parallel: int) -> int:
+    """How many ranks of the process group hold one engine; alone, vLLM starts processes of its own for it."""
+    num_ranks = dist.get_world_size() if dist.is_initialized() else 1
+    if num_ranks > 1 and num_ranks % tensor_parallel:
+        raise InputError(
+            f"rollout.vllm.tensor_parallel: {num_ranks} processes train together, which do not fall into engines of "
+            f"{tensor_parallel}; expected a divisor of {num_ranks}"
+        )
+    return tensor_parallel if num_ranks > 1 else 1
+
+
+def _spread(tensor_parallel: int, ranks_together: int) -> dict[str, Any]:
+    backend = {"distributed_executor_backend": "external_launcher"} if ranks_together > 1 else {}
+    return {"tensor_parallel_size": tensor_parallel, **backend}
 
 
 def _request(prompt: Prompt) -> dict[str, Any]:

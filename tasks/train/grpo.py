@@ -40,11 +40,11 @@ def train_grpo(job: GrpoJob, tracker: Tracker) -> Trained:
     grpo = _open(job, tracker)
     try:
         finished = _train(job, grpo, tracker)
+        trained = _keep(job, grpo, finished, time.perf_counter() - started)
+        grpo.engine.close()
+        return trained
     finally:
-        grpo.collector.close()
-    trained = _keep(job, grpo, finished, time.perf_counter() - started)
-    grpo.engine.close()
-    return trained
+        grpo.collector.close()  # last: vLLM takes the ranks' process group with it
 
 
 def _open(job: GrpoJob, tracker: Tracker) -> Grpo:

@@ -70,8 +70,8 @@ class Grpo:
         the next step, whose prompts may be made meanwhile.
         """
         phases = Phases()
-        self.collector.prompts.expect(number, self._own_share(samples))
-        self.collector.prompts.expect(number + 1, self._own_share(following))
+        self.collector.prompts.expect(number, self._answered_here(samples))
+        self.collector.prompts.expect(number + 1, self._answered_here(following))
         own, drawn = self._draw(number, samples, spares, phases)
         self.look(number, own)
         if not drawn.groups:
@@ -124,17 +124,23 @@ class Grpo:
         )
         return [group for group in own.groups if keeps_flat or has_spread(group)], drawn
 
-    def _own_share(self, samples: Sequence[Sample]) -> list[Sample]:
-        ranks = self.engine.ranks
-        shares = balanced_shares([_num_shown_px(sample, self.clips) for sample in samples], ranks.count)
-        return [samples[i] for i in shares[ranks.index]]
+    def _shares(self, samples: Sequence[Sample]) -> list[list[Sample]]:
+        """The samples that each rank trains on."""
+        shares = balanced_shares([_num_shown_px(sample, self.clips) for sample in samples], self.engine.ranks.count)
+        return [[samples[i] for i in share] for share in shares]
+
+    def _answered_here(self, samples: Sequence[Sample]) -> list[Sample]:
+        """The samples of all ranks that share this one's rollout engine."""
+        index, num = self.engine.ranks.index, self.collector.engine.ranks_together
+        first = index - index % num
+        return [sample for share in self._shares(samples)[first : first + num] for sample in share]
 
     def _collect(self, number: int, samples: Sequence[Sample], phases: Phases) -> tuple[Collected, Collected]:
         """This rank's share of the rollouts, and those of all ranks in the order of `samples`, without frames."""
         with phases.phase("wait"):
-            taken = self.collector.take(self._own_share(samples))
+            taken = self.collector.take(self._answered_here(samples))
         with phases.phase("rollout"):
-            own = self.collector.answer(taken, "train", number)
+            own = self.collector.answer(taken, "train", number).of(self._shares(samples)[self.engine.ranks.index])
             light = [replace(group, prompt=group.prompt.without_videos) for group in own.groups]
             gathered = self.engine.ranks.gather(Collected(groups=light, failures=own.failures))
         position = {sample.sample_id: i for i, sample in enumerate(samples)}

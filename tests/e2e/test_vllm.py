@@ -1,13 +1,17 @@
-"""The main job with vLLM rollouts: several engines and DeepSpeed one after the other in one process."""
+"""vLLM rollouts in real runs: several engines and DeepSpeed in one process, and an engine over several processes."""
 
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tasks.core.config import RolloutConfig, VllmConfig
+from tasks.core.types import Artifact
 from tasks.video.generate import generate_clips
 from tests.helpers.pyflyte import run_pyflyte
+from tests.helpers.training import ROLLOUT, TRAIN, make_pool, on_two_ranks
 
 pytestmark = pytest.mark.slow
 
@@ -30,3 +34,27 @@ def test_vllm_and_policy_agree_on_logprobs_in_every_step_of_a_real_run(
     assert len(gaps) == len(norms) == 6
     assert max(norm for (norm,) in norms) > 0, "the weights changed, and were pushed"
     assert max(gap for (gap,) in gaps) < 1e-4
+
+
+@pytest.mark.parametrize("tensor_parallel", [1, 2])
+def test_two_ranks_answer_each_with_an_engine_or_both_with_one(tmp_path: Path, tensor_parallel: int) -> None:
+    pool = make_pool(tmp_path)
+    start = pool.start().policy
+    on_two_ranks(_train, tmp_path, start, tensor_parallel, timeout_seconds=240.0)
+    steps = pool.steps(pool.train(start, CONFIG, rollout=_rollout(tensor_parallel)))  # it was trained already
+    assert len(steps) == CONFIG.num_steps
+    assert max(step.grad_norm for step in steps) > 0, "the weights changed, and were pushed"
+    assert max(step.logprob_gap_max for step in steps) < 1e-4
+    assert all(step.samples_failed == 0 for step in steps)
+
+
+CONFIG = replace(TRAIN, num_steps=3, zero_stage=2)
+
+
+def _rollout(tensor_parallel: int) -> RolloutConfig:
+    vllm = VllmConfig(cache_gib=0.25, max_model_tokens=2048, tensor_parallel=tensor_parallel)
+    return replace(ROLLOUT, engine="vllm", vllm=vllm)
+
+
+def _train(root: Path, start: Artifact, tensor_parallel: int) -> None:
+    make_pool(root).train(start, CONFIG, rollout=_rollout(tensor_parallel))

@@ -60,7 +60,13 @@ class Pool:
     def start(self, config: WarmStartConfig = WARM_START, tracker: Tracker | None = None) -> WarmStarted:
         return start_policy(self.store, self.samples, self.clips, MODEL, config, tracker or MemoryTracker(), seed=0)
 
-    def train(self, start: Artifact, config: TrainConfig = TRAIN, tracker: Tracker | None = None) -> Trained:
+    def train(
+        self,
+        start: Artifact,
+        config: TrainConfig = TRAIN,
+        tracker: Tracker | None = None,
+        rollout: RolloutConfig | None = None,
+    ) -> Trained:
         tracker = tracker or MemoryTracker()
         job = GrpoJob(
             run=Run(data_root=self.root, run_id=tracker.run_id, preset="test"),
@@ -68,7 +74,7 @@ class Pool:
             samples=self.samples,
             clips=self.clips,
             model=MODEL,
-            rollout=ROLLOUT,
+            rollout=rollout or ROLLOUT,
             config=config,
         )
         return train_grpo(job, tracker)
