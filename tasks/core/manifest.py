@@ -105,7 +105,7 @@ def to_table(row_type: type[RowT], rows: Iterable[RowT]) -> pa.Table:
     schema = _schema(row_type)  # type: ignore[arg-type]
     is_nested = [column.metadata == _NESTED for column in schema]
     columns: list[list[Any]] = [[] for _ in schema]
-    # Row by row: thousands of nested records held at once keep the garbage collector busy for half of the time.
+    # Row by row: thousands of nested records held at once make garbage collection half of the work.
     for row in rows:
         record = adapter.dump_python(row, mode="json")
         for values, name, nested in zip(columns, schema.names, is_nested, strict=True):
