@@ -38,6 +38,10 @@ class Needs:
     cpu: str = "1"
     memory: str = "2Gi"
     gpus: int = 0
+    """Of one node."""
+    nodes: int = 1
+    """Nodes that train together, each with all of this; only for `train`. From two on, Kubeflow's training operator
+    starts them, and the data root must be one that all of them see."""
     accelerator: str = ""
     """Kind of GPU as the nodes are labelled, e.g. "nvidia-h100"; empty for any."""
     shared_memory: str = ""
@@ -95,7 +99,7 @@ DEFAULT = Deployment(
         ),
     }
 )
-"""`light`: listing, merging, reports. `cpu`: decoding, planning, checks. `gpu`: rollouts. `train`: one whole node."""
+"""`light`: listing, merging, reports. `cpu`: decoding, planning, checks. `gpu`: rollouts. `train`: whole nodes."""
 
 
 def read_deployment(environment: Mapping[str, str] = os.environ) -> Deployment:
@@ -131,6 +135,10 @@ def _changed(found: object, name: str) -> Deployment:
         key: _merged(needs, found.get("stages", {}).get(key, {}), f"{name}: stages.{key}")
         for key, needs in DEFAULT.stages.items()
     }
+    several = [key for key, needs in stages.items() if needs.nodes != 1 and (key != "train" or needs.nodes < 1)]
+    if several:
+        found_nodes = stages[several[0]].nodes
+        raise InputError(f"{name}: stages.{several[0]}.nodes: got {found_nodes}, expected 1, or more of train alone")
     return replace(
         DEFAULT, stages=stages, nightly=_merged(DEFAULT.nightly, found.get("nightly", {}), f"{name}: nightly")
     )

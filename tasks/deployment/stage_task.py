@@ -63,6 +63,20 @@ def _flyte_task(needs: Needs, more: dict[str, Any]) -> Any:
     )
 
 
+def stage_on_nodes(kind: str) -> Callable[[Callable[..., Any]], Any]:
+    """The same for a task whose function runs once for every GPU of all its nodes, if there are several nodes.
+
+    torch's launcher starts the ranks (Flyte's Elastic); on a single node the task does it itself.
+    """
+    needs = deployment().stages[kind]
+    if needs.nodes == 1:
+        return stage_task(kind)
+    from flytekitplugins.kfpytorch import Elastic
+
+    ranks = Elastic(nnodes=needs.nodes, nproc_per_node=max(1, needs.gpus), increase_shared_mem=False)
+    return stage_task(kind, task_config=ranks)
+
+
 def stage_dynamic(kind: str) -> Callable[[Callable[..., Any]], Any]:
     """The same for a task that decides at run time which others follow."""
     return stage_task(kind, execution_mode=PythonFunctionTask.ExecutionBehavior.DYNAMIC)

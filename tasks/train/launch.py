@@ -1,4 +1,4 @@
-"""The processes of one node that train together, started by torch's own launcher (what torchrun and Elastic use)."""
+"""The processes that train together, started by torch's own launcher: ours on one node, Flyte's Elastic on several."""
 
 import os
 import uuid
@@ -12,14 +12,14 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from tasks.core.errors import InputError, Interrupted
 from tasks.core.training import Trained
 from tasks.tracking.memory_tracker import MemoryTracker
-from tasks.tracking.run import open_tracker
+from tasks.tracking.run import open_tracker, stage
 from tasks.tracking.tracker import Tracker
 from tasks.train.grpo import train_grpo
 from tasks.train.job import GrpoJob
 from tasks.train.stop import handlers_kept
 
 
-def train_on_node(job: GrpoJob, tracker: Tracker) -> Trained:
+def train_on_nodes(job: GrpoJob) -> Trained:
     """GRPO on all the processes that the configuration asks for.
 
     Where a launcher started this process already (`RANK` is set), it takes part in that group instead.
@@ -27,8 +27,13 @@ def train_on_node(job: GrpoJob, tracker: Tracker) -> Trained:
     Raises:
         InputError, Interrupted: as in one process.
     """
-    if "RANK" in os.environ:
-        return train_grpo(job, tracker if os.environ["RANK"] == "0" else MemoryTracker(run_id=tracker.run_id))
+    if int(os.environ.get("RANK", "0")) > 0:
+        return _take_part(job, MemoryTracker(run_id=job.run.run_id))
+    with stage(job.run, "train") as tracker:
+        return _take_part(job, tracker) if "RANK" in os.environ else _train_on_this_node(job, tracker)
+
+
+def _train_on_this_node(job: GrpoJob, tracker: Tracker) -> Trained:
     num_processes = job.config.processes or torch.cuda.device_count() or 1
     if num_processes == 1:
         return train_grpo(job, tracker)
@@ -44,7 +49,7 @@ def train_on_node(job: GrpoJob, tracker: Tracker) -> Trained:
     )
     try:
         with handlers_kept():  # the launcher leaves its own behind
-            outcomes = elastic_launch(launch, _take_part)(job)
+            outcomes = elastic_launch(launch, _be_rank)(job)
     except SignalException as signalled:
         # The launcher passed the signal on and waited, so the ranks have written their checkpoint.
         raise Interrupted(signalled.sigval, f"stopped by {signalled.sigval.name}; the same command goes on") from None
@@ -62,14 +67,20 @@ class _InputProblem:
     message: str
 
 
-def _take_part(job: GrpoJob) -> Any:
-    rank = int(os.environ["RANK"])
+def _be_rank(job: GrpoJob) -> Any:
+    """In a process that `_train_on_this_node` started; the run in the tracker is open there."""
+    try:
+        is_first = os.environ["RANK"] == "0"
+        return _take_part(job, open_tracker(job.run) if is_first else MemoryTracker(run_id=job.run.run_id))
+    except InputError as error:
+        return _InputProblem(error.message)
+
+
+def _take_part(job: GrpoJob, tracker: Tracker) -> Trained:
+    """Train as one rank of a group, with its share of the node's devices."""
     os.setpgrp()  # or a terminal's Ctrl-C would come twice, once through the launcher, and cut off the checkpoint
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     else:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ["WORLD_SIZE"])))
-    try:
-        return train_grpo(job, open_tracker(job.run) if rank == 0 else MemoryTracker(run_id=job.run.run_id))
-    except InputError as error:
-        return _InputProblem(error.message)
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ["LOCAL_WORLD_SIZE"])))
+    return train_grpo(job, tracker)

@@ -3,7 +3,7 @@
 from tasks.core.config import ModelConfig, RolloutConfig, TrainConfig, WarmStartConfig
 from tasks.core.training import Trained
 from tasks.core.types import Artifact, Run
-from tasks.deployment.stage_task import stage_task
+from tasks.deployment.stage_task import stage_on_nodes, stage_task
 from tasks.train.outputs import WarmStarted
 
 
@@ -20,7 +20,7 @@ def warm_start_policy(
         return start_policy(Store(run.data_root), samples, clips, model, config, tracker, run.seed)
 
 
-@stage_task("train")
+@stage_on_nodes("train")
 def train_policy(
     policy: Artifact,
     samples: Artifact,
@@ -35,19 +35,18 @@ def train_policy(
 
     Metrics are logged from `first_step` on: where the rounds before ended.
     """
-    from tasks.tracking.run import stage
     from tasks.train.job import GrpoJob
-    from tasks.train.launch import train_on_node
+    from tasks.train.launch import train_on_nodes
 
-    job = GrpoJob(
-        run=run,
-        start=policy,
-        samples=samples,
-        clips=clips,
-        model=model,
-        rollout=rollout,
-        config=config,
-        first_step=first_step,
+    return train_on_nodes(
+        GrpoJob(
+            run=run,
+            start=policy,
+            samples=samples,
+            clips=clips,
+            model=model,
+            rollout=rollout,
+            config=config,
+            first_step=first_step,
+        )
     )
-    with stage(run, "train") as tracker:
-        return train_on_node(job, tracker)

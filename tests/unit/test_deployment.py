@@ -41,6 +41,8 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         ({"stages": {"train": {"gpu": 4}}}, r"stages.train.gpu: got 4"),
         ({"stages": {"train": {"gpus": "many"}}}, r"stages.train.gpus: got 'many'"),
         ({"nightly": {"crontab": ""}}, "nightly.crontab"),
+        ({"stages": {"gpu": {"nodes": 2}}}, r"stages.gpu.nodes: got 2, expected 1"),
+        ({"stages": {"train": {"nodes": 0}}}, r"stages.train.nodes: got 0"),
         ({"min_success_ratio": 2}, "min_success_ratio: got 2"),
     ],
 )

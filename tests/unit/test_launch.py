@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.types import Run
-from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.tracking.run import start_run
 from tasks.train.job import GrpoJob
-from tasks.train.launch import train_on_node
+from tasks.train.launch import train_on_nodes
 from tests.helpers.training import MODEL, ROLLOUT, TRAIN, make_pool
 
 
@@ -28,7 +27,7 @@ def test_two_processes_train_together_and_the_first_one_reports(tmp_path: Path) 
         config=replace(TRAIN, num_steps=2, processes=2, zero_stage=2),
     )
     before = signal.getsignal(signal.SIGTERM)
-    trained = train_on_node(job, MemoryTracker())
+    trained = train_on_nodes(job)
     assert signal.getsignal(signal.SIGTERM) == before, "the launcher's handler is gone with it"
     assert [row.step for row in pool.steps(trained)] == [0, 1]
     assert trained.report.counts["steps"] == 2
