@@ -88,11 +88,11 @@ def _unknown_key(path: str, *, known: Mapping[str, object]) -> InputError:
     return InputError(f"config {path!r}: unknown key{hint} known here: {', '.join(known)}")
 
 
-def _all_paths() -> Iterator[str]:
-    for name, hint in get_type_hints(RetrainConfig).items():
-        yield name
+def _all_paths(section: Any = RetrainConfig, prefix: str = "") -> Iterator[str]:
+    for name, hint in get_type_hints(section).items():
+        yield f"{prefix}{name}"
         if is_dataclass(hint):
-            yield from (f"{name}.{field.name}" for field in fields(hint))
+            yield from _all_paths(hint, f"{prefix}{name}.")
 
 
 def _shown(value: object) -> str:

@@ -79,6 +79,8 @@ class VllmEngine:
                 disable_log_stats=True,
                 **_spread(config.tensor_parallel, self.ranks_together),
             )
+        if on_cpu and self.ranks_together > 1:
+            _forget_shared_memory()
 
     def generate(
         self, prompts: Sequence[Prompt], params: SamplingParams, seeds: Sequence[int]
@@ -184,3 +186,13 @@ def _completion(found: Any) -> Completion:
     return Completion(
         token_ids=token_ids, logprobs=logprobs, text=found.text, truncated=found.finish_reason == "length"
     )
+
+
+def _forget_shared_memory() -> None:
+    """Drop the names of the memory through which ranks on CPUs talk, once all of them hold it.
+
+    vLLM 0.32.0 gives it one name in every run of a launcher and never drops it: the machine's next run would not start.
+    """
+    dist.barrier()
+    for name in Path("/dev/shm").glob("-*-cpushm_*"):
+        name.unlink(missing_ok=True)

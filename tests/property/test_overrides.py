@@ -1,5 +1,7 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass
+from functools import reduce
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,12 +11,15 @@ from tasks.core.errors import InputError
 from tasks.core.overrides import apply_overrides
 
 _SECTIONS = [field.name for field in fields(RetrainConfig)]
-_PATHS = [
-    (section, key)
-    for section in _SECTIONS
-    if is_dataclass(getattr(RetrainConfig(), section))
-    for key in asdict(RetrainConfig())[section]
-]
+
+
+def _leaves(section: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for field in fields(section):  # type: ignore[arg-type]
+        value = getattr(section, field.name)
+        yield from _leaves(value, (*path, field.name)) if is_dataclass(value) else [(*path, field.name)]
+
+
+_PATHS = [path for path in _leaves(RetrainConfig()) if len(path) > 1]
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -29,16 +34,16 @@ def test_overriding_with_the_own_values_changes_nothing(sections: set[str]) -> N
 
 
 @given(path=st.sampled_from(_PATHS), value=_json)
-def test_value_is_taken_as_it_is_or_refused_with_its_path(path: tuple[str, str], value: object) -> None:
-    section, key = path
+def test_value_is_taken_as_it_is_or_refused_with_its_path(path: tuple[str, ...], value: object) -> None:
+    overrides = reduce(lambda inner, key: {key: inner}, reversed(path), value)
     try:
-        changed = apply_overrides(RetrainConfig(), {section: {key: value}})
+        changed = apply_overrides(RetrainConfig(), cast(Mapping[str, object], overrides))
     except InputError as error:
         # A value can also break what another field of its section expects (max_area_px below min_area_px).
-        assert str(error).startswith(f"config {section}.")
+        assert str(error).startswith(f"config {'.'.join(path[:-1])}.")
         assert "\n" not in str(error)
     else:
-        taken = getattr(getattr(changed, section), key)
+        taken = reduce(getattr, path, changed)  # type: ignore[arg-type]
         assert taken == (tuple(value) if isinstance(value, list) else value)
         assert isinstance(taken, bool) == isinstance(value, bool)
 
