@@ -7,7 +7,7 @@ the workflows are registered, e.g. {"stages": {"train": {"gpus": 4}}, "nightly":
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -139,9 +139,8 @@ def _changed(found: object, name: str) -> Deployment:
     if several:
         found_nodes = stages[several[0]].nodes
         raise InputError(f"{name}: stages.{several[0]}.nodes: got {found_nodes}, expected 1, or more of train alone")
-    return replace(
-        DEFAULT, stages=stages, nightly=_merged(DEFAULT.nightly, found.get("nightly", {}), f"{name}: nightly")
-    )
+    nightly = _merged(DEFAULT.nightly, found.get("nightly", {}), f"{name}: nightly")
+    return Deployment(stages=stages, nightly=nightly, min_success_ratio=float(ratio))
 
 
 def _merged(section: SectionT, changes: object, where: str) -> SectionT:

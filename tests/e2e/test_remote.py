@@ -6,13 +6,10 @@ What a double cannot prove is said in charts/videossr/README.md.
 import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -20,61 +17,11 @@ import pytest
 from mlflow import MlflowClient
 
 from tasks.video.generate import generate_clips
-from tests.helpers.flyte_admin import BUCKET, FlyteDouble
-from tests.helpers.flyte_runner import Runner, aws_env
-from tests.helpers.mlflow_server import MlflowServer
-from tests.helpers.pyflyte import REPO_ROOT
-from tests.helpers.s3_server import s3_server
+from tests.helpers.cluster import IMAGES, PLACE, Cluster
+from tests.helpers.flyte_admin import BUCKET
 
 pytestmark = pytest.mark.slow
 logger = logging.getLogger(__name__)
-
-_IMAGES = ["--image=registry.example/cpu:1", "--image=cpu=registry.example/cpu:1", "--image=gpu=registry.example/gpu:1"]
-_PLACE = ["--project=videossr", "--domain=production"]
-
-
-class Cluster:
-    """Everything around the workflows, and a copy of the package outside the checkout."""
-
-    def __init__(self, folder: Path, env: dict[str, str], endpoint: str) -> None:
-        self.endpoint = endpoint
-        self.mlflow = MlflowServer(folder)
-        self.mlflow.start()
-        self.env = env | aws_env(self.endpoint) | {"OMP_NUM_THREADS": "1"}
-        self.env.pop("PYTHONPATH")
-        self.env.pop("COLUMNS")
-        self.runner = Runner(self.endpoint, self.env, folder / "pods")
-        self.double = FlyteDouble(self.endpoint, self.runner)
-        self.runner.double = self.double
-        self.checkout = folder / "elsewhere"
-        self.checkout.mkdir()
-        for name in ("rewards", "tasks", "workflows"):
-            shutil.copytree(REPO_ROOT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
-
-    def pyflyte(self, *args: str, timeout_seconds: float = 500.0) -> "subprocess.CompletedProcess[str]":
-        env = self.env | {
-            "FLYTE_PLATFORM_URL": f"127.0.0.1:{self.double.port}",
-            "FLYTE_PLATFORM_INSECURE": "true",
-        }
-        return subprocess.run(
-            [str(Path(sys.executable).with_name("pyflyte")), *args], cwd=self.checkout, env=env,
-            timeout=timeout_seconds, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    def stop(self) -> None:
-        self.double.stop()
-        self.mlflow.kill()
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, pyflyte_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with s3_server() as endpoint:
-        found = Cluster(tmp_path, pyflyte_env, endpoint)
-        yield found
-        found.stop()
 
 
 def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_store(
@@ -86,7 +33,7 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
     client.put_object(Bucket=BUCKET, Key="videos/poisoned.mp4", Body=b"no video at all")
     killed: list[str] = []
 
-    def kill_the_first_of_calibrate(task: str, process: "subprocess.Popen[bytes]") -> None:
+    def kill_the_first_of_calibrate(task: str, index: str, process: "subprocess.Popen[bytes]") -> None:
         if "measure_shard" in task and not killed:
             killed.append(task)
             threading.Timer(4.0, os.killpg, (process.pid, signal.SIGKILL)).start()
@@ -98,7 +45,7 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
         *[f"--tracking_uri={cluster.mlflow.uri}", f"--overrides={json.dumps(overrides)}"],
     ]
     done = cluster.pyflyte(
-        "run", "--remote", "--wait", "--copy=all", *_PLACE, *_IMAGES, "workflows/retrain.py", "retrain", *inputs
+        "run", "--remote", "--wait", "--copy=all", *PLACE, *IMAGES, "workflows/retrain.py", "retrain", *inputs
     )
     (execution,) = cluster.double.executions.values()
     assert done.returncode == 0, f"{execution.closure.error.message}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
@@ -120,19 +67,9 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
 
 
 def test_registering_twice_is_harmless_and_a_launch_plan_can_be_activated_and_started(cluster: Cluster) -> None:
-    deployment = cluster.checkout / "deployment.json"
-    deployment.write_text(
-        json.dumps(
-            {
-                "nightly": {
-                    "videos": f"s3://{BUCKET}/none", "data_root": f"s3://{BUCKET}/data", "preset": "smoke",
-                    "tracking_uri": cluster.mlflow.uri,
-                }
-            }
-        )
-    )  # fmt: skip
-    cluster.env["VIDEOSSR_DEPLOYMENT"] = str(deployment)
-    register = ["register", *_PLACE, *_IMAGES, "--version=v1", "--non-fast", "workflows"]
+    nightly = {"videos": f"s3://{BUCKET}/none", "data_root": f"s3://{BUCKET}/data", "preset": "smoke"}
+    cluster.deploy({"nightly": nightly | {"tracking_uri": cluster.mlflow.uri}})
+    register = ["register", *PLACE, *IMAGES, "--version=v1", "--non-fast", "workflows"]
     started = time.perf_counter()
     first = cluster.pyflyte(*register)
     seconds, calls = time.perf_counter() - started, dict(cluster.double.calls)
@@ -142,12 +79,10 @@ def test_registering_twice_is_harmless_and_a_launch_plan_can_be_activated_and_st
     assert again.returncode == 0, again.stdout[-2000:] + again.stderr[-2000:]
     assert len(cluster.double.registered) == num_registered
 
-    activated = cluster.pyflyte("launchplan", *_PLACE, "--activate", "retrain_nightly", "v1")
+    activated = cluster.pyflyte("launchplan", *PLACE, "--activate", "retrain_nightly", "v1")
     assert activated.returncode == 0, activated.stdout + activated.stderr
     assert list(cluster.double.active) == ["retrain_nightly"]
-    cluster.env["PYTHONPATH"] = str(cluster.checkout)  # non-fast: the image holds the code
-    cluster.runner._env["PYTHONPATH"] = str(cluster.checkout)
-    done = cluster.pyflyte("run", *_PLACE, "--wait", "remote-launchplan", "retrain_nightly")
+    done = cluster.pyflyte("run", *PLACE, "--wait", "remote-launchplan", "retrain_nightly")
     (execution,) = cluster.double.executions.values()
     assert execution.spec.launch_plan.version == "v1"
     assert done.returncode != 0

@@ -7,7 +7,7 @@ does not count, nothing is scheduled by time or queued by resources, there is no
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -212,8 +212,7 @@ class FlyteDouble(admin_pb2_grpc.AdminServiceServicer, dataproxy_pb2_grpc.DataPr
         found: dict[str, Any] = {}
         for template in templates:
             failure = [template.failure_node] if template.HasField("failure_node") else []
-            for node in [*template.nodes, *failure]:
-                inner = node.array_node.node if node.HasField("array_node") else node
+            for inner in _innermost([*template.nodes, *failure]):
                 if inner.HasField("task_node"):
                     found[inner.task_node.reference_id.name] = inner.task_node.reference_id
         return list(found.values())
@@ -233,6 +232,18 @@ class FlyteDouble(admin_pb2_grpc.AdminServiceServicer, dataproxy_pb2_grpc.DataPr
                 pass
 
         return Handler
+
+
+def _innermost(nodes: Iterable[Any]) -> Iterator[Any]:
+    """`nodes`, with what map tasks and conditions wrap in their places."""
+    for node in nodes:
+        if node.HasField("array_node"):
+            yield node.array_node.node
+        elif node.HasField("branch_node"):
+            cases = node.branch_node.if_else
+            yield from _innermost([*(case.then_node for case in (cases.case, *cases.other)), cases.else_node])
+        else:
+            yield node
 
 
 def _canonical(spec: Any) -> bytes:

@@ -1,7 +1,8 @@
 """The double's data plane: every registered container's own command line, as a local process.
 
 Inputs and outputs go through the object store as on a cluster. Covers what our workflows use: tasks, sub-workflows,
-map tasks, dynamic tasks, retries of recoverable errors and of containers that were killed, failure nodes.
+map tasks, dynamic tasks, conditions of equality, retries of recoverable errors and of containers that were killed,
+failure nodes.
 """
 
 import os
@@ -15,7 +16,7 @@ from typing import Any
 import boto3
 import msgpack
 from botocore.exceptions import ClientError
-from flyteidl.core import dynamic_job_pb2, errors_pb2, literals_pb2
+from flyteidl.core import condition_pb2, dynamic_job_pb2, errors_pb2, literals_pb2
 
 from tests.helpers.flyte_admin import BUCKET, FlyteDouble
 
@@ -38,12 +39,12 @@ class Runner:
 
     def __init__(self, s3_endpoint: str, env: Mapping[str, str], folder: Path) -> None:
         self._s3 = boto3.client("s3", endpoint_url=s3_endpoint)
-        self._env, self._folder = dict(env), folder
+        self.env, self._folder = dict(env), folder
         self.double: FlyteDouble | None = None
         self.attempts: list[tuple[str, int]] = []
         """(task, exit code or signal) of every container that ended."""
-        self.before: Callable[[str, subprocess.Popen[bytes]], None] = lambda task, process: None
-        """Called with every container that started; a test may kill it."""
+        self.before: Callable[[str, str, subprocess.Popen[bytes]], None] = lambda task, index, process: None
+        """Called with every container that started, and its index in a map task; a test may kill it."""
 
     def __call__(self, execution: str, plan: Any, inputs: literals_pb2.LiteralMap) -> literals_pb2.LiteralMap:
         assert self.double is not None
@@ -72,6 +73,9 @@ class Runner:
             return self._workflow(path, workflows[name], workflows, inputs, tasks)
         if node.HasField("array_node"):
             return self._array(path, node, workflows, inputs, tasks)
+        if node.HasField("branch_node"):
+            chosen = _chosen(node.branch_node.if_else, inputs)
+            return self._node(f"{path}/{chosen.id}", chosen, workflows, done, tasks)
         assert node.HasField("task_node"), f"{path}: {node.WhichOneof('target')} is not covered"
         return self._task(path, node, workflows, inputs, tasks)
 
@@ -160,10 +164,10 @@ class Runner:
         program = str(Path(sys.executable).with_name(command[0]))
         with (work / "log").open("wb") as log:
             process = subprocess.Popen(
-                [program, *command[1:]], cwd=work, env={**self._env, **identity, **own}, stdin=subprocess.DEVNULL,
+                [program, *command[1:]], cwd=work, env={**self.env, **identity, **own}, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-            self.before(template.id.name, process)
+            self.before(template.id.name, index.get("FLYTE_INDEX", ""), process)
             code = process.wait(_TIMEOUT_SECONDS)
         self.attempts.append((template.id.name, code))
         return code
@@ -217,6 +221,21 @@ def _sources(data: Any) -> set[str]:
         case "map":
             return set().union(*(_sources(part) for part in data.map.bindings.values()))
     return set()
+
+
+def _chosen(block: Any, inputs: Any) -> Any:
+    """The node of the first case that holds, or the last one."""
+    for case in (block.case, *block.other):
+        compared = case.condition.comparison
+        assert compared.operator == condition_pb2.ComparisonExpression.EQ, f"{case.condition} is not covered"
+        if _operand(compared.left_value, inputs) == _operand(compared.right_value, inputs):
+            return case.then_node
+    return block.else_node
+
+
+def _operand(operand: Any, inputs: Any) -> Any:
+    found: Any = inputs.literals[operand.var].scalar.primitive if operand.HasField("var") else operand.primitive
+    return found
 
 
 def _bound(bindings: Any, done: Values) -> literals_pb2.LiteralMap:

@@ -22,6 +22,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     changed = {
         "stages": {"train": {"gpus": 4, "tolerations": [{"key": "nvidia.com/gpu"}], "node_selector": {"pool": "gpu"}}},
         "nightly": {"cron": "0 1 * * *"},
+        "min_success_ratio": 0.5,
     }
     found = read_deployment({DEPLOYMENT_VARIABLE: _write(tmp_path, changed)})
     assert found.stages["train"].gpus == 4
@@ -29,6 +30,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     assert found.stages["train"].tolerations[0].effect == "NoSchedule"
     assert found.stages["cpu"] == DEFAULT.stages["cpu"]
     assert (found.nightly.cron, found.nightly.preset) == ("0 1 * * *", "videossr_8b")
+    assert found.min_success_ratio == 0.5
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,56 @@
+"""A cluster for tests: a double of Flyte's services, the containers' own commands, S3 (moto), an MLflow server."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.helpers.flyte_admin import FlyteDouble
+from tests.helpers.flyte_runner import Runner, aws_env
+from tests.helpers.mlflow_server import MlflowServer
+from tests.helpers.pyflyte import REPO_ROOT
+
+IMAGES = ["--image=registry.example/cpu:1", "--image=cpu=registry.example/cpu:1", "--image=gpu=registry.example/gpu:1"]
+PLACE = ["--project=videossr", "--domain=production"]
+
+
+class Cluster:
+    """Everything around the workflows, and a copy of the package outside the checkout."""
+
+    def __init__(self, folder: Path, env: dict[str, str], endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.mlflow = MlflowServer(folder)
+        self.mlflow.start()
+        self.env = env | aws_env(self.endpoint) | {"OMP_NUM_THREADS": "1"}
+        self.env.pop("PYTHONPATH")
+        self.env.pop("COLUMNS")
+        self.runner = Runner(self.endpoint, self.env, folder / "pods")
+        self.double = FlyteDouble(self.endpoint, self.runner)
+        self.runner.double = self.double
+        self.checkout = folder / "elsewhere"
+        self.checkout.mkdir()
+        for name in ("rewards", "tasks", "workflows"):
+            shutil.copytree(REPO_ROOT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def pyflyte(self, *args: str, timeout_seconds: float = 500.0) -> "subprocess.CompletedProcess[str]":
+        env = self.env | {
+            "FLYTE_PLATFORM_URL": f"127.0.0.1:{self.double.port}",
+            "FLYTE_PLATFORM_INSECURE": "true",
+        }
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("pyflyte")), *args], cwd=self.checkout, env=env,
+            timeout=timeout_seconds, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        self.double.stop()
+        self.mlflow.kill()
+
+    def deploy(self, deployment: Mapping[str, object]) -> None:
+        """What this cluster decides, and the package where the images have it."""
+        path = self.checkout / "deployment.json"
+        path.write_text(json.dumps(deployment))
+        self.env["VIDEOSSR_DEPLOYMENT"] = str(path)
+        self.env["PYTHONPATH"] = self.runner.env["PYTHONPATH"] = str(self.checkout)
