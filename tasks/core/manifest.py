@@ -32,22 +32,26 @@ def write_rows(store: Store, key: str, row_type: type[RowT], rows: Iterable[RowT
     return Artifact(key=key, digest=digest_of_bytes(buffer.getvalue()), num_rows=num_rows)
 
 
-def read_rows(store: Store, key: str, row_type: type[RowT]) -> list[RowT]:
-    """Read what `write_rows` wrote.
+def read_rows(store: Store, key: str, row_type: type[RowT], start: int = 0, stop: int | None = None) -> list[RowT]:
+    """Read what `write_rows` wrote, or its rows [start, stop) alone.
 
     Raises:
         InputError: a row does not have the fields of `row_type`; names the file, the row and the field.
     """
-    return list(iterate_rows(store, key, row_type))
+    return list(iterate_rows(store, key, row_type, start, stop))
 
 
-def iterate_rows(store: Store, key: str, row_type: type[RowT]) -> Iterator[RowT]:
+def iterate_rows(
+    store: Store, key: str, row_type: type[RowT], start: int = 0, stop: int | None = None
+) -> Iterator[RowT]:
     """The rows of `read_rows` one after the other, for manifests that are too large to hold as rows."""
     # Not pq.read_table: its background thread may still hold the buffer when Python exits, and then aborts the process.
     file = pq.ParquetFile(io.BytesIO(store.read_bytes(key)))
+    stop = file.metadata.num_rows if stop is None else stop
     first = 0
     for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):
-        yield from _parse(batch, first, key, row_type)
+        begin, end = (min(max(0, bound - first), batch.num_rows) for bound in (start, stop))
+        yield from _parse(batch.slice(begin, end - begin), first + begin, key, row_type)
         first += batch.num_rows
 
 

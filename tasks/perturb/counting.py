@@ -14,6 +14,7 @@ from tasks.core.config import PerturbConfig
 from tasks.core.edits import DrawEdit, Shape
 from tasks.core.types import Clip, Sample
 from tasks.perturb.difficulty import CountingDifficulty, counting_difficulty
+from tasks.perturb.donors import Donor
 from tasks.perturb.item import UnplannableError, build_sample, whole_view
 
 SHAPES: tuple[Shape, ...] = ("circle", "square", "triangle")
@@ -51,7 +52,7 @@ class Counting:
         return 0
 
     def plan(
-        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Clip] = ()
+        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Donor] = ()
     ) -> Sample:
         difficulty = counting_difficulty(level, min(clip.width_px, clip.height_px))
         edits = [

@@ -13,6 +13,7 @@ from tasks.core.config import PerturbConfig
 from tasks.core.edits import Edit, ReorderEdit, ReplaceEdit, SpanEdit
 from tasks.core.types import Clip, Sample
 from tasks.perturb.difficulty import GroundingDifficulty, grounding_difficulty
+from tasks.perturb.donors import Donor
 from tasks.perturb.item import UnplannableError, build_sample, whole_view
 
 _WHAT_HAPPENS = {
@@ -55,7 +56,7 @@ class Grounding:
         return _NUM_DONORS if kind == "other_video" else 0
 
     def plan(
-        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Clip] = ()
+        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Donor] = ()
     ) -> Sample:
         num_frames = len(clip.timestamps_seconds)
         difficulty = grounding_difficulty(level, num_frames, kind)
@@ -118,7 +119,7 @@ def _draw_other_span(num_frames: int, taken: Span, difficulty: GroundingDifficul
 
 
 def _draw_edit(
-    kind: str, span: Span, difficulty: GroundingDifficulty, rng: np.random.Generator, donors: Sequence[Clip]
+    kind: str, span: Span, difficulty: GroundingDifficulty, rng: np.random.Generator, donors: Sequence[Donor]
 ) -> Edit:
     start_frame, stop_frame = span
     if kind == "shuffle":
@@ -134,9 +135,9 @@ def _draw_edit(
     )
 
 
-def _draw_replacement(span: Span, rng: np.random.Generator, donors: Sequence[Clip]) -> ReplaceEdit:
+def _draw_replacement(span: Span, rng: np.random.Generator, donors: Sequence[Donor]) -> ReplaceEdit:
     length = span[1] - span[0]
-    long_enough = [donor for donor in donors if len(donor.timestamps_seconds) >= length]
+    long_enough = [donor for donor in donors if donor.num_frames >= length]
     if not long_enough:
         raise UnplannableError(f"no other clip of its split lends {length} frames ({len(donors)} donors)")
     donor = long_enough[int(rng.integers(len(long_enough)))]
@@ -144,7 +145,7 @@ def _draw_replacement(span: Span, rng: np.random.Generator, donors: Sequence[Cli
         start_frame=span[0],
         stop_frame=span[1],
         donor_clip_id=donor.clip_id,
-        donor_start_frame=int(rng.integers(len(donor.timestamps_seconds) - length + 1)),
+        donor_start_frame=int(rng.integers(donor.num_frames - length + 1)),
     )
 
 

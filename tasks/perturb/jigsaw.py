@@ -13,6 +13,7 @@ from tasks.core.config import PerturbConfig
 from tasks.core.edits import ReorderEdit
 from tasks.core.types import Clip, Sample, View
 from tasks.perturb.difficulty import MIN_FRAMES_PER_CLIP, jigsaw_num_clips
+from tasks.perturb.donors import Donor
 from tasks.perturb.item import UnplannableError, build_sample
 
 _QUESTIONS = {
@@ -37,7 +38,7 @@ class Jigsaw:
         return 0
 
     def plan(
-        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Clip] = ()
+        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Donor] = ()
     ) -> Sample:
         num_frames = len(clip.timestamps_seconds)
         if num_frames < 2 * MIN_FRAMES_PER_CLIP:

@@ -13,6 +13,7 @@ from tasks.core.config import PerturbConfig
 from tasks.core.edits import DrawEdit
 from tasks.core.types import Clip, Sample
 from tasks.perturb.difficulty import interpolate
+from tasks.perturb.donors import Donor
 from tasks.perturb.item import UnplannableError, build_sample, whole_view
 
 _COLORS = {
@@ -42,7 +43,7 @@ class Marks:
         return 0
 
     def plan(
-        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Clip] = ()
+        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Donor] = ()
     ) -> Sample:
         num_frames, count = len(clip.timestamps_seconds), round(interpolate(_NUM_MARKS, level))
         if num_frames < count:

@@ -14,6 +14,7 @@ from tasks.core.errors import InputError
 from tasks.core.measurement import CellKey
 from tasks.core.seeding import derive_seed, generator
 from tasks.core.types import Clip, Sample, Split
+from tasks.perturb.donors import Donor
 from tasks.perturb.grounding import GROUNDING_KINDS
 from tasks.perturb.item import UnplannableError
 from tasks.perturb.jigsaw import JIGSAW_KINDS
@@ -42,7 +43,7 @@ def num_donors(config: PerturbConfig) -> int:
 
 
 def plan_clip(
-    clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Clip] = (), odds: Odds = MappingProxyType({})
+    clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Donor] = (), odds: Odds = MappingProxyType({})
 ) -> list[Sample]:
     """All samples of one clip: a pure function of its arguments. `donors`: clips whose frames it may borrow.
 
@@ -82,7 +83,7 @@ def _spread(
 
 
 def plan_item(
-    clip: Clip, pretext: str, kind: str, level: float, index: int, seed: int, donors: Sequence[Clip] = ()
+    clip: Clip, pretext: str, kind: str, level: float, index: int, seed: int, donors: Sequence[Donor] = ()
 ) -> Sample | None:
     """One numbered sample, or None (logged) if the clip does not allow it."""
     try:

@@ -8,6 +8,7 @@ import numpy as np
 from tasks.core.config import PerturbConfig
 from tasks.core.types import Clip, Sample
 from tasks.perturb.counting import Counting
+from tasks.perturb.donors import Donor
 from tasks.perturb.grounding import Grounding
 from tasks.perturb.jigsaw import Jigsaw
 from tasks.perturb.marks import Marks
@@ -28,7 +29,7 @@ class PretextTask(Protocol):
         ...
 
     def plan(
-        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Clip] = ()
+        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Donor] = ()
     ) -> Sample:
         """One sample; a pure function of its arguments and the state of `rng`. `donors` may be fewer than wanted.
 

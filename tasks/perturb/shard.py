@@ -3,7 +3,7 @@
 import functools
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,7 +17,7 @@ from tasks.core.manifest import iterate_rows, read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample, Split
 from tasks.perturb.difficulty import wanted_num_clips
-from tasks.perturb.donors import Donors
+from tasks.perturb.donors import Donor, Donors
 from tasks.perturb.outputs import PlannedShard
 from tasks.perturb.plan import Odds, plan_clip, samples_per_pretext
 from tasks.perturb.pretext import PRETEXTS
@@ -60,7 +60,7 @@ def plan_clips(
 
 
 def merge_shards(
-    store: Store, key: str, shards: Iterable[PlannedShard], clips: list[Clip], config: PerturbConfig, seed: int
+    store: Store, key: str, shards: Iterable[PlannedShard], clips: Collection[Clip], config: PerturbConfig, seed: int
 ) -> tuple[Artifact, dict[str, float]]:
     """One manifest of all shards and VIUBench, and its counts. The rows pass through; they are never held at once."""
     counts: Counter[str] = Counter(clips=len(clips), jigsaw_fewer_clips_than_level=0, jigsaw_frames_left_out=0)
@@ -91,11 +91,11 @@ def _counted(samples: Iterable[Sample], counts: Counter[str], num_frames: Mappin
         yield sample
 
 
-def _plan_key(clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Clip], odds: Odds) -> str:
+def _plan_key(clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Donor], odds: Odds) -> str:
     """Made of what the plan depends on, the planning code included, and of nothing else of the configuration."""
     kinds = [PRETEXTS[name].kinds(config) for name in config.pretexts]
     plan_config = (config.pretexts, kinds, config.levels, samples_per_pretext(clip, config))
-    lent = [(donor.clip_id, len(donor.timestamps_seconds)) for donor in donors]
+    lent = [(donor.clip_id, donor.num_frames) for donor in donors]
     planned = (config.exploration, sorted(odds.items())) if clip.split is Split.TRAIN and odds else ()
     return f"planned/{digest_of(_code_digest(), clip, plan_config, seed, lent, planned)}.parquet"
 

@@ -35,7 +35,7 @@ def shard_clips(clips: Artifact, config: PerturbConfig) -> list[int]:
 def perturb_shard(start: int, clips: Artifact, plan: DifficultyPlan, run: Run, config: PerturbConfig) -> PlannedShard:
     """Plan the samples of one shard of clips, as often from each cell as the difficulty plan says."""
     from tasks.core.digest import digest_of
-    from tasks.core.manifest import read_rows, write_rows
+    from tasks.core.manifest import iterate_rows, read_rows, write_rows
     from tasks.core.measurement import PlannedCell
     from tasks.core.store import Store
     from tasks.core.types import Clip, Sample
@@ -48,11 +48,11 @@ def perturb_shard(start: int, clips: Artifact, plan: DifficultyPlan, run: Run, c
     store = Store(run.data_root)
     key = f"perturbed/{digest_of(clips.digest, plan.cells.digest, config, run.seed)}/shard-{start:09}.parquet"
     with stage(run, "perturb"):
-        rows = read_rows(store, clips.key, Clip)
-        shard = rows[start : start + config.shard_size_clips]
+        shard = read_rows(store, clips.key, Clip, start, start + config.shard_size_clips)
+        donors = ring_donors(shard, iterate_rows(store, clips.key, Clip), num_donors(config))
         cells = read_rows(store, plan.cells.key, PlannedCell) if plan.round else []
         odds = {cell.cell: cell.probability for cell in cells if cell.probability > 0}
-        samples, counts = plan_clips(store, shard, config, run.seed, ring_donors(rows, num_donors(config)), odds)
+        samples, counts = plan_clips(store, shard, config, run.seed, donors, odds)
         artifact = write_rows(store, key, Sample, samples)
     return PlannedShard(artifact, {name: float(number) for name, number in counts.items()}, time.monotonic() - began)
 
@@ -63,7 +63,7 @@ def merge_samples(
 ) -> SampleSet:
     """Join the shards and add VIUBench."""
     from tasks.core.digest import digest_of
-    from tasks.core.manifest import read_rows
+    from tasks.core.manifest import Rows
     from tasks.core.store import Store
     from tasks.core.types import Clip
     from tasks.perturb.shard import merge_shards
@@ -73,7 +73,7 @@ def merge_samples(
     store = Store(run.data_root)
     key = f"perturbed/{digest_of(clips.digest, plan.cells.digest, config, run.seed)}/samples.parquet"
     with stage(run, "perturb") as tracker:
-        samples, counts = merge_shards(store, key, shards, read_rows(store, clips.key, Clip), config, run.seed)
+        samples, counts = merge_shards(store, key, shards, Rows(store, clips, Clip), config, run.seed)
         tracker.log_metrics({f"perturb/{name}": value for name, value in counts.items()})
         tracker.log_dataset("samples", samples, "perturb")
     seconds = time.monotonic() - began + sum(shard.seconds for shard in shards)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from tasks.core.errors import InputError
@@ -17,7 +17,7 @@ _MAX_ATTEMPTS = 20
 """Draws for an item that differs from the others before its clip counts as used up."""
 
 
-def plan_viubench(clips: Sequence[Clip], items_per_type: int, seed: int) -> list[Sample]:
+def plan_viubench(clips: Collection[Clip], items_per_type: int, seed: int) -> list[Sample]:
     """`items_per_type` different items of each type, going round the held-out clips in a random order.
 
     A clip that does not allow an item, or no further one, leaves the round of that type and the next one is tried.

@@ -22,7 +22,7 @@ from tasks.calibrate.pools import make_pools
 from tasks.calibrate.select import select
 from tasks.calibrate.spend import spend
 from tasks.core.config import CalibrateConfig, PerturbConfig, ValidateConfig
-from tasks.core.manifest import read_rows, write_rows
+from tasks.core.manifest import Rows, iterate_rows, read_rows, write_rows
 from tasks.core.measurement import NO_PLAN, Measurement, Selection
 from tasks.core.seeding import generator
 from tasks.core.store import Store
@@ -72,16 +72,16 @@ def _make_clips(root: str) -> Artifact:
 
 def _plan(root: str, clips: Artifact, start: int) -> PlannedShard:
     store = Store(root)
-    rows = read_rows(store, clips.key, Clip)
-    shard = rows[start : start + CONFIG.shard_size_clips]
-    samples, counts = plan_clips(store, shard, CONFIG, 0, ring_donors(rows, num_donors(CONFIG)))
+    shard = read_rows(store, clips.key, Clip, start, start + CONFIG.shard_size_clips)
+    donors = ring_donors(shard, iterate_rows(store, clips.key, Clip), num_donors(CONFIG))
+    samples, counts = plan_clips(store, shard, CONFIG, 0, donors)
     artifact = write_rows(store, f"shard-{start:09}.parquet", Sample, samples)
     return PlannedShard(artifact, {name: float(number) for name, number in counts.items()}, 0.0)
 
 
 def _merge(root: str, clips: Artifact, shards: list[PlannedShard]) -> Artifact:
     store = Store(root)
-    return merge_shards(store, "samples.parquet", shards, read_rows(store, clips.key, Clip), CONFIG, 0)[0]
+    return merge_shards(store, "samples.parquet", shards, Rows(store, clips, Clip), CONFIG, 0)[0]
 
 
 def _validate(root: str, clips: Artifact, samples: Artifact) -> Artifact:

@@ -55,7 +55,7 @@ def test_planning(tmp_path: Path) -> None:
     clips = [_renamed(clip, number) for number, clip in enumerate(clips)]
     every_kind = PerturbConfig(grounding_kinds=GROUNDING_KINDS, viubench_items_per_type=1)
     for title, config in (("default", PerturbConfig(viubench_items_per_type=1)), ("every kind", every_kind)):
-        store, donors = Store(str(tmp_path / title)), ring_donors(clips, num_donors(config))
+        store, donors = Store(str(tmp_path / title)), ring_donors(clips, clips, num_donors(config))
         began = time.perf_counter()
         samples, counts = plan_clips(store, clips, config, 0, donors)
         planned = time.perf_counter()

@@ -19,6 +19,7 @@ from tasks.core.edits import DrawEdit, ReorderEdit, ReplaceEdit, SpanEdit
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
 from tasks.perturb.difficulty import grounding_difficulty
+from tasks.perturb.donors import Donor
 from tasks.perturb.grounding import GROUNDING_KINDS
 from tasks.perturb.jigsaw import JIGSAW_KINDS
 from tasks.perturb.pretext import PRETEXTS
@@ -43,7 +44,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def plan(cell: tuple[str, str], level: float, rng: np.random.Generator, clip: Clip = CLIP) -> Sample:
-    return PRETEXTS[cell[0]].plan(clip, cell[1], level, rng, [DONOR])
+    return PRETEXTS[cell[0]].plan(clip, cell[1], level, rng, [Donor.of(DONOR)])
 
 
 def edited_frames(sample: Sample) -> set[int]:

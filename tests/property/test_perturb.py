@@ -15,6 +15,7 @@ from tasks.core.edits import DrawEdit, ReorderEdit
 from tasks.core.types import Clip, Sample
 from tasks.perturb.counting import SHAPES
 from tasks.perturb.difficulty import counting_difficulty, grounding_difficulty, jigsaw_num_clips
+from tasks.perturb.donors import Donor
 from tasks.perturb.grounding import GROUNDING_KINDS
 from tasks.perturb.jigsaw import JIGSAW_KINDS
 from tasks.perturb.plan import plan_clip
@@ -22,7 +23,7 @@ from tasks.perturb.pretext import PRETEXTS
 from tests.helpers.clips import make_clip
 
 CONFIG = PerturbConfig(grounding_kinds=GROUNDING_KINDS, jigsaw_kinds=JIGSAW_KINDS)
-DONORS = [make_clip("d"), make_clip("e")]
+DONORS = [Donor.of(make_clip("d")), Donor.of(make_clip("e"))]
 CELLS = [(name, kind) for name, task in PRETEXTS.items() for kind in task.kinds(CONFIG)]
 levels = st.floats(0, 1)
 clips = st.builds(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.core.config import PerturbConfig
 from tasks.core.types import Sample
+from tasks.perturb.donors import Donor
 from tasks.perturb.grounding import GROUNDING_KINDS
 from tasks.perturb.jigsaw import JIGSAW_KINDS
 from tasks.perturb.plan import plan_item
@@ -36,7 +37,7 @@ def prove(sample: Sample, frames: Frames = FRAMES) -> Proof:
 
 
 def planned(cell: tuple[str, str], level: float, seed: int) -> Sample:
-    sample = plan_item(CLIP, cell[0], cell[1], level, 0, seed, [DONOR])
+    sample = plan_item(CLIP, cell[0], cell[1], level, 0, seed, [Donor.of(DONOR)])
     assert sample is not None
     return sample
 

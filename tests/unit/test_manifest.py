@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.core import manifest
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
@@ -25,6 +26,16 @@ def test_empty_manifest_reads_as_no_rows(data_root: str) -> None:
     artifact = write_rows(Store(data_root), "empty.parquet", Rollout, [])
     assert artifact.num_rows == 0
     assert read_rows(Store(data_root), "empty.parquet", Rollout) == []
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, None), (0, 4), (3, 3), (2, 5), (3, 9), (6, 7), (7, 20), (9, None)])
+def test_some_rows_are_those_of_the_whole(
+    data_root: str, monkeypatch: pytest.MonkeyPatch, start: int, stop: int | None
+) -> None:
+    monkeypatch.setattr(manifest, "_BATCH_ROWS", 3)
+    rows = [replace(_ROLLOUT, index=number) for number in range(7)]
+    write_rows(Store(data_root), "rows.parquet", Rollout, rows)
+    assert read_rows(Store(data_root), "rows.parquet", Rollout, start, stop) == rows[start:stop]
 
 
 def test_other_rows_have_another_digest(data_root: str) -> None:

@@ -24,7 +24,7 @@ DISCS = {"red": (230, 30, 30), "green": (30, 200, 40)}
 def plan_marks(store: Store) -> list[Sample]:
     check_config(CONFIG)
     clips = [store_clip(store, make_clip(num_frames=16))]
-    return plan_clips(store, clips, CONFIG, 0, ring_donors(clips, 0))[0]
+    return plan_clips(store, clips, CONFIG, 0, ring_donors(clips, clips, 0))[0]
 
 
 def test_marks_are_off_by_default() -> None:

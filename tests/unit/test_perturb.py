@@ -112,8 +112,8 @@ def test_sample_of_no_viubench_type_is_refused() -> None:
 
 def test_adding_a_clip_plans_only_that_clip(tmp_path: Path) -> None:
     store, clips = Store(str(tmp_path)), [make_clip(name) for name in "abc"]
-    before, first = plan_clips(store, clips[:2], CONFIG, 0, ring_donors(clips, 0))
-    after, second = plan_clips(store, clips, CONFIG, 0, ring_donors(clips, 0))
+    before, first = plan_clips(store, clips[:2], CONFIG, 0, ring_donors(clips, clips, 0))
+    after, second = plan_clips(store, clips, CONFIG, 0, ring_donors(clips, clips, 0))
     assert (first["new_clips"], first["reused_clips"]) == (2, 0)
     assert (second["new_clips"], second["reused_clips"]) == (1, 2)
     assert after[: len(before)] == before
@@ -123,7 +123,7 @@ def test_shard_size_does_not_change_the_samples(tmp_path: Path) -> None:
     clips = [make_clip(name) for name in "abc"] + [make_clip("h", split=Split.HELDOUT)]
     digests = set()
     for size in (1, 3, 10):
-        store, donors = Store(str(tmp_path / str(size))), ring_donors(clips, 0)
+        store, donors = Store(str(tmp_path / str(size))), ring_donors(clips, clips, 0)
         shards = []
         for start in range(0, len(clips), size):
             samples, counts = plan_clips(store, clips[start : start + size], CONFIG, 0, donors)
@@ -148,7 +148,7 @@ def test_limits_of_the_jigsaw_are_counted(tmp_path: Path) -> None:
         heldout_samples_per_clip=(2,),
         viubench_items_per_type=1,
     )
-    samples, counts = plan_clips(store, clips, config, 0, ring_donors(clips, 0))
+    samples, counts = plan_clips(store, clips, config, 0, ring_donors(clips, clips, 0))
     shard = PlannedShard(write_rows(store, "shard.parquet", Sample, samples), dict(counts), 0.0)
     _, totals = merge_shards(store, "samples.parquet", [shard], clips, config, seed=0)
     # of the four jigsaws two ask for nine clips and get eight; eight clips of two frames leave one frame out,
@@ -159,12 +159,13 @@ def test_limits_of_the_jigsaw_are_counted(tmp_path: Path) -> None:
 
 def test_donors_are_the_next_clips_of_the_same_split() -> None:
     clips = [make_clip(name) for name in "abcd"] + [make_clip(name, split=Split.HELDOUT) for name in "efg"]
-    donors = ring_donors(clips, 3)
+    donors = ring_donors(clips, clips, 3)
     for clip in clips:
-        assert {donor.split for donor in donors[clip.clip_id]} == {clip.split}
-        assert clip not in donors[clip.clip_id]
-    assert [donor.source for donor in donors[clips[3].clip_id]] == ["a.mp4", "b.mp4", "c.mp4"]
-    assert [donor.source for donor in donors[clips[6].clip_id]] == ["e.mp4", "f.mp4"]
+        assert clip.clip_id not in {donor.clip_id for donor in donors[clip.clip_id]}
+    assert [donor.clip_id for donor in donors[clips[3].clip_id]] == [clip.clip_id for clip in clips[:3]]
+    assert [donor.clip_id for donor in donors[clips[6].clip_id]] == [clip.clip_id for clip in clips[4:6]]
+    some = ring_donors(clips[2:5], iter(clips), 3)
+    assert some == {clip.clip_id: donors[clip.clip_id] for clip in clips[2:5]}
 
 
 def test_one_more_clip_replans_only_the_clips_that_may_borrow_from_it(tmp_path: Path) -> None:
@@ -172,9 +173,9 @@ def test_one_more_clip_replans_only_the_clips_that_may_borrow_from_it(tmp_path: 
     config = PerturbConfig(grounding_kinds=("other_video",))
     wanted = num_donors(config)
     assert wanted > 0
-    plan_clips(store, clips, config, 0, ring_donors(clips, wanted))
+    plan_clips(store, clips, config, 0, ring_donors(clips, clips, wanted))
     more = [*clips, make_clip("c")]
-    _, counts = plan_clips(store, more, config, 0, ring_donors(more, wanted))
+    _, counts = plan_clips(store, more, config, 0, ring_donors(more, more, wanted))
     assert counts["new_clips"] == 1 + wanted
     assert num_donors(PerturbConfig()) == 0
 
