@@ -23,7 +23,7 @@ from tasks.core.store import Store
 from tasks.core.types import Clip, Split
 from tasks.video.decode import FrameChoice, decode_video
 from tasks.video.fingerprint import fingerprint
-from tasks.video.frame_store import pack_frames
+from tasks.video.frame_store import pack_clip
 from tasks.video.frames import Frames
 from tasks.video.probe import probe
 from tasks.video.resize import choose_size
@@ -97,8 +97,9 @@ def _stood_still(job: VideoJob, key: str) -> bool:
     return time.time_ns() - youngest >= _SETTLED_NS and _key(job) == key
 
 
-def _limits(config: IngestConfig) -> tuple[int, ...]:
-    return config.num_frames, config.min_area_px, config.max_area_px, config.jpeg_quality
+def _limits(config: IngestConfig) -> tuple[float, ...]:
+    size = (config.num_frames, config.min_area_px, config.max_area_px)
+    return *size, config.jpeg_quality, config.min_jpeg_quality, config.max_bits_per_px
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +122,8 @@ def _take(job: VideoJob) -> TakenVideo:
     _check_times(times)
     sha256 = _sha256(job.paths, times)
     frames_key = f"frames/{digest_of('adopt', _VERSION, sha256, _limits(job.config))}.zip"
-    job.store.write_bytes(frames_key, pack_frames(frames, jpeg_quality=job.config.jpeg_quality))
+    packed = pack_clip(frames, job.config)
+    job.store.write_bytes(frames_key, packed.data)
     step = (times[-1] - times[0]) / (len(times) - 1)
     clip = Clip(
         clip_id=sha256[:_CLIP_ID_DIGITS],
@@ -136,6 +138,7 @@ def _take(job: VideoJob) -> TakenVideo:
         frames_key=frames_key,
         warnings=taken.warnings,
         fingerprint=fingerprint(frames),
+        jpeg_quality=packed.jpeg_quality,
     )
     return TakenVideo(clip=clip)
 

@@ -25,6 +25,11 @@ class IngestConfig:
     min_area_px: int = 128 * 128
     max_area_px: int = 256 * 256
     jpeg_quality: int = 90
+    """Of the stored frames; lower, in steps of five, for a clip that would take more than `max_bits_per_px`."""
+    min_jpeg_quality: int = 70
+    """Lowest that `max_bits_per_px` may ask for; a clip that is above it even so stays as it is."""
+    max_bits_per_px: float = 2.95
+    """Of a clip's stored frames, tables aside: 48 frames of 256x256 take at most 1.2 MB."""
     min_seconds: float = 2.0
     """Shorter, and the shortest altered span (8 of 48 frames) is no longer told in answers with one decimal."""
     min_source_side_px: int = 64
@@ -68,10 +73,11 @@ class IngestConfig:
         check(self, EDGE_SHARE, "edge_share")
         check(self, at_least(self.min_area_px, "min_area_px"), "max_area_px")
         check(self, between(1, 100), "jpeg_quality")
+        check(self, between(1, self.jpeg_quality), "min_jpeg_quality")
         check(self, at_least(0), "min_motion", "min_seconds", "num_workers")
         check(self, SHARE, "max_damaged_share", "max_blank_share", "min_distinct_share")
         check(self, one_of("reject", "keep"), "near_duplicates")
         check(self, between(0, 0.3), "near_duplicate_distance")
         check(self, INNER_SHARE, "heldout_share")
-        check(self, POSITIVE, "video_timeout_seconds")
+        check(self, POSITIVE, "video_timeout_seconds", "max_bits_per_px")
         check(self, at_least(256), "video_memory_mib")

@@ -44,6 +44,8 @@ class Clip:
     """What was wrong but tolerable, e.g. "50 of 300 packets could not be decoded"."""
     fingerprint: str = ""
     """What the video looks like, as hex digits (`tasks.video.fingerprint`); empty if unknown."""
+    jpeg_quality: int = 0
+    """Of the stored frames; 0 if unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,13 +23,14 @@ from tasks.ingest.reasons import Reason
 from tasks.video.decode import Footage, FrameChoice, decode_video
 from tasks.video.errors import VideoError
 from tasks.video.fingerprint import fingerprint
-from tasks.video.frame_store import pack_frames
+from tasks.video.frame_store import pack_clip
 from tasks.video.isolation import Failure
 
 _VERSION = 2
 """Raised when the same file and config give another outcome, so that kept verdicts are not reused."""
 DECISIVE = (
-    *("num_frames", "edge_share", "min_area_px", "max_area_px", "jpeg_quality", "max_damaged_share"),
+    *("num_frames", "edge_share", "min_area_px", "max_area_px", "max_damaged_share"),
+    *("jpeg_quality", "min_jpeg_quality", "max_bits_per_px"),
     *("min_seconds", "min_source_side_px", "max_source_area_px"),
     *("min_motion", "min_distinct_share", "max_blank_share"),
 )
@@ -178,11 +179,12 @@ def _decide(job: Job, path: Path, sha256: str, frames_key: str) -> Verdict:
     flaw = find_flaw(footage.frames, footage.duration_seconds, config)
     if flaw:
         return _rejected(job.name, *flaw)
-    job.store.write_bytes(frames_key, pack_frames(footage.frames, jpeg_quality=config.jpeg_quality))
-    return Verdict(clip=_clip(footage, job, sha256=sha256, frames_key=frames_key))
+    packed = pack_clip(footage.frames, config)
+    job.store.write_bytes(frames_key, packed.data)
+    return Verdict(clip=_clip(footage, job, packed.jpeg_quality, sha256=sha256, frames_key=frames_key))
 
 
-def _clip(footage: Footage, job: Job, *, sha256: str, frames_key: str) -> Clip:
+def _clip(footage: Footage, job: Job, jpeg_quality: int, *, sha256: str, frames_key: str) -> Clip:
     _, height, width, _ = footage.frames.shape
     return Clip(
         clip_id=sha256[:_CLIP_ID_DIGITS],
@@ -197,4 +199,5 @@ def _clip(footage: Footage, job: Job, *, sha256: str, frames_key: str) -> Clip:
         frames_key=frames_key,
         warnings=footage.warnings,
         fingerprint=fingerprint(footage.frames),
+        jpeg_quality=jpeg_quality,
     )

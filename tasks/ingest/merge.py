@@ -92,7 +92,7 @@ def _report(
     *,
     num_failed: int,
 ) -> StageReport:
-    sides = Counter(clip.split for clip in clips)
+    sides, qualities = Counter(clip.split for clip in clips), Counter(clip.jpeg_quality for clip in clips)
     return StageReport(
         stage="ingest",
         seconds=sum(shard.seconds for shard in shards),
@@ -106,6 +106,7 @@ def _report(
             "new": sum(shard.num_new for shard in shards),
             "reused": sum(shard.num_reused for shard in shards),
             "shards_failed": num_failed,
+            **{f"jpeg_quality/{quality}": number for quality, number in sorted(qualities.items())},
             "rejected": len(rejected),
             **{f"rejected/{reason}": number for reason, number in sorted(_by_reason(rejected).items())},
         },

@@ -1,15 +1,19 @@
 """The frames of a clip in the store: one ZIP archive of JPEG pictures, so that any range can be read alone.
 
 4:4:4, so that colours keep their edges; entries are stored (JPEG does not shrink further) with a fixed date, so that
-equal frames give equal bytes; ZIP's CRC-32 finds damage. Frames are compressed once, before any edit.
+equal frames give equal bytes; ZIP's CRC-32 finds damage. Frames are compressed once, before any edit, and all frames
+of a clip with one quality, so that no frame looks different for it.
 """
 
 import io
 import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
+from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import Clip
@@ -17,17 +21,33 @@ from tasks.video.frames import Frame, Frames
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
+_QUALITY_STEP = 5
+_TABLES_BYTES = 623
+"""What Pillow's baseline JPEG 4:4:4 has besides the coded picture, whatever its size."""
+
+
+@dataclass(frozen=True)
+class PackedClip:
+    """A clip's archive, and the JPEG quality that its frames got."""
+
+    data: bytes
+    jpeg_quality: int
+
+
+def pack_clip(frames: Frames, config: IngestConfig) -> PackedClip:
+    """Frames (F, H, W, 3) with the highest quality that keeps to `max_bits_per_px`, or else the lowest allowed."""
+    num_px = frames[..., 0].size
+    most = config.max_bits_per_px * num_px / 8 + len(frames) * _TABLES_BYTES
+    for quality in range(config.jpeg_quality, config.min_jpeg_quality, -_QUALITY_STEP):
+        pictures = [_to_jpeg(frame, quality) for frame in frames]
+        if sum(map(len, pictures)) <= most:
+            return PackedClip(_archive(pictures), quality)
+    return PackedClip(pack_frames(frames, jpeg_quality=config.min_jpeg_quality), config.min_jpeg_quality)
 
 
 def pack_frames(frames: Frames, *, jpeg_quality: int) -> bytes:
     """Frames (F, H, W, 3) as the bytes of an archive."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for index, frame in enumerate(frames):
-            entry = zipfile.ZipInfo(_name(index), date_time=_DATE)
-            entry.create_system = _UNIX
-            archive.writestr(entry, _to_jpeg(frame, jpeg_quality))
-    return buffer.getvalue()
+    return _archive([_to_jpeg(frame, jpeg_quality) for frame in frames])
 
 
 def unpack_frames(data: bytes, start_frame: int = 0, stop_frame: int | None = None) -> Frames:
@@ -60,6 +80,16 @@ def load_frames(store: Store, clip: Clip, start_frame: int = 0, stop_frame: int 
             f"frames of {clip.source!r} cannot be read from {clip.frames_key}: {error}; "
             "delete that file if it exists and run again: it is made anew"
         ) from error
+
+
+def _archive(pictures: Sequence[bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for index, picture in enumerate(pictures):
+            entry = zipfile.ZipInfo(_name(index), date_time=_DATE)
+            entry.create_system = _UNIX
+            archive.writestr(entry, picture)
+    return buffer.getvalue()
 
 
 def _name(index: int) -> str:

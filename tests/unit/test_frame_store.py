@@ -3,10 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import Clip, Split
-from tasks.video.frame_store import load_frames, pack_frames, unpack_frames
+from tasks.video.frame_store import load_frames, pack_clip, pack_frames, unpack_frames
+from tasks.video.frames import Frames
 from tests.helpers.videos import moving_frames
 
 FRAMES = moving_frames(10)
@@ -27,6 +29,29 @@ def test_frames_come_back_nearly_as_they_were() -> None:
 
 def test_equal_frames_give_equal_bytes() -> None:
     assert pack_frames(FRAMES, jpeg_quality=92) == pack_frames(FRAMES.copy(), jpeg_quality=92)
+
+
+def _noisy(share: float) -> Frames:
+    noise = np.random.default_rng(0).integers(0, 256, FRAMES.shape)
+    return (FRAMES * (1 - share) + noise * share).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("share", "quality"), [(0.0, 90), (0.1, 85), (0.2, 75), (1.0, 70)])
+def test_a_clip_gets_the_highest_quality_that_fits_or_else_the_lowest(share: float, quality: int) -> None:
+    frames, config = _noisy(share), IngestConfig()
+    packed = pack_clip(frames, config)
+    assert packed.jpeg_quality == quality
+    assert packed.data == pack_frames(frames, jpeg_quality=quality)
+    assert (_bits_per_px(frames, quality) <= config.max_bits_per_px) == (share < 1)
+    if quality < config.jpeg_quality:
+        assert _bits_per_px(frames, quality + 5) > config.max_bits_per_px
+
+
+def _bits_per_px(frames: Frames, quality: int) -> float:
+    """Of the coded pictures alone: what a larger picture takes more than a small one of the same content."""
+    zipped = pack_frames(frames, jpeg_quality=quality)
+    tables = pack_frames(np.zeros((len(frames), 8, 8, 3), np.uint8), jpeg_quality=quality)
+    return (len(zipped) - len(tables)) * 8 / frames[..., 0].size
 
 
 def test_a_range_equals_the_same_part_of_the_whole() -> None:
