@@ -153,13 +153,15 @@ def test_registration_comes_before_activation_and_with_the_images_of_the_release
 
 def test_the_registration_is_told_what_the_values_say(tmp_path: Path) -> None:
     stages = {"train": {"gpus": 4}}
-    values = {"flyte": {"register": {"stages": stages, "cron": "0 1 * * *"}}, "objectStore": {"dataRoot": "s3://b/d"}}
+    register = {"stages": stages, "cron": "0 1 * * *", "overrides": {"rounds": 2}, "minSuccessRatio": 0.9}
+    values = {"flyte": {"register": register}, "objectStore": {"dataRoot": "s3://b/d"}}
     rendered = render(values)
     path = tmp_path / "deployment.json"
     path.write_text(of_kind(rendered, "ConfigMap", "-register")["data"]["deployment.json"])
     found = read_deployment({DEPLOYMENT_VARIABLE: str(path)})
     assert found.stages["train"].gpus == 4
     assert (found.nightly.cron, found.nightly.data_root) == ("0 1 * * *", "s3://b/d")
+    assert (found.nightly.overrides, found.min_success_ratio) == ('{"rounds":2}', 0.9)
     assert found.nightly.tracking_uri.endswith(":5000")
     (container, *_) = pod_specs(rendered)["Job/release-videossr-register"]["initContainers"]
     assert {"name": DEPLOYMENT_VARIABLE, "value": "/etc/videossr/deployment.json"} in container["env"]
