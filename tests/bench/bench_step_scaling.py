@@ -18,6 +18,7 @@ from tasks.core.training import TrainStep
 from tasks.core.types import Sample
 from tasks.policy.checkpoint import Policy
 from tasks.policy.tiny import make_tiny_policy
+from tasks.rollout.source import PromptMaker, PromptsAhead, PromptSource
 from tasks.train.step import Grpo
 from tests.helpers.grpo import make_grpo
 from tests.helpers.training import on_two_ranks
@@ -62,6 +63,24 @@ def test_ranks(tmp_path: Path) -> None:
     print((tmp_path / "row").read_text())
 
 
+def test_prompts_made_ahead(tmp_path: Path) -> None:
+    """A small model on one thread, so that prompts are a good part of a step, and a core is left to make them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    policy = make_tiny_policy(hidden_size=64, num_layers=2, seed=0, texts=[SYSTEM_PROMPT])
+    grpo, samples = make_grpo(
+        tmp_path, policy, None, config=CONFIG, rollout=ROLLOUT, num_clips=8, num_frames=48, side_px=256
+    )
+    maker = grpo.collector.prompts
+    assert isinstance(maker, PromptMaker)
+    print(f"\n| processes that make prompts (8 prompts of 256x256) | {HEADER}")
+    for num in (0, 1):
+        source: PromptSource = PromptsAhead(maker, num) if num else maker
+        _print_row(num, replace(grpo, collector=replace(grpo.collector, prompts=source)), samples)
+        source.close()
+    torch.set_num_threads(threads)
+
+
 def _run_rank(folder: Path) -> None:
     grpo, samples = _grpo(folder / os.environ["RANK"], num_clips=4)
     row = _row(2, grpo, samples)
@@ -94,7 +113,7 @@ def _row(value: int, grpo: Grpo, samples: Sequence[Sample]) -> str:
     steps: list[tuple[float, TrainStep]] = []
     for number in range(1 + NUM_STEPS):
         began = time.perf_counter()
-        step = grpo.step(number, samples)
+        step = grpo.step(number, samples, following=samples)
         steps.append((time.perf_counter() - began, step))
     steps = steps[1:]
     cells = [str(value), f"{median(seconds for seconds, _ in steps):.2f}"]
