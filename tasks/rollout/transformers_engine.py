@@ -1,13 +1,15 @@
-"""Rollouts with the policy's own weights: each prompt is prefilled once, its keys and values serve the whole group.
+"""Rollouts with the policy's own weights: each prompt is prefilled once, and its keys and values are kept once.
 
-Needs nothing but torch, so it is what runs on a laptop; on a GPU node the vLLM engine is faster.
-Dimensions: G groups, N completions a group, P prompt tokens, B = G * N sequences, Z vocabulary.
+A group is one sequence with N branches: every step appends one token of each completion to the group's cache, and a
+mask lets a completion see the prompt and its own tokens. Needs nothing but torch, so it is what runs on a laptop; on a
+GPU node the vLLM engine is faster.
+Dimensions: G groups, N completions a group, P prompt tokens, L of the group's cache, B = G * N, Z vocabulary.
 """
 
 from collections.abc import Iterable, Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
@@ -68,12 +70,10 @@ class TransformersEngine:
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         cache = DynamicCache(config=self._policy.model.config.get_text_config())
         logits = self._prefill(batch, cache).repeat_interleave(num, dim=0)
-        cache.batch_repeat_interleave(num)
-        attention_mask = batch.attention_mask.repeat_interleave(num, dim=0)
-        position = (batch.position_ids.amax(dim=(0, 2)) + 1).repeat_interleave(num)
+        position = (batch.position_ids.amax(dim=(0, 2)) + 1)[:, None].expand(-1, num)
         tokens: list[Int[Tensor, " B"]] = []
         logprobs: list[Float[Tensor, " B"]] = []
-        finished = torch.zeros_like(position, dtype=torch.bool)
+        finished = torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
         for step in range(params.max_tokens):
             token, logprob = self._sample(logits, params, generators)
             tokens.append(token)
@@ -81,15 +81,14 @@ class TransformersEngine:
             finished |= token == self._end_id
             if bool(finished.all()) or step == params.max_tokens - 1:
                 break
-            attention_mask = torch.nn.functional.pad(attention_mask, (0, 1), value=True)
             output = self._policy.model(
-                input_ids=token[:, None],
-                attention_mask=attention_mask,
-                position_ids=(position + step).expand(3, 1, -1).transpose(1, 2),
+                input_ids=token.view(-1, num),
+                attention_mask=_branch_mask(batch.attention_mask, num, step + 1),
+                position_ids=(position + step).expand(3, -1, -1),
                 past_key_values=cache,
                 use_cache=True,
             )
-            logits = output.logits[:, -1]
+            logits = output.logits.flatten(0, 1)
         completions = self._completions(torch.stack(tokens, dim=1), torch.stack(logprobs, dim=1))
         return [completions[start : start + num] for start in range(0, len(completions), num)]
 
@@ -134,3 +133,10 @@ class TransformersEngine:
         return Completion(
             token_ids=tuple(tokens[:length]), logprobs=tuple(logprobs[:length]), text=text, truncated=truncated
         )
+
+
+def _branch_mask(prompt_mask: Bool[Tensor, "G P"], num_completions: int, num_tokens: int) -> Bool[Tensor, "G 1 N L"]:
+    """What each completion's newest token sees: the prompt, and its own ones of `num_tokens` tokens a completion."""
+    prompts = prompt_mask.bool()[:, None, None].expand(-1, 1, num_completions, -1)
+    own = torch.eye(num_completions, dtype=torch.bool, device=prompt_mask.device).repeat(1, num_tokens)
+    return torch.cat([prompts, own.expand(len(prompts), 1, -1, -1)], dim=-1)
