@@ -68,7 +68,7 @@ ui: $(BASE) ## Open MLflow on the runs of DATA_ROOT, on 127.0.0.1:PORT
 		--backend-store-uri "sqlite:///$$DATA_ROOT/mlflow.db" --artifacts-destination "$$DATA_ROOT/mlartifacts"
 
 test: $(DEV) ## Run all tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV) ## Lint, formatting, types and import contracts
 	$(BIN)/ruff check
