@@ -27,7 +27,7 @@ def demo() -> RetrainConfig:
             levels=(0.0, 0.5, 0.75),  # VIUBench asks at the last two
             train_samples_per_clip=(18, 6, 12),
             heldout_samples_per_clip=(18, 6, 12),
-            viubench_items_per_type=24,
+            viubench_items_per_type=60,
         ),
         validate=ValidateConfig(num_rerendered=128),
         model=ModelConfig(base="tiny", dtype="float32"),
