@@ -20,7 +20,8 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
     """Build the summary. Keys:
 
     run          run_id, preset, seed, data_root
-    clips        found, accepted, rejected, rejected_by_reason {reason: n}, by_split {split: n}, with_warnings
+    clips        found, accepted, rejected, rejected_by_reason {reason: n}, by_split {split: n}, with_warnings,
+                 by_jpeg_quality {quality: n}
     samples      by_split {split: n}, selected (training samples of the last round)
     calibration  groups (measured, in all rounds), rollouts, levels (mean level of the plan after each round),
                  planned_share_with_spread (what each plan expects), dropped_by_reason {reason: n}, mean_reward,
@@ -80,6 +81,7 @@ def _clips(evidence: Evidence) -> Summary:
         "rejected_by_reason": _count(rejection.reason for rejection in evidence.rejections),
         "by_split": _count(clip.split for clip in evidence.clips),
         "with_warnings": sum(bool(clip.warnings) for clip in evidence.clips),
+        "by_jpeg_quality": _count(str(clip.jpeg_quality) for clip in evidence.clips),
     }
 
 

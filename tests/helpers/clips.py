@@ -7,6 +7,8 @@ from tasks.core.store import Store
 from tasks.core.types import Clip, Split
 from tasks.video.frame_store import pack_frames
 
+_JPEG_QUALITY = 92
+
 
 def make_clip(
     name: str = "a", *, num_frames: int = 48, split: Split = Split.TRAIN, step_seconds: float = 0.5, side_px: int = 64
@@ -23,6 +25,7 @@ def make_clip(
         height_px=side_px,
         timestamps_seconds=tuple(round(i * step_seconds, 6) for i in range(num_frames)),
         frames_key=f"frames/{name}",
+        jpeg_quality=_JPEG_QUALITY,
     )
 
 
@@ -44,5 +47,5 @@ def make_frames(num_frames: int = 48, *, height_px: int = 64, width_px: int = 64
 def store_clip(store: Store, clip: Clip, *, seed: int = 0) -> Clip:
     """Write frames for `clip` to its key."""
     frames = make_frames(len(clip.timestamps_seconds), height_px=clip.height_px, width_px=clip.width_px, seed=seed)
-    store.write_bytes(clip.frames_key, pack_frames(frames, jpeg_quality=92))
+    store.write_bytes(clip.frames_key, pack_frames(frames, jpeg_quality=_JPEG_QUALITY))
     return clip
