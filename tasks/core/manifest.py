@@ -50,6 +50,8 @@ def iterate_rows(
     stop = file.metadata.num_rows if stop is None else stop
     first = 0
     for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):
+        if first >= stop:
+            return
         begin, end = (min(max(0, bound - first), batch.num_rows) for bound in (start, stop))
         yield from _parse(batch.slice(begin, end - begin), first + begin, key, row_type)
         first += batch.num_rows

@@ -181,10 +181,10 @@ def _decide(job: Job, path: Path, sha256: str, frames_key: str) -> Verdict:
         return _rejected(job.name, *flaw)
     packed = pack_clip(footage.frames, config)
     job.store.write_bytes(frames_key, packed.data)
-    return Verdict(clip=_clip(footage, job, packed.jpeg_quality, sha256=sha256, frames_key=frames_key))
+    return Verdict(clip=_clip(footage, job, sha256=sha256, frames_key=frames_key, jpeg_quality=packed.jpeg_quality))
 
 
-def _clip(footage: Footage, job: Job, jpeg_quality: int, *, sha256: str, frames_key: str) -> Clip:
+def _clip(footage: Footage, job: Job, *, sha256: str, frames_key: str, jpeg_quality: int) -> Clip:
     _, height, width, _ = footage.frames.shape
     return Clip(
         clip_id=sha256[:_CLIP_ID_DIGITS],

@@ -81,7 +81,7 @@ def _clips(evidence: Evidence) -> Summary:
         "rejected_by_reason": _count(rejection.reason for rejection in evidence.rejections),
         "by_split": _count(clip.split for clip in evidence.clips),
         "with_warnings": sum(bool(clip.warnings) for clip in evidence.clips),
-        "by_jpeg_quality": _count(str(clip.jpeg_quality) for clip in evidence.clips),
+        "by_jpeg_quality": _count(clip.jpeg_quality for clip in evidence.clips),
     }
 
 
@@ -181,7 +181,7 @@ def _difference(found: Difference) -> Summary:
     }
 
 
-def _count(values: Iterable[str]) -> dict[str, int]:
+def _count(values: Iterable[object]) -> dict[str, int]:
     return dict(sorted(Counter(map(str, values)).items()))
 
 

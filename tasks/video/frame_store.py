@@ -38,11 +38,12 @@ def pack_clip(frames: Frames, config: IngestConfig) -> PackedClip:
     """Frames (F, H, W, 3) with the highest quality that keeps to `max_bits_per_px`, or else the lowest allowed."""
     num_px = frames[..., 0].size
     most = config.max_bits_per_px * num_px / 8 + len(frames) * _TABLES_BYTES
-    for quality in range(config.jpeg_quality, config.min_jpeg_quality, -_QUALITY_STEP):
+    lower = range(config.jpeg_quality, config.min_jpeg_quality, -_QUALITY_STEP)
+    for quality in (*lower, config.min_jpeg_quality):
         pictures = [_to_jpeg(frame, quality) for frame in frames]
         if sum(map(len, pictures)) <= most:
-            return PackedClip(_archive(pictures), quality)
-    return PackedClip(pack_frames(frames, jpeg_quality=config.min_jpeg_quality), config.min_jpeg_quality)
+            break
+    return PackedClip(_archive(pictures), quality)
 
 
 def pack_frames(frames: Frames, *, jpeg_quality: int) -> bytes:

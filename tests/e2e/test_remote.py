@@ -12,11 +12,9 @@ import threading
 import time
 from pathlib import Path
 
-import boto3
 import pytest
 from mlflow import MlflowClient
 
-from tasks.video.generate import generate_clips
 from tests.helpers.cluster import IMAGES, PLACE, Cluster
 from tests.helpers.flyte_admin import BUCKET
 
@@ -27,10 +25,8 @@ logger = logging.getLogger(__name__)
 def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_store(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    client = boto3.client("s3", endpoint_url=cluster.endpoint)
-    for path in generate_clips(tmp_path / "videos", num_clips=9, seed=0):
-        client.upload_file(str(path), BUCKET, f"videos/{path.name}")
-    client.put_object(Bucket=BUCKET, Key="videos/poisoned.mp4", Body=b"no video at all")
+    cluster.put_videos(tmp_path / "videos", num_clips=9)
+    cluster.s3.put_object(Bucket=BUCKET, Key="videos/poisoned.mp4", Body=b"no video at all")
     killed: list[str] = []
 
     def kill_the_first_of_calibrate(task: str, index: str, process: "subprocess.Popen[bytes]") -> None:
@@ -62,21 +58,18 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
     assert version.tags["videossr.image"] == "registry.example/cpu:1"
     assert version.tags["videossr.registered_version"]
     report = version.tags["videossr.report"].removeprefix(f"s3://{BUCKET}/")
-    assert b"VideoSSR run" in client.get_object(Bucket=BUCKET, Key=report)["Body"].read()
+    assert b"VideoSSR run" in cluster.s3.get_object(Bucket=BUCKET, Key=report)["Body"].read()
     logger.info("RPCs of run --remote --wait: %s", dict(cluster.double.calls))
 
 
 def test_registering_twice_is_harmless_and_a_launch_plan_can_be_activated_and_started(cluster: Cluster) -> None:
     nightly = {"videos": f"s3://{BUCKET}/none", "data_root": f"s3://{BUCKET}/data", "preset": "smoke"}
     cluster.deploy({"nightly": nightly | {"tracking_uri": cluster.mlflow.uri}})
-    register = ["register", *PLACE, *IMAGES, "--version=v1", "--non-fast", "workflows"]
     started = time.perf_counter()
-    first = cluster.pyflyte(*register)
+    cluster.register()
     seconds, calls = time.perf_counter() - started, dict(cluster.double.calls)
-    assert first.returncode == 0, first.stdout[-2000:] + first.stderr[-2000:]
     num_registered = len(cluster.double.registered)
-    again = cluster.pyflyte(*register)
-    assert again.returncode == 0, again.stdout[-2000:] + again.stderr[-2000:]
+    cluster.register()
     assert len(cluster.double.registered) == num_registered
 
     activated = cluster.pyflyte("launchplan", *PLACE, "--activate", "retrain_nightly", "v1")

@@ -6,11 +6,9 @@ import signal
 import subprocess
 from pathlib import Path
 
-import boto3
 import pytest
 
-from tasks.video.generate import generate_clips
-from tests.helpers.cluster import IMAGES, PLACE, Cluster
+from tests.helpers.cluster import PLACE, Cluster
 from tests.helpers.flyte_admin import BUCKET
 
 pytestmark = pytest.mark.slow
@@ -22,14 +20,11 @@ _OVERRIDES = {"ingest": {"shard_size_videos": 1, "min_train_clips": 50}}
 def test_arrivals_start_the_main_job_and_a_shard_that_fails_for_good_costs_its_video_alone(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    client = boto3.client("s3", endpoint_url=cluster.endpoint)
-    for path in generate_clips(tmp_path / "videos", num_clips=3, seed=0):
-        client.upload_file(str(path), BUCKET, f"videos/{path.name}")
+    cluster.put_videos(tmp_path / "videos", num_clips=3)
     nightly = {"videos": f"s3://{BUCKET}/videos", "data_root": f"s3://{BUCKET}/data", "preset": "smoke"}
     nightly |= {"tracking_uri": cluster.mlflow.uri, "overrides": json.dumps(_OVERRIDES)}
     cluster.deploy({"nightly": nightly, "min_success_ratio": 0.5})
-    registered = cluster.pyflyte("register", *PLACE, *IMAGES, "--version=v1", "--non-fast", "workflows")
-    assert registered.returncode == 0, registered.stdout[-2000:] + registered.stderr[-2000:]
+    cluster.register()
 
     cluster.runner.before = _kill_every_attempt_of_the_second_shard
     message = _start(cluster)

@@ -7,7 +7,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.helpers.flyte_admin import FlyteDouble
+import boto3
+
+from tasks.video.generate import generate_clips
+from tests.helpers.flyte_admin import BUCKET, FlyteDouble
 from tests.helpers.flyte_runner import Runner, aws_env
 from tests.helpers.mlflow_server import MlflowServer
 from tests.helpers.pyflyte import REPO_ROOT
@@ -21,6 +24,7 @@ class Cluster:
 
     def __init__(self, folder: Path, env: dict[str, str], endpoint: str) -> None:
         self.endpoint = endpoint
+        self.s3 = boto3.client("s3", endpoint_url=endpoint)
         self.mlflow = MlflowServer(folder)
         self.mlflow.start()
         self.env = env | aws_env(self.endpoint) | {"OMP_NUM_THREADS": "1"}
@@ -43,6 +47,16 @@ class Cluster:
             [str(Path(sys.executable).with_name("pyflyte")), *args], cwd=self.checkout, env=env,
             timeout=timeout_seconds, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
+
+    def put_videos(self, folder: Path, num_clips: int) -> None:
+        """Generated videos, through `folder` into the bucket."""
+        for path in generate_clips(folder, num_clips=num_clips, seed=0):
+            self.s3.upload_file(str(path), BUCKET, f"videos/{path.name}")
+
+    def register(self) -> None:
+        """Everything as version v1, with the code in the images."""
+        done = self.pyflyte("register", *PLACE, *IMAGES, "--version=v1", "--non-fast", "workflows")
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
     def stop(self) -> None:
         self.double.stop()
