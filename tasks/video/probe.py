@@ -16,7 +16,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from tasks.video.complaints import heard_complaints
+from tasks.video.complaints import Complaints, heard_complaints
 from tasks.video.errors import Problem, VideoError
 
 _SIGNATURES = {"MP4": (4, b"ftyp"), "Matroska": (0, b"\x1aE\xdf\xa3"), "ASF": (0, b"0&\xb2u"), "AVI": (8, b"AVI ")}
@@ -24,7 +24,7 @@ _SIGNATURES = {"MP4": (4, b"ftyp"), "Matroska": (0, b"\x1aE\xdf\xa3"), "ASF": (0
 _STAMPED_CODECS = frozenset({"av1", "h264", "hevc", "libdav1d", "mjpeg", "mpeg2video", "vp8", "vp9"})
 _STAMPED_CONTAINERS = frozenset({"matroska", "mov", "mpegts"})
 """Where a packet's time stamp is known to be that of its picture. It is not for VC-1 in ASF, nor MPEG-4 in AVI."""
-_DAMAGED = ("packets of the video are damaged",)
+_DAMAGED = ("the container or its packets are damaged",)
 BROKEN = (av.FFmpegError, IndexError)
 """What reading packets raises for broken files; the second where a damaged transport stream grows a stream."""
 _VP8_SHOWN = 0x10
@@ -71,10 +71,10 @@ def probe(path: Path) -> Probe:
     Raises:
         VideoError: the file cannot be opened or has no usable video stream.
     """
-    with open_video(path) as (container, stream):
+    with heard_complaints(is_on=True) as complaints, open_video(path) as (container, stream):
         duration, rate = stream.duration, stream.average_rate or stream.guessed_rate
         time_base = stream.time_base
-        found = _read_packets(container, stream) if time_base else _Found()
+        found = _read_packets(container, stream, complaints) if time_base else _Found()
         shown = array("q", sorted(found.shown))
         if not shown and not rate:
             raise VideoError(
@@ -168,17 +168,16 @@ class _Found:
             self.shown.append(packet.pts)
 
 
-def _read_packets(container: InputContainer, stream: VideoStream) -> _Found:
+def _read_packets(container: InputContainer, stream: VideoStream, complaints: Complaints) -> _Found:
     """Empty if a packet without a time stamp comes: then the order of decoding is all there is."""
     found, is_vp8 = _Found(), stream.codec_context.name == "vp8"
     try:
-        with heard_complaints(is_on=True) as complaints:
-            for packet in container.demux(stream):
-                if packet.size and packet.pts is None:
-                    return _Found()
-                if packet.size:
-                    found.add(packet, is_shown=not is_vp8 or bool(memoryview(packet)[0] & _VP8_SHOWN))
-                found.is_damaged |= complaints.count() > 0
+        for packet in container.demux(stream):
+            if packet.size and packet.pts is None:
+                return _Found()
+            if packet.size:
+                found.add(packet, is_shown=not is_vp8 or bool(memoryview(packet)[0] & _VP8_SHOWN))
+            found.is_damaged |= complaints.count() > 0
     except MemoryError:  # A limit, not damage; FFmpeg's kind is an FFmpegError too.
         raise
     except BROKEN:

@@ -1,18 +1,21 @@
-"""Raw videos -> three samples each, against a straightforward reference, on two processes each.
+"""Raw videos -> three samples each, against a straightforward reference, on two cores.
 
 The reference does what the paper's release does: decode a video, write its 48 frames as full-size JPEGs, and for every
 sample read them, alter the frames and write the altered ones beside the originals; once with Pillow's default quality
-(75) and once with OpenCV's (95). Ours ingests into the frame store and plans. Then both give every sample to the model
+(75) and once with OpenCV's (95), by two processes, and once more as the plain loop that a script would have (OpenCV's
+decoder has threads of its own). Ours ingests into the frame store and plans. Then both give every sample to the model
 once, at its size: the reference reads its pictures and shrinks them, ours renders. `made` is up to the files on disk,
 `shown` with that.
 """
 
+import importlib
 import os
 import shutil
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -40,12 +43,19 @@ NUM_FRAMES = 48
 
 @pytest.mark.skipif(not SHARED_VIDEOS.exists(), reason="needs the real clips")
 def test_raw_videos_to_samples(tmp_path: Path) -> None:
+    for library in ("cv2", "pandas"):  # Loaded before the clock starts; pandas by pyarrow's first rows.
+        importlib.import_module(library)
     videos = tmp_path / "videos"
     videos.mkdir()
     for path in SHARED_VIDEOS.iterdir():
         if path.is_file() and path.suffix != ".md":
             shutil.copy(path, videos / path.name)
-    builders = {"ours": _ours, "reference, JPEG 75": _reference_75, "reference, JPEG 95": _reference_95}
+    builders: dict[str, Callable[[Path, Path], Figures]] = {
+        "ours": _ours,
+        "reference, JPEG 75": partial(_reference, quality=75),
+        "reference, JPEG 95": partial(_reference, quality=95),
+        "reference, JPEG 95, a plain loop": partial(_reference, quality=95, num_processes=1),
+    }
     figures: dict[str, list[Figures]] = {name: [] for name in builders}
     for number in range(ROUNDS):
         for name, build in builders.items():
@@ -100,17 +110,9 @@ def _render(root: str, sample: Sample, clip: Clip) -> int:
     return bool(render_sample(Store(root), sample, {clip.clip_id: clip}))
 
 
-def _reference_75(videos: Path, folder: Path) -> Figures:
-    return _reference(videos, folder, 75)
-
-
-def _reference_95(videos: Path, folder: Path) -> Figures:
-    return _reference(videos, folder, 95)
-
-
-def _reference(videos: Path, folder: Path, quality: int) -> Figures:
+def _reference(videos: Path, folder: Path, *, quality: int, num_processes: int = NUM_PROCESSES) -> Figures:
     start, paths = time.perf_counter(), sorted(videos.iterdir())
-    with ProcessPoolExecutor(NUM_PROCESSES, get_context("fork")) as pool:
+    with ProcessPoolExecutor(num_processes, get_context("fork")) as pool:
         samples = [sample for own in pool.map(_make, paths, repeat(folder), repeat(quality)) for sample in own]
         made = time.perf_counter()
         num_samples = sum(pool.map(_show, samples, chunksize=8))

@@ -18,7 +18,12 @@ from tasks.video.frames import Frames
 from tasks.video.generate import generate_frames
 
 CONFIG = IngestConfig(
-    num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=2, video_timeout_seconds=20.0
+    num_frames=16,
+    min_area_px=32 * 32,
+    max_area_px=64 * 64,
+    num_workers=2,
+    video_timeout_seconds=20.0,
+    min_jpeg_quality=90,  # Or the store's own loss passes for damage.
 )
 TOLERANCE = 6.0
 """Mean difference in grey levels from which a frame is another picture; storing it as JPEG costs about one."""

@@ -35,3 +35,17 @@ def test_stamps_of_avi_are_not_trusted_to_name_pictures(tmp_path: Path) -> None:
     ffmpeg("-i", str(write_video(tmp_path / "a.mp4")), "-c:v", "mpeg4", "-bf", "2", str(tmp_path / "a.avi"))
     assert probe(tmp_path / "a.avi").packets is None
     assert probe(tmp_path / "a.mp4").packets is not None
+
+
+def test_a_damaged_header_is_noticed_where_all_packets_are_sound(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    ffmpeg("-i", str(write_video(tmp_path / "a.mp4")), "-c", "copy", str(path))
+    assert probe(path).warnings == ()
+    data = bytearray(path.read_bytes())
+    size_of_muxing_app = data.index(b"\x4d\x80") + 2
+    data[size_of_muxing_app] = 0xFE  # Longer than what it stands in.
+    path.write_bytes(data)
+    promise = probe(path)
+    assert promise.warnings == ("the container or its packets are damaged",)
+    assert promise.packets is None
+    assert len(promise.times_seconds) == len(probe(tmp_path / "a.mp4").times_seconds)
