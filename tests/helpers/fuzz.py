@@ -26,7 +26,7 @@ CONFIG = IngestConfig(
     min_jpeg_quality=90,  # Or the store's own loss passes for damage.
 )
 TOLERANCE = 6.0
-"""Mean difference in grey levels from which a frame is another picture; storing it as JPEG costs about one."""
+"""Mean difference in grey levels from which a frame is another picture; storing it as JPEG costs up to four."""
 _FORMATS = {
     "h264.mp4": ["-c:v", "libx264", "-g", "12"],
     "h264.mkv": ["-c:v", "libx264", "-g", "30", "-bf", "0"],
