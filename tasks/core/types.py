@@ -46,6 +46,8 @@ class Clip:
     """What the video looks like, as hex digits (`tasks.video.fingerprint`); empty if unknown."""
     jpeg_quality: int = 0
     """Of the stored frames; 0 if unknown."""
+    is_verified: bool = False
+    """Whether the source file was checked against a checksum that came with it; decoders do not notice all damage."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,8 @@ class Job:
     scratch: str = ""
     """Folder for fetched files; whoever made it deletes it."""
     more_roots: tuple[str, ...] = ()
+    checksums: tuple[str, ...] = ()
+    """What the SHA-256 of the content must be, if known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,10 @@ def settle(job: Job) -> Verdict | None:
 
     def look_up() -> Verdict | None:
         known = known_content(job.store, locate(job.root, job.name, job.more_roots))
-        return _find(job, known.sha256) if known.sha256 else None
+        if not known.sha256:
+            return None
+        contradiction = _contradict(job, known.sha256)
+        return replace(contradiction, is_reused=True) if contradiction else _find(job, known.sha256)
 
     return _guarded(job, look_up)
 
@@ -85,7 +90,8 @@ def examine(job: Job) -> Verdict:
         place = locate(job.root, job.name, job.more_roots)
         content = read_content(job.store, place, Path(job.scratch) / uuid.uuid4().hex, job.config.max_fetch_mib)
         try:
-            return _find(job, content.sha256) or _judge(job, content.path, content.sha256)
+            sha256 = content.sha256
+            return _contradict(job, sha256) or _find(job, sha256) or _judge(job, content.path, sha256)
         finally:
             if content.is_copy:
                 content.path.unlink()
@@ -137,6 +143,15 @@ def _rejected(name: str, reason: Reason, detail: str) -> Verdict:
     return Verdict(rejection=Rejection(source=name, reason=reason, detail=detail))
 
 
+def _contradict(job: Job, sha256: str) -> Verdict | None:
+    """The verdict on a content that is not the promised one. It is no verdict on the content: it is not kept."""
+    others = [promised for promised in job.checksums if promised != sha256]
+    if not others:
+        return None
+    detail = f"SHA-256 is {sha256}, promised: {', '.join(others)}; copy the file again, or renew its checksum"
+    return replace(_rejected(job.name, Reason.WRONG_CHECKSUM, detail), sha256=sha256)
+
+
 def _digest(job: Job, sha256: str) -> str:
     return digest_of("ingest", _VERSION, sha256, [getattr(job.config, name) for name in DECISIVE])
 
@@ -148,14 +163,15 @@ def _failure_key(job: Job, sha256: str) -> str:
 
 
 def _find(job: Job, sha256: str) -> Verdict | None:
-    """The kept verdict on a content, under the file's present name and the present split."""
+    """The kept verdict on a content, under the file's present name, split and checksum."""
     for key in (f"ingested/{_digest(job, sha256)}", _failure_key(job, sha256)):
         known = find_output(job.store, key, Verdict)
         if known and known.rejection:
             return replace(known, rejection=replace(known.rejection, source=job.name), is_reused=True)
         if known and known.clip and job.store.exists(known.clip.frames_key):
             split = split_of(known.clip.sha256, heldout_share=job.config.heldout_share)
-            return replace(known, clip=replace(known.clip, source=job.name, split=split), is_reused=True)
+            clip = replace(known.clip, source=job.name, split=split, is_verified=bool(job.checksums))
+            return replace(known, clip=clip, is_reused=True)
     return None
 
 
@@ -200,4 +216,5 @@ def _clip(footage: Footage, job: Job, *, sha256: str, frames_key: str, jpeg_qual
         warnings=footage.warnings,
         fingerprint=fingerprint(footage.frames),
         jpeg_quality=jpeg_quality,
+        is_verified=bool(job.checksums),
     )

@@ -1,14 +1,16 @@
 """What an input names: a folder, a glob, a list file or one video; here, in an object store or on the web.
 
-All regular files count as videos: a name says nothing about what is inside. A text file is a list.
+All regular files count as videos: a name says nothing about what is inside. A text file is a list. Checksum files
+(`SHA256SUMS`, `*.sha256`) say what the others must be.
 """
 
 import codecs
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from fsspec.core import has_magic
@@ -16,13 +18,13 @@ from fsspec.utils import glob_translate
 
 from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
+from tasks.ingest.checksums import take_checksums
+from tasks.ingest.lists import MAX_LIST_BYTES, Entry, promises, read_list
 from tasks.ingest.locate import is_uri
 from tasks.ingest.outputs import VideoShard
 from tasks.ingest.remote import list_below, read_start
 
 _HEAD_BYTES = 4096
-_MAX_LIST_BYTES = 64 * 2**20
-"""Half a million long lines."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 class _Listing(NamedTuple):
     root: str
     names: list[str]
+    checksums: Mapping[str, list[str]] = MappingProxyType({})
     is_list: bool = False
 
 
@@ -45,8 +48,16 @@ def list_shards(videos: str, config: IngestConfig) -> list[VideoShard]:
         raise InputError(f"videos: {videos!r} holds no file (hidden ones do not count); add videos")
     names, size = sorted(listing.names), config.shard_size_videos
     more_roots = list(config.list_roots) if listing.is_list else []
-    starts = range(0, len(names), size)
-    return [VideoShard(root=listing.root, names=names[at : at + size], more_roots=more_roots) for at in starts]
+    shards = (names[at : at + size] for at in range(0, len(names), size))
+    return [
+        VideoShard(
+            root=listing.root,
+            names=own,
+            more_roots=more_roots,
+            checksums={name: listing.checksums[name] for name in own if name in listing.checksums},
+        )
+        for own in shards
+    ]
 
 
 def list_files(folder: Path) -> list[str]:
@@ -64,22 +75,16 @@ def list_files(folder: Path) -> list[str]:
     return sorted(names)
 
 
-def read_list(data: bytes) -> list[str]:
-    """The lines of a list file, without blank ones and comments (#)."""
-    lines = (line.strip() for line in data.decode("utf-8-sig").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
-
-
 def _local(where: str) -> _Listing:
     path = Path(where)
     if path.is_dir():
-        return _Listing(where, list_files(path))
+        return _files(where, list_files(path))
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
         if not _is_text(head):
             return _Listing(str(path.parent), [path.name])
-        return _Listing(str(path.parent), _lines(where, path.stat().st_size, path.read_bytes), is_list=True)
+        return _listed(str(path.parent), _entries(where, path.stat().st_size, path.read_bytes))
     if has_magic(where):
         return _glob(where)
     raise InputError(
@@ -96,16 +101,16 @@ def _glob(pattern: str) -> _Listing:
     names = [name for name in list_files(Path(root or "/")) if matches(f"{root}/{name}")]
     if not names:
         raise InputError(f"videos: no file matches {pattern!r}; quote it, so that the shell leaves it alone")
-    return _Listing(root or "/", names)
+    return _files(root or "/", names)
 
 
 def _remote(uri: str) -> _Listing:
     try:
         found = list_below(uri)
         if not found.is_one or not _is_text(read_start(uri, _HEAD_BYTES)):
-            return _Listing(found.root, found.uris)
-        data = read_start(uri, _MAX_LIST_BYTES + 1)
-        return _Listing(found.root, _lines(uri, len(data), lambda: data), is_list=True)
+            return _files(found.root, found.uris)
+        data = read_start(uri, MAX_LIST_BYTES + 1)
+        return _listed(found.root, _entries(uri, len(data), lambda: data))
     except InputError:
         raise
     except Exception as error:  # Every file system has errors of its own.
@@ -115,16 +120,24 @@ def _remote(uri: str) -> _Listing:
         ) from error
 
 
-def _lines(where: str, num_bytes: int, read: Callable[[], bytes]) -> list[str]:
-    if num_bytes > _MAX_LIST_BYTES:
-        raise InputError(f"videos: the list {where!r} has over {_MAX_LIST_BYTES} bytes; split it")
+def _files(root: str, names: Sequence[str]) -> _Listing:
+    return _Listing(root, *take_checksums(root, names))
+
+
+def _listed(root: str, entries: Sequence[Entry]) -> _Listing:
+    return _Listing(root, [entry.name for entry in entries], promises(entries), is_list=True)
+
+
+def _entries(where: str, num_bytes: int, read: Callable[[], bytes]) -> list[Entry]:
+    if num_bytes > MAX_LIST_BYTES:
+        raise InputError(f"videos: the list {where!r} has over {MAX_LIST_BYTES} bytes; split it")
     try:
-        lines = read_list(read())
+        entries = read_list(read())
     except UnicodeDecodeError as error:
         raise InputError(f"videos: {where!r} begins like a list but is not UTF-8 text ({error})") from error
-    if not lines:
+    if not entries:
         raise InputError(f"videos: the list {where!r} names no video; write one path or URI a line")
-    return lines
+    return entries
 
 
 def _is_text(head: bytes) -> bool:

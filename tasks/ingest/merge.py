@@ -103,6 +103,7 @@ def _report(
             "heldout": sides[Split.HELDOUT],
             "moved_beside_lookalikes": num_moved,
             "with_warnings": sum(bool(clip.warnings) for clip in clips),
+            "verified": sum(clip.is_verified for clip in clips),
             "new": sum(shard.num_new for shard in shards),
             "reused": sum(shard.num_reused for shard in shards),
             "shards_failed": num_failed,

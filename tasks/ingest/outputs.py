@@ -15,6 +15,8 @@ class VideoShard:
     """Paths relative to `root`, with forward slashes, or whole URIs."""
     more_roots: list[str] = field(default_factory=list)
     """Where else they may lie: for a list file the `list_roots` of the configuration, else nowhere."""
+    checksums: dict[str, list[str]] = field(default_factory=dict)
+    """By name, where they are known: the SHA-256 that the content must have, in lower-case hex; all of them."""
 
 
 @dataclass(frozen=True)

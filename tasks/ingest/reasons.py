@@ -34,6 +34,8 @@ class Reason(StrEnum):
     """The pod that should have read it ended for good; tried again on the next run."""
     OUTSIDE = "outside the given places"
     """A link, a `..` or a URI that leads out of what may be read."""
+    WRONG_CHECKSUM = "not what its checksum promises"
+    """Damaged or exchanged since the checksum was made, or only half copied."""
     FILE_TOO_LARGE = "file too large to fetch"
     UNREADABLE = "cannot be read"
     """Missing by now, no permission, a directory behind a link, a server that does not answer."""

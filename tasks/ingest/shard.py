@@ -45,7 +45,15 @@ def judge(
     with tempfile.TemporaryDirectory(prefix="videossr-ingest-") as scratch:
         more_roots = tuple(shard.more_roots)
         jobs = [
-            Job(store=store, root=shard.root, name=name, config=config, scratch=scratch, more_roots=more_roots)
+            Job(
+                store=store,
+                root=shard.root,
+                name=name,
+                config=config,
+                scratch=scratch,
+                more_roots=more_roots,
+                checksums=tuple(shard.checksums.get(name, ())),
+            )
             for name in shard.names
         ]
         with tqdm(total=len(jobs), desc="ingest", unit="video") as bar:

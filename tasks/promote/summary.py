@@ -21,7 +21,7 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
 
     run          run_id, preset, seed, data_root
     clips        found, accepted, rejected, rejected_by_reason {reason: n}, by_split {split: n}, with_warnings,
-                 by_jpeg_quality {quality: n}
+                 verified (against a checksum that came with them), by_jpeg_quality {quality: n}
     samples      by_split {split: n}, selected (training samples of the last round)
     calibration  groups (measured, in all rounds), rollouts, levels (mean level of the plan after each round),
                  planned_share_with_spread (what each plan expects), dropped_by_reason {reason: n}, mean_reward,
@@ -81,6 +81,7 @@ def _clips(evidence: Evidence) -> Summary:
         "rejected_by_reason": _count(rejection.reason for rejection in evidence.rejections),
         "by_split": _count(clip.split for clip in evidence.clips),
         "with_warnings": sum(bool(clip.warnings) for clip in evidence.clips),
+        "verified": sum(clip.is_verified for clip in evidence.clips),
         "by_jpeg_quality": _count(clip.jpeg_quality for clip in evidence.clips),
     }
 

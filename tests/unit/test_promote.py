@@ -117,6 +117,7 @@ def test_the_summary_has_the_numbers(outcome: Outcome) -> None:
         "rejected_by_reason": {"not a video": 2, "static": 1},
         "by_split": {"heldout": 1, "train": 1},
         "with_warnings": 0,
+        "verified": 0,
         "by_jpeg_quality": {"92": 2},
     }
     assert summary["samples"] == {"by_split": {"heldout": 80, "train": 16, "viubench": 180}, "selected": 12}
