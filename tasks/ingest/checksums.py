@@ -25,7 +25,7 @@ class Promised(NamedTuple):
 
     names: list[str]
     """Without the checksum files, and with what these name but is not there: it is missed by name."""
-    checksums: dict[str, list[str]]
+    checksums: dict[str, str]
     """By name."""
 
 

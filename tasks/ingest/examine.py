@@ -51,8 +51,8 @@ class Job:
     scratch: str = ""
     """Folder for fetched files; whoever made it deletes it."""
     more_roots: tuple[str, ...] = ()
-    checksums: tuple[str, ...] = ()
-    """What the SHA-256 of the content must be, if known."""
+    checksum: str = ""
+    """What the SHA-256 of the content must be; empty if nothing is promised."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,10 +145,9 @@ def _rejected(name: str, reason: Reason, detail: str) -> Verdict:
 
 def _contradict(job: Job, sha256: str) -> Verdict | None:
     """The verdict on a content that is not the promised one. It is no verdict on the content: it is not kept."""
-    others = [promised for promised in job.checksums if promised != sha256]
-    if not others:
+    if job.checksum in ("", sha256):
         return None
-    detail = f"SHA-256 is {sha256}, promised: {', '.join(others)}; copy the file again, or renew its checksum"
+    detail = f"SHA-256 is {sha256}, promised: {job.checksum}; copy the file again, or renew its checksum"
     return replace(_rejected(job.name, Reason.WRONG_CHECKSUM, detail), sha256=sha256)
 
 
@@ -170,7 +169,7 @@ def _find(job: Job, sha256: str) -> Verdict | None:
             return replace(known, rejection=replace(known.rejection, source=job.name), is_reused=True)
         if known and known.clip and job.store.exists(known.clip.frames_key):
             split = split_of(known.clip.sha256, heldout_share=job.config.heldout_share)
-            clip = replace(known.clip, source=job.name, split=split, is_verified=bool(job.checksums))
+            clip = replace(known.clip, source=job.name, split=split, is_verified=bool(job.checksum))
             return replace(known, clip=clip, is_reused=True)
     return None
 
@@ -216,5 +215,5 @@ def _clip(footage: Footage, job: Job, *, sha256: str, frames_key: str, jpeg_qual
         warnings=footage.warnings,
         fingerprint=fingerprint(footage.frames),
         jpeg_quality=jpeg_quality,
-        is_verified=bool(job.checksums),
+        is_verified=bool(job.checksum),
     )

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 class _Listing(NamedTuple):
     root: str
     names: list[str]
-    checksums: Mapping[str, list[str]] = MappingProxyType({})
+    checksums: Mapping[str, str] = MappingProxyType({})
     is_list: bool = False
 
 
@@ -54,7 +54,7 @@ def list_shards(videos: str, config: IngestConfig) -> list[VideoShard]:
             root=listing.root,
             names=own,
             more_roots=more_roots,
-            checksums={name: listing.checksums[name] for name in own if name in listing.checksums},
+            checksums=[listing.checksums.get(name, "") for name in own] if listing.checksums else [],
         )
         for own in shards
     ]

@@ -28,13 +28,13 @@ def read_list(data: bytes) -> list[Entry]:
     return [_entry(line) for line in lines if line and not line.startswith("#")]
 
 
-def promises(entries: Iterable[Entry]) -> dict[str, list[str]]:
-    """What is promised, by name; more than one checksum if the promises contradict each other."""
+def promises(entries: Iterable[Entry]) -> dict[str, str]:
+    """What is promised, by name. Promises that contradict each other stand side by side: no content keeps them."""
     found = defaultdict[str, set[str]](set)
     for name, sha256 in entries:
         if sha256:
             found[name].add(sha256)
-    return {name: sorted(sums) for name, sums in sorted(found.items())}
+    return {name: " and ".join(sorted(sums)) for name, sums in found.items()}
 
 
 def _entry(line: str) -> Entry:

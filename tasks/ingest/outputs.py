@@ -15,8 +15,9 @@ class VideoShard:
     """Paths relative to `root`, with forward slashes, or whole URIs."""
     more_roots: list[str] = field(default_factory=list)
     """Where else they may lie: for a list file the `list_roots` of the configuration, else nowhere."""
-    checksums: dict[str, list[str]] = field(default_factory=dict)
-    """By name, where they are known: the SHA-256 that the content must have, in lower-case hex; all of them."""
+    checksums: list[str] = field(default_factory=list)
+    """The SHA-256 that each content must have, in lower-case hex, beside `names`: empty where nothing is promised. No
+    list at all if that is so everywhere: what Flyte passes on is kept small."""
 
 
 @dataclass(frozen=True)

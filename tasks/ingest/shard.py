@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from itertools import zip_longest
 
 from tqdm import tqdm
 
@@ -52,9 +53,9 @@ def judge(
                 config=config,
                 scratch=scratch,
                 more_roots=more_roots,
-                checksums=tuple(shard.checksums.get(name, ())),
+                checksum=checksum,
             )
-            for name in shard.names
+            for name, checksum in zip_longest(shard.names, shard.checksums, fillvalue="")
         ]
         with tqdm(total=len(jobs), desc="ingest", unit="video") as bar:
             return count_copies_once(_judge_all(jobs, config, examine, bar.update))

@@ -112,7 +112,7 @@ def test_a_file_is_not_read_again_to_find_the_same_broken_promise(
 ) -> None:
     write_video(folder / "a.mp4")
     monkeypatch.setattr("tasks.ingest.content._SETTLED_NS", 0)
-    job = Job(store=store, root=str(folder), name="a.mp4", config=CONFIG, checksums=(OTHER,))
+    job = Job(store=store, root=str(folder), name="a.mp4", config=CONFIG, checksum=OTHER)
     assert settle(job) is None
     assert not examine(job).is_reused
     settled = settle(job)
@@ -125,7 +125,9 @@ def test_promises_that_contradict_each_other_cannot_be_kept(store: Store, folder
     write_video(folder / "a.mp4")
     (folder / "SHA256SUMS").write_text(f"{sha256_of(folder / 'a.mp4')}  a.mp4\n")
     (folder / "a.mp4.sha256").write_text(f"{OTHER}  a.mp4\n")
-    assert outcomes(judged(store, folder)) == {"a.mp4": Reason.WRONG_CHECKSUM}
+    verdict = judged(store, folder)["a.mp4"]
+    assert verdict.rejection is not None
+    assert f"{OTHER} and {sha256_of(folder / 'a.mp4')}" in verdict.rejection.detail
 
 
 def test_what_is_promised_and_missing_is_missed_by_name(store: Store, folder: Path) -> None:
@@ -183,7 +185,7 @@ def test_checksums_in_an_object_store(store: Store, folder: Path) -> None:
         files.pipe("/sums/deep/SHA256SUMS", f"{sha256_of(folder / 'a.mp4')}  a.mp4\n{OTHER}  b.mp4\n".encode())
         (shard,) = list_shards("memory://sums", CONFIG)
         assert shard.names == ["memory:///sums/deep/a.mp4", "memory:///sums/deep/b.mp4"]
-        assert list(shard.checksums) == shard.names
+        assert shard.checksums == [sha256_of(folder / "a.mp4"), OTHER]
     finally:
         files.rm("/sums", recursive=True)
 
@@ -195,7 +197,7 @@ def test_shards_carry_their_own_checksums_and_clips_are_counted(store: Store, fo
     (folder / "SHA256SUMS").write_text("".join(f"{sha256_of(folder / name)}  {name}\n" for name in names[:3]))
     config = IngestConfig(**{**vars(CONFIG), "shard_size_videos": 1, "near_duplicates": "keep", "min_heldout_clips": 0})
     shards = list_shards(str(folder), config)
-    assert [list(shard.checksums) for shard in shards] == [["0.mp4"], ["1.mp4"], ["2.mp4"], []]
+    assert [shard.checksums for shard in shards] == [[sha256_of(folder / name)] for name in names[:3]] + [[""]]
     results: list[IngestedShard | None] = [ingest_videos(store, shard, config) for shard in shards]
     clip_set = merge_shards(store, results, shards, config)
     assert clip_set.report.counts["verified"] == 3
