@@ -38,7 +38,7 @@ class Cluster:
         for name in ("rewards", "tasks", "workflows"):
             shutil.copytree(REPO_ROOT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
 
-    def pyflyte(self, *args: str, timeout_seconds: float = 1500.0) -> "subprocess.CompletedProcess[str]":
+    def pyflyte(self, *args: str, timeout_seconds: float = 500.0) -> "subprocess.CompletedProcess[str]":
         env = self.env | {
             "FLYTE_PLATFORM_URL": f"127.0.0.1:{self.double.port}",
             "FLYTE_PLATFORM_INSECURE": "true",

@@ -34,7 +34,7 @@ def isolated_env(folder: Path, torch_extensions: Path) -> dict[str, str]:
 
 
 def run_pyflyte(
-    args: Sequence[str], *, env: Mapping[str, str], cwd: Path = REPO_ROOT, timeout_seconds: float = 1500.0
+    args: Sequence[str], *, env: Mapping[str, str], cwd: Path = REPO_ROOT, timeout_seconds: float = 500.0
 ) -> subprocess.CompletedProcess[str]:
     """`pyflyte` with `args`, e.g. ["run", "workflows/retrain.py", "retrain", "--preset", "smoke"]."""
     return subprocess.run(

@@ -116,7 +116,7 @@ def train_in_process(root: Path, start: Artifact, config: TrainConfig) -> ForkSe
     return process
 
 
-def on_two_ranks(work: Callable[..., None], *args: Any, exit_code: int = 0, timeout_seconds: float = 300.0) -> None:
+def on_two_ranks(work: Callable[..., None], *args: Any, exit_code: int = 0, timeout_seconds: float = 90.0) -> None:
     """Call `work(*args)` in two processes that find each other as torchrun's do, and wait for both to end so."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
