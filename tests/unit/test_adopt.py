@@ -29,11 +29,6 @@ from tests.helpers.datasets import CONFIG, import_from, release_row, samples_of,
 from tests.helpers.videos import SHARED_VIDEOS, write_video
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "root"))
-
-
 def test_rows_of_the_release_become_samples(store: Store, tmp_path: Path) -> None:
     frames = [f"/data/author/{name}" for name in write_frames(tmp_path / "frames")]
     file = tmp_path / "train.parquet"

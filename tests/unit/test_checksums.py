@@ -27,17 +27,6 @@ CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, n
 OTHER = "0" * 64
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "root"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "videos" / "deep").mkdir(parents=True)
-    return tmp_path / "videos"
-
-
 def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

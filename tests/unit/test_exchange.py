@@ -28,11 +28,6 @@ from tests.helpers.samples import plan_all
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "root"))
-
-
-@pytest.fixture
 def plan(store: Store) -> ExportPlan:
     clips = [store_clip(store, make_clip(name, num_frames=16, step_seconds=0.3), seed=ord(name)) for name in "ab"]
     config = PerturbConfig(levels=(0.5,), train_samples_per_clip=(3, 1, 1), heldout_samples_per_clip=(3, 1, 1))

@@ -34,17 +34,6 @@ CONFIG = IngestConfig(
 )
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "root"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "videos").mkdir()
-    return tmp_path / "videos"
-
-
 def ingest(store: Store, folder: Path, config: IngestConfig = CONFIG) -> ClipSet:
     shards = list_shards(str(folder), config)
     return merge_shards(store, [ingest_videos(store, shard, config) for shard in shards], shards, config)

@@ -28,11 +28,6 @@ HARMLESS = {
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "root"))
-
-
-@pytest.fixture
 def shard(tmp_path: Path) -> VideoShard:
     folder = tmp_path / "videos"
     folder.mkdir()

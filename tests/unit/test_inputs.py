@@ -23,17 +23,6 @@ CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, n
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "root"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "videos" / "deep").mkdir(parents=True)
-    return tmp_path / "videos"
-
-
-@pytest.fixture
 def web(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """The folder as a web server that notes what is asked of it."""
     asked: list[str] = []
