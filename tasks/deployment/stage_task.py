@@ -11,6 +11,7 @@ from typing import Any
 from flytekit import FlyteContextManager, PodTemplate, Resources, task
 from flytekit.core.context_manager import ExecutionState
 from flytekit.core.python_function_task import PythonFunctionTask
+from flytekit.core.type_engine import DataclassTransformer
 from flytekit.exceptions.user import FlyteRecoverableException
 from flytekit.extras.accelerators import GPUAccelerator
 
@@ -22,6 +23,7 @@ PRIMARY_CONTAINER = "primary"
 
 def stage_task(kind: str, **more: Any) -> Callable[[Callable[..., Any]], Any]:
     """`@stage_task("cpu")`; `more` goes to Flyte's decorator as it is."""
+    _remember_literal_types()
     needs = deployment().stages[kind]
     dress = _flyte_task(needs, more)
     return lambda function: dress(_retried(function))
@@ -80,6 +82,17 @@ def stage_on_nodes(kind: str) -> Callable[[Callable[..., Any]], Any]:
 def stage_dynamic(kind: str) -> Callable[[Callable[..., Any]], Any]:
     """The same for a task that decides at run time which others follow."""
     return stage_task(kind, execution_mode=PythonFunctionTask.ExecutionBehavior.DYNAMIC)
+
+
+@cache
+def _remember_literal_types() -> None:
+    """Work out the Flyte type of a dataclass once a process.
+
+    flytekit 1.16 does so for every input and output that holds one, 859 times for `retrain`, and it depends on nothing
+    but the class: most of what starting a command or a container took.
+    """
+    # A cached function is a descriptor, so it stays a method; the transformer is a single object.
+    setattr(DataclassTransformer, "get_literal_type", cache(DataclassTransformer.get_literal_type))  # noqa: B010
 
 
 @cache
