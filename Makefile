@@ -1,7 +1,7 @@
 # What a person does with videossr, one target each; `make help` lists them. Set-up happens by itself when needed.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo preview preflight ui test check bench lock clean
+.PHONY: help setup demo preview preflight ui test quick check bench lock clean
 
 VIDEOS ?=
 DATA_ROOT ?= .videossr
@@ -67,8 +67,13 @@ ui: $(BASE) ## Open MLflow on the runs of DATA_ROOT, on 127.0.0.1:PORT
 		$(BIN)/mlflow server --host 127.0.0.1 --port "$$PORT" --workers 1 \
 		--backend-store-uri "sqlite:///$$DATA_ROOT/mlflow.db" --artifacts-destination "$$DATA_ROOT/mlartifacts"
 
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: $(DEV) ## Run all tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(PYTEST)
+
+quick: $(DEV) ## Run the tests that start no process, engine or server
+	@$(PYTEST) -m 'not slow'
 
 check: $(DEV) ## Lint, formatting, types and import contracts
 	$(BIN)/ruff check
@@ -77,7 +82,7 @@ check: $(DEV) ## Lint, formatting, types and import contracts
 	$(BIN)/lint-imports --no-logo
 
 bench: $(DEV) ## Measure what is measured, never asserted (tests/bench)
-	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -o timeout=0 -s -q
+	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -s -q
 
 COMPILE := $(BIN)/uv pip compile pyproject.toml --override overrides.txt --python-version 3.11 --upgrade \
 	--quiet --no-header --no-annotate --no-emit-index-url

@@ -1,15 +1,30 @@
 """Fixtures of the whole suite."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.helpers.honest_marks import HonestMarks
 from tests.helpers.pyflyte import isolated_env
+from tests.helpers.warm import process as warm
+from tests.helpers.watchdog import Watchdog
 
 # Wall time says nothing on a shared machine; the same examples every time keep `make test` repeatable.
 settings.register_profile("videossr", deadline=None, derandomize=True, database=None)
 settings.load_profile("videossr")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # as `isolated_env` says
+    warm.set_up()
+    config.pluginmanager.register(Watchdog(config))
+    config.pluginmanager.register(HonestMarks())
+
+
+def pytest_unconfigure() -> None:
+    warm.tear_down()
 
 
 @pytest.fixture
@@ -20,9 +35,19 @@ def data_root(tmp_path: Path) -> str:
     return str(folder)
 
 
+@pytest.fixture(scope="session")
+def started_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Root of a pool (`tests.helpers.training`) whose start policy is made: to be copied, not written to."""
+    from tests.helpers.mlflow_database import put_empty_database
+    from tests.helpers.training import make_pool
+
+    folder = tmp_path_factory.mktemp("started")
+    make_pool(folder).start()
+    put_empty_database(folder / "mlflow.db")
+    return folder
+
+
 @pytest.fixture
-def pyflyte_env(tmp_path: Path, pytestconfig: pytest.Config) -> dict[str, str]:
+def pyflyte_env(tmp_path: Path) -> dict[str, str]:
     """Environment for `run_pyflyte`: home and temporary folder below `tmp_path`."""
-    cache = getattr(pytestconfig, "cache", None)  # absent with -p no:cacheprovider
-    torch_extensions = Path(cache.mkdir("torch_extensions")) if cache else tmp_path / "torch_extensions"
-    return isolated_env(tmp_path, torch_extensions)
+    return isolated_env(tmp_path)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.video.generate import generate_clips
-from tests.helpers.pyflyte import isolated_env, run_pyflyte
+from tests.helpers.pyflyte import isolated_env, run_cold_pyflyte
 
 NUM_SEEDS = int(os.environ.get("SEEDS", "3"))
 NUM_STEPS = int(os.environ.get("STEPS", "120"))
@@ -28,14 +28,13 @@ def test_calibration_at_demo_size(tmp_path: Path, seed: int) -> None:
         "calibrate": {"num_samples": 8 * NUM_STEPS},
         "train": {"num_steps": NUM_STEPS},
     }
-    done = run_pyflyte(
+    done = run_cold_pyflyte(
         [
             *["run", "workflows/ablation.py", "ablation", "--preset=demo", f"--videos={tmp_path / 'videos'}"],
             *[f"--data_root={tmp_path / 'root'}", f"--variants={json.dumps(VARIANTS)}"],
             f"--overrides={json.dumps(overrides)}",
         ],
-        env={**isolated_env(tmp_path, tmp_path / "torch_extensions"), "OMP_NUM_THREADS": "2"},
-        timeout_seconds=7200,
+        env={**isolated_env(tmp_path), "OMP_NUM_THREADS": "2"},
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (table,) = (tmp_path / "root").glob("runs/*/ablation.md")

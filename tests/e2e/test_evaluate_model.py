@@ -1,12 +1,8 @@
 """A model on benchmarks through real `pyflyte run` processes: killed at random moments, and run to the end."""
 
 import json
-import os
 import random
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,8 +12,10 @@ from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.evaluate.judging import Prediction
 from tests.helpers.benchmark_folders import FOLDERS
+from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import REPO_ROOT, run_pyflyte
 from tests.helpers.questions import make_benchmark
+from tests.helpers.warm import process as warm
 
 pytestmark = pytest.mark.slow
 
@@ -44,22 +42,20 @@ def test_a_run_killed_at_random_moments_ends_as_an_uninterrupted_one(
     folder = make_benchmark(tmp_path / "universal", num_videos=6)
     benchmarks = {"universal": folder.folder}
     whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for root in (whole, killed):
+        put_empty_database(root / "mlflow.db")
     done = run_pyflyte(_command(benchmarks, whole, "tiny"), env=pyflyte_env)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
     command = _command(benchmarks, killed, "tiny")
     wanted = random.Random(0).randint(3, 8)
-    process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("pyflyte")), *command],
-        cwd=REPO_ROOT, env=pyflyte_env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    ends = time.monotonic() + 240
-    while time.monotonic() < ends and process.poll() is None:
+    process = warm.start(["pyflyte", *command], cwd=REPO_ROOT, env=pyflyte_env)
+    while process.poll() is None:
         if len(list(killed.glob("answers/*/universal-*/*.parquet"))) >= wanted:
             break
         time.sleep(0.002)
     assert process.poll() is None, "it ended before it was killed"
-    os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     num_kept = len(list(killed.glob("answers/*/universal-*/*.parquet")))
     assert wanted <= num_kept < 12
@@ -78,6 +74,7 @@ def test_several_benchmarks_become_runs_below_the_models_and_one_table(
     pyflyte_env: dict[str, str], tmp_path: Path
 ) -> None:
     root = tmp_path / "root"
+    put_empty_database(root / "mlflow.db")
     make_benchmark(tmp_path / "universal", num_videos=2)
     FOLDERS["vcrbench"][0](tmp_path / "vcrbench")
     script = tmp_path / "script.json"

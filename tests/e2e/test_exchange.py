@@ -11,6 +11,7 @@ from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
 from tests.helpers.clips import make_clip, store_clip
+from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import run_pyflyte
 from tests.helpers.samples import plan_all
 
@@ -36,6 +37,7 @@ def test_a_data_set_leaves_one_data_root_and_enters_another(pyflyte_env: dict[st
     )
     assert exported.returncode == 0, exported.stderr[-3000:]
     assert json.loads((tmp_path / "out" / "train.manifest.json").read_text())["num_rows"] == len(samples)
+    put_empty_database(tmp_path / "other" / "mlflow.db")
     imported = run_pyflyte(
         [
             *["run", "workflows/import_dataset.py", "import_dataset", f"--dataset={tmp_path}/out/train.parquet"],

@@ -2,8 +2,7 @@
 
 import json
 import os
-import subprocess
-import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,16 +16,17 @@ from tasks.tracking.run import start_run
 from tasks.train.job import GrpoJob
 from tests.helpers.ports import free_port
 from tests.helpers.pyflyte import REPO_ROOT
-from tests.helpers.training import MODEL, ROLLOUT, TRAIN, make_pool
+from tests.helpers.training import MODEL, ROLLOUT, TRAIN, copy_pool
+from tests.helpers.warm import process as warm
+from tests.helpers.warm.server import CHILDREN_VARIABLE
 
 pytestmark = pytest.mark.slow
-_TIMEOUT_SECONDS = 240
 
 
 def test_two_nodes_train_as_one_group_and_the_first_one_writes_the_output(
-    pyflyte_env: dict[str, str], tmp_path: Path
+    pyflyte_env: dict[str, str], started_root: Path, tmp_path: Path
 ) -> None:
-    pool = make_pool(tmp_path / "root")
+    pool = copy_pool(started_root, tmp_path / "root")
     start = pool.start().policy
     run_id = start_run(pool.root, experiment="nodes", run_key="k", params={})
     run = Run(data_root=pool.root, run_id=run_id, preset="nodes")
@@ -35,10 +35,8 @@ def test_two_nodes_train_as_one_group_and_the_first_one_writes_the_output(
     (tmp_path / "job.json").write_bytes(TypeAdapter(GrpoJob).dump_json(job))
     (tmp_path / "deployment.json").write_text(json.dumps({"stages": {"train": {"nodes": 2, "gpus": 0}}}))
     env = {**pyflyte_env, DEPLOYMENT_VARIABLE: str(tmp_path / "deployment.json"), "PYTHONPATH": str(REPO_ROOT)}
-    subprocess.run(
-        [sys.executable, "-m", "tests.helpers.one_task", str(tmp_path)],
-        cwd=REPO_ROOT, env=env, check=True, timeout=_TIMEOUT_SECONDS,
-    )  # fmt: skip
+    made = warm.run(["python", "-m", "tests.helpers.one_task", str(tmp_path)], cwd=REPO_ROOT, env=env)
+    assert made.returncode == 0, made.stderr[-2000:]
     command = json.loads((tmp_path / "command.json").read_text())
     assert command["type"] == "pytorch"
     assert command["custom"]["workerReplicas"]["replicas"] == 2
@@ -57,7 +55,7 @@ def _run_as_the_operator_does(args: list[str], env: dict[str, str], folder: Path
     """Both containers run the registered command; the operator tells them where they meet."""
     rendezvous = {"PET_NNODES": "2", "PET_RDZV_ENDPOINT": f"127.0.0.1:{free_port()}", "PET_NPROC_PER_NODE": "1"}
     identity = {"FLYTE_INTERNAL_EXECUTION_ID": "same", "FLYTE_INTERNAL_EXECUTION_PROJECT": "p"}
-    everything = {**os.environ, **env, **rendezvous, **identity}
+    everything = {**os.environ, **env, **rendezvous, **identity, CHILDREN_VARIABLE: str(warm.commands() / "python")}
     nodes = []
     for node in range(2):
         values = {
@@ -68,10 +66,11 @@ def _run_as_the_operator_does(args: list[str], env: dict[str, str], folder: Path
             "{{.prevCheckpointPrefix}}": "",
         }
         line = [values.get(arg, arg) for arg in args]
-        executable = str(Path(sys.executable).with_name(line[0]))
-        nodes.append(subprocess.Popen([executable, *line[1:]], cwd=REPO_ROOT, env=everything))
+        nodes.append(warm.start(line, cwd=REPO_ROOT, env=everything))
     try:
-        assert [node.wait(_TIMEOUT_SECONDS) for node in nodes] == [0, 0]
+        while {node.poll() for node in nodes} <= {None, 0} and any(node.poll() is None for node in nodes):
+            time.sleep(0.05)
     finally:
         for node in nodes:
             node.kill()
+    assert [node.returncode for node in nodes] == [0, 0]

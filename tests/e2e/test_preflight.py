@@ -1,8 +1,6 @@
 """`make preflight` against real services where they run here, a double of Flyte, and Kubernetes' answers by hand."""
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +14,7 @@ from tests.helpers.flyte_runner import Runner, aws_env
 from tests.helpers.mlflow_server import MlflowServer
 from tests.helpers.pyflyte import REPO_ROOT
 from tests.helpers.s3_server import s3_server
+from tests.helpers.warm import process as warm
 
 
 def _listed(kind: str, *items: dict[str, Any]) -> dict[str, Any]:
@@ -74,10 +73,7 @@ class Kubernetes:
 
 
 def _preflight(env: dict[str, str], *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tasks.preflight", *arguments], cwd=REPO_ROOT, env=env, capture_output=True, text=True,
-        check=False, timeout=200,
-    )  # fmt: skip
+    done = warm.run(["python", "-m", "tasks.preflight", *arguments], cwd=REPO_ROOT, env=env)
     assert "Traceback" not in done.stdout + done.stderr
     return done.returncode, done.stdout
 

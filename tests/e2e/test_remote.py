@@ -1,48 +1,83 @@
 """The workflows on a cluster: a double of Flyte's services, the containers' own commands, S3 (moto), MLflow.
 
-What a double cannot prove is said in charts/videossr/README.md.
+One cluster, whose tests are a story in order: the main job from a packaged archive; then everything registered, and its
+launch plans started. What a double cannot prove is said in charts/videossr/README.md.
 """
 
 import json
 import logging
 import os
 import signal
-import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
-from tests.helpers.cluster import IMAGES, PLACE, Cluster
+from tests.helpers.cluster import IMAGES, PLACE, POLL, Cluster
 from tests.helpers.flyte_admin import BUCKET
+from tests.helpers.flyte_runner import Container
+from tests.helpers.pyflyte import isolated_env
+from tests.helpers.s3_server import s3_server
 
 pytestmark = pytest.mark.slow
 logger = logging.getLogger(__name__)
+
+_OVERRIDES = {"ingest": {"shard_size_videos": 1, "min_train_clips": 50}}
+"""The main job starts, and ends where it has counted the clips."""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    with pytest.MonkeyPatch.context() as patch, s3_server() as endpoint:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        found = Cluster(folder, isolated_env(folder), endpoint)
+        yield found
+        found.stop()
+
+
+@pytest.fixture(scope="module")
+def registered(cluster: Cluster) -> Cluster:
+    """Everything is registered as version v1, with the code in the images, for a bucket that is still empty."""
+    nightly = {"videos": f"s3://{BUCKET}/nightly", "data_root": f"s3://{BUCKET}/nights", "preset": "smoke"}
+    nightly |= {"tracking_uri": cluster.mlflow.uri, "overrides": json.dumps(_OVERRIDES)}
+    cluster.deploy({"nightly": nightly, "min_success_ratio": 0.5})
+    started = time.perf_counter()
+    cluster.double.calls.clear()
+    cluster.register()
+    seconds, calls = time.perf_counter() - started, dict(cluster.double.calls)
+    logger.info("register: %.1f s, %d objects, RPCs %s", seconds, len(cluster.double.registered), calls)
+    cluster.runner.attempts.clear()
+    return cluster
 
 
 def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_store(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    cluster.put_videos(tmp_path / "videos", num_clips=9)
+    cluster.put_videos("videos", tmp_path / "videos", num_clips=9)
     cluster.s3.put_object(Bucket=BUCKET, Key="videos/poisoned.mp4", Body=b"no video at all")
     killed: list[str] = []
 
-    def kill_the_first_of_calibrate(task: str, index: str, process: "subprocess.Popen[bytes]") -> None:
-        if "measure_shard" in task and not killed:
-            killed.append(task)
-            threading.Timer(4.0, os.killpg, (process.pid, signal.SIGKILL)).start()
+    def kill_the_first_of_calibrate(container: Container) -> None:
+        if "measure_shard" in container.task and not killed:
+            killed.append(container.task)
+            threading.Thread(target=_kill_when_it_measures, args=(container,)).start()
 
-    cluster.runner.before = kill_the_first_of_calibrate
+    cluster.runner.on_start = kill_the_first_of_calibrate
     overrides = {"train": {"num_steps": 2, "checkpoint_every_steps": 1}}
     inputs = [
         *["--preset=smoke", f"--videos=s3://{BUCKET}/videos", f"--data_root=s3://{BUCKET}/data"],
         *[f"--tracking_uri={cluster.mlflow.uri}", f"--overrides={json.dumps(overrides)}"],
     ]
     done = cluster.pyflyte(
-        "run", "--remote", "--wait", "--copy=all", *PLACE, *IMAGES, "workflows/retrain.py", "retrain", *inputs
+        "run", "--remote", "--wait", *POLL, "--copy=all", *PLACE, *IMAGES, "workflows/retrain.py", "retrain", *inputs
     )
+    cluster.runner.on_start = lambda container: None
     (execution,) = cluster.double.executions.values()
     assert done.returncode == 0, f"{execution.closure.error.message}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
     assert killed
@@ -62,24 +97,64 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
     logger.info("RPCs of run --remote --wait: %s", dict(cluster.double.calls))
 
 
-def test_registering_twice_is_harmless_and_a_launch_plan_can_be_activated_and_started(cluster: Cluster) -> None:
-    nightly = {"videos": f"s3://{BUCKET}/none", "data_root": f"s3://{BUCKET}/data", "preset": "smoke"}
-    cluster.deploy({"nightly": nightly | {"tracking_uri": cluster.mlflow.uri}})
-    started = time.perf_counter()
-    cluster.register()
-    seconds, calls = time.perf_counter() - started, dict(cluster.double.calls)
-    num_registered = len(cluster.double.registered)
-    cluster.register()
-    assert len(cluster.double.registered) == num_registered
+def test_registering_twice_is_harmless(registered: Cluster) -> None:
+    num_registered = len(registered.double.registered)
+    registered.register()
+    assert len(registered.double.registered) == num_registered
 
-    activated = cluster.pyflyte("launchplan", *PLACE, "--activate", "retrain_nightly", "v1")
+
+def test_a_launch_plan_can_be_activated_and_started_and_bad_input_is_not_tried_again(registered: Cluster) -> None:
+    activated = registered.pyflyte("launchplan", *PLACE, "--activate", "retrain_nightly", "v1")
     assert activated.returncode == 0, activated.stdout + activated.stderr
-    assert list(cluster.double.active) == ["retrain_nightly"]
-    done = cluster.pyflyte("run", *PLACE, "--wait", "remote-launchplan", "retrain_nightly")
-    (execution,) = cluster.double.executions.values()
+    assert list(registered.double.active) == ["retrain_nightly"]
+    done = registered.pyflyte("run", *PLACE, "--wait", *POLL, "remote-launchplan", "retrain_nightly")
+    execution = list(registered.double.executions.values())[-1]
     assert execution.spec.launch_plan.version == "v1"
     assert done.returncode != 0
-    assert "none" in execution.closure.error.message, "the error of the empty folder reaches the execution"
-    assert [code for _, code in cluster.runner.attempts if code] == [], "bad input is not tried again"
-    assert cluster.runner.attempts[-1] == ("workflows.configure.fail_retrain", 0), "the failure node ran"
-    logger.info("register: %.1f s, %d objects, RPCs %s", seconds, num_registered, calls)
+    assert "nightly" in execution.closure.error.message, "the error of the empty folder reaches the execution"
+    assert [code for _, code in registered.runner.attempts if code] == [], "bad input is not tried again"
+    assert registered.runner.attempts[-1] == ("workflows.configure.fail_retrain", 0), "the failure node ran"
+
+
+def test_arrivals_start_the_main_job_and_a_shard_that_fails_for_good_costs_its_video_alone(
+    registered: Cluster, tmp_path: Path
+) -> None:
+    registered.put_videos("nightly", tmp_path / "videos", num_clips=3)
+    registered.runner.attempts.clear()
+    registered.runner.on_start = _kill_every_attempt_of_the_second_shard
+    message = _start(registered)
+    killed = [task for task, code in registered.runner.attempts if code == -signal.SIGKILL]
+    assert len(killed) == 3, "tried again twice"
+    assert "2 clips accepted" in message
+    assert "(1 files rejected: 1 its shard failed)" in message
+
+    registered.runner.on_start = lambda container: None
+    message = _start(registered)
+    assert "3 clips accepted" in message, "a video that was lost counts as new"
+
+    registered.runner.attempts.clear()
+    assert _start(registered) == "", "nothing is new"
+    assert [task.rsplit(".", 1)[-1] for task, _ in registered.runner.attempts] == [
+        "configure", "list_videos", "has_new_videos", "leave_champion",
+    ]  # fmt: skip
+
+
+def _kill_when_it_measures(container: Container) -> None:
+    """Its progress bar is the first thing it writes once the model is loaded."""
+    while container.process.returncode is None:
+        if b"calibrate:" in container.log.read_bytes():
+            os.killpg(container.process.pid, signal.SIGKILL)
+            return
+        time.sleep(0.01)
+
+
+def _kill_every_attempt_of_the_second_shard(container: Container) -> None:
+    if "ingest_shard" in container.task and container.index == "1":
+        container.process.kill()
+
+
+def _start(cluster: Cluster) -> str:
+    """The error with which the execution ended."""
+    cluster.pyflyte("run", *PLACE, "--wait", *POLL, "remote-launchplan", "retrain_on_arrival")
+    message: str = list(cluster.double.executions.values())[-1].closure.error.message
+    return message

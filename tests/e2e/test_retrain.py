@@ -57,7 +57,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("retrain")
     generate_clips(folder / "videos", num_clips=9, seed=0)
     (folder / "videos" / "broken.mp4").write_bytes(b"not a video")
-    return Place(folder / "videos", folder / "root", isolated_env(folder, folder / "torch_extensions"))
+    return Place(folder / "videos", folder / "root", isolated_env(folder))
 
 
 def test_ctrl_c_in_the_middle_leaves_a_run_marked_as_killed(place: Place) -> None:
@@ -69,13 +69,11 @@ def test_ctrl_c_in_the_middle_leaves_a_run_marked_as_killed(place: Place) -> Non
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 180
     while not list(place.root.glob("trained/*/checkpoints/*/contents.json")):
         assert process.poll() is None, "the run ended before it could be interrupted"
-        assert time.monotonic() < deadline, "no checkpoint came in time"
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=60) != 0
+    assert process.wait() != 0
     assert not (place.root / "summary.json").exists()
     assert place.rows("select status from runs") == [("KILLED",)]
 

@@ -11,6 +11,7 @@ from tasks.core.store import Store
 from tasks.core.viubench import VIUBENCH_TYPES
 from tasks.evaluate.judging import Prediction
 from tasks.video.generate import generate_clips
+from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import run_pyflyte
 
 pytestmark = pytest.mark.slow
@@ -27,6 +28,7 @@ def test_a_folder_of_videos_becomes_a_benchmark_that_random_answers_are_scored_o
     pyflyte_env: dict[str, str], tmp_path: Path
 ) -> None:
     root = tmp_path / "root"
+    put_empty_database(root / "mlflow.db")
     generate_clips(tmp_path / "videos", num_clips=4, seed=0)
     printed = _run(pyflyte_env, root, "build_viubench", f"--videos={tmp_path / 'videos'}", "--items_per_type=2")
     (folder,) = root.glob("benchmarks/viubench-*")

@@ -10,8 +10,9 @@ import pytest
 from tasks.core.config import RolloutConfig, VllmConfig
 from tasks.core.types import Artifact
 from tasks.video.generate import generate_clips
+from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import run_pyflyte
-from tests.helpers.training import ROLLOUT, TRAIN, make_pool, on_two_ranks
+from tests.helpers.training import ROLLOUT, TRAIN, copy_pool, make_pool, on_two_ranks
 
 pytestmark = pytest.mark.slow
 
@@ -21,11 +22,13 @@ def test_vllm_and_policy_agree_on_logprobs_in_every_step_of_a_real_run(
 ) -> None:
     generate_clips(tmp_path / "videos", num_clips=9, seed=0)
     root = tmp_path / "root"
+    put_empty_database(root / "mlflow.db")
     overrides = {"rollout": {"engine": "vllm", "vllm": {"cache_gib": 0.25, "max_model_tokens": 2048}}}
     options = ["--preset=smoke", f"--videos={tmp_path / 'videos'}", f"--data_root={root}"]
     done = run_pyflyte(
-        ["run", "workflows/retrain.py", "retrain", *options, f"--overrides={json.dumps(overrides)}"], env=pyflyte_env
-    )
+        ["run", "workflows/retrain.py", "retrain", *options, f"--overrides={json.dumps(overrides)}"],
+        env=pyflyte_env, family="vllm",
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     connection = sqlite3.connect(root / "mlflow.db")
     gaps = connection.execute("select value from metrics where key = 'rollout/logprob_gap_max'").fetchall()
@@ -37,10 +40,12 @@ def test_vllm_and_policy_agree_on_logprobs_in_every_step_of_a_real_run(
 
 
 @pytest.mark.parametrize("tensor_parallel", [1, 2])
-def test_two_ranks_answer_each_with_an_engine_or_both_with_one(tmp_path: Path, tensor_parallel: int) -> None:
-    pool = make_pool(tmp_path)
+def test_two_ranks_answer_each_with_an_engine_or_both_with_one(
+    started_root: Path, tmp_path: Path, tensor_parallel: int
+) -> None:
+    pool = copy_pool(started_root, tmp_path / "root")
     start = pool.start().policy
-    on_two_ranks(_train, tmp_path, start, tensor_parallel, timeout_seconds=240.0)
+    on_two_ranks(_train, Path(pool.root), start, tensor_parallel, family="vllm")
     steps = pool.steps(pool.train(start, CONFIG, rollout=_rollout(tensor_parallel)))  # it was trained already
     assert len(steps) == CONFIG.num_steps
     assert max(step.grad_norm for step in steps) > 0, "the weights changed, and were pushed"

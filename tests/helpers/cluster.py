@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,8 +13,11 @@ from tests.helpers.flyte_admin import BUCKET, FlyteDouble
 from tests.helpers.flyte_runner import Runner, aws_env
 from tests.helpers.mlflow_server import MlflowServer
 from tests.helpers.pyflyte import REPO_ROOT
+from tests.helpers.warm import process as warm
 
 IMAGES = ["--image=registry.example/cpu:1", "--image=cpu=registry.example/cpu:1", "--image=gpu=registry.example/gpu:1"]
+POLL = ["--poll-interval=1"]
+"""Seconds; flytekit looks every thirty otherwise."""
 PLACE = ["--project=videossr", "--domain=production"]
 
 
@@ -38,20 +40,17 @@ class Cluster:
         for name in ("rewards", "tasks", "workflows"):
             shutil.copytree(REPO_ROOT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
 
-    def pyflyte(self, *args: str, timeout_seconds: float = 500.0) -> "subprocess.CompletedProcess[str]":
+    def pyflyte(self, *args: str) -> "subprocess.CompletedProcess[str]":
         env = self.env | {
             "FLYTE_PLATFORM_URL": f"127.0.0.1:{self.double.port}",
             "FLYTE_PLATFORM_INSECURE": "true",
         }
-        return subprocess.run(
-            [str(Path(sys.executable).with_name("pyflyte")), *args], cwd=self.checkout, env=env,
-            timeout=timeout_seconds, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        return warm.run(["pyflyte", *args], cwd=self.checkout, env=env)
 
-    def put_videos(self, folder: Path, num_clips: int) -> None:
-        """Generated videos, through `folder` into the bucket."""
+    def put_videos(self, prefix: str, folder: Path, num_clips: int) -> None:
+        """Generated videos, through `folder` below `prefix` of the bucket."""
         for path in generate_clips(folder, num_clips=num_clips, seed=0):
-            self.s3.upload_file(str(path), BUCKET, f"videos/{path.name}")
+            self.s3.upload_file(str(path), BUCKET, f"{prefix}/{path.name}")
 
     def register(self) -> None:
         """Everything as version v1, with the code in the images."""

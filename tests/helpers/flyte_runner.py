@@ -6,12 +6,11 @@ failure nodes.
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 import msgpack
@@ -19,15 +18,25 @@ from botocore.exceptions import ClientError
 from flyteidl.core import condition_pb2, dynamic_job_pb2, errors_pb2, literals_pb2
 
 from tests.helpers.flyte_admin import BUCKET, FlyteDouble
+from tests.helpers.warm import process as warm
 
 _PROCESSES = 2
 _START = "start-node"
-_TIMEOUT_SECONDS = 400
 Values = dict[str, literals_pb2.LiteralMap]
 """Outputs by node."""
 
 
 _NONE = literals_pb2.Literal(scalar=literals_pb2.Scalar(none_type=literals_pb2.Void()))
+
+
+class Container(NamedTuple):
+    """One that has started."""
+
+    task: str
+    index: str
+    """In a map task, else empty."""
+    process: warm.WarmProcess
+    log: Path
 
 
 class TaskFailedError(Exception):
@@ -43,8 +52,8 @@ class Runner:
         self.double: FlyteDouble | None = None
         self.attempts: list[tuple[str, int]] = []
         """(task, exit code or signal) of every container that ended."""
-        self.before: Callable[[str, str, subprocess.Popen[bytes]], None] = lambda task, index, process: None
-        """Called with every container that started, and its index in a map task; a test may kill it."""
+        self.on_start: Callable[[Container], None] = lambda container: None
+        """Called with every container that started; a test may kill it."""
 
     def __call__(self, execution: str, plan: Any, inputs: literals_pb2.LiteralMap) -> literals_pb2.LiteralMap:
         assert self.double is not None
@@ -161,14 +170,11 @@ class Runner:
             "FLYTE_INTERNAL_EXECUTION_ID": path.split("/")[0], "FLYTE_ATTEMPT_NUMBER": str(attempt),
             "FLYTE_INTERNAL_IMAGE": container.image, "FLYTE_INTERNAL_VERSION": template.id.version,
         }  # fmt: skip
-        program = str(Path(sys.executable).with_name(command[0]))
+        env = {**self.env, **identity, **own}
         with (work / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [program, *command[1:]], cwd=work, env={**self.env, **identity, **own}, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-            self.before(template.id.name, index.get("FLYTE_INDEX", ""), process)
-            code = process.wait(_TIMEOUT_SECONDS)
+            process = warm.start(command, cwd=work, env=env, stdout=log, stderr=log, family="flyte")
+            self.on_start(Container(template.id.name, index.get("FLYTE_INDEX", ""), process, work / "log"))
+            code = process.wait()
         self.attempts.append((template.id.name, code))
         return code
 
@@ -189,7 +195,9 @@ def aws_env(s3_endpoint: str) -> dict[str, str]:
     return {
         "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": s3_endpoint, "FLYTE_AWS_ENDPOINT": s3_endpoint, "FLYTE_AWS_ACCESS_KEY_ID": "test",
-        "FLYTE_AWS_SECRET_ACCESS_KEY": "test", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "FLYTE_AWS_SECRET_ACCESS_KEY": "test",
+        warm.FAMILY_VARIABLE: "flyte",
+        "PATH": f"{warm.commands()}:{Path(sys.executable).parent}:{os.environ['PATH']}",
     }  # fmt: skip
 
 

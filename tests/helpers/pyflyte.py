@@ -6,12 +6,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.helpers.warm import process as warm
+from tests.helpers.warm.server import PLAIN
+
 REPO_ROOT = Path(__file__).resolve().parents[2]
-_PYFLYTE = Path(sys.executable).with_name("pyflyte")
 
 
-def isolated_env(folder: Path, torch_extensions: Path) -> dict[str, str]:
-    """Environment whose HOME and TMPDIR lie in `folder`; what DeepSpeed compiles is kept in `torch_extensions`."""
+def isolated_env(folder: Path) -> dict[str, str]:
+    """Environment whose HOME and TMPDIR lie in `folder`."""
     home, temporary = folder / "home", folder / "tmp"
     home.mkdir()
     temporary.mkdir()
@@ -22,7 +24,8 @@ def isolated_env(folder: Path, torch_extensions: Path) -> dict[str, str]:
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "PYTHONPATH": str(REPO_ROOT),
-        "TORCH_EXTENSIONS_DIR": str(torch_extensions),
+        # vLLM would compile a helper of its own for this CPU in every process, for 17 seconds each.
+        "TORCHDYNAMO_DISABLE": "1",
         "FLYTE_LOCAL_CACHE_ENABLED": "false",
         "HF_HUB_OFFLINE": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -34,16 +37,15 @@ def isolated_env(folder: Path, torch_extensions: Path) -> dict[str, str]:
 
 
 def run_pyflyte(
-    args: Sequence[str], *, env: Mapping[str, str], cwd: Path = REPO_ROOT, timeout_seconds: float = 500.0
-) -> subprocess.CompletedProcess[str]:
+    args: Sequence[str], *, env: Mapping[str, str], cwd: Path = REPO_ROOT, family: str = PLAIN
+) -> "subprocess.CompletedProcess[str]":
     """`pyflyte` with `args`, e.g. ["run", "workflows/retrain.py", "retrain", "--preset", "smoke"]."""
+    return warm.run(["pyflyte", *args], cwd=cwd, env=env, family=family)
+
+
+def run_cold_pyflyte(args: Sequence[str], *, env: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    """The same as a person starts it, with an interpreter and settings of its own: slow to start."""
+    command = [str(Path(sys.executable).with_name("pyflyte")), *args]
     return subprocess.run(
-        [str(_PYFLYTE), *args],
-        cwd=cwd,
-        env=dict(env),
-        timeout=timeout_seconds,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
+        command, cwd=REPO_ROOT, env=dict(env), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )

@@ -1,17 +1,14 @@
 """A pool of samples, a tiny policy and training runs over them, in this process or in ones that can be killed."""
 
 import os
-import socket
+import pickle
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from multiprocessing import get_context
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from tasks.core.config import ModelConfig, PerturbConfig, RolloutConfig, TrainConfig, WarmStartConfig
@@ -27,7 +24,11 @@ from tasks.train.job import GrpoJob
 from tasks.train.outputs import WarmStarted
 from tasks.train.start import start_policy
 from tests.helpers.clips import make_clip, store_clip
+from tests.helpers.ports import free_port
+from tests.helpers.pyflyte import REPO_ROOT
 from tests.helpers.samples import plan_all
+from tests.helpers.warm.process import WarmProcess, start
+from tests.helpers.warm.server import PLAIN
 
 MODEL = ModelConfig(base="tiny", tiny_hidden_size=64, tiny_num_layers=2, dtype="float32")
 ROLLOUT = RolloutConfig(rollouts_per_prompt=4, max_answer_tokens=8)
@@ -96,54 +97,51 @@ def make_pool(root: Path | str) -> Pool:
     return Pool(str(root), samples, write_rows(store, "clips.parquet", Clip, clips))
 
 
+def copy_pool(root: Path, new: Path) -> Pool:
+    """The pool of `root` with all that was made there, in a new folder."""
+    shutil.copytree(root, new)
+    return make_pool(new)
+
+
 def numbers(rows: Sequence[TrainStep]) -> list[tuple[float, ...]]:
     """What does not depend on the clock."""
     return [(r.loss, r.reward_mean, r.kl, r.entropy, r.grad_norm, r.logprob_gap_max) for r in rows]
 
 
-@cache
-def processes() -> ForkServerContext:
-    """Processes that are quick to start: they are forked from one that has imported everything."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["tests.helpers.training"])
-    return context
+def start_process(
+    work: Callable[..., None], *args: Any, family: str = PLAIN, env: Mapping[str, str] | None = None
+) -> WarmProcess:
+    """Call `work(*args)` in a process of its own, with one thread."""
+    call = pickle.dumps((work, args)).hex()
+    env = {**os.environ, "PYTHONPATH": str(REPO_ROOT), "OMP_NUM_THREADS": "1", **(env or {})}
+    return start(["python", "-c", _CALL, call], cwd=REPO_ROOT, env=env, family=family)
 
 
-def train_in_process(root: Path, start: Artifact, config: TrainConfig) -> ForkServerProcess:
+_CALL = """
+import pickle, sys
+work, args = pickle.loads(bytes.fromhex(sys.argv[1]))
+work(*args)
+"""
+
+
+def train_in_process(root: Path, start: Artifact, config: TrainConfig) -> WarmProcess:
     """Start a run over the pool of `root` in a process of its own."""
-    process = processes().Process(target=_train, args=(root, start, config), daemon=True)
-    process.start()
-    return process
+    return start_process(_train, root, start, config)
 
 
-def on_two_ranks(work: Callable[..., None], *args: Any, exit_code: int = 0, timeout_seconds: float = 90.0) -> None:
+def on_two_ranks(work: Callable[..., None], *args: Any, exit_code: int = 0, family: str = PLAIN) -> None:
     """Call `work(*args)` in two processes that find each other as torchrun's do, and wait for both to end so."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    found = [processes().Process(target=_as_rank, args=(rank, port, work, args), daemon=True) for rank in range(2)]
-    for process in found:
-        process.start()
-    deadline = time.monotonic() + timeout_seconds
-    for process in found:
-        process.join(max(0.0, deadline - time.monotonic()))
-    for process in found:
-        process.kill()
-    assert [process.exitcode for process in found] == [exit_code, exit_code]
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    ranks = [
+        start_process(work, *args, family=family, env={"RANK": str(rank), "LOCAL_RANK": str(rank)} | group)
+        for rank in range(2)
+    ]
+    while {rank.poll() for rank in ranks} <= {None, exit_code} and any(rank.poll() is None for rank in ranks):
+        time.sleep(0.02)
+    for rank in ranks:
+        rank.kill()  # one that waits for the other, which failed
+    assert [rank.returncode for rank in ranks] == [exit_code, exit_code]
 
 
 def _train(root: Path, start: Artifact, config: TrainConfig) -> None:
-    torch.set_num_threads(1)
     make_pool(root).train(start, config)
-
-
-def _as_rank(rank: int, port: int, work: Callable[..., None], args: Sequence[Any]) -> None:
-    torch.set_num_threads(1)
-    os.environ |= {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }
-    work(*args)

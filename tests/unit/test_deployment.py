@@ -81,7 +81,7 @@ def test_a_pod_template_carries_tolerations_and_selector(tmp_path: Path) -> None
         "print(spec.node_selector, spec.tolerations[0].key, spec.tolerations[0].effect)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPO_ROOT, capture_output=True, text=True, check=True, timeout=100,
+        [sys.executable, "-c", program], cwd=REPO_ROOT, capture_output=True, text=True, check=True,
         env={DEPLOYMENT_VARIABLE: _write(tmp_path, changed), "PATH": "", "HOME": str(tmp_path)},
     )  # fmt: skip
     assert done.stdout.strip() == "{'pool': 'a'} nvidia.com/gpu NoSchedule"

@@ -1,10 +1,6 @@
 """Videos in S3, through a server in a process of its own: the whole way with workers."""
 
 import importlib.util
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +12,7 @@ from tasks.core.store import Store
 from tasks.ingest.listing import list_shards
 from tasks.ingest.reasons import Reason
 from tasks.ingest.shard import judge
+from tests.helpers.s3_server import s3_server
 from tests.helpers.videos import write_video
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("moto") is None, reason="needs moto")
@@ -23,46 +20,22 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("moto") is None, reason
 CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=2)
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            assert server.poll() is None, "the S3 server ended"
-            assert time.monotonic() < deadline, "the S3 server did not start"
-            time.sleep(0.1)
-
-
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.AbstractFileSystem]:
-    # Not in this process: vLLM looks into every loaded module, and the server's web framework does not bear it.
-    port = _free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _wait_for(port, server)
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
-    files = fsspec.filesystem("s3")
-    files.mkdir("videos")
-    yield files
-    files.rm("videos", recursive=True)
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
-    server.terminate()
-    server.wait()
+    with s3_server() as endpoint:
+        for name, value in {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+        files = fsspec.filesystem("s3")
+        files.mkdir("videos")
+        yield files
+        files.rm("videos", recursive=True)
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
 def test_a_bucket_is_ingested_and_read_once(s3: fsspec.AbstractFileSystem, tmp_path: Path) -> None:

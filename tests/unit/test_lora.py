@@ -1,6 +1,5 @@
 """Adapters: a policy that starts as its base, trains them alone, and leaves as an ordinary model."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from tasks.core.types import Artifact
 from tasks.policy.checkpoint import Policy, open_policy
 from tasks.train.lora import adapters_off, add_adapters, merged
 from tests.helpers.policy import fresh_policy
-from tests.helpers.training import TRAIN, make_pool, numbers, on_two_ranks
+from tests.helpers.training import TRAIN, copy_pool, make_pool, numbers, on_two_ranks
 
 LORA = replace(TRAIN, lora_rank=4, lora_alpha=8.0, learning_rate=1e-2)
 FROZEN = replace(LORA, freeze_vision=True)
@@ -75,9 +74,9 @@ def test_without_its_adapters_the_policy_is_its_base() -> None:
 
 @pytest.mark.parametrize("config", [LORA, FROZEN])
 def test_a_run_trains_the_adapters_and_leaves_a_whole_policy_and_the_adapters_alone(
-    tmp_path: Path, config: TrainConfig
+    started_root: Path, tmp_path: Path, config: TrainConfig
 ) -> None:
-    pool = make_pool(tmp_path)
+    pool = copy_pool(started_root, tmp_path / "root")
     start = pool.start().policy
     trained = pool.train(start, config)
     steps = pool.steps(trained)
@@ -104,14 +103,14 @@ def test_a_run_trains_the_adapters_and_leaves_a_whole_policy_and_the_adapters_al
 
 
 @pytest.mark.slow
-def test_two_ranks_train_the_same_adapters_as_one(tmp_path: Path) -> None:
-    start = make_pool(tmp_path / "start").start().policy
+def test_two_ranks_train_the_same_adapters_as_one(started_root: Path, tmp_path: Path) -> None:
     configs = [replace(LORA, zero_stage=2), replace(FROZEN, zero_stage=3)]
     roots = [tmp_path / str(number) for number in range(len(configs))]
-    for root in (*roots, tmp_path / "alone"):
-        shutil.copytree(tmp_path / "start", root)
+    for root in roots:
+        copy_pool(started_root, root)
+    alone = copy_pool(started_root, tmp_path / "alone")
+    start = alone.start().policy
     on_two_ranks(_train_all, roots, start, configs)
-    alone = make_pool(tmp_path / "alone")
     for root, config in zip(roots, configs, strict=True):
         pool, whole = make_pool(root), alone.train(start, replace(config, zero_stage=1))
         shared = pool.train(start, config)

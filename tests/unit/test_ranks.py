@@ -1,7 +1,6 @@
 """Work shared by two processes gives what one process gives: the same rollouts, gradients and weights."""
 
 import os
-import shutil
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +17,7 @@ from tasks.core.training import Trained
 from tasks.core.types import Artifact
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.train.ranks import Ranks, balanced_shares
-from tests.helpers.training import TRAIN, Pool, make_pool, numbers, on_two_ranks
+from tests.helpers.training import TRAIN, Pool, copy_pool, make_pool, numbers, on_two_ranks
 
 CONFIG = replace(TRAIN, num_steps=3, microbatch_tokens=600)
 ONE_PROMPT = replace(CONFIG, prompts_per_step=1, num_steps=2, zero_stage=3)
@@ -34,20 +33,16 @@ SHARED = [
 class Alone(NamedTuple):
     """What one process makes of `CONFIG`."""
 
-    root: Path
-    """With the start policy, before training."""
     start: Artifact
     pool: Pool
     trained: Trained
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Alone:
-    folder = tmp_path_factory.mktemp("ranks")
-    start = make_pool(folder / "start").start().policy
-    shutil.copytree(folder / "start", folder / "alone")
-    pool = make_pool(folder / "alone")
-    return Alone(folder / "start", start, pool, pool.train(start, CONFIG))
+def alone(started_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    pool = copy_pool(started_root, tmp_path_factory.mktemp("ranks") / "alone")
+    start = pool.start().policy
+    return Alone(start, pool, pool.train(start, CONFIG))
 
 
 @given(st.lists(st.integers(0, 1000), max_size=40), st.integers(1, 8))
@@ -64,17 +59,18 @@ def test_a_process_alone_is_the_first_of_one() -> None:
 
 
 @pytest.mark.slow
-def test_the_cut_into_microbatches_does_not_change_the_training(alone: Alone, tmp_path: Path) -> None:
-    shutil.copytree(alone.root, tmp_path / "other")
-    pool = make_pool(tmp_path / "other")
+def test_the_cut_into_microbatches_does_not_change_the_training(
+    alone: Alone, started_root: Path, tmp_path: Path
+) -> None:
+    pool = copy_pool(started_root, tmp_path / "other")
     _assert_equal(alone, pool, pool.train(alone.start, replace(CONFIG, microbatch_tokens=10**6)))
 
 
 @pytest.mark.slow
-def test_two_ranks_equal_one_whatever_the_zero_stage(alone: Alone, tmp_path: Path) -> None:
+def test_two_ranks_equal_one_whatever_the_zero_stage(alone: Alone, started_root: Path, tmp_path: Path) -> None:
     roots = [tmp_path / str(number) for number in range(len(SHARED) + 1)]
     for root in roots:
-        shutil.copytree(alone.root, root)
+        copy_pool(started_root, root)
     on_two_ranks(_train_all, roots, alone.start, [*SHARED, ONE_PROMPT])
     for root, config in zip(roots, SHARED, strict=False):
         pool = make_pool(root)
@@ -87,11 +83,12 @@ def test_two_ranks_equal_one_whatever_the_zero_stage(alone: Alone, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_one_process_goes_on_where_two_ranks_were_told_to_stop(alone: Alone, tmp_path: Path) -> None:
-    shutil.copytree(alone.root, tmp_path / "other")
+def test_one_process_goes_on_where_two_ranks_were_told_to_stop(
+    alone: Alone, started_root: Path, tmp_path: Path
+) -> None:
+    pool = copy_pool(started_root, tmp_path / "other")
     told = replace(CONFIG, zero_stage=3, checkpoint_every_steps=100)
     on_two_ranks(_train_until_told_to_stop, tmp_path / "other", alone.start, told, exit_code=128 + signal.SIGTERM)
-    pool = make_pool(tmp_path / "other")
     tracker = MemoryTracker(run_id="another")
     trained = pool.train(alone.start, replace(CONFIG, zero_stage=1), tracker)
     _assert_equal(alone, pool, trained)

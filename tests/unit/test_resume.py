@@ -4,12 +4,10 @@ import logging
 import os
 import random
 import resource
-import shutil
 import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +18,11 @@ from tasks.core.errors import InputError, Interrupted
 from tasks.core.types import Artifact
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.train.rng import rng_state, set_rng_state
-from tests.helpers.training import TRAIN, Pool, make_pool, numbers, processes, train_in_process
+from tests.helpers.training import TRAIN, Pool, copy_pool, make_pool, numbers, start_process, train_in_process
+from tests.helpers.warm.process import WarmProcess
 
 CONFIG = replace(TRAIN, num_steps=10, prompts_per_step=2, checkpoint_every_steps=1, checkpoints_kept=2)
-_NUM_KILLS = 6
+_NUM_KILLS = 4
 
 
 @dataclass(frozen=True)
@@ -36,46 +35,41 @@ class Started:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Started]:
-    """The folder before training, and the run over a copy of it."""
-    folder = tmp_path_factory.mktemp("resume")
-    policy = make_pool(folder / "before").start().policy
-    shutil.copytree(folder / "before", folder / "after")
-    pool = make_pool(folder / "after")
+def finished(started_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Started:
+    """The run over a copy of `started_root`."""
+    pool = copy_pool(started_root, tmp_path_factory.mktemp("resume") / "root")
+    policy = pool.start().policy
     trained = pool.train(policy, CONFIG)
     steps = pool.steps(trained)
     assert any(row.reward_mean > 0 and row.spread_share > 0 for row in steps), "there was something to learn"
-    return folder / "before", Started(pool, policy, numbers(steps))
+    return Started(pool, policy, numbers(steps))
 
 
 @pytest.fixture
-def started(finished: tuple[Path, Started], tmp_path: Path) -> Started:
+def started(finished: Started, started_root: Path, tmp_path: Path) -> Started:
     """The same before training, in a folder of its own."""
-    before, done = finished
-    shutil.copytree(before, tmp_path / "root")
-    return replace(done, pool=make_pool(tmp_path / "root"))
+    return replace(finished, pool=copy_pool(started_root, tmp_path / "root"))
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_a_run_goes_on_bit_for_bit(started: Started, finished: tuple[Path, Started]) -> None:
+def test_killed_at_any_moment_a_run_goes_on_bit_for_bit(started: Started, finished: Started) -> None:
     root = Path(started.pool.store.path("trained")).parent
     rng = random.Random(0)
     num_killed_while_writing = 0
     for number in range(_NUM_KILLS):
         since = time.time()
         process = train_in_process(root, started.policy, CONFIG)
-        if number % 2:
-            _wait_for_half_a_checkpoint(root, since, process)
+        if number < 2:
+            _stop_at_half_a_checkpoint(root, since, process)
         else:
-            process.join(rng.uniform(0.2, 2.5))
+            time.sleep(rng.uniform(0.5, 3.0))
         process.kill()
-        process.join(30)
         num_killed_while_writing += _has_half_a_checkpoint(root, since)
     assert num_killed_while_writing >= 2
     killed = started.pool.train(started.policy, CONFIG)
     assert numbers(started.pool.steps(killed)) == started.whole
     weights = started.pool.weights(killed)
-    whole = finished[1].pool
+    whole = finished.pool
     for name, tensor in whole.weights(whole.train(started.policy, CONFIG)).items():
         assert torch.equal(tensor, weights[name]), name
 
@@ -91,8 +85,14 @@ def _has_half_a_checkpoint(root: Path, since: float) -> bool:
     return False
 
 
-def _wait_for_half_a_checkpoint(root: Path, since: float, process: ForkServerProcess) -> None:
-    while process.is_alive() and time.time() < since + 30 and not _has_half_a_checkpoint(root, since):
+def _stop_at_half_a_checkpoint(root: Path, since: float, process: WarmProcess) -> None:
+    while process.poll() is None:
+        if _has_half_a_checkpoint(root, since):
+            os.killpg(process.pid, signal.SIGSTOP)
+            time.sleep(0.01)
+            if _has_half_a_checkpoint(root, since):
+                return
+            os.killpg(process.pid, signal.SIGCONT)
         time.sleep(0.001)
 
 
@@ -137,10 +137,8 @@ def test_sigterm_saves_before_it_ends_the_process(started: Started) -> None:
 
 def test_a_full_disk_loses_no_checkpoint_and_says_so(started: Started, tmp_path: Path) -> None:
     newest = _stop_after(started, num_steps=4)
-    process = processes().Process(target=_train_without_room, args=(started, tmp_path / "said"))
-    process.start()
-    process.join(60)
-    assert process.exitcode == 0
+    process = start_process(_train_without_room, started, tmp_path / "said")
+    assert process.wait() == 0
     said = (tmp_path / "said").read_text()
     assert "no checkpoint after step 5: [Errno 27] File too large; the earlier ones are kept" in said
     assert "the policy could not be written to" in said

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from tasks.core.config import WarmStartConfig
+from tasks.core.training import Trained
 from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.train.grpo import switch_dropout_off
-from tests.helpers.training import ROLLOUT, TRAIN, Pool, make_pool, numbers
+from tests.helpers.training import ROLLOUT, TRAIN, Pool, copy_pool, make_pool, numbers
 
 
 class StoppedError(Exception):
@@ -32,8 +33,16 @@ class StoppingTracker(MemoryTracker):
 
 
 @pytest.fixture
-def pool(tmp_path: Path) -> Pool:
-    return make_pool(tmp_path)
+def pool(started_root: Path, tmp_path: Path) -> Pool:
+    """With a start policy, before training."""
+    return copy_pool(started_root, tmp_path / "root")
+
+
+@pytest.fixture(scope="module")
+def trained(started_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pool, Trained]:
+    """A run of `TRAIN` from beginning to end."""
+    pool = copy_pool(started_root, tmp_path_factory.mktemp("trained") / "root")
+    return pool, pool.train(pool.start().policy)
 
 
 @pytest.mark.slow
@@ -52,12 +61,11 @@ def test_a_run_cut_off_and_resumed_equals_the_uninterrupted_one_bit_for_bit(pool
         assert torch.equal(tensor, resumed_weights[name]), name
 
 
-def test_prompts_made_ahead_of_time_change_nothing(pool: Pool) -> None:
-    start = pool.start().policy
-    steps = pool.steps(pool.train(start))
-    pool.store.delete("trained")
-    ahead = pool.steps(pool.train(start, replace(TRAIN, prefetch_workers=2)))
-    assert numbers(ahead) == numbers(steps)
+@pytest.mark.slow
+def test_prompts_made_ahead_of_time_change_nothing(pool: Pool, trained: tuple[Pool, Trained]) -> None:
+    ahead = pool.steps(pool.train(pool.start().policy, replace(TRAIN, prefetch_workers=2)))
+    whole, done = trained
+    assert numbers(ahead) == numbers(whole.steps(done))
 
 
 def test_some_groups_are_shown_with_their_frames_at_the_first_the_last_and_every_nth_step(pool: Pool) -> None:
@@ -70,22 +78,23 @@ def test_some_groups_are_shown_with_their_frames_at_the_first_the_last_and_every
         assert page.count("<tr>") > ROLLOUT.rollouts_per_prompt, "one row for each answer of a group"
 
 
-def test_a_finished_run_is_not_trained_again(pool: Pool) -> None:
-    start = pool.start().policy
-    first = pool.train(start)
-    again = pool.train(start, tracker=StoppingTracker(stop_at=0))
+def test_a_finished_run_is_not_trained_again(trained: tuple[Pool, Trained]) -> None:
+    pool, first = trained
+    again = pool.train(pool.start().policy, tracker=StoppingTracker(stop_at=0))
     assert (again.policy, again.record) == (first.policy, first.record)
     assert again.report.counts["reused"] == 1.0
 
 
-def test_rollout_and_policy_agree_on_logprobs_in_every_step(pool: Pool) -> None:
-    steps = pool.steps(pool.train(pool.start().policy))
+def test_rollout_and_policy_agree_on_logprobs_in_every_step(trained: tuple[Pool, Trained]) -> None:
+    pool, done = trained
+    steps = pool.steps(done)
     assert [row.step for row in steps] == [0, 1, 2, 3]
     assert max(row.logprob_gap_max for row in steps) < 1e-4
     assert steps[0].kl == pytest.approx(0.0, abs=1e-9)  # the reference is the start model
 
 
-def test_warm_start_lowers_the_loss_and_is_reused(pool: Pool) -> None:
+def test_warm_start_lowers_the_loss_and_is_reused(tmp_path: Path) -> None:
+    pool = make_pool(tmp_path)
     tracker = MemoryTracker()
     config = WarmStartConfig(num_steps=8, batch_size=8, learning_rate=3e-3)
     first = pool.start(config, tracker)
