@@ -54,7 +54,7 @@ RECORDS = {
             name="warm_start",
             holds="three steps of a warm start",
             compute=training.warm_start,
-            tolerance=training.TOLERANCE,
+            tolerance=training.WARM_TOLERANCE,
         ),
         Record(
             name="groups", holds="what a group's rewards say about its sample", compute=selection.groups, tolerance=SUMS
@@ -63,7 +63,7 @@ RECORDS = {
             name="selection",
             holds="difficulty plans and selected samples of fixed measurements",
             compute=selection.selection,
-            tolerance=selection.TOLERANCE,
+            tolerance=SUMS,
         ),
         Record(
             name="answers",

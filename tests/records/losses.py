@@ -12,9 +12,9 @@ from tests.records.product.policy import group_advantages, grpo_loss, loss_denom
 from tests.records.record import Tolerance
 
 TOLERANCE = Tolerance(
-    relative=1e-5,
-    absolute=1e-7,
-    why="float32: exp and sums are vectorised as the processor allows",
+    relative=2e-5,
+    absolute=1e-8,
+    why="float32, vectorised as the processor allows; 1e-6 of the number and 3e-10 was the most seen",
 )
 _GROUPS, _ROLLOUTS, _TOKENS = 3, 4, 6
 _USUAL = {"ratio_clip_low": 0.2, "ratio_clip_high": 0.2, "ratio_cap": 2.0, "kl_coefficient": 1e-3}

@@ -10,7 +10,9 @@ from tests.records.product.data import PerturbConfig, Store, plan_samples
 from tests.records.product.policy import encode, prompt_of
 from tests.records.record import Tolerance
 
-TOLERANCE = Tolerance(relative=1e-6, absolute=1e-7, why="patches are scaled in float32; all else is exact")
+TOLERANCE = Tolerance(
+    relative=1e-6, absolute=1e-7, why="patches are scaled in float32; 1e-16 was the most seen, all else is exact"
+)
 
 
 def prompts(seed: int, folder: Path) -> object:

@@ -13,13 +13,7 @@ from tests.records.product.data import (
     select_samples,
     tell_group,
 )
-from tests.records.record import Tolerance
 
-TOLERANCE = Tolerance(
-    relative=1e-6,
-    absolute=1e-9,
-    why="Cholesky factors by the processor's LAPACK, well conditioned",
-)
 _POOL = PerturbConfig(levels=(0.0, 0.5, 1.0), train_samples_per_clip=(24, 6, 12), heldout_samples_per_clip=(1, 1, 1))
 _CONFIGS = {
     "usual": CalibrateConfig(num_samples=40),

@@ -24,9 +24,15 @@ from tests.records.product.policy import (
 from tests.records.record import Tolerance
 
 TOLERANCE = Tolerance(
-    relative=2e-3,
-    absolute=2e-6,
-    why="float32 through the whole model, and Adam divides each gradient by its size",
+    relative=2e-4,
+    absolute=1e-7,
+    why="float32 through the whole model, and Adam divides gradients by their size; "
+    "1e-5 of the number and 4e-9 was the most seen",
+)
+WARM_TOLERANCE = Tolerance(
+    relative=1e-5,
+    absolute=1e-6,
+    why="float32 through the whole model, whose first weights are drawn by torch; 2e-7 of the number was the most seen",
 )
 _USUAL = TrainConfig(
     num_steps=4,
