@@ -32,7 +32,7 @@ from tests.records.product.scores import (
 
 _CONFIG = PerturbConfig(levels=(0.0, 0.5), train_samples_per_clip=(4, 2, 4), heldout_samples_per_clip=(4, 2, 4))
 _RESAMPLES = 200
-_SKILL = {BEFORE: 0.3, AFTER: 0.75, CHAMPION: 0.35, "worse": 0.1}
+_SKILL = {BEFORE: 0.3, AFTER: 0.75, CHAMPION: 0.35, "alike": 0.4, "worse": 0.1}
 """Share of the answers that a script gets right; the rest is near, wrong or unreadable."""
 _RULES = {
     "usual": PromoteConfig(),
@@ -54,7 +54,7 @@ def promotion(seed: int, folder: Path) -> object:
     """Gains of one model over another, and what each set of rules makes of them, with and without a champion."""
     rows = _rows(seed)
     found: dict[str, object] = {}
-    for challenger in (AFTER, "worse"):
+    for challenger in (AFTER, "alike", "worse"):
         predictions = {BEFORE: rows[BEFORE], CHAMPION: rows[CHAMPION], AFTER: rows[challenger]}
         told = {name: sum_up(own, name, _RESAMPLES, seed) for name, own in predictions.items()}
         whole, parts = gains_over(predictions, _RESAMPLES, seed)

@@ -20,6 +20,7 @@ _CONFIGS = {
     "warm and even": CalibrateConfig(
         num_samples=60, plan_temperature=0.5, min_share_with_spread=0.4, pretext_floor=0.2
     ),
+    "cold": CalibrateConfig(num_samples=40, plan_temperature=0.02, min_share_with_spread=0.0, pretext_floor=0.0),
     "all": CalibrateConfig(select_by="all"),
 }
 _MEASURED_SHARE = 0.6

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -101,10 +101,15 @@ class _Given:
     def __init__(self, policy: Policy, texts: Mapping[str, tuple[str, ...]]) -> None:
         self._tokenizer, self._texts = policy.processor.tokenizer, texts
 
-    def generate(self, prompts: list[Prompt], params: SamplingParams, seeds: list[int]) -> list[list[Completion]]:
+    def generate(
+        self, prompts: Sequence[Prompt], params: SamplingParams, seeds: Sequence[int]
+    ) -> list[list[Completion]]:
         return [[self._completion(text) for text in self._said(prompt)] for prompt in prompts]
 
-    def load_weights(self, named_tensors: Iterator[tuple[str, Tensor]]) -> None:
+    def prompt_token_ids(self, prompts: Sequence[Prompt]) -> list[tuple[int, ...]]:
+        raise NotImplementedError("nobody asks in training")
+
+    def load_weights(self, named_tensors: Iterable[tuple[str, Tensor]]) -> None:
         for _ in named_tensors:
             pass
 
