@@ -5,9 +5,11 @@ registered model, `NAME-champions`, whose numbers the database gives out one at 
 `tasks.tracking.moves`, and the alias follows it.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from tasks.core.store import Store
 from tasks.core.types import Artifact, Run
 from tasks.tracking.mlflow_tracker import open_client, reaching
 from tasks.tracking.moves import Move, effective
@@ -20,6 +22,8 @@ _POLICY_KEY = "videossr.policy_key"
 _POLICY_DIGEST = "videossr.policy_digest"
 _CHAMPION = "champion"
 _FINISHED = "finished"
+
+logger = logging.getLogger(__name__)
 
 
 class MlflowRegistry:
@@ -102,11 +106,35 @@ class MlflowRegistry:
 
         try:
             with reaching(self._tracking_uri):
-                return _registered(ask())
+                found = ask()
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no model, version or alias
                 return None
             raise
+        return self._registered(found)
+
+    def _registered(self, found: "ModelVersion") -> RegisteredModel:
+        # A version registered by hand has no such tags; its empty digest equals no policy's.
+        policy = Artifact(key=found.tags.get(_POLICY_KEY, ""), digest=found.tags.get(_POLICY_DIGEST, ""))
+        if policy.key and not policy.digest:
+            policy = self._with_digest(found, policy)
+        return RegisteredModel(version=str(found.version), policy=policy, tags=dict(found.tags))
+
+    def _with_digest(self, found: "ModelVersion", policy: Artifact) -> Artifact:
+        """The policy with the digest of its files, which its version gets; as it is if they are gone."""
+        # Loads torch; every version that a run registers has a digest.
+        from tasks.policy.checkpoint import stored_policy
+
+        store = Store(self._data_root)
+        if not store.exists(policy.key):
+            return policy
+        policy = stored_policy(store, policy.key)
+        self.tag(found.name, str(found.version), {_POLICY_DIGEST: policy.digest})
+        logger.warning(
+            "%s version %s was registered without a digest: it gets that of its files, %s",
+            *(found.name, found.version, policy.digest),
+        )
+        return policy
 
     def _versions(self, filter_string: str) -> "list[ModelVersion]":
         found: list[ModelVersion] = []
@@ -149,9 +177,3 @@ def _move(entry: "ModelVersion") -> Move:
         run_id=tags["run_id"],
         finished=_FINISHED in tags,
     )
-
-
-def _registered(found: "ModelVersion") -> RegisteredModel:
-    # A version registered by hand has no such tags; its empty digest equals no policy's.
-    policy = Artifact(key=found.tags.get(_POLICY_KEY, ""), digest=found.tags.get(_POLICY_DIGEST, ""))
-    return RegisteredModel(version=str(found.version), policy=policy, tags=dict(found.tags))

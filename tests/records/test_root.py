@@ -1,0 +1,114 @@
+"""A data root and registry of an earlier commit: today's code goes on with them."""
+
+import json
+import logging
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.core.digest import digest_of_folder
+from tasks.core.errors import InputError
+from tasks.core.latest import find_manifests
+from tasks.core.manifest import read_rows
+from tasks.core.store import Store
+from tasks.core.types import Clip, Run, Sample
+from tasks.promote.rollback import fetch_champion, move_champion
+from tasks.tracking.run import open_registry
+from tasks.tracking.tracker import ModelRegistry, RegisteredModel
+from tests.helpers.pyflyte import run_pyflyte
+from tests.records.root import LAST_SEED, MODEL, OLDER_MODEL, Root, unpack
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    return unpack(tmp_path)
+
+
+@pytest.fixture
+def store(root: Root) -> Store:
+    return Store(str(root.data_root))
+
+
+@pytest.fixture
+def registry(root: Root) -> ModelRegistry:
+    return open_registry(Run(data_root=str(root.data_root), run_id="", preset=""))
+
+
+def _champion(registry: ModelRegistry, name: str) -> RegisteredModel:
+    champion = registry.standing(name).champion
+    assert champion is not None
+    return champion
+
+
+def test_the_champion_is_the_version_that_was_rolled_back_to(registry: ModelRegistry, root: Root) -> None:
+    champion = _champion(registry, MODEL)
+    assert champion.version == "1"
+    assert champion.policy.digest == digest_of_folder(root.data_root / champion.policy.key)
+    assert champion.tags["videossr.code"].startswith("496260d")
+
+
+def test_a_champion_without_digest_gets_the_one_of_its_files(
+    registry: ModelRegistry, root: Root, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert "videossr.policy_digest" not in _tags(root, OLDER_MODEL)
+    with caplog.at_level(logging.INFO):
+        found = [_champion(registry, OLDER_MODEL) for _ in range(2)]
+    digest = _champion(registry, MODEL).policy.digest
+    assert [champion.policy.digest for champion in found] == [digest, digest]
+    assert _tags(root, OLDER_MODEL)["videossr.policy_digest"] == digest
+    assert [record.message for record in caplog.records if "without a digest" in record.message] == [
+        f"{OLDER_MODEL} version 1 was registered without a digest: it gets that of its files, {digest}"
+    ]
+
+
+def test_a_champion_without_digest_and_files_stays_as_it_is(registry: ModelRegistry, store: Store, root: Root) -> None:
+    store.delete(_champion(registry, MODEL).policy.key)
+    assert _champion(registry, OLDER_MODEL).policy.digest == ""
+    assert "videossr.policy_digest" not in _tags(root, OLDER_MODEL)
+
+
+def test_rollback_knows_the_versions_and_says_which_files_are_gone(registry: ModelRegistry, store: Store) -> None:
+    assert move_champion(store, registry, MODEL, "1") == f"{MODEL}: version 1 is the champion already"
+    with pytest.raises(InputError, match=r"version 2 .* its files are not in the data root"):
+        move_champion(store, registry, MODEL, "2")
+    assert move_champion(store, registry, OLDER_MODEL, "1") == f"{OLDER_MODEL}: version 1 is the champion already"
+
+
+def test_the_champion_can_be_served_from_there(registry: ModelRegistry, store: Store, tmp_path: Path) -> None:
+    for name in (MODEL, OLDER_MODEL):
+        assert fetch_champion(store, registry, name, tmp_path / name).version == "1"
+        assert (tmp_path / name / "model.safetensors").is_file()
+
+
+def test_the_latest_data_set_can_be_read(store: Store) -> None:
+    samples, clips = find_manifests(store, "", "")
+    known = {clip.clip_id for clip in read_rows(store, clips, Clip)}
+    assert {view.clip_id for sample in read_rows(store, samples, Sample) for view in sample.views} <= known
+
+
+@pytest.mark.slow
+def test_the_same_command_reuses_everything_and_meets_the_stored_champion(
+    root: Root, pyflyte_env: dict[str, str]
+) -> None:
+    done = run_pyflyte(root.retrain(LAST_SEED), env=pyflyte_env)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    summary: dict[str, Any] = json.loads((root.data_root / "summary.json").read_text())
+    counts = summary["counts"]
+    assert (counts["ingest"]["new"], counts["perturb"]["new_clips"]) == (0, 0)
+    assert {stage: counts[stage]["reused"] for stage in ("warm_start", "train")} == {"warm_start": 1, "train": 1}
+    reused = {name: counts[f"evaluate_{name}"]["reused"] for name in ("before", "after", "champion")}
+    assert reused == {"before": 1, "after": 1, "champion": 0}, "the champion had not met these samples yet"
+    decision = summary["decision"]
+    assert (decision["compared_with"], decision["champion"]) == ("champion", "1")
+    assert "champion version 1" in decision["reason"]
+    assert decision["version"] == "2", "the same challenger as before"
+
+
+def _tags(root: Root, name: str) -> dict[str, str]:
+    connection = sqlite3.connect(root.data_root / "mlflow.db")
+    try:
+        return dict(connection.execute("select key, value from model_version_tags where name = ?", (name,)).fetchall())
+    finally:
+        connection.close()
