@@ -21,6 +21,7 @@ _TESTS = sorted((REPO_ROOT / "tests").rglob("*.py"))
 _DOORS = [path for path in _SOURCES if path.match("tasks/*/task.py")]
 
 
+@pytest.mark.slow
 def test_import_contracts_are_kept() -> None:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"],
@@ -48,6 +49,7 @@ def test_door_keeps_its_annotations_as_types(door: Path) -> None:
     assert "__future__" not in _imported(ast.parse(door.read_text()).body), "flytekit cannot read postponed annotations"
 
 
+@pytest.mark.slow
 def test_opening_all_doors_loads_nothing_heavy() -> None:
     modules = [".".join(path.relative_to(REPO_ROOT).with_suffix("").parts) for path in _DOORS]
     program = f"import sys, {', '.join(['flytekit', *modules])}; print(*sys.modules)"
@@ -71,6 +73,7 @@ def test_every_module_says_what_it_is_for() -> None:
     assert not [path for path, module in modules.items() if module.body and not ast.get_docstring(module)]
 
 
+@pytest.mark.slow
 def test_top_level_folders_are_the_agreed_ones() -> None:
     if not (REPO_ROOT / ".git").exists():
         pytest.skip("not a git checkout")

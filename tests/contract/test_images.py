@@ -35,6 +35,7 @@ def empty_environment(tmp_path: Path) -> Path:
     return tmp_path / "venv"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dockerfile", IMAGES, ids=lambda path: path.stem)
 def test_hadolint_finds_nothing(dockerfile: Path) -> None:
     done = subprocess.run(
@@ -46,6 +47,7 @@ def test_hadolint_finds_nothing(dockerfile: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dockerfile", IMAGES, ids=lambda path: path.stem)
 def test_what_the_image_installs_resolves(dockerfile: Path, empty_environment: Path) -> None:
     packages, project = installs(dockerfile)

@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import boto3
 import pytest
 
 from tests.helpers.chart import FULL, containers, pod_specs, render
 from tests.helpers.ports import free_port
 from tests.helpers.s3_server import s3_server
+from tests.helpers.warm import process as warm
 
 POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 pytestmark = [
@@ -57,14 +59,7 @@ def test_runs_models_and_artifacts_outlive_a_restart(tmp_path: Path) -> None:
 
 def _client(uri: str, step: str, folder: Path) -> str:
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    done = subprocess.run(
-        [sys.executable, "-c", CLIENT, uri, step],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = warm.run(["python", "-c", CLIENT, uri, step], cwd=folder, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout.strip()
 
@@ -95,8 +90,8 @@ def _mlflow(port: int, database: str, s3: dict[str, str], folder: Path) -> Itera
 def _s3() -> Iterator[dict[str, str]]:
     with s3_server() as uri:
         environment = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_ENDPOINT_URL": uri}
-        bucket = "import boto3; boto3.client('s3', region_name='us-east-1').create_bucket(Bucket='videossr')"
-        subprocess.run([sys.executable, "-c", bucket], env={**os.environ, **environment}, check=True)
+        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+        boto3.client("s3", endpoint_url=uri, region_name="us-east-1", **keys).create_bucket(Bucket="videossr")
         yield {**environment, "MLFLOW_S3_ENDPOINT_URL": uri}
 
 

@@ -1,6 +1,7 @@
 """Every source of prompts passes the same suite: ahead of time or on the spot, prompts are the same."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
@@ -17,6 +18,7 @@ from tasks.rollout.source import PromptMaker, PromptsAhead, PromptSource
 from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.policy import fresh_policy
 from tests.helpers.samples import plan_all
+from tests.helpers.warm.process import warm_children
 
 
 @pytest.fixture
@@ -27,17 +29,24 @@ def material(tmp_path: Path) -> tuple[PromptMaker, list[Sample]]:
     return maker, plan_all(clips, PerturbConfig(levels=(0.0,), train_samples_per_clip=(2, 1, 1)))
 
 
+@pytest.fixture
+def warmth() -> Iterator[None]:
+    with warm_children():
+        yield
+
+
 SOURCES: dict[str, Callable[[PromptMaker], PromptSource]] = {
     "on the spot": lambda maker: maker,
     "ahead": lambda maker: PromptsAhead(maker, num_workers=2),
 }
 
 
-@pytest.fixture(params=SOURCES)
+@pytest.fixture(params=["on the spot", pytest.param("ahead", marks=pytest.mark.slow)])
 def source(request: pytest.FixtureRequest, material: tuple[PromptMaker, list[Sample]]) -> Iterator[PromptSource]:
-    found = SOURCES[request.param](material[0])
-    yield found
-    found.close()
+    with warm_children() if request.param == "ahead" else nullcontext():
+        found = SOURCES[request.param](material[0])
+        yield found
+        found.close()
 
 
 def test_prompts_are_those_made_on_the_spot_announced_or_not(
@@ -70,14 +79,15 @@ def test_a_sample_that_cannot_be_shown_costs_itself_and_says_why(
     assert isinstance(source.take(other), Prompt)
 
 
-def test_a_worker_that_dies_ends_the_run_with_advice(material: tuple[PromptMaker, list[Sample]]) -> None:
+@pytest.mark.slow
+def test_a_worker_that_dies_ends_the_run_with_advice(warmth: None, material: tuple[PromptMaker, list[Sample]]) -> None:
     maker, samples = material
     source = PromptsAhead(maker, num_workers=1)
     source.expect(0, samples[:1])
     source.take(samples[0])
     [worker] = active_children()
     worker.kill()
-    worker.join(10)
+    worker.join()
     with pytest.raises(RuntimeError, match=r"lower train\.prefetch_workers"):
         _announce_and_take(source, samples[1:])
     source.close()

@@ -6,8 +6,12 @@ After a wanted change: UPDATE=1 pytest tests/contract/test_registered.py, and lo
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.pyflyte import run_pyflyte
 from tests.helpers.registered import registered_text
+
+pytestmark = pytest.mark.slow
 
 _KEPT = Path(__file__).with_name("registered.txt")
 

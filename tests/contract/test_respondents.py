@@ -102,7 +102,12 @@ RESPONDENTS: dict[str, Callable[[], Respondent]] = {
 }
 
 
-@pytest.fixture(params=[*RESPONDENTS, pytest.param("server", marks=pytest.mark.slow)])
+_STARTED = ("vllm", "server")
+
+
+@pytest.fixture(
+    params=["random", "scripted", "transformers", *(pytest.param(name, marks=pytest.mark.slow) for name in _STARTED)]
+)
 def respondent(request: pytest.FixtureRequest) -> Iterator[Respondent]:
     if request.param == "server":
         found: Respondent = ServerRespondent(request.getfixturevalue("served"), "tiny", seed=0, api_key="")
@@ -152,6 +157,7 @@ def test_questions_on_one_video_open_it_once(folder: BenchmarkFolder, samples: l
     assert shower.num_decoded == 3
 
 
+@pytest.mark.slow
 def test_a_prompt_that_the_engine_refuses_fails_alone(folder: BenchmarkFolder, samples: list[Sample]) -> None:
     policy = fresh_policy()
     with warnings.catch_warnings():

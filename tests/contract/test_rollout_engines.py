@@ -45,7 +45,7 @@ ENGINES: dict[str, EngineFactory] = {
 SAMPLED = SamplingParams(num_completions=4, temperature=1.0, max_tokens=6)
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=["transformers", pytest.param("vllm", marks=pytest.mark.slow)])
 def make_engine(request: pytest.FixtureRequest) -> EngineFactory:
     return ENGINES[request.param]
 

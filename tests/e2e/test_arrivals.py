@@ -18,6 +18,7 @@ _SETTLED_SECONDS = 2.2
 CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=1)
 
 
+@pytest.mark.slow
 def test_new_and_changed_videos_count_and_rejected_ones_do_not(tmp_path: Path) -> None:
     folder, store = tmp_path / "videos", Store(str(tmp_path / "root"))
     folder.mkdir()

@@ -111,6 +111,7 @@ def test_with_everything_there_it_is_ready(tmp_path: Path, s3: str, monkeypatch:
         kubernetes.server.server_close()
 
 
+@pytest.mark.slow
 def test_with_nothing_there_every_line_says_what_to_do(tmp_path: Path) -> None:
     env = {"KUBECONFIG": str(tmp_path / "none"), "HOME": str(tmp_path), "PATH": ""}
     places = ["--endpoint=127.0.0.1:9", "--data-root=/proc/none", "--tracking-uri=http://127.0.0.1:9"]

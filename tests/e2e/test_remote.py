@@ -69,7 +69,10 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
             threading.Thread(target=_kill_when_it_measures, args=(container,)).start()
 
     cluster.runner.on_start = kill_the_first_of_calibrate
-    overrides = {"train": {"num_steps": 2, "checkpoint_every_steps": 1}}
+    overrides = {
+        "train": {"num_steps": 2, "checkpoint_every_steps": 1},
+        "perturb": {"viubench_items_per_type": 1},
+    }
     inputs = [
         *["--preset=smoke", f"--videos=s3://{BUCKET}/videos", f"--data_root=s3://{BUCKET}/data"],
         *[f"--tracking_uri={cluster.mlflow.uri}", f"--overrides={json.dumps(overrides)}"],

@@ -29,14 +29,15 @@ class Place(NamedTuple):
     root: Path
     env: dict[str, str]
 
-    def args(self) -> list[str]:
+    def args(self, **overrides: object) -> list[str]:
+        small = {"perturb": {"viubench_items_per_type": 1}}
         return [
             *["run", "workflows/retrain.py", "retrain", "--preset", "smoke"],
-            *[f"--videos={self.videos}", f"--data_root={self.root}"],
+            *[f"--videos={self.videos}", f"--data_root={self.root}", f"--overrides={json.dumps(small | overrides)}"],
         ]
 
-    def retrain(self, *options: str) -> str:
-        done = run_pyflyte([*self.args(), *options], env=self.env)
+    def retrain(self, **overrides: object) -> str:
+        done = run_pyflyte(self.args(**overrides), env=self.env)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
         return done.stdout
 
@@ -131,7 +132,7 @@ def test_a_second_run_reuses_every_stage(place: Place) -> None:
 
 def test_one_more_video_and_two_rounds_start_from_the_plan_of_the_run_before(place: Place) -> None:
     generate_clips(place.videos, num_clips=10, seed=0)
-    place.retrain('--overrides={"rounds": 2}')
+    place.retrain(rounds=2)
     summary = place.summary()
     counts = summary["counts"]
     assert counts["ingest"]["new"] == 1

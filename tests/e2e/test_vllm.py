@@ -1,6 +1,5 @@
 """vLLM rollouts in real runs: several engines and DeepSpeed in one process, and an engine over several processes."""
 
-import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +8,9 @@ import pytest
 
 from tasks.core.config import RolloutConfig, VllmConfig
 from tasks.core.types import Artifact
-from tasks.video.generate import generate_clips
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import run_pyflyte
+from tests.helpers.smoke_run import copy_smoke_run, retrain_args
 from tests.helpers.training import ROLLOUT, TRAIN, copy_pool, make_pool, on_two_ranks
 
 pytestmark = pytest.mark.slow
@@ -20,15 +19,12 @@ pytestmark = pytest.mark.slow
 def test_vllm_and_policy_agree_on_logprobs_in_every_step_of_a_real_run(
     pyflyte_env: dict[str, str], tmp_path: Path
 ) -> None:
-    generate_clips(tmp_path / "videos", num_clips=9, seed=0)
+    copy_smoke_run(tmp_path)
     root = tmp_path / "root"
     put_empty_database(root / "mlflow.db")
-    overrides = {"rollout": {"engine": "vllm", "vllm": {"cache_gib": 0.25, "max_model_tokens": 2048}}}
-    options = ["--preset=smoke", f"--videos={tmp_path / 'videos'}", f"--data_root={root}"]
-    done = run_pyflyte(
-        ["run", "workflows/retrain.py", "retrain", *options, f"--overrides={json.dumps(overrides)}"],
-        env=pyflyte_env, family="vllm",
-    )  # fmt: skip
+    vllm = {"cache_gib": 0.25, "max_model_tokens": 2048}
+    args = retrain_args(tmp_path, rollout={"engine": "vllm", "vllm": vllm})
+    done = run_pyflyte(args, env=pyflyte_env, family="vllm")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     connection = sqlite3.connect(root / "mlflow.db")
     gaps = connection.execute("select value from metrics where key = 'rollout/logprob_gap_max'").fetchall()

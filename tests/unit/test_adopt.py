@@ -28,6 +28,8 @@ from tests.helpers.clips import make_clip
 from tests.helpers.datasets import CONFIG, import_from, release_row, samples_of, write_frames
 from tests.helpers.videos import SHARED_VIDEOS, write_video
 
+pytestmark = pytest.mark.slow
+
 
 def test_rows_of_the_release_become_samples(store: Store, tmp_path: Path) -> None:
     frames = [f"/data/author/{name}" for name in write_frames(tmp_path / "frames")]

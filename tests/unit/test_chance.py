@@ -74,7 +74,7 @@ def test_chance_has_the_closed_form_and_drawn_answers_meet_it() -> None:
     for item in items(4):
         space, truth = answer_space(item, CLIPS), right_answer(item)
         rng = np.random.default_rng(0)
-        drawn = [_score(item, format_answer(space.draw(rng))) for _ in range(3000)]
+        drawn = [_score(item, format_answer(space.draw(rng))) for _ in range(1500)]
         moments = space.moments(truth)
         error = max(moments.mean_square - moments.mean**2, 1e-6) ** 0.5 / len(drawn) ** 0.5
         assert abs(fmean(drawn) - moments.mean) < 5 * error + 2e-3, item.sample_id

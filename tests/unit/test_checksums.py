@@ -23,6 +23,8 @@ from tests.helpers.fuzz import CONFIG as FUZZ_CONFIG
 from tests.helpers.fuzz import damaged, make_sources
 from tests.helpers.videos import write_video
 
+pytestmark = pytest.mark.slow
+
 CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=1)
 OTHER = "0" * 64
 

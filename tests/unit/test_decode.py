@@ -13,6 +13,8 @@ from tasks.video.errors import Problem, VideoError
 from tasks.video.frames import Frames
 from tests.helpers.videos import SHARED_VIDEOS, moving_frames, write_video
 
+pytestmark = pytest.mark.slow
+
 CHOICE = FrameChoice(num_frames=16, edge_share=0.05, min_area_px=1024, max_area_px=96 * 64, max_damaged_share=0.02)
 
 

@@ -59,7 +59,11 @@ def _write(tmp_path: Path, content: object) -> str:
     return str(path)
 
 
-def test_what_did_not_answer_is_tried_again_and_bad_input_is_not(data_root: str) -> None:
+def test_what_did_not_answer_is_tried_again_and_bad_input_is_not(
+    data_root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # one refusal says as much as many
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(botocore.exceptions.BotoCoreError) as unreachable:
         boto3.client("s3", endpoint_url="http://127.0.0.1:9", region_name="us-east-1",
                      aws_access_key_id="a", aws_secret_access_key="b").list_buckets()  # fmt: skip
@@ -74,6 +78,7 @@ def test_what_did_not_answer_is_tried_again_and_bad_input_is_not(data_root: str)
         assert not is_transient(error)
 
 
+@pytest.mark.slow
 def test_a_pod_template_carries_tolerations_and_selector(tmp_path: Path) -> None:
     changed = {"stages": {"gpu": {"tolerations": [{"key": "nvidia.com/gpu"}], "node_selector": {"pool": "a"}}}}
     program = (

@@ -113,6 +113,7 @@ def case(tmp_path: Path) -> Case:
     return Case(tmp_path, file, {question: said for question, (_, said) in QUESTIONS.items()})
 
 
+@pytest.mark.slow
 def test_rows_are_counted_by_their_right_answers_and_bad_ones_by_field(case: Case) -> None:
     diagnosis, table = case.run()
     summary = json.loads((case.out / "summary.json").read_text())
@@ -132,6 +133,7 @@ def test_rows_are_counted_by_their_right_answers_and_bad_ones_by_field(case: Cas
     assert case.tracker.metrics["diagnose/effective_share"][-1][1] == 0.2
 
 
+@pytest.mark.slow
 def test_a_wrong_label_is_named_with_the_agreed_answer(case: Case) -> None:
     case.run()
     (suspect,) = case.read("likely_wrong_labels.jsonl")
@@ -142,6 +144,7 @@ def test_a_wrong_label_is_named_with_the_agreed_answer(case: Case) -> None:
     assert "http" not in report.replace("http-equiv", "")
 
 
+@pytest.mark.slow
 def test_only_rows_that_teach_are_kept_byte_for_byte(case: Case) -> None:
     diagnosis, _ = case.run()
     kept = Path(diagnosis.teaching)
@@ -150,6 +153,7 @@ def test_only_rows_that_teach_are_kept_byte_for_byte(case: Case) -> None:
     assert kept.read_text() == line + "\n"
 
 
+@pytest.mark.slow
 def test_the_reward_that_is_asked_for_decides_what_teaches(tmp_path: Path) -> None:
     video = write_frames(tmp_path / "set" / "frames")
     file = tmp_path / "set" / "train.parquet"
@@ -168,6 +172,7 @@ def test_the_reward_that_is_asked_for_decides_what_teaches(tmp_path: Path) -> No
     assert strict.num_teaching == pq.read_table(strict.teaching).num_rows == 0
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_shown_are_counted_and_if_none_can_that_is_an_error(case: Case) -> None:
     del case.script["too hard"]  # type: ignore[attr-defined]
     case.run()
@@ -246,6 +251,7 @@ def test_answers_agree_if_all_are_the_same(answers: list[str | None], kind: str,
     assert agreed_answer(answers, read_schema(kind)) == agreed
 
 
+@pytest.mark.slow
 def test_a_policy_that_always_says_the_same_accuses_no_label(tmp_path: Path) -> None:
     video = write_frames(tmp_path / "set" / "frames")
     file = tmp_path / "set" / "rows.json"

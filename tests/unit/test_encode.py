@@ -5,6 +5,8 @@ import pytest
 from tasks.video.encode import write_mp4
 from tests.helpers.videos import moving_frames
 
+pytestmark = pytest.mark.slow
+
 
 def test_bytes_repeat_and_nothing_else_is_left(tmp_path: Path) -> None:
     for name in ("a.mp4", "b: odd name.mp4"):

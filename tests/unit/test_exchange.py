@@ -43,6 +43,7 @@ def exported_file(exported: ExportedSet, folder: Path) -> Path:
     return Path(exported.file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["verl", "swift", "trl"])
 @pytest.mark.parametrize("videos", ["mp4", "frames"])
 def test_what_goes_out_comes_back(store: Store, plan: ExportPlan, tmp_path: Path, layout: str, videos: str) -> None:
@@ -77,6 +78,7 @@ def test_frames_go_out_bit_for_bit(store: Store, plan: ExportPlan, tmp_path: Pat
             assert np.array_equal(written, rendered.frames)
 
 
+@pytest.mark.slow
 def test_names_tell_nothing_and_the_same_export_has_the_same_bytes(
     store: Store, plan: ExportPlan, tmp_path: Path
 ) -> None:
@@ -88,6 +90,7 @@ def test_names_tell_nothing_and_the_same_export_has_the_same_bytes(
     assert all(path.stem.isalnum() and len(path.stem) == 16 for path in one if path.suffix == ".mp4")
 
 
+@pytest.mark.slow
 def test_a_killed_export_keeps_the_videos_that_were_whole(store: Store, plan: ExportPlan, tmp_path: Path) -> None:
     out = tmp_path / "out"
     export_samples(store, Store(str(out)), replace(plan, videos="mp4"))
@@ -99,6 +102,7 @@ def test_a_killed_export_keeps_the_videos_that_were_whole(store: Store, plan: Ex
     assert kept[1].stat().st_mtime_ns == marked
 
 
+@pytest.mark.slow
 def test_imported_samples_are_prompted_and_rewarded_like_our_own(
     store: Store, plan: ExportPlan, tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def test_a_limit_draws_from_all_cells_the_same_each_time_and_otherwise_with_anot
     assert set(choose(SAMPLES, Wish(limit=0)).samples) == set(SAMPLES)
 
 
+@pytest.mark.slow
 def test_the_page_shows_every_file_and_names_what_it_cannot_show(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "root"))
     clip = store_clip(store, make_clip("c", num_frames=16))

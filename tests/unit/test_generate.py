@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tasks.video.decode import FrameChoice, decode_video
 from tasks.video.generate import generate_clips, generate_frames
@@ -26,6 +27,7 @@ def test_scenes_tell_up_left_red_and_the_arrow_of_time() -> None:
         assert drift[-20:].mean() > drift[:20].mean(), "the light turns warmer"
 
 
+@pytest.mark.slow
 def test_sixteen_chosen_frames_are_half_a_second_apart(tmp_path: Path) -> None:
     (path,) = generate_clips(tmp_path, num_clips=1, seed=0)
     choice = FrameChoice(num_frames=16, edge_share=0.05, min_area_px=1024, max_area_px=4096, max_damaged_share=0.0)
@@ -34,6 +36,7 @@ def test_sixteen_chosen_frames_are_half_a_second_apart(tmp_path: Path) -> None:
     assert footage.frames.shape == (16, 64, 64, 3)
 
 
+@pytest.mark.slow
 def test_clips_already_there_stay_and_nothing_else_is_left(tmp_path: Path) -> None:
     first = generate_clips(tmp_path, num_clips=1, seed=0)[0].stat()
     command = [sys.executable, "-m", "tasks.video.generate", "--out", str(tmp_path), "--num", "2", "--seed", "0"]

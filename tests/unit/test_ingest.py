@@ -22,6 +22,8 @@ from tasks.ingest.shard import ingest_videos
 from tasks.video.encode import write_mp4
 from tests.helpers.videos import SHARED_VIDEOS, moving_frames, write_video
 
+pytestmark = pytest.mark.slow
+
 # The little videos of these tests look alike: only equal fingerprints count as near duplicates here.
 CONFIG = IngestConfig(
     num_frames=16,

@@ -2,6 +2,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tasks.core.store import Store
 from tasks.ingest.examine import Verdict
 from tasks.ingest.outputs import VideoShard
@@ -9,6 +11,8 @@ from tasks.ingest.reasons import Reason
 from tasks.ingest.shard import judge
 from tasks.video.frame_store import load_frames
 from tests.helpers.fuzz import CONFIG, LOSSES, damaged, make_sources, wrongs
+
+pytestmark = pytest.mark.slow
 
 OURS = {Reason.UNEXPECTED, Reason.CRASHED, Reason.TOO_SLOW, Reason.TOO_MUCH_MEMORY}
 

@@ -20,6 +20,8 @@ from tasks.ingest.shard import count_copies_once, ingest_videos, judge
 from tasks.video.encode import ffmpeg_binary
 from tests.helpers.videos import write_video
 
+pytestmark = pytest.mark.slow
+
 CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=2)
 HARMLESS = {
     *("avoid", "near_duplicates", "near_duplicate_distance", "heldout_share", "min_train_clips", "min_heldout_clips"),

@@ -75,12 +75,14 @@ def test_a_folder_may_have_the_signs_of_a_glob_in_its_name(tmp_path: Path) -> No
     assert listed(str(tmp_path / "takes [1]")) == ["a.mp4"]
 
 
+@pytest.mark.slow
 def test_one_video_is_an_input(store: Store, folder: Path, tmp_path: Path) -> None:
     write_video(folder / "a.mp4").rename(folder / "a b.txt")
     assert judged(store, str(folder / "a b.txt"), tmp_path)["a b.txt"].clip is not None
     assert judged(store, f"file://{folder}/a b.txt", tmp_path)["a b.txt"].clip is not None
 
 
+@pytest.mark.slow
 def test_a_list_names_files_beside_it(store: Store, folder: Path, tmp_path: Path) -> None:
     write_video(folder / "deep" / "Ж 1.mp4")
     (folder / "list").write_text(f"# mine\n\n  deep/Ж 1.mp4\r\n{folder}/deep/Ж 1.mp4\nnone.mp4\n", encoding="utf-8-sig")
@@ -91,6 +93,7 @@ def test_a_list_names_files_beside_it(store: Store, folder: Path, tmp_path: Path
     assert rejection_of(verdicts["none.mp4"]).reason == Reason.UNREADABLE
 
 
+@pytest.mark.slow
 def test_a_list_cannot_lead_out(store: Store, folder: Path, tmp_path: Path) -> None:
     write_video(tmp_path / "outside.mp4")
     (folder / "link.mp4").symlink_to(tmp_path / "outside.mp4")
@@ -144,6 +147,7 @@ def test_useless_inputs_are_one_clear_line(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_video_on_the_web_is_fetched_once_and_leaves_nothing_behind(
     store: Store, folder: Path, tmp_path: Path, web: tuple[str, list[str]]
 ) -> None:
@@ -165,6 +169,7 @@ def test_a_video_on_the_web_is_fetched_once_and_leaves_nothing_behind(
     assert changed.sha256 != verdict.clip.sha256
 
 
+@pytest.mark.slow
 def test_a_list_on_the_web_names_what_lies_beside_it(
     store: Store, folder: Path, tmp_path: Path, web: tuple[str, list[str]]
 ) -> None:
@@ -196,6 +201,7 @@ def test_what_is_larger_than_the_limit_is_not_fetched(
     assert list(scratch.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_object_store_is_a_folder_a_glob_or_an_object(store: Store, folder: Path, tmp_path: Path) -> None:
     files = fsspec.filesystem("memory")
     files.pipe({"/bucket/in/a.mp4": write_video(folder / "a.mp4").read_bytes(), "/bucket/in/deep/b.mp4": b"no video"})

@@ -38,6 +38,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.AbstractFileSystem]:
         fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
+@pytest.mark.slow
 def test_a_bucket_is_ingested_and_read_once(s3: fsspec.AbstractFileSystem, tmp_path: Path) -> None:
     s3.pipe("videos/in/a.mp4", write_video(tmp_path / "a.mp4").read_bytes())
     s3.pipe("videos/in/deep/Ж 2.mp4", write_video(tmp_path / "b.mp4", num_frames=50).read_bytes())
@@ -58,6 +59,7 @@ def test_a_bucket_is_ingested_and_read_once(s3: fsspec.AbstractFileSystem, tmp_p
     assert [verdict.is_reused for verdict in judge(store, shard, CONFIG)] == [False, True, True]
 
 
+@pytest.mark.slow
 def test_a_glob_and_a_list_in_a_bucket(s3: fsspec.AbstractFileSystem, tmp_path: Path) -> None:
     s3.pipe({"videos/in/a.mp4": b"a", "videos/in/b.mkv": b"b", "videos/in/deep/c.mp4": b"c"})
     s3.pipe("videos/in/list.txt", b"a.mp4\ns3://videos/in/deep/c.mp4\n../up.mp4\nfile:///etc/hostname\n")

@@ -12,6 +12,8 @@ import pytest
 from tasks.video.isolation import Failure, Limits, run_isolated
 from tests.helpers.pyflyte import REPO_ROOT
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits(num_workers=2, seconds=30.0, memory_mib=512)
 
 

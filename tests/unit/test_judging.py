@@ -36,6 +36,7 @@ def _answers(samples: list[Sample]) -> dict[str, Answer]:
     }
 
 
+@pytest.mark.slow
 def test_missing_and_unreadable_questions_stay_in_the_denominator(benchmark: FolderBenchmark) -> None:
     samples = list(benchmark.samples())
     found, rows = judge(benchmark, samples, _answers(samples), model="m", num_available=20, min_coverage=0.0)

@@ -16,6 +16,8 @@ from tasks.video.official_video import Showing, show_file
 from tests.helpers.policy import fresh_policy, make_prompt
 from tests.helpers.videos import SHARED_VIDEOS, write_video
 
+pytestmark = pytest.mark.slow
+
 _SHOWING = Showing(fps=2.0, max_frames=48, min_area_px=128 * 128, max_area_px=256 * 256)
 
 

@@ -47,6 +47,7 @@ def has_border(frame: np.ndarray) -> bool:
     return bool(red[-6:].sum() > 100)
 
 
+@pytest.mark.slow
 def test_the_mp4_has_the_border_exactly_at_the_frames_that_answer(store: Store) -> None:
     clip = store_clip(store, make_clip(num_frames=12))
     data = preview_mp4(store, sample_of(clip, (OTHER, ASKED)), {clip.clip_id: clip})

@@ -1,9 +1,13 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tasks.video.encode import ffmpeg_binary
 from tasks.video.probe import probe
 from tests.helpers.videos import write_video
+
+pytestmark = pytest.mark.slow
 
 
 def ffmpeg(*arguments: str) -> None:

@@ -51,6 +51,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return Outcome(data_root, make_inputs(Store(data_root)), MemoryRegistry())
 
 
+@pytest.mark.slow
 def test_a_better_challenger_becomes_champion(data_root: str, inputs: Inputs, registry: MemoryRegistry) -> None:
     outcome = Outcome(data_root, inputs, registry)
     champion = registry.standing("videossr").champion
@@ -61,6 +62,7 @@ def test_a_better_challenger_becomes_champion(data_root: str, inputs: Inputs, re
     assert champion.tags["videossr.promoted"] == "true"
 
 
+@pytest.mark.slow
 def test_a_worse_challenger_is_registered_but_not_champion(data_root: str, registry: MemoryRegistry) -> None:
     outcome = Outcome(data_root, make_inputs(Store(data_root), gain=-0.1), registry)
     assert not outcome.promotion.promoted
@@ -68,6 +70,7 @@ def test_a_worse_challenger_is_registered_but_not_champion(data_root: str, regis
     assert registry.standing("videossr").champion is None
 
 
+@pytest.mark.slow
 def test_a_second_try_of_the_same_run_decides_the_same(
     data_root: str, inputs: Inputs, registry: MemoryRegistry
 ) -> None:
@@ -75,6 +78,7 @@ def test_a_second_try_of_the_same_run_decides_the_same(
     assert Outcome(data_root, inputs, registry).promotion == first.promotion
 
 
+@pytest.mark.slow
 def test_a_later_run_with_the_same_weights_leaves_the_champion_as_it_is(
     data_root: str, inputs: Inputs, registry: MemoryRegistry
 ) -> None:
@@ -87,6 +91,7 @@ def test_a_later_run_with_the_same_weights_leaves_the_champion_as_it_is(
     assert "Version 1 stays champion" in later.report
 
 
+@pytest.mark.slow
 def test_a_champion_that_another_run_made_meanwhile_is_not_overwritten(data_root: str, inputs: Inputs) -> None:
     registry = _Overtaken()
     outcome = Outcome(data_root, inputs, registry)
@@ -99,6 +104,7 @@ def test_a_champion_that_another_run_made_meanwhile_is_not_overwritten(data_root
     assert registry.versions["videossr"][-1].tags["videossr.promoted"] == "false"
 
 
+@pytest.mark.slow
 def test_the_version_says_where_it_comes_from(data_root: str, inputs: Inputs, registry: MemoryRegistry) -> None:
     Outcome(data_root, inputs, registry)
     tags = registry.versions["videossr"][0].tags
@@ -107,6 +113,7 @@ def test_the_version_says_where_it_comes_from(data_root: str, inputs: Inputs, re
     assert {"videossr.package.torch", "videossr.digest.difficulty_plan", "videossr.viubench_mean"} <= tags.keys()
 
 
+@pytest.mark.slow
 def test_the_summary_has_the_numbers(outcome: Outcome) -> None:
     summary = outcome.summary
     assert summary == json.loads(outcome.store.read_bytes("runs/r1/summary.json"))
@@ -176,12 +183,14 @@ def test_the_report_escapes_file_names(outcome: Outcome) -> None:
     assert "<script" not in report
 
 
+@pytest.mark.slow
 def test_numbers_that_are_not_finite_become_null(data_root: str, registry: MemoryRegistry) -> None:
     outcome = Outcome(data_root, make_inputs(Store(data_root), num_items=1, num_videos=1), registry)
     assert outcome.summary["viubench"]["after"]["se"] is None
     assert not outcome.promotion.promoted
 
 
+@pytest.mark.slow
 def test_a_decision_without_a_known_error_is_found_again(data_root: str, registry: MemoryRegistry) -> None:
     inputs = make_inputs(Store(data_root), num_items=1, num_videos=1)
     first = Outcome(data_root, inputs, registry)

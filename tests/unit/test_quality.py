@@ -48,6 +48,7 @@ def test_slides_that_come_again_are_not_new() -> None:
     assert flaw_of(np.concatenate([pair] * 24)) is Reason.TOO_FEW_DISTINCT
 
 
+@pytest.mark.slow
 def test_a_clip_that_freezes_is_found_though_coding_adds_noise(tmp_path: Path) -> None:
     frozen = np.concatenate([generate_frames(seed=1, index=2)[:12], *[generate_frames(seed=1, index=2)[12:13]] * 140])
     write_mp4(tmp_path / "a.mp4", frozen, 18.0, quality=35)
@@ -77,6 +78,7 @@ def test_a_dark_scene_is_not_blank() -> None:
     assert flaw_of(scene() // 6) is None
 
 
+@pytest.mark.slow
 def test_pictures_too_small_or_too_large_are_told_by_the_header(tmp_path: Path) -> None:
     write_mp4(tmp_path / "small.mp4", moving_frames(height=48, width=96), 20.0)
     flaw = find_size_flaw(tmp_path / "small.mp4", CONFIG)
@@ -86,6 +88,7 @@ def test_pictures_too_small_or_too_large_are_told_by_the_header(tmp_path: Path) 
     assert flaw == (Reason.FRAMES_TOO_LARGE, "96x48, at most 4607 pixels allowed")
 
 
+@pytest.mark.slow
 def test_a_file_of_huge_pictures_is_turned_away_undecoded(tmp_path: Path) -> None:
     source = ["-f", "lavfi", "-i", "color=black:s=9000x4400:r=1:d=1"]
     subprocess.run([ffmpeg_binary(), "-loglevel", "error", *source, "-c:v", "mjpeg", tmp_path / "a.avi"], check=True)

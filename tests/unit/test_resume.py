@@ -135,6 +135,7 @@ def test_sigterm_saves_before_it_ends_the_process(started: Started) -> None:
     assert numbers(started.pool.steps(trained)) == started.whole
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_no_checkpoint_and_says_so(started: Started, tmp_path: Path) -> None:
     newest = _stop_after(started, num_steps=4)
     process = start_process(_train_without_room, started, tmp_path / "said")

@@ -46,6 +46,7 @@ def test_failed_write_leaves_the_old_content(data_root: str) -> None:
     assert store.read_bytes("blob") == b"old"
 
 
+@pytest.mark.slow
 def test_writer_killed_midway_leaves_whole_content_or_none(data_root: str) -> None:
     store = Store(data_root)
     for delay_seconds in (0.0, 0.01, 0.05):

@@ -13,6 +13,7 @@ from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.train.grpo import switch_dropout_off
 from tests.helpers.training import ROLLOUT, TRAIN, Pool, copy_pool, make_pool, numbers
+from tests.helpers.warm.process import warm_children
 
 
 class StoppedError(Exception):
@@ -63,7 +64,8 @@ def test_a_run_cut_off_and_resumed_equals_the_uninterrupted_one_bit_for_bit(pool
 
 @pytest.mark.slow
 def test_prompts_made_ahead_of_time_change_nothing(pool: Pool, trained: tuple[Pool, Trained]) -> None:
-    ahead = pool.steps(pool.train(pool.start().policy, replace(TRAIN, prefetch_workers=2)))
+    with warm_children():
+        ahead = pool.steps(pool.train(pool.start().policy, replace(TRAIN, prefetch_workers=2)))
     whole, done = trained
     assert numbers(ahead) == numbers(whole.steps(done))
 

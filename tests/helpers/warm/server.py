@@ -38,9 +38,9 @@ FAMILIES = {
     "web": ("mlflow.server", "uvicorn", "moto.server"),
     "vllm": ("vllm", "vllm.entrypoints.llm", "vllm.v1.worker.cpu_worker", "vllm.model_executor.models.qwen3_vl"),
 }  # fmt: skip
-"""What takes long to import and reads no setting of a run while it is imported. Flytekit makes its temporary folder then:
-that counts for local runs, not for containers. vLLM's engine does not start where Flask's globals are, so the servers
-that use Flask stand apart."""
+"""What takes long to import and reads no setting of a run while it is imported. Flytekit makes its temporary folder
+then: that counts for local runs, not for containers. vLLM's engine does not start where Flask's globals are, so the
+servers that use Flask stand apart."""
 _SERVE = "serve"
 _OWNER_SECONDS = 2.0
 _MOST_FILES, _OUT_OF_THE_WAY = 250, 1000
