@@ -10,7 +10,7 @@ import torch
 from tasks.core.config import WarmStartConfig
 from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
-from tasks.train.grpo import switch_dropout_off
+from tasks.train.trainable import switch_dropout_off
 from tests.helpers.training import ROLLOUT, TRAIN, Pool, make_pool, numbers
 
 
