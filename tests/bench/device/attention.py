@@ -34,24 +34,24 @@ _EFFICIENT = SDPBackend.EFFICIENT_ATTENTION
 def compare(setting: Setting, report: Report) -> None:
     with report.part("the tower"):
         tower.compare(setting, report)
-    case = Case.of(setting)
+    case = Case.of(setting, varlen_attention())
     cuda, varlen, gqa = (setting.why_not(thing) for thing in ("cuda", "varlen", "gqa in varlen"))
     told: dict[str, Any] = {} if gqa else {"enable_gqa": True}
     hint = "" if told else " (not told of fewer K/V heads)"
-    _table(report, "Prompts: causal", case.prompts, _Prompts(case).in_groups(repeats=False), [
-        ("a call a group, flash", cuda, _FLASH, _Prompts(case).in_groups(repeats=False)),
-        ("a call a group, cuDNN", cuda, _CUDNN, _Prompts(case).in_groups(repeats=False)),
-        ("a call a group, math", None, _MATH, _Prompts(case).in_groups(repeats=False)),
-        (f"one varlen call{hint}", varlen, None, _Prompts(case).in_one_call(told, repeats=False)),
-        ("one varlen call, K/V repeated", varlen, None, _Prompts(case).in_one_call({}, repeats=True)),
+    _table(report, "Prompts: causal", case.prompts, Prompts(case).in_groups(repeats=False), [
+        ("a call a group, flash", cuda, _FLASH, Prompts(case).in_groups(repeats=False)),
+        ("a call a group, cuDNN", cuda, _CUDNN, Prompts(case).in_groups(repeats=False)),
+        ("a call a group, math", None, _MATH, Prompts(case).in_groups(repeats=False)),
+        (f"one varlen call{hint}", varlen, None, Prompts(case).in_one_call(told, repeats=False)),
+        ("one varlen call, K/V repeated", varlen, None, Prompts(case).in_one_call({}, repeats=True)),
     ])  # fmt: skip
-    _table(report, "Answers: each sees its prompt and itself", case.answers, _Answers(case).in_groups(repeats=False), [
-        ("a masked call a group, as torch chooses", cuda, None, _Answers(case).in_groups(repeats=False)),
-        ("a masked call a group, cuDNN", cuda, _CUDNN, _Answers(case).in_groups(repeats=False)),
-        ("a masked call a group, math", None, _MATH, _Answers(case).in_groups(repeats=False)),
-        ("K/V repeated, memory-efficient", cuda, _EFFICIENT, _Answers(case).in_groups(repeats=True)),
-        (f"one varlen call, K/V gathered{hint}", varlen, None, _Answers(case).in_one_call(told, repeats=False)),
-        ("one varlen call, K/V gathered and repeated", varlen, None, _Answers(case).in_one_call({}, repeats=True)),
+    _table(report, "Answers: each sees its prompt and itself", case.answers, Answers(case).in_groups(repeats=False), [
+        ("a masked call a group, as torch chooses", cuda, None, Answers(case).in_groups(repeats=False)),
+        ("a masked call a group, cuDNN", cuda, _CUDNN, Answers(case).in_groups(repeats=False)),
+        ("a masked call a group, math", None, _MATH, Answers(case).in_groups(repeats=False)),
+        ("K/V repeated, memory-efficient", cuda, _EFFICIENT, Answers(case).in_groups(repeats=True)),
+        (f"one varlen call, K/V gathered{hint}", varlen, None, Answers(case).in_one_call(told, repeats=False)),
+        ("one varlen call, K/V gathered and repeated", varlen, None, Answers(case).in_one_call({}, repeats=True)),
     ])  # fmt: skip
 
 
@@ -65,9 +65,11 @@ class Case:
     lengths: list[int]
     repeats: int
     """Heads of queries for one of keys."""
+    varlen: Any
+    """Attention over sequences of any lengths."""
 
     @classmethod
-    def of(cls, setting: Setting) -> "Case":
+    def of(cls, setting: Setting, varlen: Any) -> "Case":
         shape, scale = setting.shape, setting.scale
         num_prompt = _PROMPT_TOKENS[not setting.on_gpu]
         lengths = [scale.answer_tokens] * scale.num_answers
@@ -86,6 +88,7 @@ class Case:
             num_prompt=num_prompt,
             lengths=lengths,
             repeats=shape.heads // shape.kv_heads,
+            varlen=varlen,
         )
 
     @property
@@ -98,7 +101,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class _Prompts:
+class Prompts:
     case: Case
 
     def in_groups(self, *, repeats: bool) -> Way:
@@ -107,16 +110,16 @@ class _Prompts:
     def in_one_call(self, options: dict[str, Any], *, repeats: bool) -> Way:
         starts = _starts([self.case.num_prompt] * len(self.case.prompts), self.case.device)
 
-        def way(groups: Sequence[Heads]) -> Tensor:
+        def way(groups: Sequence[Heads]) -> Any:
             query, key, value = _joined(groups, self.case.repeated if repeats else None)
             longest = self.case.num_prompt
-            return _varlen(query, key, value, starts, starts, longest, longest, window_size=(-1, 0), **options)
+            return self.case.varlen(query, key, value, starts, starts, longest, longest, window_size=(-1, 0), **options)
 
         return way
 
 
 @dataclass(frozen=True)
-class _Answers:
+class Answers:
     case: Case
 
     def in_groups(self, *, repeats: bool) -> Way:
@@ -130,12 +133,14 @@ class _Answers:
         seen = _starts([self.case.num_prompt + length for length in lengths], self.case.device)
         chosen = self.chosen()
 
-        def way(groups: Sequence[Heads]) -> Tensor:
+        def way(groups: Sequence[Heads]) -> Any:
             query, key, value = _joined(groups, self.case.repeated if repeats else None)
             longest = max(lengths)
             most = self.case.num_prompt + longest
             own_key, own_value = key.index_select(0, chosen), value.index_select(0, chosen)
-            return _varlen(query, own_key, own_value, asked, seen, longest, most, window_size=(-1, 0), **options)
+            return self.case.varlen(
+                query, own_key, own_value, asked, seen, longest, most, window_size=(-1, 0), **options
+            )
 
         return way
 
@@ -210,11 +215,6 @@ def _joined(groups: Sequence[Heads], repeated: Callable[[Tensor], Tensor] | None
     if repeated is not None:
         key, value = repeated(key), repeated(value)
     return [tensor.transpose(0, 1).contiguous() for tensor in (query, key, value)]
-
-
-def _varlen(*arguments: Any, **options: Any) -> Tensor:
-    found: Tensor = varlen_attention()(*arguments, **options)
-    return found
 
 
 def _starts(lengths: Sequence[int], device: torch.device) -> Tensor:

@@ -9,7 +9,7 @@ import numpy
 import torch
 import transformers
 
-from tests.bench.device.layers import explain
+from tests.bench.device.layers import SMALL_SHAPE, explain
 from tests.bench.device.report import Report
 from tests.bench.device.setting import Setting
 
@@ -38,9 +38,8 @@ def tell(setting: Setting, report: Report) -> None:
         free, total = torch.cuda.mem_get_info()
         report.row("GPU", f"{torch.cuda.get_device_name()}, {torch.cuda.get_device_capability()}")
         report.row("memory", f"{free / 1e9:.0f} of {total / 1e9:.0f} GB free")
-        report.row(
-            "model", explain(layers, free) if setting.shape.hidden > 1000 else "small: too little memory is free"
-        )
+        is_small = setting.shape.hidden == SMALL_SHAPE.hidden
+        report.row("model", "small: asked for, or memory for no more" if is_small else explain(layers, free))
     else:
         report.row("model", f"small, {setting.shape.num_parameters / 1e6:.1f} million parameters, float32 (no GPU)")
     report.row("importing what steps need, s", time.perf_counter() - began)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -87,7 +88,8 @@ class Runner:
     def _in_a_process(self, step: Step, seconds: float) -> str:
         limit = min(step.limit_seconds, seconds)
         reading, writing = os.pipe()
-        with self.keeper.log_path.open("ab") as log, os.fdopen(reading) as lines:
+        lines = _Lines(reading)
+        with self.keeper.log_path.open("ab") as log:
             log_begins = log.seek(0, os.SEEK_END)
             process = subprocess.Popen(
                 [*self.child, step.function, f"--report={writing}", f"--seconds={limit:.0f}", *self._told()],
@@ -99,30 +101,31 @@ class Runner:
                 pass_fds=(writing,),
                 start_new_session=True,  # Ctrl-C is for us, who keep what there is
             )
-            os.close(writing)
-            try:
-                num_failed = self._listen(step, lines, time.monotonic() + limit)
-                code = process.wait(_GRACE_SECONDS) if num_failed is not None else None
-            except subprocess.TimeoutExpired:
-                code = None
-            finally:
-                _end(process)
+        os.close(writing)
+        num_failed, code = 0, None
+        try:
+            num_failed = self._listen(step, lines, limit)
+            code = process.wait(_GRACE_SECONDS) if lines.have_ended else None
+        except subprocess.TimeoutExpired:
+            pass  # it has said all, and is ended below
+        finally:
+            _end(process)
+            self._listen(step, lines, _GRACE_SECONDS)  # what it said last
+            lines.close()
         if code is None:
-            return f"failed: ended after its {limit:.0f} s, {self._last_words(log_begins)}"
+            return f"failed: ended after {limit:.0f} s, {self._last_words(log_begins)}"
         if code:
             return f"failed: {_exit(code)}, {self._last_words(log_begins)}"
-        return f"done, {num_failed} parts failed" if num_failed else "done"
+        return f"done, failed inside: {num_failed}" if num_failed else "done"
 
     def _told(self) -> list[str]:
         """Arguments of a step: what the person said, and what the first step found."""
         return [*self.arguments, *([f"--facts={json.dumps(self.facts)}"] if self.facts else [])]
 
-    def _listen(self, step: Step, lines: Any, ends_at: float) -> int | None:
-        """Keep what the process says to the end; returns how many parts failed, or None if time ran out."""
+    def _listen(self, step: Step, lines: "_Lines", seconds: float) -> int:
+        """Keep what the process says, until it has ended or time is over; returns how many parts failed."""
         num_failed = 0
-        for line in _lines(lines.fileno(), ends_at):
-            if line is None:
-                return None
+        for line in lines.until(time.monotonic() + seconds):
             [(kind, content)] = json.loads(line).items()
             num_failed += kind == "failed"
             if kind == "facts":
@@ -133,8 +136,7 @@ class Runner:
     def _last_words(self, log_begins: int) -> str:
         with self.keeper.log_path.open("rb") as log:
             log.seek(log_begins)
-            words = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-        return f"last line of the log: {words[-1][:300]}" if words else "nothing in the log"
+            return _last_words(log.read().decode(errors="replace"))
 
     def _summary(self, steps: Sequence[Step]) -> None:
         for step in steps[len([step for step, *_ in self.outcomes if step is not FACTS]) :]:
@@ -145,6 +147,17 @@ class Runner:
             self.keeper.keep(0, "row", [str(step.number), step.title, how, f"{seconds:.0f}"])
 
 
+def _last_words(log: str) -> str:
+    """The line that tells most: where the main thread was, if Python said that while it crashed or hung."""
+    *_, stack = log.rpartition(_STACK)
+    lines = [line.strip() for line in stack.splitlines() if line.strip()]
+    if _STACK in log and lines:
+        return f"it was at {lines[0]}"
+    return f"last line of the log: {lines[-1][:300]}" if lines else "nothing in the log"
+
+
+_STACK = "(most recent call first):"
+"""faulthandler writes the main thread's last."""
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 _ENVIRONMENT: Mapping[str, str] = {
     "HF_HUB_OFFLINE": "1",
@@ -154,20 +167,32 @@ _ENVIRONMENT: Mapping[str, str] = {
 }
 
 
-def _lines(descriptor: int, ends_at: float) -> Iterator[str | None]:
-    """Lines as they come; None, and no more, when time is over."""
-    waiting = b""
-    while True:
-        ready, _, _ = select.select([descriptor], [], [], max(0.0, ends_at - time.monotonic()))
-        if not ready:
-            yield None
-            return
-        read = os.read(descriptor, 2**16)
-        if not read:
-            return
-        *whole, waiting = (waiting + read).split(b"\n")
-        for line in whole:
-            yield line.decode()
+class _Lines:
+    """What comes through a pipe, line by line."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._begun, self._whole = b"", deque[bytes]()
+        self.have_ended = False
+        """Nobody can write any more."""
+
+    def until(self, ends_at: float) -> Iterator[str]:
+        """Lines as they come, until the end or that time."""
+        while True:
+            while self._whole:
+                yield self._whole.popleft().decode()
+            if (
+                self.have_ended
+                or not select.select([self._descriptor], [], [], max(0.0, ends_at - time.monotonic()))[0]
+            ):
+                return
+            read = os.read(self._descriptor, 2**16)
+            self.have_ended = not read
+            *whole, self._begun = (self._begun + read).split(b"\n")
+            self._whole += whole
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

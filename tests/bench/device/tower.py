@@ -14,7 +14,7 @@ from tests.bench.device.models import difference, forget_peak, make_policy, peak
 from tests.bench.device.report import Report
 from tests.bench.device.setting import Setting, varlen_attention
 
-_VARLEN = "flash_by_varlen"
+VARLEN = "flash_by_varlen"
 """transformers hands the frames' lengths over to whatever has `flash` in its name."""
 _ANY = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 _CUDNN_FIRST = [SDPBackend.CUDNN_ATTENTION, *_ANY]
@@ -23,7 +23,7 @@ _LAYERS = 4
 
 
 def compare(setting: Setting, report: Report) -> None:
-    tower = _Tower(setting)
+    tower = Tower(setting, varlen_attention())
     report.table(
         f"The tower on {setting.scale.num_patches} patches, recomputed in the backward pass",
         "attention",
@@ -46,7 +46,7 @@ def compare(setting: Setting, report: Report) -> None:
     first = look(
         "a call for each frame pair, cuDNN first", lambda: sdpa_kernel(_CUDNN_FIRST, set_priority=True), "sdpa"
     )
-    second = look("one call of varlen_attn", nullcontext, _VARLEN)
+    second = look("one call of varlen_attn", nullcontext, VARLEN)
     report.parts([(first[0], without, first[1]), (second[0], varlen, second[1])])
 
 
@@ -75,7 +75,7 @@ def by_varlen(attention: Callable[..., Any]) -> Callable[..., tuple[Tensor, None
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     forward_seconds: float
     seconds: float
     peak: float | None
@@ -83,11 +83,13 @@ class _Run:
     gradient: Tensor
 
 
-class _Tower:
+class Tower:
     """The tower of the policy, in training mode, and patches for all prompts."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, varlen: Any) -> None:
         self._device = setting.device
+        if varlen is not None:
+            AttentionInterface.register(VARLEN, by_varlen(varlen))
         model = make_policy(setting.with_layers(_LAYERS).shape, setting.device, setting.dtype).model.train()
         model.gradient_checkpointing_enable()
         self._tower: Any = model.model.visual
@@ -97,9 +99,7 @@ class _Tower:
         self._patches = torch.randn(scale.num_patches, values, device=setting.device, dtype=setting.dtype)
         self._grid = torch.tensor([[scale.num_frames // 2, side, side]] * scale.num_prompts, device=setting.device)
 
-    def run(self, backends: Callable[[], AbstractContextManager[Any]], implementation: str = "sdpa") -> _Run:
-        if implementation == _VARLEN:
-            AttentionInterface.register(_VARLEN, by_varlen(varlen_attention()))
+    def run(self, backends: Callable[[], AbstractContextManager[Any]], implementation: str = "sdpa") -> Run:
         self._tower.config._attn_implementation = implementation
         try:
             with backends():
@@ -107,7 +107,7 @@ class _Tower:
         finally:
             self._tower.config._attn_implementation = "sdpa"
 
-    def _run(self) -> _Run:
+    def _run(self) -> Run:
         with torch.no_grad():
             forward_seconds = seconds_of(self._output)
             output = self._output().float().cpu()
@@ -115,7 +115,7 @@ class _Tower:
         seconds = seconds_of(self._both)
         peak = peak_gib(self._device)
         gradients = [p.grad.float().flatten().cpu() for p in self._tower.parameters() if p.grad is not None]
-        return _Run(forward_seconds, seconds, peak, output, torch.cat(gradients))
+        return Run(forward_seconds, seconds, peak, output, torch.cat(gradients))
 
     def _output(self) -> Tensor:
         output = self._tower(self._patches, grid_thw=self._grid)
@@ -127,7 +127,7 @@ class _Tower:
         self._output().float().square().mean().backward()
 
 
-def _cells(run: _Run, reference: _Run) -> list[Any]:
+def _cells(run: Run, reference: Run) -> list[Any]:
     return [
         run.forward_seconds,
         run.seconds,

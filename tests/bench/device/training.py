@@ -48,7 +48,7 @@ def _measure(
 ) -> None:
     trainer = make_trainer(setting, microbatch_tokens)
     report.table(
-        f"{num_steps} steps of {setting.scale.num_prompts} prompts, micro-batches of {microbatch_tokens} tokens at most",
+        f"{num_steps} steps of {setting.scale.num_prompts} prompts, micro-batches of up to {microbatch_tokens} tokens",
         "step",
         "s",
         *(f"{phase}, s" for phase in _TIMES),

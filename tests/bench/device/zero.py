@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,12 +12,14 @@ from tasks.core.config import TrainConfig
 from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.train.shared_prefix import PackedRow, shared_prefix_logprobs
 from tasks.train.trainable import make_trainable
+from tests.bench.device.layers import LEAST_LAYERS
 from tests.bench.device.models import forget_peak, make_answers, make_policy, make_prompts, make_row, peak_gib
 from tests.bench.device.report import Report
 from tests.bench.device.setting import Setting
 
 _LAYERS = 12
-"""4.1 billion parameters: with all of AdamW's state on one GPU 16 bytes each, and buckets."""
+_BYTES, _BESIDES = 18, 14e9
+"""Of a parameter: gradient, float32 weight and moments too, and part of a bucket; activations and logits. Estimates."""
 _UPDATES = 3
 _STATE_SECONDS = 35.0
 """For 50 GB to the host and back; an estimate."""
@@ -25,7 +28,7 @@ _STATE_SECONDS = 35.0
 def update(setting: Setting, report: Report) -> None:
     from tasks.train.engine import TrainEngine
 
-    setting = setting.with_layers(_LAYERS)
+    setting = setting.with_layers(_num_layers(setting))
     began = time.perf_counter()
     policy = make_policy(setting.shape, setting.device, torch.bfloat16)
     make_trainable(policy.model, TrainConfig(), seed=0)
@@ -41,8 +44,10 @@ def update(setting: Setting, report: Report) -> None:
         report.left_out("state out and in", f"{report.seconds_left:.0f} s are left")
         return
     with report.part("state out and in"):
+        before = policy.model.lm_head.weight.detach().clone()
         seconds = _out_and_in(engine)
-        report.row("state out and in", seconds)
+        report.row("state out and in", seconds, None, (policy.model.lm_head.weight - before).abs().max().item(), None)
+        del before
         _update(setting, report, engine, policy, row, "after it")
     engine.close()
 
@@ -69,6 +74,15 @@ def _out_and_in(engine: Any) -> float:
     read: Callable[[str, str], Tensor] = lambda part, name: kept[part, name].to(_device())  # noqa: E731
     engine.load_state(engine.num_updates, read)
     return time.perf_counter() - began
+
+
+def _num_layers(setting: Setting) -> int:
+    """As many as one GPU holds with all of AdamW's state."""
+    if not setting.on_gpu:
+        return _LAYERS
+    room = 0.95 * torch.cuda.mem_get_info()[0] - _BESIDES
+    sizes = {n: replace(setting.shape, layers=n).num_parameters * _BYTES for n in range(LEAST_LAYERS, _LAYERS + 1)}
+    return max((n for n, size in sizes.items() if size <= room), default=LEAST_LAYERS)
 
 
 def _device() -> str:
