@@ -181,10 +181,7 @@ class _Lines:
         while True:
             while self._whole:
                 yield self._whole.popleft().decode()
-            if (
-                self.have_ended
-                or not select.select([self._descriptor], [], [], max(0.0, ends_at - time.monotonic()))[0]
-            ):
+            if self.have_ended or not self._is_ready(ends_at - time.monotonic()):
                 return
             read = os.read(self._descriptor, 2**16)
             self.have_ended = not read
@@ -193,6 +190,10 @@ class _Lines:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+    def _is_ready(self, seconds: float) -> bool:
+        """Whether something comes within so many seconds."""
+        return bool(select.select([self._descriptor], [], [], max(0.0, seconds))[0])
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -123,7 +123,7 @@ def kernel_times(events: Iterable[Any], device: DeviceType) -> tuple[Counter[str
     times: Counter[str] = Counter()
     calls: Counter[str] = Counter()
     for event in events:
-        if event.device_type() == device:
+        if event.device_type() == device and not event.is_user_annotation():  # those stand for several kernels
             times[event.name()] += event.duration_ns() / _NS_PER_S  # type: ignore[assignment]
             calls[event.name()] += 1
     return times, calls
