@@ -33,11 +33,13 @@ _THERE = {"PIL", "click", "fsspec", "jaxtyping", "numpy", "safetensors", "tokeni
 
 _CHILD = """
 import os, signal, sys, time
-from tests.bench.device.child import _end_with_parent
+from tests.bench.device.child import end_with_parent
 from tests.bench.device.report import Report
 
-_end_with_parent()
+end_with_parent()
 what, report = sys.argv[1], Report(os.fdopen(int(sys.argv[2].partition("=")[2]), "w"))
+if not sys.stdin.readline():
+    sys.exit()
 if what == "facts.tell":
     report.facts({"layers": None, "missing": {"deepspeed": "it is not there"}})
     sys.exit()
@@ -46,19 +48,23 @@ report.row("pid", os.getpid())
 if what == "fails":
     sys.exit("ValueError: the last line")
 elif what == "hangs":
-    time.sleep(60)
+    time.sleep(3600)
 elif what == "dies":
     os.kill(os.getpid(), signal.SIGSEGV)
 elif what == "interrupts":
     os.kill(os.getppid(), signal.SIGINT)
-    time.sleep(60)
+    time.sleep(3600)
 with report.part("a kernel"):
     raise RuntimeError("no such kernel\\nand more")
 report.row("after", 1)
 """
 
 
-def step(number: int, function: str, *, needs: str | None = None, seconds: float = 30.0) -> Step:
+PATIENT = 3600.0
+"""A slow machine fails no test."""
+
+
+def step(number: int, function: str, *, needs: str | None = None, seconds: float = PATIENT) -> Step:
     return Step(number=number, title=function, function=function, needs=needs, limit_seconds=seconds)
 
 
@@ -117,7 +123,7 @@ def test_steps_that_fail_hang_or_die_do_not_keep_the_next_ones_from_running(
         step(5, "works"),
     ]
     keeper = Keeper(tmp_path)
-    assert Runner(keeper, 100.0, child=child).run(steps) == 1
+    assert Runner(keeper, PATIENT, child=child).run(steps) == 1
     keeper.close()
     found = ends(tmp_path)
     assert found[1] == "failed: exit code 1, last line of the log: ValueError: the last line"
@@ -126,7 +132,7 @@ def test_steps_that_fail_hang_or_die_do_not_keep_the_next_ones_from_running(
     assert found[4] == "left out: it is not there"
     assert found[5] == "done, failed inside: 1"
     text = (tmp_path / RESULTS).read_text()
-    assert text.count("| pid |") == 4
+    assert {line["step"] for line in kept(tmp_path) if "row" in line} >= {1, 3, 5}
     assert "| a kernel | failed: RuntimeError: no such kernel |\n| after | 1 |" in text
 
 
@@ -134,13 +140,14 @@ def test_no_step_begins_without_time(tmp_path: Path, child: tuple[str, str]) -> 
     keeper = Keeper(tmp_path)
     Runner(keeper, 16.0, child=child).run([step(1, "hangs", seconds=3), step(2, "works")])
     keeper.close()
-    assert ends(tmp_path)[2].startswith("left out: 1")
+    assert ends(tmp_path)[2].startswith("left out: ")
+    assert ends(tmp_path)[2].endswith("of 16 s are left")
 
 
 def test_an_interrupted_bench_keeps_what_it_has_and_says_what_is_open(tmp_path: Path, child: tuple[str, str]) -> None:
     before = signal.getsignal(signal.SIGINT)
     keeper = Keeper(tmp_path)
-    code = Runner(keeper, 100.0, child=child).run([step(1, "works"), step(2, "interrupts"), step(3, "works")])
+    code = Runner(keeper, PATIENT, child=child).run([step(1, "works"), step(2, "interrupts"), step(3, "works")])
     keeper.close()
     assert code == 128 + signal.SIGINT
     assert signal.getsignal(signal.SIGINT) is before
@@ -153,8 +160,8 @@ def test_a_killed_bench_keeps_what_it_has_and_takes_its_step_along(tmp_path: Pat
     program = (
         "from pathlib import Path\nfrom tests.bench.device.keep import Keeper\n"
         "from tests.bench.device.plan import Step\nfrom tests.bench.device.running import Runner\n"
-        "step = Step(number=1, title='hangs', function='hangs', limit_seconds=60)\n"
-        f"Runner(Keeper(Path({str(tmp_path)!r})), 100.0, child={child!r}).run([step])"
+        "step = Step(number=1, title='hangs', function='hangs', limit_seconds=3600)\n"
+        f"Runner(Keeper(Path({str(tmp_path)!r})), 3600.0, child={child!r}).run([step])"
     )
     bench = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL)
     while not ((tmp_path / LINES).exists() and any("row" in line for line in kept(tmp_path))):

@@ -1,6 +1,6 @@
-"""One step in its own process: says what it finds into the pipe that it was given.
+"""One step in its own process: imports, waits for its turn, says what it finds into the pipe that it was given.
 
-python -m tests.bench.device.child MODULE.FUNCTION --report=FD --seconds=S [--tiny] [--layers=N] [--facts=JSON]
+`python -m tests.bench.device.child MODULE.FUNCTION --report=FD`; its turn is a line of JSON from standard input.
 """
 
 import argparse
@@ -21,21 +21,14 @@ _TELL_BEFORE_SECONDS = 2.0
 
 
 def main() -> None:
+    end_with_parent()
     parser = argparse.ArgumentParser()
     parser.add_argument("function")
     parser.add_argument("--report", type=int, required=True)
-    parser.add_argument("--seconds", type=float, required=True)
-    parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--layers", type=int)
-    parser.add_argument("--facts", type=json.loads, default={})
     arguments = parser.parse_args()
-    ends_at = time.monotonic() + arguments.seconds
-    _end_with_parent()
-    faulthandler.dump_traceback_later(max(1.0, arguments.seconds - _TELL_BEFORE_SECONDS), exit=False)
     with os.fdopen(arguments.report, "w") as file:
-        report = Report(file, ends_at)
         try:
-            _do(report, arguments)
+            _do(Report(file), arguments.function)
         except BaseException as error:
             traceback.print_exc()
             print(one_line(error), file=sys.stderr, flush=True)
@@ -43,17 +36,22 @@ def main() -> None:
     faulthandler.cancel_dump_traceback_later()
 
 
-def _do(report: Report, arguments: argparse.Namespace) -> None:
-    print(f"\n#### {arguments.function}", file=sys.stderr, flush=True)
+def _do(report: Report, name: str) -> None:
     stand_in_for_jaxtyping()
     from tests.bench.device.setting import make_setting
 
-    module, function = arguments.function.split(".")
-    setting = make_setting(arguments.facts, layers=arguments.layers, tiny=arguments.tiny)
-    getattr(import_module(f"tests.bench.device.{module}"), function)(setting, report)
+    module, function = name.split(".")
+    step = getattr(import_module(f"tests.bench.device.{module}"), function)
+    turn = json.loads(sys.stdin.readline() or "null")
+    if turn is None:  # nobody wants it any more
+        return
+    report.ends_at = time.monotonic() + turn["seconds"]
+    faulthandler.dump_traceback_later(max(1.0, turn["seconds"] - _TELL_BEFORE_SECONDS), exit=False)
+    # Only from here on is the device touched: until now it belonged to the step before.
+    step(make_setting(turn["facts"], layers=turn.get("layers"), tiny=turn.get("tiny", False)), report)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A bench that was killed must not leave its step on the card."""
     parent = os.getppid()
 

@@ -29,9 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     folder = told.out or Path(os.environ.get("OUT") or tempfile.mkdtemp(prefix="device-bench-"))
     keeper = Keeper(folder)
     keeper.say(f"# Device bench, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n\nResults: {folder}")
-    passed_on = [*(["--tiny"] if told.tiny else []), *([f"--layers={told.layers}"] if told.layers else [])]
     try:
-        return Runner(keeper, told.seconds, passed_on).run(told.steps)
+        return Runner(keeper, told.seconds, {"layers": told.layers, "tiny": told.tiny}).run(told.steps)
     finally:
         keeper.close()
 

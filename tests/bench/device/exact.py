@@ -27,8 +27,8 @@ _ANSWERS = [
     [[531, 532, 533], [534, 535], [536]],
     [[541, 542, 543, 544, 545], [546, 547], [548, 549, 550]],
 ]
-_AS_NEAR = 1.5
-"""Times the noise of bfloat16."""
+_AS_NEAR = 2.0
+"""Times the noise of bfloat16, which is itself known from few tokens."""
 _EXACT_NATS, _EXACT_GRADIENT = 1e-4, 1e-3
 """For float32, where the plain pass sums in another order; the test suite's small model has 1e-5 and 1e-4."""
 

@@ -25,9 +25,9 @@ _WITHOUT = {
 
 
 def tell(setting: Setting, report: Report) -> None:
-    began = time.perf_counter()
     from tests.bench.device import attention, block, exact, low_logits, one_rank, prefix, start, training  # noqa: F401
 
+    imported = time.monotonic() - report.began
     report.table("This machine", "what", "found")
     report.row("Python", platform.python_version())
     report.row("torch, CUDA, cuDNN", f"{torch.__version__}, {torch.version.cuda}, {torch.backends.cudnn.version()}")
@@ -42,7 +42,7 @@ def tell(setting: Setting, report: Report) -> None:
         report.row("model", "small: asked for, or memory for no more" if is_small else explain(layers, free))
     else:
         report.row("model", f"small, {setting.shape.num_parameters / 1e6:.1f} million parameters, float32 (no GPU)")
-    report.row("importing what steps need, s", time.perf_counter() - began)
+    report.row("importing, s", imported)
     for thing, why in setting.missing.items():
         report.left_out(_WITHOUT[thing], why)
     report.facts({"layers": layers if setting.on_gpu else None, "missing": dict(setting.missing)})

@@ -47,7 +47,12 @@ def look(setting: Setting, report: Report) -> None:
                 ("as torch chooses", None, nullcontext),
                 ("math", None, lambda: sdpa_kernel(SDPBackend.MATH)),
             ]
-            report.parts([(str(num_keys), why, case.look(report, name, only)) for name, why, only in kernels])
+            report.parts(
+                [
+                    (f"{num_keys}, logits near {logit:.0f}, {name}", why, case.look(report, name, only))
+                    for name, why, only in kernels
+                ]
+            )
 
 
 class _Case:

@@ -58,7 +58,7 @@ STEPS = (
         number=7,
         title="torch.compile, and less recomputation",
         function="block.compare",
-        limit_seconds=75,
+        limit_seconds=100,
         environment=CUDNN_LAST,
     ),
     Step(number=8, title="Masked attention with low logits", function="low_logits.look", limit_seconds=40),

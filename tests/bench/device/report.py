@@ -17,7 +17,8 @@ class Report:
     file: TextIO
     ends_at: float = float("inf")
     """By `time.monotonic`: when this process will be ended."""
-    failed: int = field(default=0, init=False)
+    began: float = field(default_factory=time.monotonic, init=False)
+    """Before anything large was imported."""
 
     @property
     def seconds_left(self) -> float:
@@ -47,7 +48,6 @@ class Report:
         try:
             yield
         except Exception as error:  # whatever a kernel may raise
-            self.failed += 1
             self._say("failed", {"what": what, "why": one_line(error)})
 
     def parts(self, works: Sequence[tuple[str, str | None, Callable[[], None]]]) -> None:

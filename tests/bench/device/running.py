@@ -5,28 +5,24 @@ that the card belongs to the step.
 """
 
 import json
-import os
-import select
 import signal
-import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from tests.bench.device.keep import Keeper
 from tests.bench.device.plan import FACTS, Step
+from tests.bench.device.process import StepProcess
 
-_REPO_ROOT = Path(__file__).resolve().parents[3]
 _LEAST_SECONDS = 15.0
-"""Importing torch and transformers takes about ten."""
+"""With less nothing begins."""
 _GRACE_SECONDS = 5.0
 """After its last line a process gives its memory back and ends."""
+_ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass
@@ -41,166 +37,111 @@ class Runner:
     keeper: Keeper
     seconds: float
     """For all steps together."""
-    arguments: Sequence[str] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
     """What every step is told besides."""
     child: Sequence[str] = (sys.executable, "-m", "tests.bench.device.child")
     facts: dict[str, Any] = field(default_factory=dict, init=False)
     outcomes: list[tuple[Step, str, float]] = field(default_factory=list, init=False)
     """(step, how it ended, seconds)"""
+    _next: StepProcess | None = field(default=None, init=False)
+    """It imports while the step before it is at work."""
 
     def run(self, steps: Sequence[Step]) -> int:
         """All steps; returns what a shell should see: 0, 1 if one failed, 128 and the signal that ended it."""
+        everything = (FACTS, *steps)
         ends_at = time.monotonic() + self.seconds
         code = 0
         with _signals_raise():
             try:
-                for step in (FACTS, *steps):
-                    self._one(step, ends_at)
+                for number, step in enumerate(everything):
+                    self._one(step, everything[number + 1 :], ends_at)
                     if step is FACTS and not self.facts:
                         self.keeper.say("The bench cannot start here: see the line above and the log.")
                         break
             except _Stopped as stopped:
                 code = 128 + stopped.signal_number
-        self._summary(steps)
+            finally:
+                self._forget_next()
+        self._summary(everything)
         return code or int(any(how.startswith("failed") for _, how, _ in self.outcomes))
 
-    def _one(self, step: Step, ends_at: float) -> None:
+    def _one(self, step: Step, following: Sequence[Step], ends_at: float) -> None:
         began = time.monotonic()
         how = "interrupted"
+        self.keeper.say(f"## {step.number}. {step.title}")
         try:
-            how = self._why_left_out(step, ends_at - began) or self._in_a_process(step, ends_at - began)
+            why = self._why_not(step, ends_at - began)
+            how = f"left out: {why}" if why else self._in_a_process(step, following, ends_at - began)
         finally:
             seconds = time.monotonic() - began
             self.outcomes.append((step, how, seconds))
             self.keeper.keep(step.number, "end", {"how": how, "seconds": round(seconds, 1)})
             self.keeper.say(f"Step {step.number} {how}, {seconds:.0f} s.")
 
-    def _why_left_out(self, step: Step, seconds: float) -> str | None:
-        if step.needs and self.facts["missing"].get(step.needs):
-            reason = self.facts["missing"][step.needs]
-        elif seconds < _LEAST_SECONDS:
-            reason = f"{max(0.0, seconds):.0f} of {self.seconds:.0f} s are left"
-        else:
-            reason = None
-        self.keeper.say(f"## {step.number}. {step.title}")
-        return f"left out: {reason}" if reason else None
+    def _why_not(self, step: Step, seconds: float) -> str | None:
+        if seconds < _LEAST_SECONDS:
+            return f"{max(0.0, seconds):.0f} of {self.seconds:.0f} s are left"
+        reason: str | None = self.facts["missing"].get(step.needs) if step.needs else None
+        return reason
 
-    def _in_a_process(self, step: Step, seconds: float) -> str:
+    def _in_a_process(self, step: Step, following: Sequence[Step], seconds: float) -> str:
         limit = min(step.limit_seconds, seconds)
-        reading, writing = os.pipe()
-        lines = _Lines(reading)
-        with self.keeper.log_path.open("ab") as log:
-            log_begins = log.seek(0, os.SEEK_END)
-            process = subprocess.Popen(
-                [*self.child, step.function, f"--report={writing}", f"--seconds={limit:.0f}", *self._told()],
-                cwd=_REPO_ROOT,
-                env={**os.environ, **_ENVIRONMENT, **step.environment},
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                pass_fds=(writing,),
-                start_new_session=True,  # Ctrl-C is for us, who keep what there is
-            )
-        os.close(writing)
+        process = self._take(step)
         num_failed, code = 0, None
         try:
-            num_failed = self._listen(step, lines, limit)
-            code = process.wait(_GRACE_SECONDS) if lines.have_ended else None
-        except subprocess.TimeoutExpired:
-            pass  # it has said all, and is ended below
+            process.begin(limit, {**self.told, "facts": self.facts})
+            self._prepare(following)
+            num_failed = self._listen(process, limit)
+            code = process.wait(_GRACE_SECONDS) if process.is_silent else None
         finally:
-            _end(process)
-            self._listen(step, lines, _GRACE_SECONDS)  # what it said last
-            lines.close()
+            process.end()
+            num_failed += self._listen(process, _GRACE_SECONDS)  # what it said last
+            words = process.close()
         if code is None:
-            return f"failed: ended after {limit:.0f} s, {self._last_words(log_begins)}"
+            return f"failed: ended after {limit:.0f} s, {words}"
         if code:
-            return f"failed: {_exit(code)}, {self._last_words(log_begins)}"
+            return f"failed: {_exit(code)}, {words}"
         return f"done, failed inside: {num_failed}" if num_failed else "done"
 
-    def _told(self) -> list[str]:
-        """Arguments of a step: what the person said, and what the first step found."""
-        return [*self.arguments, *([f"--facts={json.dumps(self.facts)}"] if self.facts else [])]
+    def _take(self, step: Step) -> StepProcess:
+        """The process that was prepared, if it is that step's."""
+        if self._next is not None and self._next.step is step:
+            process, self._next = self._next, None
+            return process
+        self._forget_next()
+        return StepProcess(step, self.child, self.keeper.log_path)
 
-    def _listen(self, step: Step, lines: "_Lines", seconds: float) -> int:
+    def _prepare(self, following: Sequence[Step]) -> None:
+        """Let the next step that is not left out import; what the first one lacks is not known yet."""
+        missing = self.facts.get("missing", {})
+        wanted = [step for step in following if step.needs is None or (self.facts and step.needs not in missing)]
+        if wanted:
+            self._next = StepProcess(wanted[0], self.child, self.keeper.log_path)
+
+    def _forget_next(self) -> None:
+        if self._next is not None:
+            self._next.end()
+            self._next.close()
+            self._next = None
+
+    def _listen(self, process: StepProcess, seconds: float) -> int:
         """Keep what the process says, until it has ended or time is over; returns how many parts failed."""
         num_failed = 0
-        for line in lines.until(time.monotonic() + seconds):
+        for line in process.lines(time.monotonic() + seconds):
             [(kind, content)] = json.loads(line).items()
             num_failed += kind == "failed"
             if kind == "facts":
                 self.facts = content
-            self.keeper.keep(step.number, kind, content)
+            self.keeper.keep(process.step.number, kind, content)
         return num_failed
 
-    def _last_words(self, log_begins: int) -> str:
-        with self.keeper.log_path.open("rb") as log:
-            log.seek(log_begins)
-            return _last_words(log.read().decode(errors="replace"))
-
     def _summary(self, steps: Sequence[Step]) -> None:
-        for step in steps[len([step for step, *_ in self.outcomes if step is not FACTS]) :]:
+        for step in steps[len(self.outcomes) :]:
             self.outcomes.append((step, "not begun", 0.0))
         self.keeper.say("## All steps")
         self.keeper.keep(0, "table", {"title": "What was done", "columns": ["step", "what", "how it ended", "s"]})
         for step, how, seconds in self.outcomes:
             self.keeper.keep(0, "row", [str(step.number), step.title, how, f"{seconds:.0f}"])
-
-
-def _last_words(log: str) -> str:
-    """The line that tells most: where the main thread was, if Python said that while it crashed or hung."""
-    *_, stack = log.rpartition(_STACK)
-    lines = [line.strip() for line in stack.splitlines() if line.strip()]
-    if _STACK in log and lines:
-        return f"it was at {lines[0]}"
-    return f"last line of the log: {lines[-1][:300]}" if lines else "nothing in the log"
-
-
-_STACK = "(most recent call first):"
-"""faulthandler writes the main thread's last."""
-_ENDS = (signal.SIGINT, signal.SIGTERM)
-_ENVIRONMENT: Mapping[str, str] = {
-    "HF_HUB_OFFLINE": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "PYTHONFAULTHANDLER": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
-
-
-class _Lines:
-    """What comes through a pipe, line by line."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._begun, self._whole = b"", deque[bytes]()
-        self.have_ended = False
-        """Nobody can write any more."""
-
-    def until(self, ends_at: float) -> Iterator[str]:
-        """Lines as they come, until the end or that time."""
-        while True:
-            while self._whole:
-                yield self._whole.popleft().decode()
-            if self.have_ended or not self._is_ready(ends_at - time.monotonic()):
-                return
-            read = os.read(self._descriptor, 2**16)
-            self.have_ended = not read
-            *whole, self._begun = (self._begun + read).split(b"\n")
-            self._whole += whole
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-    def _is_ready(self, seconds: float) -> bool:
-        """Whether something comes within so many seconds."""
-        return bool(select.select([self._descriptor], [], [], max(0.0, seconds))[0])
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Whatever it is doing, and whatever it started."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _exit(code: int) -> str:

@@ -72,7 +72,7 @@ def find_missing() -> dict[str, str]:
         "deepspeed": _unless(importlib.util.find_spec("deepspeed"), "deepspeed is not installed"),
         "compiler": _compiler(),
         "varlen": _varlen(),
-        "gqa in varlen": _varlen() or _unless(takes(varlen_attention(), "enable_gqa"), _lacks("torch", "enable_gqa")),
+        "gqa in varlen": _gqa_in_varlen(),
         "given features": _unless(
             any(
                 takes(owner.forward, "mm_encoder_outputs") for owner in (Qwen3VLForConditionalGeneration, Qwen3VLModel)
@@ -105,6 +105,13 @@ def _varlen() -> str | None:
     if varlen_attention() is None:
         return _lacks("torch", "nn.attention.varlen")
     return None if torch.cuda.is_available() else f"{NO_CUDA}, and varlen attention has no CPU kernel"
+
+
+def _gqa_in_varlen() -> str | None:
+    attention = varlen_attention()
+    if attention is not None and not takes(attention, "enable_gqa"):
+        return _lacks("torch", "enable_gqa in its varlen attention")
+    return _varlen()
 
 
 def _compiler() -> str | None:

@@ -112,8 +112,8 @@ def _profile(trainer: Trainer, setting: Setting, report: Report) -> None:
     results: Any = profiler.profiler
     times, calls = kernel_times(results.kineto_results.events(), device)
     busy = sum(times.values())
-    share = f", the device is busy for {busy / step.seconds:.0%} of it" if setting.on_gpu else ""
-    report.table(f"A profiled step of {step.seconds:.2f} s{share}", "kernel", "s", "of all kernels", "calls")
+    share = f"the device is busy for {busy / step.seconds:.0%} of it" if setting.on_gpu else "a CPU's operators, nested"
+    report.table(f"A profiled step of {step.seconds:.2f} s, {share}", "kernel", "s", "of all kernels", "calls")
     for name, seconds in times.most_common(_TOP_KERNELS):
         report.row(name[:120], seconds, f"{seconds / busy:.1%}", calls[name])
 
