@@ -42,6 +42,7 @@ if not sys.stdin.readline():
     sys.exit()
 if what == "facts.tell":
     report.facts({"layers": None, "missing": {"deepspeed": "it is not there"}})
+    report.finished()
     sys.exit()
 report.table(what, "what", "number")
 report.row("pid", os.getpid())
@@ -57,6 +58,7 @@ elif what == "interrupts":
 with report.part("a kernel"):
     raise RuntimeError("no such kernel\\nand more")
 report.row("after", 1)
+report.finished()
 """
 
 
@@ -127,7 +129,7 @@ def test_steps_that_fail_hang_or_die_do_not_keep_the_next_ones_from_running(
     keeper.close()
     found = ends(tmp_path)
     assert found[1] == "failed: exit code 1, last line of the log: ValueError: the last line"
-    assert found[2].startswith("failed: ended after 2 s")
+    assert found[2].startswith("failed: ended after 2 s, it was at File ")
     assert found[3].startswith(f'failed: SIGSEGV, it was at File "{tmp_path / "child.py"}"')
     assert found[4] == "left out: it is not there"
     assert found[5] == "done, failed inside: 1"

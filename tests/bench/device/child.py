@@ -4,7 +4,6 @@
 """
 
 import argparse
-import faulthandler
 import json
 import os
 import sys
@@ -15,9 +14,6 @@ from importlib import import_module
 
 from tests.bench.device.bare import stand_in_for_jaxtyping
 from tests.bench.device.report import Report, one_line
-
-_TELL_BEFORE_SECONDS = 2.0
-"""A process that hangs says where, shortly before it is ended."""
 
 
 def main() -> None:
@@ -33,7 +29,6 @@ def main() -> None:
             traceback.print_exc()
             print(one_line(error), file=sys.stderr, flush=True)
             raise SystemExit(1) from None
-    faulthandler.cancel_dump_traceback_later()
 
 
 def _do(report: Report, name: str) -> None:
@@ -46,9 +41,9 @@ def _do(report: Report, name: str) -> None:
     if turn is None:  # nobody wants it any more
         return
     report.ends_at = time.monotonic() + turn["seconds"]
-    faulthandler.dump_traceback_later(max(1.0, turn["seconds"] - _TELL_BEFORE_SECONDS), exit=False)
     # Only from here on is the device touched: until now it belonged to the step before.
     step(make_setting(turn["facts"], layers=turn.get("layers"), tiny=turn.get("tiny", False)), report)
+    report.finished()
 
 
 def end_with_parent() -> None:

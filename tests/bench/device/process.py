@@ -21,6 +21,7 @@ _ENVIRONMENT: Mapping[str, str] = {
     "PYTHONFAULTHANDLER": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+_WRITING_SECONDS = 3.0
 _STACK = "(most recent call first):"
 """faulthandler writes the main thread's last."""
 
@@ -36,6 +37,8 @@ class StepProcess:
         self._begun, self._lines = b"", deque[bytes]()
         self.is_silent = False
         """It cannot say any more."""
+        self.has_finished = False
+        """It said all that it had to say."""
         with self._log.open("wb") as file:
             self._process = subprocess.Popen(
                 [command[0], *command[1:], step.function, f"--report={writing}"],
@@ -73,6 +76,12 @@ class StepProcess:
         with suppress(subprocess.TimeoutExpired):
             return self._process.wait(seconds)
         return None
+
+    def ask_where_it_is(self) -> None:
+        """Python writes its stacks into the log before it aborts, unless it never comes back from a driver."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGABRT)
+        self.wait(_WRITING_SECONDS)
 
     def end(self) -> None:
         """Whatever it is doing, and whatever it started; what it said can still be read."""

@@ -59,6 +59,10 @@ class Report:
             with self.part(what):
                 work()
 
+    def finished(self) -> None:
+        """All was said: how the process ends after that is no news."""
+        self._say("finished", None)
+
     def _say(self, kind: str, content: Any) -> None:
         self.file.write(json.dumps({kind: content}) + "\n")
         self.file.flush()

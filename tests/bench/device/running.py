@@ -85,23 +85,23 @@ class Runner:
         return reason
 
     def _in_a_process(self, step: Step, following: Sequence[Step], seconds: float) -> str:
-        limit = min(step.limit_seconds, seconds)
+        limit = seconds if "cuda" in self.facts.get("missing", {}) else min(step.limit_seconds, seconds)
         process = self._take(step)
         num_failed, code = 0, None
         try:
             process.begin(limit, {**self.told, "facts": self.facts})
             self._prepare(following)
             num_failed = self._listen(process, limit)
-            code = process.wait(_GRACE_SECONDS) if process.is_silent else None
+            code = process.wait(_GRACE_SECONDS) if process.is_silent else process.ask_where_it_is()
         finally:
             process.end()
             num_failed += self._listen(process, _GRACE_SECONDS)  # what it said last
             words = process.close()
+        if process.has_finished:
+            return f"done, failed inside: {num_failed}" if num_failed else "done"
         if code is None:
             return f"failed: ended after {limit:.0f} s, {words}"
-        if code:
-            return f"failed: {_exit(code)}, {words}"
-        return f"done, failed inside: {num_failed}" if num_failed else "done"
+        return f"failed: {_exit(code)}, {words}"
 
     def _take(self, step: Step) -> StepProcess:
         """The process that was prepared, if it is that step's."""
@@ -130,6 +130,7 @@ class Runner:
         for line in process.lines(time.monotonic() + seconds):
             [(kind, content)] = json.loads(line).items()
             num_failed += kind == "failed"
+            process.has_finished |= kind == "finished"
             if kind == "facts":
                 self.facts = content
             self.keeper.keep(process.step.number, kind, content)
@@ -145,7 +146,7 @@ class Runner:
 
 
 def _exit(code: int) -> str:
-    return f"exit code {code}" if code > 0 else signal.Signals(-code).name
+    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
 
 @contextmanager
