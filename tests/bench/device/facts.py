@@ -33,17 +33,16 @@ def tell(setting: Setting, report: Report) -> None:
     report.row("torch, CUDA, cuDNN", f"{torch.__version__}, {torch.version.cuda}, {torch.backends.cudnn.version()}")
     report.row("transformers, numpy", f"{transformers.__version__}, {numpy.__version__}")
     report.row("processor cores", os.cpu_count())
-    layers = setting.shape.layers
+    layers, is_large = setting.shape.layers, setting.shape.hidden > SMALL_SHAPE.hidden
     if setting.on_gpu:
         free, total = torch.cuda.mem_get_info()
         report.row("GPU", f"{torch.cuda.get_device_name()}, {torch.cuda.get_device_capability()}")
         report.row("memory", f"{free / 1e9:.0f} of {total / 1e9:.0f} GB free")
-        is_small = setting.shape.hidden == SMALL_SHAPE.hidden
-        report.row("model", "small: asked for, or memory for no more" if is_small else explain(layers, free))
+        report.row("model", explain(layers, free) if is_large else "small: asked for, or memory for no more")
     else:
         report.row("model", f"small, {setting.shape.num_parameters / 1e6:.1f} million parameters, float32 (no GPU)")
     report.row("importing, s", imported)
     for thing, why in setting.missing.items():
         report.left_out(_WITHOUT[thing], why)
-    report.facts({"layers": layers if setting.on_gpu else None, "missing": dict(setting.missing)})
+    report.facts({"layers": layers if is_large else None, "missing": dict(setting.missing)})
     print(sys.version, file=sys.stderr)

@@ -34,6 +34,8 @@ class Trainer:
     grpo: Grpo[Any]
     samples: list[Sample]
     peaks: "Peaks"
+    folder: "tempfile.TemporaryDirectory[str]"
+    """Of the clips' frames; gone with the trainer."""
 
 
 @dataclass
@@ -64,9 +66,10 @@ def make_trainer(setting: Setting, microbatch_tokens: int) -> Trainer:
     gradient, and arithmetic on zeros is faster.
     """
     scale, peaks = setting.scale, Peaks(setting.device)
+    folder = tempfile.TemporaryDirectory(prefix="device-bench-")
     policy, reference = (make_policy(setting.shape, setting.device, setting.dtype, seed) for seed in range(2))
     grpo, samples = make_grpo(
-        Path(tempfile.mkdtemp(prefix="device-bench-")),
+        Path(folder.name),
         policy,
         reference,
         config=TrainConfig(microbatch_tokens=microbatch_tokens),
@@ -84,7 +87,7 @@ def make_trainer(setting: Setting, microbatch_tokens: int) -> Trainer:
     assert grpo.reference is not None
     collector = replace(grpo.collector, engine=_Watched(grpo.collector.engine, peaks))
     grpo = replace(grpo, collector=collector, reference=_watched(grpo.reference, peaks))
-    return Trainer(grpo, samples, peaks)
+    return Trainer(grpo, samples, peaks, folder)
 
 
 class OneOfManyRanks:

@@ -37,7 +37,7 @@ STEPS = (
         number=3,
         title="Steps with cuDNN first, as torch chooses",
         function="training.cudnn_first",
-        limit_seconds=110,
+        limit_seconds=140,
         needs="cuda",
     ),
     Step(
