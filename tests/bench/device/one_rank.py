@@ -14,7 +14,7 @@ from transformers import Qwen3VLForConditionalGeneration
 from tasks.core.config import RolloutConfig, TrainConfig
 from tasks.core.types import Sample
 from tasks.rollout.engine import RolloutEngine
-from tasks.train.ranks import Ranks
+from tasks.train.ranks import Ranks, balanced_shares
 from tasks.train.reference import Reference
 from tasks.train.step import Grpo
 from tests.bench.device.layers import NUM_RANKS
@@ -96,7 +96,9 @@ class OneOfManyRanks:
     def __init__(self, model: Qwen3VLForConditionalGeneration, peaks: Peaks) -> None:
         self.ranks = Ranks()
         self._model, self._peaks = model, peaks
-        self._own = list(model.parameters())[::NUM_RANKS]
+        parameters = list(model.parameters())
+        share, *_ = balanced_shares([parameter.numel() for parameter in parameters], NUM_RANKS)
+        self._own = [parameters[i] for i in share]
         self._masters = [parameter.detach().float().clone() for parameter in self._own]
         self._adamw = torch.optim.AdamW(self._masters, lr=1e-6, weight_decay=0.0)
 
