@@ -11,8 +11,8 @@ from tasks.core.types import Sample
 from tasks.evaluate.benchmarks.conditions import Conditions
 from tasks.rollout.engine import Completion, RolloutEngine, SamplingParams
 from tasks.rollout.prompt import Prompt, render_prompt
+from tasks.video.frames import MULTIPLE_PX
 from tasks.video.render import ShownVideo
-from tasks.video.resize import MULTIPLE_PX
 
 Show = Callable[[Sample], tuple[ShownVideo, ...]]
 """Opens the videos of a question; raises ValueError if one cannot be shown."""

@@ -4,9 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from torch import Tensor, nn
-from transformers import Qwen3VLForConditionalGeneration
-from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextAttention
+from torch import Tensor
 
 from tasks.core.config import TrainConfig
 from tasks.core.manifest import read_clips, read_rows, write_rows
@@ -18,16 +16,16 @@ from tasks.rollout.collect import Collector, Group
 from tasks.rollout.setup import make_collector
 from tasks.rollout.source import PromptMaker, PromptsAhead
 from tasks.tracking.tracker import Tracker
-from tasks.train.attention import use_shared_prefix_attention
 from tasks.train.checkpoints import Checkpoints
 from tasks.train.engine import TrainEngine
 from tasks.train.job import GrpoJob
 from tasks.train.look import rollouts_page
-from tasks.train.lora import add_adapters, merged, save_adapters
+from tasks.train.lora import merged, save_adapters
 from tasks.train.order import spare_samples, step_samples
 from tasks.train.reference import Reference, base_of, frozen_copy
 from tasks.train.run import RUN_ID, Finished, TrainingRun
 from tasks.train.step import Grpo
+from tasks.train.trainable import make_trainable
 
 
 def train_grpo(job: GrpoJob, tracker: Tracker) -> Trained:
@@ -47,7 +45,7 @@ def train_grpo(job: GrpoJob, tracker: Tracker) -> Trained:
         grpo.collector.close()  # last: vLLM takes the ranks' process group with it
 
 
-def _open(job: GrpoJob, tracker: Tracker) -> Grpo:
+def _open(job: GrpoJob, tracker: Tracker) -> Grpo[TrainEngine]:
     """Everything that steps need; memory for it is taken here."""
     config = job.config
     policy = open_policy(job.store, job.start, job.model.dtype)
@@ -101,7 +99,7 @@ def _reference(job: GrpoJob, policy: Policy) -> Reference | None:
     return base_of(policy) if job.config.lora_rank else frozen_copy(open_policy(job.store, job.start, job.model.dtype))
 
 
-def _train(job: GrpoJob, grpo: Grpo, tracker: Tracker) -> Finished[TrainStep]:
+def _train(job: GrpoJob, grpo: Grpo[TrainEngine], tracker: Tracker) -> Finished[TrainStep]:
     config, seed = job.config, job.run.seed
     rows = read_rows(job.store, job.samples.key, Sample)
 
@@ -134,7 +132,7 @@ def _train(job: GrpoJob, grpo: Grpo, tracker: Tracker) -> Finished[TrainStep]:
     ).train()
 
 
-def _keep(job: GrpoJob, grpo: Grpo, finished: Finished[TrainStep], seconds: float) -> Trained:
+def _keep(job: GrpoJob, grpo: Grpo[TrainEngine], finished: Finished[TrainStep], seconds: float) -> Trained:
     """Write what the run leaves; every rank takes part, the first one writes."""
     store, key, ranks = job.store, job.key, grpo.engine.ranks
     if job.config.lora_rank:
@@ -160,26 +158,6 @@ def _keep_adapters(job: GrpoJob, engine: TrainEngine) -> None:
         folder = job.store.scratch_folder()
         save_adapters(adapters.items(), job.config, folder)
         job.store.write_folder(f"{job.key}/adapters", folder)
-
-
-def make_trainable(model: Qwen3VLForConditionalGeneration, config: TrainConfig, seed: int) -> None:
-    """Prepare `model`, in place, for what `config` trains."""
-    use_shared_prefix_attention(model)
-    switch_dropout_off(model)
-    model.model.visual.requires_grad_(not config.freeze_vision)
-    if config.lora_rank:
-        add_adapters(model, config, seed)
-    if config.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
-
-
-def switch_dropout_off(model: nn.Module) -> None:
-    """Training mode is needed for gradient checkpointing, but the policy must stay the one that gave the answers."""
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-        if isinstance(module, Qwen3VLTextAttention):
-            module.attention_dropout = 0.0
 
 
 def _report(seconds: float, config: TrainConfig, samples: Artifact, counts: Mapping[str, float]) -> StageReport:

@@ -1,16 +1,16 @@
 """The only home of peft: low-rank adapters beside the linear layers of a policy whose own weights stay as they are.
 
 An adapted layer computes W x + scale B A x (Hu et al. 2021, equation 3); B starts at zero, so the policy starts as its
-base. To everything outside of training the policy is an ordinary model, with W + scale B A in the place of W.
+base. To everything outside of training the policy is an ordinary model, with W + scale B A in the place of W. peft is
+imported where adapters are: training without them goes without it.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -25,6 +25,8 @@ _BASE, _DOWN, _UP = ".base_layer", f".lora_A.{_NAME}", f".lora_B.{_NAME}"
 
 def add_adapters(model: nn.Module, config: TrainConfig, seed: int) -> None:
     """Put adapters into `model`, in place, and leave nothing else trainable."""
+    from peft import inject_adapter_in_model
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "lora"))
         inject_adapter_in_model(_peft_config(config), model, adapter_name=_NAME)
@@ -33,6 +35,8 @@ def add_adapters(model: nn.Module, config: TrainConfig, seed: int) -> None:
 @contextmanager
 def adapters_off(model: nn.Module) -> Iterator[None]:
     """Inside, `model` is its base."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
     layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
     for layer in layers:
         layer.enable_adapters(False)
@@ -77,7 +81,9 @@ def save_adapters(named_weights: Iterable[tuple[str, Tensor]], config: TrainConf
     _peft_config(config).save_pretrained(str(folder))
 
 
-def _peft_config(config: TrainConfig) -> LoraConfig:
+def _peft_config(config: TrainConfig) -> Any:
+    from peft import LoraConfig
+
     return LoraConfig(
         r=config.lora_rank,
         lora_alpha=config.lora_alpha,  # type: ignore[arg-type]  # any number will do

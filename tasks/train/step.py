@@ -6,7 +6,7 @@ number nor the cut into micro-batches changes the update.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -21,7 +21,6 @@ from tasks.rollout.gap import LogprobGap, is_alarming, measure_gap
 from tasks.rollout.inputs import batch_prompts, encode_prompt
 from tasks.rollout.prompt import EncodedPrompt
 from tasks.train.cost import decoder_flops, peak_flops, vision_flops
-from tasks.train.engine import TrainEngine
 from tasks.train.loss import GrpoLoss, group_advantages, grpo_loss, loss_denominators
 from tasks.train.pack import pack_groups
 from tasks.train.phases import Phases, peak_memory_mib
@@ -31,6 +30,9 @@ from tasks.train.reference import Reference
 from tasks.train.schedule import learning_rate_at
 from tasks.train.shared_prefix import PackedRow, pack_row, shared_prefix_logprobs
 from tasks.train.totals import Drawn, Totals, Updated, has_spread, step_record, total
+from tasks.train.updater import Updater
+
+UpdaterT = TypeVar("UpdaterT", bound=Updater)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +48,12 @@ class _Scale:
 
 
 @dataclass(frozen=True)
-class Grpo:
+class Grpo(Generic[UpdaterT]):
     """The parts of a GRPO step. With one update per rollout batch the ratio is 1 and no old-logprob pass is needed."""
 
     policy: Policy
     reference: Reference | None
-    engine: TrainEngine
+    engine: UpdaterT
     weights: Callable[[], Iterable[tuple[str, Tensor]]]
     """What the rollout engine gets after an update; every rank must iterate to the end."""
     collector: Collector

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tasks.video.resize import MULTIPLE_PX
+from tasks.video.frames import MULTIPLE_PX
 
 _PAIR = 2
 """Frames that the policy merges into one."""

@@ -11,11 +11,11 @@ from PIL import Image
 
 from tasks.core.types import VideoFile
 from tasks.video.decode import decode_frames
-from tasks.video.frames import Frame, Frames
+from tasks.video.frames import MULTIPLE_PX, Frame, Frames
 from tasks.video.official_frames import Selection, official_size, select_frames
 from tasks.video.probe import probe
 from tasks.video.render import ShownVideo
-from tasks.video.resize import MULTIPLE_PX, Resizer
+from tasks.video.resize import Resizer
 
 _PICTURE_MULTIPLE_PX = 2 * MULTIPLE_PX
 """The official helper first brings listed pictures to multiples of 64: it takes 32 for the size of a patch."""

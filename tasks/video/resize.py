@@ -16,10 +16,8 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from tasks.video.frames import Frame
+from tasks.video.frames import MULTIPLE_PX, Frame
 
-MULTIPLE_PX = 32
-"""Both sides are multiples of this: patch 16 x merge 2 of the policy."""
 _INVISIBLE_STRETCH = 1.03
 """Among sizes that stretch the picture by at most this factor, the largest wins."""
 _ANY_TIME_BASE = Fraction(1, 1000)

@@ -7,14 +7,14 @@ import pytest
 from tasks.video.generate import generate_clips
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import run_pyflyte
-from tests.helpers.smoke_run import copy_smoke_run
+from tests.helpers.smoke_run import copy_started_run
 
 VARIANTS = ["full", "strict reward", "only grounding"]
 
 
 @pytest.mark.slow
 def test_variants_are_trained_and_scored_on_the_same_items(pyflyte_env: dict[str, str], tmp_path: Path) -> None:
-    copy_smoke_run(tmp_path)
+    copy_started_run(tmp_path)
     put_empty_database(tmp_path / "root" / "mlflow.db")
     overrides = '{"train": {"num_steps": 2}, "perturb": {"viubench_items_per_type": 1}}'
     args = [

@@ -18,6 +18,7 @@ from transformers import AutoProcessor, Qwen3VLForConditionalGeneration
 
 from tasks.video.generate import generate_clips
 from tests.helpers.pyflyte import REPO_ROOT, isolated_env, run_pyflyte
+from tests.helpers.smoke_run import retrain_args
 
 pytestmark = pytest.mark.slow
 
@@ -30,11 +31,7 @@ class Place(NamedTuple):
     env: dict[str, str]
 
     def args(self, **overrides: object) -> list[str]:
-        small = {"perturb": {"viubench_items_per_type": 1}}
-        return [
-            *["run", "workflows/retrain.py", "retrain", "--preset", "smoke"],
-            *[f"--videos={self.videos}", f"--data_root={self.root}", f"--overrides={json.dumps(small | overrides)}"],
-        ]
+        return retrain_args(self.root.parent, **overrides)
 
     def retrain(self, **overrides: object) -> str:
         done = run_pyflyte(self.args(**overrides), env=self.env)

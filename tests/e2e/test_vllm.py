@@ -10,7 +10,7 @@ from tasks.core.config import RolloutConfig, VllmConfig
 from tasks.core.types import Artifact
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import run_pyflyte
-from tests.helpers.smoke_run import copy_smoke_run, retrain_args
+from tests.helpers.smoke_run import copy_started_run, retrain_args
 from tests.helpers.training import ROLLOUT, TRAIN, copy_pool, make_pool, on_two_ranks
 
 pytestmark = pytest.mark.slow
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 def test_vllm_and_policy_agree_on_logprobs_in_every_step_of_a_real_run(
     pyflyte_env: dict[str, str], tmp_path: Path
 ) -> None:
-    copy_smoke_run(tmp_path)
+    copy_started_run(tmp_path)
     root = tmp_path / "root"
     put_empty_database(root / "mlflow.db")
     vllm = {"cache_gib": 0.25, "max_model_tokens": 2048}

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tasks.core.config import PerturbConfig, RolloutConfig, TrainConfig
 from tasks.core.store import Store
@@ -9,10 +10,9 @@ from tasks.core.types import Sample
 from tasks.policy.checkpoint import Policy
 from tasks.rollout.setup import make_collector
 from tasks.rollout.source import PromptMaker
-from tasks.train.engine import TrainEngine
-from tasks.train.grpo import make_trainable
 from tasks.train.reference import frozen_copy
 from tasks.train.step import Grpo
+from tasks.train.trainable import make_trainable
 from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.samples import plan_all
 
@@ -27,20 +27,18 @@ def make_grpo(
     num_clips: int = 2,
     num_frames: int,
     side_px: int,
-    engine: TrainEngine | None = None,
+    engine: Any | None = None,
 ) -> tuple[Grpo, list[Sample]]:
-    """The trainer, and one grounding sample of each clip; `engine` stands in for the one that `config` asks for."""
+    """The trainer, and one grounding sample of each clip; `engine` stands in for the one that `config` asks for.
+
+    An `engine` is an `Updater` that also gives `named_weights`.
+    """
     store = Store(str(folder))
     made = [make_clip(f"clip{i}", num_frames=num_frames, side_px=side_px) for i in range(num_clips)]
     clips = {clip.clip_id: clip for clip in (store_clip(store, clip, seed=i) for i, clip in enumerate(made))}
     samples = plan_all(list(clips.values()), PerturbConfig(levels=(0.0,), train_samples_per_clip=(1, 0, 0)))
     make_trainable(policy.model, config, seed=0)
-    engine = engine or TrainEngine(
-        policy.model,
-        learning_rate=config.learning_rate,
-        max_grad_norm=config.max_grad_norm,
-        zero_stage=config.zero_stage,
-    )
+    engine = engine or _train_engine(policy, config)
     collector = make_collector(policy, rollout, store, clips, 0)
     grpo = Grpo(
         policy=policy,
@@ -53,3 +51,14 @@ def make_grpo(
         logprob_gap_alarm=rollout.logprob_gap_alarm,
     )
     return grpo, samples
+
+
+def _train_engine(policy: Policy, config: TrainConfig) -> Any:
+    from tasks.train.engine import TrainEngine  # here, because a machine that only measures a step has no DeepSpeed
+
+    return TrainEngine(
+        policy.model,
+        learning_rate=config.learning_rate,
+        max_grad_norm=config.max_grad_norm,
+        zero_stage=config.zero_stage,
+    )

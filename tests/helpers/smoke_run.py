@@ -11,6 +11,7 @@ from tests.helpers.warm.process import session_folder
 
 SMALL = {"perturb": {"viubench_items_per_type": 1}}
 """Its overrides."""
+_UP_TO_THE_WARM_START = ("frames", "ingest", "ingested", "planned", "perturbed", "validated", "policies")
 
 
 def retrain_args(folder: Path, **overrides: object) -> list[str]:
@@ -21,8 +22,8 @@ def retrain_args(folder: Path, **overrides: object) -> list[str]:
     ]
 
 
-def copy_smoke_run(folder: Path) -> None:
-    """Its `videos` and its data root (`root`) in `folder`, which has neither."""
+def copy_started_run(folder: Path) -> None:
+    """Its `videos`, and its data root (`root`) up to the warm start, in `folder`, which has neither."""
     kept = session_folder() / "smoke"
     with (session_folder() / "smoke.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -31,5 +32,6 @@ def copy_smoke_run(folder: Path) -> None:
             generate_clips(kept / "videos", num_clips=9, seed=0)
             done = run_pyflyte(retrain_args(kept), env=isolated_env(kept))
             assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    for name in ("videos", "root"):
-        shutil.copytree(kept / name, folder / name)
+    shutil.copytree(kept / "videos", folder / "videos")
+    for name in _UP_TO_THE_WARM_START:
+        shutil.copytree(kept / "root" / name, folder / "root" / name)

@@ -11,7 +11,7 @@ from tasks.core.config import WarmStartConfig
 from tasks.core.training import Trained
 from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
-from tasks.train.grpo import switch_dropout_off
+from tasks.train.trainable import switch_dropout_off
 from tests.helpers.training import ROLLOUT, TRAIN, Pool, copy_pool, make_pool, numbers
 from tests.helpers.warm.process import warm_children
 
