@@ -68,6 +68,7 @@ def test_file_names_say_what_is_inside() -> None:
     assert not [path for path in [*_SOURCES, *_TESTS] if path.name in _FORBIDDEN_NAMES]
 
 
+@pytest.mark.slow
 def test_every_module_says_what_it_is_for() -> None:
     modules = {path: ast.parse(path.read_text()) for path in _SOURCES}
     assert not [path for path, module in modules.items() if module.body and not ast.get_docstring(module)]

@@ -23,6 +23,7 @@ def resources(request: pytest.FixtureRequest) -> list[Resource]:
     return render(VALUES[request.param])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", NEWEST_KUBERNETES)
 def test_every_object_is_valid_in_the_newest_versions(resources: list[Resource], version: str) -> None:
     for resource in resources:

@@ -49,6 +49,7 @@ def source(request: pytest.FixtureRequest, material: tuple[PromptMaker, list[Sam
         found.close()
 
 
+@pytest.mark.slow
 def test_prompts_are_those_made_on_the_spot_announced_or_not(
     source: PromptSource, material: tuple[PromptMaker, list[Sample]]
 ) -> None:

@@ -29,6 +29,7 @@ from tests.helpers.ports import free_port
 from tests.helpers.questions import make_benchmark
 from tests.helpers.warm import process as warm
 
+pytestmark = pytest.mark.slow
 _VLLM = VllmConfig(max_model_tokens=2048, cache_gib=0.25)
 
 
@@ -102,12 +103,7 @@ RESPONDENTS: dict[str, Callable[[], Respondent]] = {
 }
 
 
-_STARTED = ("vllm", "server")
-
-
-@pytest.fixture(
-    params=["random", "scripted", "transformers", *(pytest.param(name, marks=pytest.mark.slow) for name in _STARTED)]
-)
+@pytest.fixture(params=[*RESPONDENTS, "server"])
 def respondent(request: pytest.FixtureRequest) -> Iterator[Respondent]:
     if request.param == "server":
         found: Respondent = ServerRespondent(request.getfixturevalue("served"), "tiny", seed=0, api_key="")
@@ -132,7 +128,6 @@ def test_every_question_gets_one_answer_or_one_reason(
     assert alone[::-1] == answers[:6]
 
 
-@pytest.mark.slow
 def test_a_server_is_shown_what_an_engine_is_shown(served: str, folder: BenchmarkFolder, samples: list[Sample]) -> None:
     """Grey frames pass JPEG unchanged, so the greedy answers must be the same token for token."""
     server = ServerRespondent(served, "tiny", seed=0, api_key="")
@@ -157,7 +152,6 @@ def test_questions_on_one_video_open_it_once(folder: BenchmarkFolder, samples: l
     assert shower.num_decoded == 3
 
 
-@pytest.mark.slow
 def test_a_prompt_that_the_engine_refuses_fails_alone(folder: BenchmarkFolder, samples: list[Sample]) -> None:
     policy = fresh_policy()
     with warnings.catch_warnings():

@@ -50,6 +50,7 @@ def make_engine(request: pytest.FixtureRequest) -> EngineFactory:
     return ENGINES[request.param]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [1.0, 0.6, 1.5])
 def test_rollout_logprobs_equal_policy_logprobs_after_a_weight_update(
     make_engine: EngineFactory, temperature: float

@@ -61,6 +61,7 @@ def registry(request: pytest.FixtureRequest, run: Run) -> ModelRegistry:
     return MemoryRegistry() if request.param == "memory" else MlflowRegistry(run)
 
 
+@pytest.mark.slow
 def test_a_tracker_keeps_what_it_is_given(tracked: tuple[Tracker, Callable[[], Seen]]) -> None:
     tracker, seen = tracked
     tracker.log_params({"model.base": "tiny"})
@@ -273,6 +274,7 @@ def test_a_run_whose_stage_was_killed_is_marked_by_the_failure_handler(mlflow_ro
     assert start_run(mlflow_root, params={}, **names) == run_id, "the same command goes on with it"
 
 
+@pytest.mark.slow
 def test_a_failure_handler_leaves_an_ended_run_alone_and_makes_none(mlflow_root: str, data_root: str) -> None:
     names = {"experiment": "ended", "run_key": "k", "tracking_uri": ""}
     run_id = start_run(mlflow_root, params={}, **names)

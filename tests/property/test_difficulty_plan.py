@@ -61,6 +61,7 @@ rows = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(found=rows)
 def test_a_plan_is_a_distribution_with_a_floor_for_every_pretext_task(found: list[CellEvidence]) -> None:
     plan = make_plan(found, POOL, CONFIG, now=5)

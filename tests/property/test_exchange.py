@@ -51,6 +51,7 @@ def _rows(draw: st.DrawFn) -> list[Row]:
     return draw(st.lists(row, min_size=1, max_size=4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 @settings(max_examples=60)
 @given(rows=_rows())

@@ -15,16 +15,19 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return Store(str(tmp_path_factory.mktemp("data_root")))
 
 
+@pytest.mark.slow
 @given(rows=st.lists(records.clips, max_size=4))
 def test_clips_read_as_written(store: Store, rows: list[Clip]) -> None:
     _assert_round_trip(store, Clip, rows)
 
 
+@pytest.mark.slow
 @given(rows=st.lists(records.samples, max_size=4))
 def test_samples_with_all_edits_read_as_written(store: Store, rows: list[Sample]) -> None:
     _assert_round_trip(store, Sample, rows)
 
 
+@pytest.mark.slow
 @given(rows=st.lists(records.rollouts, max_size=4))
 def test_rollouts_read_as_written(store: Store, rows: list[Rollout]) -> None:
     _assert_round_trip(store, Rollout, rows)

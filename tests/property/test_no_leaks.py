@@ -65,6 +65,7 @@ def envelope(videos: tuple[ShownVideo, ...]) -> list[object]:
     return [(video.timestamps_seconds, video.frames.shape, str(video.frames.dtype)) for video in videos]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.sampled_from(CELLS), st.floats(0, 1), st.integers(0, 2**32))
 def test_nothing_but_pixels_depends_on_the_answer(store: Store, cell: tuple[str, str], level: float, seed: int) -> None:
@@ -108,6 +109,7 @@ def assert_follows(found: Counter[object], odds: dict[object, float]) -> None:
     assert statistic.pvalue > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", GROUNDING_KINDS)
 @pytest.mark.parametrize("level", [0.5, 1.0])
 def test_spans_follow_the_stated_distribution_and_a_constant_guess_earns_chance(kind: str, level: float) -> None:
@@ -174,6 +176,7 @@ def test_counts_are_uniform_at_level_zero_and_a_constant_guess_earns_chance() ->
     assert np.mean(scores) == pytest.approx(0.5, abs=1e-9 + 4.5 * np.std(scores) / NUM_PLANS**0.5)
 
 
+@pytest.mark.slow
 def test_counts_at_the_easy_point_follow_an_independent_draw() -> None:
     rng, clip = np.random.default_rng(2), replace(make_clip(), width_px=256, height_px=256)
     samples = [plan(("counting", "shapes"), 0.5, rng, clip) for _ in range(NUM_PLANS)]

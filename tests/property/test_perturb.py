@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +57,7 @@ def test_question_does_not_depend_on_the_answer(cell: tuple[str, str], level: fl
     assert len(one.question) < 260
 
 
+@pytest.mark.slow
 @given(clips, st.integers(0, 2**32))
 def test_same_seed_gives_the_same_samples(clip: Clip, seed: int) -> None:
     assert plan_clip(clip, CONFIG, seed, DONORS) == plan_clip(clip, CONFIG, seed, DONORS)

@@ -42,6 +42,7 @@ def planned(cell: tuple[str, str], level: float, seed: int) -> Sample:
     return sample
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.sampled_from(CELLS), st.floats(0, 1), st.integers(0, 2**32))
 def test_every_planned_sample_is_proved(cell: tuple[str, str], level: float, seed: int) -> None:

@@ -80,6 +80,7 @@ def test_any_group_of_pictures(made: Path, name: str) -> None:
     assert_no_shortcut_shows(made / name, 3, num_threads=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["closed.mp4", "open.mp4", "open.mkv", "open.ts", "hidden.webm", "mpeg2.ts"])
 def test_these_are_read_by_seeking(made: Path, name: str) -> None:
     promise = probe(made / name)
@@ -106,6 +107,7 @@ def test_real_and_odd_videos(path: Path) -> None:
     assert_no_shortcut_shows(path, MANY, plain=plain)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED, reason="needs the shared videos")
 def test_a_file_that_decodes_to_rubbish_after_a_seek_is_read_from_the_start() -> None:
     path = SHARED_VIDEOS / "odd" / "h264-444-bad-after-seek.mp4"

@@ -8,6 +8,7 @@ from tests.records.catalogue import RECORDS
 from tests.records.record import STORED, Record, shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("record", RECORDS.values(), ids=list(RECORDS))
 def test_what_is_computed_is_what_was_recorded(record: Record, tmp_path: Path) -> None:
     differences = record.differences(record.now(tmp_path))

@@ -20,6 +20,8 @@ from tasks.tracking.tracker import ModelRegistry, RegisteredModel
 from tests.helpers.pyflyte import run_pyflyte
 from tests.records.root import LAST_SEED, MODEL, OLDER_MODEL, Root, unpack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Root:
@@ -88,7 +90,6 @@ def test_the_latest_data_set_can_be_read(store: Store) -> None:
     assert {view.clip_id for sample in read_rows(store, samples, Sample) for view in sample.views} <= known
 
 
-@pytest.mark.slow
 def test_the_same_command_reuses_everything_and_meets_the_stored_champion(
     root: Root, pyflyte_env: dict[str, str]
 ) -> None:

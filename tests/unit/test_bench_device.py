@@ -114,6 +114,7 @@ def test_without_a_device_what_needs_one_is_missing_and_the_model_is_small() -> 
     assert setting.why_not("given features") is None
 
 
+@pytest.mark.slow
 def test_steps_that_fail_hang_or_die_do_not_keep_the_next_ones_from_running(
     tmp_path: Path, child: tuple[str, str]
 ) -> None:
@@ -138,6 +139,7 @@ def test_steps_that_fail_hang_or_die_do_not_keep_the_next_ones_from_running(
     assert "| a kernel | failed: RuntimeError: no such kernel |\n| after | 1 |" in text
 
 
+@pytest.mark.slow
 def test_no_step_begins_without_time(tmp_path: Path, child: tuple[str, str]) -> None:
     keeper = Keeper(tmp_path)
     Runner(keeper, 16.0, child=child).run([step(1, "hangs", seconds=3), step(2, "works")])
@@ -146,6 +148,7 @@ def test_no_step_begins_without_time(tmp_path: Path, child: tuple[str, str]) -> 
     assert ends(tmp_path)[2].endswith("of 16 s are left")
 
 
+@pytest.mark.slow
 def test_an_interrupted_bench_keeps_what_it_has_and_says_what_is_open(tmp_path: Path, child: tuple[str, str]) -> None:
     before = signal.getsignal(signal.SIGINT)
     keeper = Keeper(tmp_path)
@@ -158,6 +161,7 @@ def test_an_interrupted_bench_keeps_what_it_has_and_says_what_is_open(tmp_path: 
     assert "| 3 | works | not begun | 0 |" in (tmp_path / RESULTS).read_text()
 
 
+@pytest.mark.slow
 def test_a_killed_bench_keeps_what_it_has_and_takes_its_step_along(tmp_path: Path, child: tuple[str, str]) -> None:
     program = (
         "from pathlib import Path\nfrom tests.bench.device.keep import Keeper\n"

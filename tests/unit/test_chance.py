@@ -65,6 +65,7 @@ def test_types_state_what_planning_can_draw() -> None:
             assert kind.most_of_each == difficulty.max_frames * difficulty.max_shapes
 
 
+@pytest.mark.slow
 def test_chance_has_the_closed_form_and_drawn_answers_meet_it() -> None:
     expected = chance_by_type(items(), CLIPS)
     assert expected["jigsaw_easy"].mean == pytest.approx(1 / 720)

@@ -47,6 +47,7 @@ def test_shown_frames_are_distinct_and_start_with_the_first(num_frames: int, mos
     assert shown[-1] == num_frames - 1 or most_tiles == 1
 
 
+@pytest.mark.slow
 def test_a_single_marked_frame_is_never_left_out() -> None:
     rows = [Row(frames=moving_frames(48), marked=[frame]) for frame in range(48)]
     assert all(num_red(picture([row])) > 0 for row in rows)

@@ -79,6 +79,7 @@ def test_a_challenger_with_the_champion_s_weights_changes_nothing() -> None:
     assert decision.reason.startswith("unchanged")
 
 
+@pytest.mark.slow
 def test_the_same_model_against_itself_is_promoted_at_most_one_time_in_twenty() -> None:
     """Two sets of sampled answers of one model: twelve videos of their own difficulty, six items each."""
     runs, promoted = 400, 0

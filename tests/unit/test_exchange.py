@@ -120,6 +120,7 @@ def test_imported_samples_are_prompted_and_rewarded_like_our_own(
         assert (rollout.reward, rollout.strict_reward) == (1.0, 1.0)
 
 
+@pytest.mark.slow
 def test_hugging_face_datasets_reads_the_files(store: Store, plan: ExportPlan, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     for layout, loader in {"trl": "parquet", "verl": "parquet", "swift": "json"}.items():

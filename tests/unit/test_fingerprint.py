@@ -24,6 +24,7 @@ def remade(frames: Frames, *, side: int, brightness: float, noise: float) -> Fra
     return np.clip(small + rng.normal(0, noise, small.shape), 0, 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(5))
 def test_a_copy_that_was_scaled_brightened_coded_or_trimmed_is_near(index: int) -> None:
     frames = generate_frames(seed=3, index=index)
@@ -34,11 +35,13 @@ def test_a_copy_that_was_scaled_brightened_coded_or_trimmed_is_near(index: int) 
     assert distance(original, trimmed[: len(original)]) < LIMIT
 
 
+@pytest.mark.slow
 def test_other_scenes_of_the_same_kind_are_not_near() -> None:
     prints = [fingerprint(generate_frames(seed=4, index=index)[8:152:9]) for index in range(40)]
     assert list(near_pairs(prints, max_distance=LIMIT)) == []
 
 
+@pytest.mark.slow
 def test_another_event_before_the_same_fixed_camera_is_not_near() -> None:
     scenes = []
     for lane, direction in ((10, 1), (30, -1), (50, 1)):
@@ -50,6 +53,7 @@ def test_another_event_before_the_same_fixed_camera_is_not_near() -> None:
     assert list(near_pairs(scenes, max_distance=LIMIT)) == []
 
 
+@pytest.mark.slow
 def test_different_dark_videos_are_not_near() -> None:
     prints = [fingerprint(generate_frames(seed=6, index=index)[8:152:9] // 12) for index in range(20)]
     assert list(near_pairs(prints, max_distance=LIMIT)) == []
@@ -75,6 +79,7 @@ def test_an_unknown_fingerprint_is_near_nothing() -> None:
     assert [tuple(pair) for pair in near_pairs(["", known, "", known], max_distance=LIMIT)] == [(1, 3, 0.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED_VIDEOS.exists(), reason="needs the shared videos")
 def test_a_real_copy_is_near_and_another_dog_is_not() -> None:
     choice = FrameChoice(num_frames=16, edge_share=0.05, min_area_px=1024, max_area_px=4096, max_damaged_share=0.02)

@@ -9,12 +9,14 @@ from tasks.video.decode import FrameChoice, decode_video
 from tasks.video.generate import generate_clips, generate_frames
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_scene_and_another_index_another() -> None:
     assert np.array_equal(generate_frames(seed=1, index=0), generate_frames(seed=1, index=0))
     assert not np.array_equal(generate_frames(seed=1, index=0), generate_frames(seed=1, index=1))
     assert not np.array_equal(generate_frames(seed=1, index=0), generate_frames(seed=2, index=0))
 
 
+@pytest.mark.slow
 def test_scenes_tell_up_left_red_and_the_arrow_of_time() -> None:
     for index in range(5):
         frames = generate_frames(seed=0, index=index).astype(float)

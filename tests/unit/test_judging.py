@@ -14,6 +14,8 @@ from tasks.evaluate.paper import beside_paper
 from tasks.evaluate.respond import Answer
 from tests.helpers.questions import make_benchmark
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def benchmark(tmp_path_factory: pytest.TempPathFactory) -> FolderBenchmark:
@@ -36,7 +38,6 @@ def _answers(samples: list[Sample]) -> dict[str, Answer]:
     }
 
 
-@pytest.mark.slow
 def test_missing_and_unreadable_questions_stay_in_the_denominator(benchmark: FolderBenchmark) -> None:
     samples = list(benchmark.samples())
     found, rows = judge(benchmark, samples, _answers(samples), model="m", num_available=20, min_coverage=0.0)

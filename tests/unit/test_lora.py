@@ -72,6 +72,7 @@ def test_without_its_adapters_the_policy_is_its_base() -> None:
     assert not torch.equal(_logits(policy), _logits(fresh_policy()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [LORA, FROZEN])
 def test_a_run_trains_the_adapters_and_leaves_a_whole_policy_and_the_adapters_alone(
     started_root: Path, tmp_path: Path, config: TrainConfig

@@ -53,6 +53,7 @@ def test_parts_of_files_give_the_official_frames(
     assert list(found.indices) == torch.linspace(first, last, count).round().long().tolist()
 
 
+@pytest.mark.slow
 @given(sides, sides)
 def test_sizes_are_the_official_ones(width: int, height: int) -> None:
     if max(width, height) > 200 * min(width, height):

@@ -51,6 +51,7 @@ def test_interval_ends_at_the_first_frame_after_the_span() -> None:
     assert span_interval(clip, 2, 4).end_seconds == 2.4
 
 
+@pytest.mark.slow
 def test_levels_and_kinds_cover_the_pool_evenly() -> None:
     config = PerturbConfig(train_samples_per_clip=(10, 3, 2))
     cells = Counter(s.cell for i in range(200) for s in plan_clip(make_clip(f"{i:04}"), config, 0))

@@ -20,6 +20,8 @@ from tasks.tracking.memory_tracker import MemoryRegistry, MemoryTracker
 from tests.helpers.finished_run import make_inputs
 from tests.helpers.rollouts import make_sample
 
+pytestmark = pytest.mark.slow
+
 
 class Outcome:
     """A promoted run in memory, and what it left."""
@@ -51,7 +53,6 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return Outcome(data_root, make_inputs(Store(data_root)), MemoryRegistry())
 
 
-@pytest.mark.slow
 def test_a_better_challenger_becomes_champion(data_root: str, inputs: Inputs, registry: MemoryRegistry) -> None:
     outcome = Outcome(data_root, inputs, registry)
     champion = registry.standing("videossr").champion
@@ -62,7 +63,6 @@ def test_a_better_challenger_becomes_champion(data_root: str, inputs: Inputs, re
     assert champion.tags["videossr.promoted"] == "true"
 
 
-@pytest.mark.slow
 def test_a_worse_challenger_is_registered_but_not_champion(data_root: str, registry: MemoryRegistry) -> None:
     outcome = Outcome(data_root, make_inputs(Store(data_root), gain=-0.1), registry)
     assert not outcome.promotion.promoted
@@ -70,7 +70,6 @@ def test_a_worse_challenger_is_registered_but_not_champion(data_root: str, regis
     assert registry.standing("videossr").champion is None
 
 
-@pytest.mark.slow
 def test_a_second_try_of_the_same_run_decides_the_same(
     data_root: str, inputs: Inputs, registry: MemoryRegistry
 ) -> None:
@@ -78,7 +77,6 @@ def test_a_second_try_of_the_same_run_decides_the_same(
     assert Outcome(data_root, inputs, registry).promotion == first.promotion
 
 
-@pytest.mark.slow
 def test_a_later_run_with_the_same_weights_leaves_the_champion_as_it_is(
     data_root: str, inputs: Inputs, registry: MemoryRegistry
 ) -> None:
@@ -91,7 +89,6 @@ def test_a_later_run_with_the_same_weights_leaves_the_champion_as_it_is(
     assert "Version 1 stays champion" in later.report
 
 
-@pytest.mark.slow
 def test_a_champion_that_another_run_made_meanwhile_is_not_overwritten(data_root: str, inputs: Inputs) -> None:
     registry = _Overtaken()
     outcome = Outcome(data_root, inputs, registry)
@@ -104,7 +101,6 @@ def test_a_champion_that_another_run_made_meanwhile_is_not_overwritten(data_root
     assert registry.versions["videossr"][-1].tags["videossr.promoted"] == "false"
 
 
-@pytest.mark.slow
 def test_the_version_says_where_it_comes_from(data_root: str, inputs: Inputs, registry: MemoryRegistry) -> None:
     Outcome(data_root, inputs, registry)
     tags = registry.versions["videossr"][0].tags
@@ -113,7 +109,6 @@ def test_the_version_says_where_it_comes_from(data_root: str, inputs: Inputs, re
     assert {"videossr.package.torch", "videossr.digest.difficulty_plan", "videossr.viubench_mean"} <= tags.keys()
 
 
-@pytest.mark.slow
 def test_the_summary_has_the_numbers(outcome: Outcome) -> None:
     summary = outcome.summary
     assert summary == json.loads(outcome.store.read_bytes("runs/r1/summary.json"))
@@ -183,14 +178,12 @@ def test_the_report_escapes_file_names(outcome: Outcome) -> None:
     assert "<script" not in report
 
 
-@pytest.mark.slow
 def test_numbers_that_are_not_finite_become_null(data_root: str, registry: MemoryRegistry) -> None:
     outcome = Outcome(data_root, make_inputs(Store(data_root), num_items=1, num_videos=1), registry)
     assert outcome.summary["viubench"]["after"]["se"] is None
     assert not outcome.promotion.promoted
 
 
-@pytest.mark.slow
 def test_a_decision_without_a_known_error_is_found_again(data_root: str, registry: MemoryRegistry) -> None:
     inputs = make_inputs(Store(data_root), num_items=1, num_videos=1)
     first = Outcome(data_root, inputs, registry)

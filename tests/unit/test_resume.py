@@ -21,6 +21,8 @@ from tasks.train.rng import rng_state, set_rng_state
 from tests.helpers.training import TRAIN, Pool, copy_pool, make_pool, numbers, start_process, train_in_process
 from tests.helpers.warm.process import WarmProcess
 
+pytestmark = pytest.mark.slow
+
 CONFIG = replace(TRAIN, num_steps=10, prompts_per_step=2, checkpoint_every_steps=1, checkpoints_kept=2)
 _NUM_KILLS = 4
 
@@ -51,7 +53,6 @@ def started(finished: Started, started_root: Path, tmp_path: Path) -> Started:
     return replace(finished, pool=copy_pool(started_root, tmp_path / "root"))
 
 
-@pytest.mark.slow
 def test_killed_at_any_moment_a_run_goes_on_bit_for_bit(started: Started, finished: Started) -> None:
     root = Path(started.pool.store.path("trained")).parent
     rng = random.Random(0)
@@ -135,7 +136,6 @@ def test_sigterm_saves_before_it_ends_the_process(started: Started) -> None:
     assert numbers(started.pool.steps(trained)) == started.whole
 
 
-@pytest.mark.slow
 def test_a_full_disk_loses_no_checkpoint_and_says_so(started: Started, tmp_path: Path) -> None:
     newest = _stop_after(started, num_steps=4)
     process = start_process(_train_without_room, started, tmp_path / "said")

@@ -65,6 +65,7 @@ def test_the_interval_does_not_depend_on_the_order_of_items() -> None:
     assert _estimate(items) == _estimate(items[::-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_videos", [8, 30])
 def test_intervals_hold_the_true_mean_as_often_as_they_say(num_videos: int) -> None:
     """Right or wrong answers, three to six a video, whose difficulty is the video's; two strata."""

@@ -13,6 +13,8 @@ from tasks.evaluate.suite import list_suite, read_suite, video_of
 from tests.helpers.benchmark_folders import FOLDERS
 from tests.helpers.questions import make_benchmark
 
+pytestmark = pytest.mark.slow
+
 
 def _samples(store: Store, questions: Questions) -> list[list[Sample]]:
     return [read_rows(store, shard.questions.key, Sample) for shard in questions.shards]
@@ -59,7 +61,6 @@ def test_what_cannot_be_used_is_named(benchmarks: str, conditions: str, reason: 
         read_suite(benchmarks, conditions)
 
 
-@pytest.mark.slow
 def test_every_question_is_in_one_shard_and_a_video_in_one_only(data_root: str, universal: BenchmarkFolder) -> None:
     store = Store(data_root)
     questions = list_suite(store, [universal], limit=0, seed=0, questions_per_shard=5)

@@ -15,6 +15,8 @@ from tasks.train.trainable import switch_dropout_off
 from tests.helpers.training import ROLLOUT, TRAIN, Pool, copy_pool, make_pool, numbers
 from tests.helpers.warm.process import warm_children
 
+pytestmark = pytest.mark.slow
+
 
 class StoppedError(Exception):
     """Stands for whatever ends a process between two steps."""
@@ -46,7 +48,6 @@ def trained(started_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
     return pool, pool.train(pool.start().policy)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
 def test_a_run_cut_off_and_resumed_equals_the_uninterrupted_one_bit_for_bit(pool: Pool, zero_stage: int) -> None:
     start = pool.start().policy
@@ -62,7 +63,6 @@ def test_a_run_cut_off_and_resumed_equals_the_uninterrupted_one_bit_for_bit(pool
         assert torch.equal(tensor, resumed_weights[name]), name
 
 
-@pytest.mark.slow
 def test_prompts_made_ahead_of_time_change_nothing(pool: Pool, trained: tuple[Pool, Trained]) -> None:
     with warm_children():
         ahead = pool.steps(pool.train(pool.start().policy, replace(TRAIN, prefetch_workers=2)))

@@ -42,10 +42,12 @@ def failures(store: Store, clips: list[Clip], samples: list[Sample]) -> list[Fin
     return [finding for finding in findings if not finding.passed]
 
 
+@pytest.mark.slow
 def test_good_manifests_pass(store: Store, clips: list[Clip], samples: list[Sample]) -> None:
     assert failures(store, clips, samples) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "check"),
     [
@@ -71,6 +73,7 @@ def test_bad_sample_manifest_is_found(
     assert any(finding.check.startswith(check) for finding in failures(store, clips, damage(samples)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "check"),
     [
