@@ -19,7 +19,7 @@ settings.load_profile("videossr")
 def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # as `isolated_env` says
     warm.set_up()
-    config.pluginmanager.register(Watchdog(config))
+    config.pluginmanager.register(Watchdog(config, warm.session_owner()))
     config.pluginmanager.register(HonestMarks())
 
 

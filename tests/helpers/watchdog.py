@@ -1,8 +1,8 @@
 """Ends a test that stands still, however slow the machine is: what counts is work done, not time gone by.
 
-A test makes progress while its process, any process below it, or a warm process it started uses the processor (writing
-a line or a file takes that too). Looks are counted, not seconds: a machine that itself stood still is not held against
-the test.
+A test makes progress while its process, any process below it, a warm process it started or any other worker uses the
+processor: writing a line or a file takes that too, and a test may wait for what another one makes for both. Looks are
+counted, not seconds: a machine that itself stood still is not held against the test.
 """
 
 import faulthandler
@@ -57,8 +57,10 @@ def _is_below(pid: int, roots: set[int], parents: dict[int, int]) -> bool:
 class Watchdog:
     """A pytest plugin for the process that runs the tests."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, session: int) -> None:
+        """`session` is the process below which all workers are."""
         self._config = config
+        self._session = session
         self._test = ""
         self._seen: deque[float] = deque(maxlen=_LOOKS)
 
@@ -77,7 +79,7 @@ class Watchdog:
     def _watch(self) -> None:
         while True:
             time.sleep(_LOOK_SECONDS)
-            self._seen.append(processor_seconds({os.getpid(), *others}) - time.thread_time())
+            self._seen.append(processor_seconds({self._session, os.getpid(), *others}) - time.thread_time())
             used = max(self._seen) - min(self._seen)
             if self._test and len(self._seen) == _LOOKS and used < _POLLING_SHARE * _LOOKS * _LOOK_SECONDS:
                 self._end()

@@ -147,6 +147,12 @@ def session_folder() -> Path:
     return Path(json.loads(os.environ[_FOLDER_VARIABLE])[0])
 
 
+def session_owner() -> int:
+    """The process that started the session."""
+    owner: int = json.loads(os.environ[_FOLDER_VARIABLE])[1]
+    return owner
+
+
 def _server(family: str) -> Path:
     """The socket of a server, which is started if there is none."""
     name, owner = json.loads(os.environ[_FOLDER_VARIABLE])
