@@ -18,7 +18,7 @@ import boto3
 import pytest
 
 from tests.helpers.chart import FULL, containers, pod_specs, render
-from tests.helpers.ports import free_port
+from tests.helpers.ports import answers, free_port
 from tests.helpers.s3_server import s3_server
 from tests.helpers.warm import process as warm
 
@@ -126,7 +126,7 @@ def _server(command: list[object], environment: dict[str, str], folder: Path, ad
             [str(part) for part in command], cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
         )
         try:
-            _wait(lambda: _answers(address), server, log)
+            _wait(lambda: answers(address), server, log)
             yield
         finally:
             _end(server)
@@ -143,14 +143,6 @@ def _wait(condition: Callable[[], bool], server: "subprocess.Popen[bytes]", log:
 def _end(server: "subprocess.Popen[bytes]") -> None:
     server.terminate()
     server.wait()
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=2):
-            return True
-    except OSError:
-        return False
 
 
 def _accepts(port: int) -> bool:

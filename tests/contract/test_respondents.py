@@ -7,8 +7,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
@@ -25,7 +23,7 @@ from tasks.rollout.transformers_engine import TransformersEngine
 from tasks.rollout.vllm_engine import VllmEngine
 from tasks.video.render import ShownVideo
 from tests.helpers.policy import fresh_policy
-from tests.helpers.ports import free_port
+from tests.helpers.ports import answers, free_port
 from tests.helpers.questions import make_benchmark
 from tests.helpers.warm import process as warm
 
@@ -67,20 +65,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             cwd=model, env=env, stdout=log, stderr=log, family="vllm",
         )  # fmt: skip
     try:
-        while not _answers(f"http://127.0.0.1:{port}/health"):
+        while not answers(f"http://127.0.0.1:{port}/health"):
             assert server.poll() is None, (model / "server.log").read_text(errors="replace")[-3000:]
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         server.kill()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=2):
-            return True
-    except (URLError, OSError):
-        return False
 
 
 def _transformers() -> Respondent:

@@ -2,12 +2,10 @@
 
 import os
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from tests.helpers.mlflow_database import put_empty_database
-from tests.helpers.ports import free_port
+from tests.helpers.ports import answers, free_port
 from tests.helpers.warm import process as warm
 
 _PROGRAM = """
@@ -41,7 +39,7 @@ class MlflowServer:
         settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         env = {**os.environ, **settings, warm.FAMILY_VARIABLE: "web"}
         self._process = warm.start([*command, *options], cwd=self._folder, env=env, family="web")
-        while not self._answers():
+        while not answers(f"{self.uri}/health"):
             assert self._process.poll() is None, "the server ended"
             time.sleep(0.02)
 
@@ -49,10 +47,3 @@ class MlflowServer:
         if self._process is not None:
             self._process.kill()
             self._process = None
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False

@@ -2,13 +2,11 @@
 
 import os
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.helpers.ports import free_port
+from tests.helpers.ports import answers, free_port
 from tests.helpers.warm import process as warm
 
 
@@ -20,17 +18,9 @@ def s3_server() -> Iterator[str]:
     process = warm.start(command, cwd=Path("/"), env=os.environ, family="web")
     address = f"http://127.0.0.1:{port}"
     try:
-        while not _answers(address):
+        while not answers(f"{address}/moto-api/"):
             assert process.poll() is None, "the server ended"
             time.sleep(0.02)
         yield address
     finally:
         process.kill()
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/moto-api/", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
