@@ -6,8 +6,7 @@ import select
 import signal
 import subprocess
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ class StepProcess:
         self._log = log.with_name(f"log-{step.number}.txt")
         self._whole_log = log
         self._reading, writing = os.pipe()
-        self._begun, self._lines = b"", deque[bytes]()
+        self._begun = b""
         self.is_silent = False
         """It cannot say any more."""
         self.has_finished = False
@@ -52,6 +51,10 @@ class StepProcess:
             )
         os.close(writing)
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.returncode is not None
+
     def begin(self, seconds: float, told: Mapping[str, Any]) -> None:
         """It is its turn, for so long."""
         assert self._process.stdin is not None
@@ -59,17 +62,17 @@ class StepProcess:
             self._process.stdin.write(json.dumps({"seconds": seconds, **told}).encode() + b"\n")
             self._process.stdin.flush()
 
-    def lines(self, ends_at: float) -> Iterator[str]:
-        """What it says, until it can say no more or that time (`time.monotonic`)."""
-        while True:
-            while self._lines:
-                yield self._lines.popleft().decode()
-            if self.is_silent or not self._is_ready(ends_at - time.monotonic()):
-                return
-            read = os.read(self._reading, 2**16)
-            self.is_silent = not read
-            *whole, self._begun = (self._begun + read).split(b"\n")
-            self._lines += whole
+    def is_ready(self, ends_at: float) -> bool:
+        """Wait until it says something or can say no more, at most until that time (`time.monotonic`)."""
+        seconds = max(0.0, ends_at - time.monotonic())
+        return bool(select.select([self._reading], [], [], seconds)[0])
+
+    def read(self) -> list[str]:
+        """The whole lines of what it said since."""
+        read = os.read(self._reading, 2**16)
+        self.is_silent = not read
+        *whole, self._begun = (self._begun + read).split(b"\n")
+        return [line.decode() for line in whole]
 
     def wait(self, seconds: float) -> int | None:
         """Its exit code, if it ends in time."""
@@ -100,10 +103,6 @@ class StepProcess:
             log.write(f"\n#### Step {self.step.number}\n{said}")
         self._log.unlink()
         return _last_words(said)
-
-    def _is_ready(self, seconds: float) -> bool:
-        """Whether something comes within so many seconds."""
-        return bool(select.select([self._reading], [], [], max(0.0, seconds))[0])
 
 
 def _last_words(log: str) -> str:

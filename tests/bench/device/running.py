@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -31,6 +31,45 @@ class _Stopped(Exception):  # noqa: N818  # no error: a person or the machine's 
 
 
 @dataclass
+class _Interrupt:
+    """The signals that end a process raise where this one waits, so that what it has read is always kept."""
+
+    number: int | None = None
+    """The signal that came and was not raised yet."""
+    may_raise: bool = False
+
+    @contextmanager
+    def is_heard(self) -> Iterator[None]:
+        before = [(number, signal.signal(number, self._stop)) for number in _ENDS]
+        try:
+            yield
+        finally:
+            for number, handler in before:
+                signal.signal(number, handler)
+
+    @contextmanager
+    def raises(self) -> Iterator[None]:
+        self.may_raise = True
+        try:
+            self._raise()
+            yield
+        finally:
+            self.may_raise = False
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        for other in _ENDS:  # once is enough: a second one would stop the keeping
+            signal.signal(other, signal.SIG_IGN)
+        self.number = number
+        if self.may_raise:
+            self._raise()
+
+    def _raise(self) -> None:
+        if self.number is not None:
+            number, self.number = self.number, None
+            raise _Stopped(number)
+
+
+@dataclass
 class Runner:
     """Goes through steps and remembers how each ended."""
 
@@ -43,6 +82,7 @@ class Runner:
     facts: dict[str, Any] = field(default_factory=dict, init=False)
     outcomes: list[tuple[Step, str, float]] = field(default_factory=list, init=False)
     """(step, how it ended, seconds)"""
+    _interrupt: _Interrupt = field(default_factory=_Interrupt, init=False)
     _next: StepProcess | None = field(default=None, init=False)
     """It imports while the step before it is at work."""
 
@@ -51,7 +91,7 @@ class Runner:
         everything = (FACTS, *steps)
         ends_at = time.monotonic() + self.seconds
         code = 0
-        with _signals_raise():
+        with self._interrupt.is_heard():
             try:
                 for number, step in enumerate(everything):
                     self._one(step, everything[number + 1 :], ends_at)
@@ -126,14 +166,18 @@ class Runner:
 
     def _listen(self, process: StepProcess, seconds: float) -> int:
         """Keep what the process says, until it has ended or time is over; returns how many parts failed."""
-        num_failed = 0
-        for line in process.lines(time.monotonic() + seconds):
-            [(kind, content)] = json.loads(line).items()
-            num_failed += kind == "failed"
-            process.has_finished |= kind == "finished"
-            if kind == "facts":
-                self.facts = content
-            self.keeper.keep(process.step.number, kind, content)
+        num_failed, ends_at = 0, time.monotonic() + seconds
+        while not process.is_silent:
+            with nullcontext() if process.has_ended else self._interrupt.raises():
+                if not process.is_ready(ends_at):
+                    break
+            for line in process.read():
+                [(kind, content)] = json.loads(line).items()
+                num_failed += kind == "failed"
+                process.has_finished |= kind == "finished"
+                if kind == "facts":
+                    self.facts = content
+                self.keeper.keep(process.step.number, kind, content)
         return num_failed
 
     def _summary(self, steps: Sequence[Step]) -> None:
@@ -147,20 +191,3 @@ class Runner:
 
 def _exit(code: int) -> str:
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-
-
-@contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Inside, the signals that end a process raise instead, so that the summary is still written."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for other in _ENDS:  # once is enough: a second one would stop the keeping
-            signal.signal(other, signal.SIG_IGN)
-        raise _Stopped(number)
-
-    before = [(number, signal.signal(number, stop)) for number in _ENDS]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
