@@ -2,9 +2,9 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -18,9 +18,11 @@ import boto3
 import pytest
 
 from tests.helpers.chart import FULL, containers, pod_specs, render
+from tests.helpers.mlflow_server import start_mlflow
 from tests.helpers.ports import answers, free_port
 from tests.helpers.s3_server import s3_server
 from tests.helpers.warm import process as warm
+from tests.helpers.warm.process import WarmProcess
 
 POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 pytestmark = [
@@ -80,10 +82,17 @@ def _mlflow(port: int, database: str, s3: dict[str, str], folder: Path) -> Itera
     secret = {"MLFLOW_BACKEND_STORE_URI": database}
     written = {v["name"]: v["value"] for v in container["env"] if "value" in v}
     environment = {"PATH": os.environ["PATH"], **written, **secret, **s3, "HOME": str(folder)}
-    program = Path(sys.executable).with_name(container["command"][0])
+    program, *args = [*container["command"], *container["args"]]
+    assert program == "mlflow"
     uri = f"http://127.0.0.1:{port}"
-    with _server([program, *container["command"][1:], *container["args"]], environment, folder, f"{uri}/health"):
-        yield uri
+    with tempfile.TemporaryFile() as log:
+        server = start_mlflow(args, cwd=folder, env=environment, log=log)
+        try:
+            _wait(lambda: answers(f"{uri}/health"), server, log)
+            yield uri
+        finally:
+            os.kill(server.pid, signal.SIGTERM)
+            server.wait()
 
 
 @contextmanager
@@ -114,35 +123,18 @@ def _postgres(folder: Path) -> Iterator[str]:
                 _wait(lambda: _accepts(port), server, log)
                 yield f"postgresql://mlflow@127.0.0.1:{port}/postgres"
             finally:
-                _end(server)
+                server.terminate()
+                server.wait()
     finally:
         shutil.rmtree(data)
 
 
-@contextmanager
-def _server(command: list[object], environment: dict[str, str], folder: Path, address: str) -> Iterator[None]:
-    with tempfile.TemporaryFile() as log:
-        server = subprocess.Popen(
-            [str(part) for part in command], cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
-        try:
-            _wait(lambda: answers(address), server, log)
-            yield
-        finally:
-            _end(server)
-
-
-def _wait(condition: Callable[[], bool], server: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
+def _wait(condition: Callable[[], bool], server: "subprocess.Popen[bytes] | WarmProcess", log: IO[bytes]) -> None:
     while not condition():
         if server.poll() is not None:
             log.seek(0)
             pytest.fail(f"no answer, exit code {server.poll()}: {log.read().decode(errors='replace')[-3000:]}")
         time.sleep(0.2)
-
-
-def _end(server: "subprocess.Popen[bytes]") -> None:
-    server.terminate()
-    server.wait()
 
 
 def _accepts(port: int) -> bool:

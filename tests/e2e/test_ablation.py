@@ -1,5 +1,6 @@
 """The ablation through a real `pyflyte run`: variants side by side, one table."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tasks.video.generate import generate_clips
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import run_pyflyte
-from tests.helpers.smoke_run import copy_started_run
+from tests.helpers.smoke_run import SMALL, copy_started_run
 
 VARIANTS = ["full", "strict reward", "only grounding"]
 
@@ -16,7 +17,7 @@ VARIANTS = ["full", "strict reward", "only grounding"]
 def test_variants_are_trained_and_scored_on_the_same_items(pyflyte_env: dict[str, str], tmp_path: Path) -> None:
     copy_started_run(tmp_path)
     put_empty_database(tmp_path / "root" / "mlflow.db")
-    overrides = '{"train": {"num_steps": 2}, "perturb": {"viubench_items_per_type": 1}}'
+    overrides = json.dumps(SMALL | {"train": {"num_steps": 2}})
     args = [
         *["run", "workflows/ablation.py", "ablation", "--preset=smoke", f"--videos={tmp_path / 'videos'}"],
         *[f"--data_root={tmp_path / 'root'}", f"--overrides={overrides}", f"--variants={VARIANTS}".replace("'", '"')],

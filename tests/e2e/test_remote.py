@@ -21,6 +21,7 @@ from tests.helpers.flyte_admin import BUCKET
 from tests.helpers.flyte_runner import Container
 from tests.helpers.pyflyte import isolated_env
 from tests.helpers.s3_server import s3_server
+from tests.helpers.smoke_run import SMALL
 
 pytestmark = pytest.mark.slow
 logger = logging.getLogger(__name__)
@@ -69,10 +70,7 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
             threading.Thread(target=_kill_when_it_measures, args=(container,)).start()
 
     cluster.runner.on_start = kill_the_first_of_calibrate
-    overrides = {
-        "train": {"num_steps": 2, "checkpoint_every_steps": 1},
-        "perturb": {"viubench_items_per_type": 1},
-    }
+    overrides = SMALL | {"train": {"num_steps": 2, "checkpoint_every_steps": 1}}
     inputs = [
         *["--preset=smoke", f"--videos=s3://{BUCKET}/videos", f"--data_root=s3://{BUCKET}/data"],
         *[f"--tracking_uri={cluster.mlflow.uri}", f"--overrides={json.dumps(overrides)}"],

@@ -4,12 +4,7 @@ The tests of this file are one story, in order: cut off, gone on, run again, run
 """
 
 import json
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +13,7 @@ from transformers import AutoProcessor, Qwen3VLForConditionalGeneration
 
 from tasks.video.generate import generate_clips
 from tests.helpers.pyflyte import REPO_ROOT, isolated_env, run_pyflyte
-from tests.helpers.smoke_run import retrain_args
+from tests.helpers.smoke_run import interrupted_run, retrain_args
 
 pytestmark = pytest.mark.slow
 
@@ -51,27 +46,13 @@ class Place(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    folder = tmp_path_factory.mktemp("retrain")
-    generate_clips(folder / "videos", num_clips=9, seed=0)
-    (folder / "videos" / "broken.mp4").write_bytes(b"not a video")
+def place() -> Place:
+    folder, _ = interrupted_run()
     return Place(folder / "videos", folder / "root", isolated_env(folder))
 
 
 def test_ctrl_c_in_the_middle_leaves_a_run_marked_as_killed(place: Place) -> None:
-    process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("pyflyte")), *place.args()],
-        cwd=REPO_ROOT,
-        env=place.env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    while not list(place.root.glob("trained/*/checkpoints/*/contents.json")):
-        assert process.poll() is None, "the run ended before it could be interrupted"
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait() != 0
+    assert interrupted_run().exit_code != 0
     assert not (place.root / "summary.json").exists()
     assert place.rows("select status from runs") == [("KILLED",)]
 

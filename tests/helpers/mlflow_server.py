@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.ports import answers, free_port
@@ -14,6 +16,14 @@ sys.executable = sys.argv.pop(1)
 runpy.run_module("mlflow", run_name="__main__", alter_sys=True)
 """
 """`python -m mlflow`, which starts its workers with `sys.executable`: as quick to start as it is itself."""
+
+
+def start_mlflow(
+    args: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: IO[bytes] | None = None
+) -> warm.WarmProcess:
+    """`mlflow ARGS`; what it says goes to `log`."""
+    command = ["python", "-c", _PROGRAM, str(warm.commands() / "python"), *args]
+    return warm.start(command, cwd=cwd, env={**env, warm.FAMILY_VARIABLE: "web"}, stdout=log, stderr=log, family="web")
 
 
 class MlflowServer:
@@ -30,15 +40,13 @@ class MlflowServer:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        command = ["python", "-c", _PROGRAM, str(warm.commands() / "python")]
         options = [
             *["server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"],
             *["--backend-store-uri", f"sqlite:///{self._folder}/server.db"],
             *["--artifacts-destination", f"{self._folder}/artifacts"],
         ]
         settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        env = {**os.environ, **settings, warm.FAMILY_VARIABLE: "web"}
-        self._process = warm.start([*command, *options], cwd=self._folder, env=env, family="web")
+        self._process = start_mlflow(options, cwd=self._folder, env={**os.environ, **settings})
         while not answers(f"{self.uri}/health"):
             assert self._process.poll() is None, "the server ended"
             time.sleep(0.02)

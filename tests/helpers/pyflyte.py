@@ -15,8 +15,8 @@ REPO_ROOT = Path(__file__).resolve().parents[2]
 def isolated_env(folder: Path) -> dict[str, str]:
     """Environment whose HOME and TMPDIR lie in `folder`."""
     home, temporary = folder / "home", folder / "tmp"
-    home.mkdir()
-    temporary.mkdir()
+    home.mkdir(exist_ok=True)
+    temporary.mkdir(exist_ok=True)
     return {
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",

@@ -1,17 +1,33 @@
-"""A finished smoke run on nine generated clips: made once in a test session, copied by whoever goes on from it."""
+"""A smoke run on nine generated clips that Ctrl-C ended in the middle of training.
+
+It is made once in a test session: one story goes on with it, others start from a copy of its data root.
+"""
 
 import fcntl
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 from tasks.video.generate import generate_clips
-from tests.helpers.pyflyte import isolated_env, run_pyflyte
+from tests.helpers.pyflyte import REPO_ROOT, isolated_env
 from tests.helpers.warm.process import session_folder
 
-SMALL = {"perturb": {"viubench_items_per_type": 1}}
-"""Its overrides."""
+SMALL: dict[str, dict[str, object]] = {"perturb": {"viubench_items_per_type": 1}, "warm_start": {"batch_size": 4}}
+"""Its overrides: about as little as gives a policy whose answers differ."""
 _UP_TO_THE_WARM_START = ("frames", "ingest", "ingested", "planned", "perturbed", "validated", "policies")
+
+
+class InterruptedRun(NamedTuple):
+    """Where it was, as it was left, and its exit code; `videos` has one file that is no video."""
+
+    folder: Path
+    exit_code: int
 
 
 def retrain_args(folder: Path, **overrides: object) -> list[str]:
@@ -22,16 +38,40 @@ def retrain_args(folder: Path, **overrides: object) -> list[str]:
     ]
 
 
-def copy_started_run(folder: Path) -> None:
-    """Its `videos`, and its data root (`root`) up to the warm start, in `folder`, which has neither."""
-    kept = session_folder() / "smoke"
+def interrupted_run() -> InterruptedRun:
+    """The run itself; whoever goes on in its folder is the only one."""
+    folder, exit_code = session_folder() / "smoke", session_folder() / "smoke.exit_code"
     with (session_folder() / "smoke.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (kept / "root" / "summary.json").exists():
-            kept.mkdir()
-            generate_clips(kept / "videos", num_clips=9, seed=0)
-            done = run_pyflyte(retrain_args(kept), env=isolated_env(kept))
-            assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    shutil.copytree(kept / "videos", folder / "videos")
-    for name in _UP_TO_THE_WARM_START:
-        shutil.copytree(kept / "root" / name, folder / "root" / name)
+        if not exit_code.exists():
+            folder.mkdir()
+            code = _interrupt(folder)
+            for name in ("videos", *(f"root/{name}" for name in _UP_TO_THE_WARM_START)):
+                shutil.copytree(folder / name, session_folder() / "started" / name)
+            exit_code.write_text(str(code))
+    return InterruptedRun(folder, int(exit_code.read_text()))
+
+
+def copy_started_run(folder: Path) -> None:
+    """Its `videos`, and its data root (`root`) up to the warm start, in `folder`, which has neither."""
+    interrupted_run()
+    shutil.copytree(session_folder() / "started", folder, dirs_exist_ok=True)
+
+
+def _interrupt(folder: Path) -> int:
+    """A cold interpreter, as a person starts it, ended in the middle of training."""
+    generate_clips(folder / "videos", num_clips=9, seed=0)
+    (folder / "videos" / "broken.mp4").write_bytes(b"not a video")
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("pyflyte")), *retrain_args(folder)],
+        cwd=REPO_ROOT,
+        env=isolated_env(folder),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while not list(folder.glob("root/trained/*/checkpoints/*/contents.json")):
+        assert process.poll() is None, "the run ended before it could be interrupted"
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    return process.wait()

@@ -61,7 +61,6 @@ report.row("after", 1)
 report.finished()
 """
 
-
 PATIENT = 3600.0
 """A slow machine fails no test."""
 
@@ -280,8 +279,7 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # An orphan's new parent may not have collected it yet.
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"  # not collected yet
 
 
 def _outside(modules: set[str]) -> set[str]:
@@ -294,10 +292,9 @@ def _outside(modules: set[str]) -> set[str]:
             continue
         seen.add(name)
         for node in ast.parse(path.read_text()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            else:
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             todo += [inner for inner in names if inner.startswith(("rewards", "tasks", "tests"))]
             found |= {inner.partition(".")[0] for inner in names}
     return found - {"rewards", "tasks", "tests"} - sys.stdlib_module_names

@@ -31,7 +31,7 @@ CONFIG = IngestConfig(
     max_area_px=64 * 64,
     near_duplicate_distance=0.0,
     heldout_share=0.5,
-    num_workers=2,
+    num_workers=1,
     shard_size_videos=3,
 )
 

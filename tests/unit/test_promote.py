@@ -1,8 +1,11 @@
 import json
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from statistics import fmean
 
 import pytest
@@ -27,6 +30,7 @@ class Outcome:
     """A promoted run in memory, and what it left."""
 
     def __init__(self, data_root: str, inputs: Inputs, registry: MemoryRegistry, run_id: str = "r1") -> None:
+        self.data_root, self.inputs, self.registry = data_root, inputs, registry
         self.store, self.tracker = Store(data_root), MemoryTracker()
         run = Run(data_root=data_root, run_id=run_id, preset="demo", seed=5)
         done = promote_challenger(self.store, run, RetrainConfig(seed=5), inputs, registry, self.tracker)
@@ -53,13 +57,19 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return Outcome(data_root, make_inputs(Store(data_root)), MemoryRegistry())
 
 
-def test_a_better_challenger_becomes_champion(data_root: str, inputs: Inputs, registry: MemoryRegistry) -> None:
-    outcome = Outcome(data_root, inputs, registry)
-    champion = registry.standing("videossr").champion
+@pytest.fixture
+def again(outcome: Outcome, tmp_path: Path) -> Callable[[str], Outcome]:
+    """Promotes the same inputs once more after `outcome`, in a copy of its data root and registry."""
+    root = str(shutil.copytree(outcome.data_root, tmp_path / "copy"))
+    return lambda run_id: Outcome(root, outcome.inputs, deepcopy(outcome.registry), run_id)
+
+
+def test_a_better_challenger_becomes_champion(outcome: Outcome) -> None:
+    champion = outcome.registry.standing("videossr").champion
     assert outcome.promotion.promoted
     assert champion is not None
     assert (champion.version, champion.policy.digest) == (outcome.promotion.version, "policy-after")
-    assert champion.tags["videossr.digest.clips"] == inputs.clips.digest
+    assert champion.tags["videossr.digest.clips"] == outcome.inputs.clips.digest
     assert champion.tags["videossr.promoted"] == "true"
 
 
@@ -70,21 +80,16 @@ def test_a_worse_challenger_is_registered_but_not_champion(data_root: str, regis
     assert registry.standing("videossr").champion is None
 
 
-def test_a_second_try_of_the_same_run_decides_the_same(
-    data_root: str, inputs: Inputs, registry: MemoryRegistry
-) -> None:
-    first = Outcome(data_root, inputs, registry)
-    assert Outcome(data_root, inputs, registry).promotion == first.promotion
+def test_a_second_try_of_the_same_run_decides_the_same(outcome: Outcome, again: Callable[[str], Outcome]) -> None:
+    assert again("r1").promotion == outcome.promotion
 
 
 def test_a_later_run_with_the_same_weights_leaves_the_champion_as_it_is(
-    data_root: str, inputs: Inputs, registry: MemoryRegistry
+    outcome: Outcome, again: Callable[[str], Outcome]
 ) -> None:
-    Outcome(data_root, inputs, registry)
-    champion = registry.standing("videossr").champion
-    later = Outcome(data_root, inputs, registry, run_id="r2")
+    later = again("r2")
     assert not later.promotion.promoted
-    assert registry.standing("videossr").champion == champion
+    assert later.registry.standing("videossr").champion == outcome.registry.standing("videossr").champion
     assert later.summary["decision"]["champion"] == later.promotion.version
     assert "Version 1 stays champion" in later.report
 
@@ -101,10 +106,9 @@ def test_a_champion_that_another_run_made_meanwhile_is_not_overwritten(data_root
     assert registry.versions["videossr"][-1].tags["videossr.promoted"] == "false"
 
 
-def test_the_version_says_where_it_comes_from(data_root: str, inputs: Inputs, registry: MemoryRegistry) -> None:
-    Outcome(data_root, inputs, registry)
-    tags = registry.versions["videossr"][0].tags
-    assert tags["videossr.report"] == f"{data_root}/runs/r1/report.html"
+def test_the_version_says_where_it_comes_from(outcome: Outcome) -> None:
+    tags = outcome.registry.versions["videossr"][0].tags
+    assert tags["videossr.report"] == f"{outcome.data_root}/runs/r1/report.html"
     assert {"videossr.code", "videossr.parent_model", "videossr.digest.clips", "videossr.digest.config"} <= tags.keys()
     assert {"videossr.package.torch", "videossr.digest.difficulty_plan", "videossr.viubench_mean"} <= tags.keys()
 
@@ -178,15 +182,13 @@ def test_the_report_escapes_file_names(outcome: Outcome) -> None:
     assert "<script" not in report
 
 
-def test_numbers_that_are_not_finite_become_null(data_root: str, registry: MemoryRegistry) -> None:
-    outcome = Outcome(data_root, make_inputs(Store(data_root), num_items=1, num_videos=1), registry)
-    assert outcome.summary["viubench"]["after"]["se"] is None
-    assert not outcome.promotion.promoted
-
-
-def test_a_decision_without_a_known_error_is_found_again(data_root: str, registry: MemoryRegistry) -> None:
+def test_without_a_known_error_numbers_become_null_and_the_decision_is_found_again(
+    data_root: str, registry: MemoryRegistry
+) -> None:
     inputs = make_inputs(Store(data_root), num_items=1, num_videos=1)
     first = Outcome(data_root, inputs, registry)
+    assert first.summary["viubench"]["after"]["se"] is None
+    assert not first.promotion.promoted
     assert Outcome(data_root, inputs, registry).promotion == first.promotion
 
 

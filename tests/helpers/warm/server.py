@@ -34,7 +34,10 @@ FAMILIES = {
         "openai", "matplotlib.pyplot", "scipy.stats", "av", "jinja2", "PIL.Image", "grpc", "flyteidl.admin.task_pb2",
         "rich_click", "pydantic", "hypothesis", "pytest",
     ),
-    "flyte": ("flytekit", "flytekit.bin.entrypoint", "flytekit.clis.sdk_in_container.pyflyte", "msgpack"),
+    "flyte": (
+        "mashumaro.jsonschema", "msgpack", "flytekit", "flytekit.bin.entrypoint",
+        "flytekit.clis.sdk_in_container.pyflyte",
+    ),
     "web": ("mlflow.server", "uvicorn", "moto.server"),
     "vllm": ("vllm", "vllm.entrypoints.llm", "vllm.v1.worker.cpu_worker", "vllm.model_executor.models.qwen3_vl"),
 }  # fmt: skip
