@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests.helpers.honest_marks import HonestMarks
+from tests.helpers.made_once import made_once
 from tests.helpers.pyflyte import isolated_env
 from tests.helpers.warm import process as warm
 from tests.helpers.watchdog import Watchdog
@@ -36,15 +37,17 @@ def data_root(tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def started_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def started_root() -> Path:
     """Root of a pool (`tests.helpers.training`) whose start policy is made: to be copied, not written to."""
+    return made_once("pool", _start)
+
+
+def _start(folder: Path) -> None:
     from tests.helpers.mlflow_database import put_empty_database
     from tests.helpers.training import make_pool
 
-    folder = tmp_path_factory.mktemp("started")
     make_pool(folder).start()
     put_empty_database(folder / "mlflow.db")
-    return folder
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
-from scipy import stats
 
 _RESAMPLES_AT_ONCE = 64
 """Of 5,000 videos and nine strata they take 23 MB."""
@@ -158,6 +157,8 @@ class _Table:
 
 def _interval(table: _Table, num_resamples: int, rng: np.random.Generator) -> tuple[float, float]:
     """Percentile bootstrap over videos, widened for few of them; unbounded for a single one."""
+    from scipy import stats
+
     if table.num_videos == 1:
         return -math.inf, math.inf
     resampled: Callable[..., Float[ndarray, " R"]] = lambda rows, axis: table.resampled_mean(np.atleast_2d(rows))  # noqa: E731
@@ -181,5 +182,7 @@ def _widened(confidence: float, num_videos: int) -> float:
     Plain ones are too narrow by sqrt((n - 1) / n) and by the normal's tails (Hesterberg 2015, "What teachers should
     know about the bootstrap").
     """
+    from scipy import stats
+
     quantile = stats.t.ppf((1 + confidence) / 2, num_videos - 1) * math.sqrt(num_videos / (num_videos - 1))
     return float(2 * stats.norm.cdf(quantile) - 1)

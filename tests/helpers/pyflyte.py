@@ -26,6 +26,8 @@ def isolated_env(folder: Path) -> dict[str, str]:
         "PYTHONPATH": str(REPO_ROOT),
         # vLLM would compile a helper of its own for this CPU in every process, for 17 seconds each.
         "TORCHDYNAMO_DISABLE": "1",
+        # Else it asks another process, for ten seconds, what kind of model Qwen3-VL is.
+        "VLLM_CACHE_ROOT": os.environ.get("VLLM_CACHE_ROOT", os.path.expanduser("~/.cache/vllm")),
         "FLYTE_LOCAL_CACHE_ENABLED": "false",
         "HF_HUB_OFFLINE": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",

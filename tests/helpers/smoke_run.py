@@ -3,7 +3,6 @@
 It is made once in a test session: one story goes on with it, others start from a copy of its data root.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.video.generate import generate_clips
+from tests.helpers.made_once import made_once
 from tests.helpers.pyflyte import REPO_ROOT, isolated_env
-from tests.helpers.warm.process import session_folder
 
 SMALL: dict[str, dict[str, object]] = {"perturb": {"viubench_items_per_type": 1}, "warm_start": {"batch_size": 4}}
 """Its overrides: about as little as gives a policy whose answers differ."""
@@ -40,22 +39,21 @@ def retrain_args(folder: Path, **overrides: object) -> list[str]:
 
 def interrupted_run() -> InterruptedRun:
     """The run itself; whoever goes on in its folder is the only one."""
-    folder, exit_code = session_folder() / "smoke", session_folder() / "smoke.exit_code"
-    with (session_folder() / "smoke.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not exit_code.exists():
-            folder.mkdir()
-            code = _interrupt(folder)
-            for name in ("videos", *(f"root/{name}" for name in _UP_TO_THE_WARM_START)):
-                shutil.copytree(folder / name, session_folder() / "started" / name)
-            exit_code.write_text(str(code))
-    return InterruptedRun(folder, int(exit_code.read_text()))
+    made = made_once("smoke", _make)
+    return InterruptedRun(made / "run", int((made / "exit_code").read_text()))
 
 
 def copy_started_run(folder: Path) -> None:
     """Its `videos`, and its data root (`root`) up to the warm start, in `folder`, which has neither."""
-    interrupted_run()
-    shutil.copytree(session_folder() / "started", folder, dirs_exist_ok=True)
+    shutil.copytree(made_once("smoke", _make) / "started", folder, dirs_exist_ok=True)
+
+
+def _make(folder: Path) -> None:
+    run = folder / "run"
+    run.mkdir()
+    (folder / "exit_code").write_text(str(_interrupt(run)))
+    for name in ("videos", *(f"root/{name}" for name in _UP_TO_THE_WARM_START)):
+        shutil.copytree(run / name, folder / "started" / name)
 
 
 def _interrupt(folder: Path) -> int:

@@ -23,7 +23,7 @@ from tests.helpers.warm.process import WarmProcess
 
 pytestmark = pytest.mark.slow
 
-CONFIG = replace(TRAIN, num_steps=10, prompts_per_step=2, checkpoint_every_steps=1, checkpoints_kept=2)
+CONFIG = replace(TRAIN, num_steps=8, prompts_per_step=2, checkpoint_every_steps=1, checkpoints_kept=2)
 _NUM_KILLS = 4
 
 
@@ -150,6 +150,8 @@ def test_a_full_disk_loses_no_checkpoint_and_says_so(started: Started, tmp_path:
 
 def test_an_object_store_keeps_checkpoints_too(started: Started) -> None:
     pool = make_pool("memory://videossr-test-resume")
+    for path in Path(started.pool.store.path("policies")).rglob("*.*"):
+        pool.store.write_bytes(str(path.relative_to(started.pool.root)), path.read_bytes())
     policy = pool.start().policy
     with pytest.raises(Interrupted):
         pool.train(policy, CONFIG, TellingTracker(at_step=3))
