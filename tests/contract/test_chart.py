@@ -31,6 +31,20 @@ def test_every_object_is_valid_in_the_newest_versions(resources: list[Resource],
             kubernetes_validate.validate(resource, version, strict=True)
 
 
+@pytest.mark.parametrize("insecure", [True, False])
+def test_flyte_is_spoken_to_with_or_without_tls_as_the_values_say(insecure: bool) -> None:
+    rendered = render({**FULL, "flyte": {**FULL["flyte"], "insecure": insecure}})
+    variables = [
+        variable["value"]
+        for pod in pod_specs(rendered).values()
+        for container in containers(pod)
+        for variable in container.get("env", [])
+        if variable["name"] == "FLYTE_PLATFORM_INSECURE"
+    ]
+    assert variables
+    assert set(variables) == {str(insecure).lower()}
+
+
 @pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
 def test_lint_finds_nothing(values: dict[str, Any]) -> None:
     report = helm_python.lint(CHART, values, strict=True)

@@ -282,5 +282,6 @@ def test_a_failure_handler_leaves_an_ended_run_alone_and_makes_none(mlflow_root:
     fail_run(mlflow_root, stage="n5", error="late", **names)
     assert MlflowClient(f"sqlite:///{mlflow_root}/mlflow.db").get_run(run_id).info.status == RunStatus.FINISHED
     fail_run(data_root, stage="n0", error="wrong input", **names)
+    fail_run(mlflow_root, stage="n0", error="wrong input", **(names | {"experiment": "never begun"}))
     assert list(Path(data_root).iterdir()) == []
     fail_run(data_root, stage="n0", error="x", experiment="e", run_key="k", tracking_uri="http://127.0.0.1:9")

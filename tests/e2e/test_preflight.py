@@ -104,6 +104,9 @@ def test_with_everything_there_it_is_ready(tmp_path: Path, s3: str, monkeypatch:
         assert "missing      project and domain no other/production among videossr" in said
         assert "no tag or digest, or latest" in said
         assert said.splitlines()[-1] == "3 to do"  # its namespace is not there either
+        code, said = _preflight(env, *places, "--domain=nowhere")
+        assert code == 1
+        assert "missing      project and domain no videossr/nowhere" in said
     finally:
         double.stop()
         mlflow.kill()

@@ -58,4 +58,7 @@ def _rollout(tensor_parallel: int) -> RolloutConfig:
 
 
 def _train(root: Path, start: Artifact, tensor_parallel: int) -> None:
-    make_pool(root).train(start, CONFIG, rollout=_rollout(tensor_parallel))
+    """Twice in one process, as rounds do: the first engine takes its process group along when it ends."""
+    pool, rollout = make_pool(root), _rollout(tensor_parallel)
+    pool.train(start, replace(CONFIG, num_steps=1), rollout=rollout)
+    pool.train(start, CONFIG, rollout=rollout)

@@ -78,6 +78,13 @@ def test_rollback_knows_the_versions_and_says_which_files_are_gone(registry: Mod
     assert move_champion(store, registry, OLDER_MODEL, "1") == f"{OLDER_MODEL}: version 1 is the champion already"
 
 
+def test_the_command_rolls_back_to_the_version_that_is_named(root: Root, pyflyte_env: dict[str, str]) -> None:
+    args = [f"--model_name={MODEL}", "--version=3", f"--data_root={root.data_root}"]
+    done = run_pyflyte(["run", "workflows/rollback.py", "rollback", *args], env=pyflyte_env)
+    assert done.returncode == 1
+    assert f"model '{MODEL}' has no version '3'" in done.stdout + done.stderr
+
+
 def test_the_champion_can_be_served_from_there(registry: ModelRegistry, store: Store, tmp_path: Path) -> None:
     for name in (MODEL, OLDER_MODEL):
         assert fetch_champion(store, registry, name, tmp_path / name).version == "1"
