@@ -11,7 +11,7 @@ from tasks.core.types import Artifact
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import run_pyflyte
 from tests.helpers.smoke_run import copy_started_run, retrain_args
-from tests.helpers.training import ROLLOUT, TRAIN, copy_pool, make_pool, on_two_ranks
+from tests.helpers.training import ROLLOUT, TRAIN, copy_pool, make_pool, on_two_ranks, start_process
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +58,22 @@ def _rollout(tensor_parallel: int) -> RolloutConfig:
 
 
 def _train(root: Path, start: Artifact, tensor_parallel: int) -> None:
-    """Twice in one process, as rounds do: the first engine takes its process group along when it ends."""
-    pool, rollout = make_pool(root), _rollout(tensor_parallel)
-    pool.train(start, replace(CONFIG, num_steps=1), rollout=rollout)
-    pool.train(start, CONFIG, rollout=rollout)
+    make_pool(root).train(start, CONFIG, rollout=_rollout(tensor_parallel))
+
+
+def test_one_process_trains_twice_as_rounds_do(started_root: Path, tmp_path: Path) -> None:
+    """An engine that ends takes the process group along that DeepSpeed has remembered."""
+    pool = copy_pool(started_root, tmp_path / "root")
+    start = pool.start().policy
+    assert start_process(_train_twice, Path(pool.root), start, family="vllm").wait() == 0
+    for config in ROUNDS:
+        assert len(pool.steps(pool.train(start, config, rollout=_rollout(1)))) == config.num_steps
+
+
+ROUNDS = [replace(TRAIN, num_steps=num_steps, zero_stage=2) for num_steps in (1, 2)]
+
+
+def _train_twice(root: Path, start: Artifact) -> None:
+    pool = make_pool(root)
+    for config in ROUNDS:
+        pool.train(start, config, rollout=_rollout(1))
