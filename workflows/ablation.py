@@ -6,7 +6,7 @@ All variants start from the same policy, train for the same number of steps and 
 
 from functools import partial
 
-from flytekit import map_task, workflow
+from flytekit import map_task
 
 from tasks.core.config import RetrainConfig
 from tasks.core.measurement import NO_PLAN
@@ -15,17 +15,18 @@ from tasks.deployment.stage_task import stage_dynamic
 from tasks.evaluate.outputs import Candidate
 from tasks.evaluate.task import evaluate_candidate, name_variants, tabulate_variants
 from tasks.ingest.outputs import VideoShard
+from tasks.ingest.task import list_videos
 from tasks.train.task import warm_start_policy
 from workflows.build_dataset import make_dataset, plan_samples
 from workflows.configure import configure
-from workflows.open_videos import open_videos
+from workflows.job import close_job, in_order, job, open_job
 from workflows.train_rounds import train_round
 from workflows.variants import variant_config
 
 NAMES = ["full", "strict reward", "uncalibrated", "paper levels", "only grounding", "only counting", "only jigsaw"]
 
 
-@workflow
+@job
 def ablation(
     videos: str,
     preset: str = "demo",
@@ -36,10 +37,18 @@ def ablation(
 ) -> Artifact:
     """Train and score every variant; prints the table and keeps it as Markdown."""
     config = configure(preset=preset, overrides=overrides)
-    opened = open_videos(
-        config=config, preset=preset, videos=videos, data_root=data_root, tracking_uri=tracking_uri, job="ablation"
+    shards = list_videos(videos=videos, config=config.ingest)
+    run = open_job(
+        job="ablation",
+        given={"videos": videos},
+        config=config,
+        preset=preset,
+        data_root=data_root,
+        tracking_uri=tracking_uri,
     )
-    table: Artifact = train_variants(shards=opened.shards, run=opened.run, config=config, variants=variants)
+    in_order(shards, run)
+    table: Artifact = train_variants(shards=shards, run=run, config=config, variants=variants)
+    in_order(table, close_job(run=run))
     return table
 
 

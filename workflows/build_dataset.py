@@ -11,15 +11,16 @@ from tasks.core.config import RetrainConfig
 from tasks.core.measurement import DifficultyPlan
 from tasks.core.types import Artifact, Run
 from tasks.ingest.outputs import VideoShard
+from tasks.ingest.task import list_videos
 from tasks.perturb.task import merge_samples, perturb_shard, shard_clips, start_plan
 from tasks.validate.task import validate_manifests
-from workflows.configure import close_run, configure, fail_build_dataset
+from workflows.configure import configure
 from workflows.ingest_videos import ingest_videos
-from workflows.open_videos import open_videos
+from workflows.job import close_job, in_order, job, open_job
 from workflows.outputs import Dataset, PlannedSamples
 
 
-@workflow(on_failure=fail_build_dataset)
+@job
 def build_dataset(
     videos: str,
     preset: str = "videossr_8b",
@@ -29,11 +30,18 @@ def build_dataset(
 ) -> Dataset:
     """A data set to look at, to export, or to train on later."""
     config = configure(preset=preset, overrides=overrides)
-    opened = open_videos(
-        config=config, preset=preset, videos=videos, data_root=data_root, tracking_uri=tracking_uri, job="build_dataset"
+    shards = list_videos(videos=videos, config=config.ingest)
+    run = open_job(
+        job="build_dataset",
+        given={"videos": videos},
+        config=config,
+        preset=preset,
+        data_root=data_root,
+        tracking_uri=tracking_uri,
     )
-    data = make_dataset(shards=opened.shards, run=opened.run, config=config)
-    close_run(run=opened.run, samples=data.validated.samples)
+    in_order(shards, run)
+    data = make_dataset(shards=shards, run=run, config=config)
+    in_order(data.validated.samples, close_job(run=run))
     return Dataset(clip_set=data.clip_set, plan=data.plan, sample_set=data.sample_set, validated=data.validated)
 
 

@@ -3,18 +3,17 @@
 pyflyte run workflows/build_viubench.py build_viubench --videos DIR
 """
 
-from flytekit import workflow
-
 from tasks.evaluate.outputs import Benchmark
 from tasks.evaluate.task import publish_benchmark
+from tasks.ingest.task import list_videos
 from tasks.perturb.task import plan_benchmark_items
 from tasks.validate.task import validate_manifests
 from workflows.configure import configure_benchmark
 from workflows.ingest_videos import ingest_videos
-from workflows.open_videos import open_videos
+from workflows.job import close_job, in_order, job, open_job
 
 
-@workflow
+@job
 def build_viubench(
     videos: str,
     preset: str = "videossr_8b",
@@ -25,20 +24,23 @@ def build_viubench(
 ) -> Benchmark:
     """Ingest, plan items on all clips, prove answers, write the benchmark's folder."""
     config = configure_benchmark(preset=preset, items_per_type=items_per_type, seed=seed)
-    opened = open_videos(
+    shards = list_videos(videos=videos, config=config.ingest)
+    run = open_job(
+        job="build_viubench",
+        given={"videos": videos},
         config=config,
         preset=preset,
-        videos=videos,
         data_root=data_root,
         tracking_uri=tracking_uri,
-        job="build_viubench",
     )
-    clip_set = ingest_videos(shards=opened.shards, run=opened.run, config=config.ingest)
-    plan = plan_benchmark_items(clips=clip_set.clips, rejected=clip_set.rejected, run=opened.run, config=config.perturb)
+    in_order(shards, run)
+    clip_set = ingest_videos(shards=shards, run=run, config=config.ingest)
+    plan = plan_benchmark_items(clips=clip_set.clips, rejected=clip_set.rejected, run=run, config=config.perturb)
     validated = validate_manifests(
-        run=opened.run, clips=plan.clips, rejected=clip_set.rejected, samples=plan.samples, config=config.validate
+        run=run, clips=plan.clips, rejected=clip_set.rejected, samples=plan.samples, config=config.validate
     )
     benchmark: Benchmark = publish_benchmark(
-        samples=validated.samples, clips=validated.clips, run=opened.run, config=config.perturb
+        samples=validated.samples, clips=validated.clips, run=run, config=config.perturb
     )
+    in_order(benchmark, close_job(run=run))
     return benchmark

@@ -3,15 +3,14 @@
 pyflyte run workflows/diagnose.py diagnose --dataset rows.jsonl --root VIDEOS --model Qwen/Qwen3-VL-8B-Instruct
 """
 
-from flytekit import workflow
-
 from tasks.adopt.task import adopt_dataset
 from tasks.diagnose.outputs import Diagnosis
 from tasks.diagnose.task import diagnose_rows
-from workflows.configure import configure_diagnosis, open_import
+from workflows.configure import configure_diagnosis
+from workflows.job import close_job, in_order, job, open_job
 
 
-@workflow
+@job
 def diagnose(
     dataset: str,
     model: str = "",
@@ -32,13 +31,14 @@ def diagnose(
     random (0: all); `reward`: smooth or strict; `out`: folder of the results (empty: below the data root).
     """
     config = configure_diagnosis(preset=preset, overrides=overrides, model=model, rollouts=rollouts, reward=reward)
-    run = open_import(
+    run = open_job(
+        job="diagnose",
+        given={"dataset": dataset, "root": root, "reward": reward, "out": out},
         config=config,
         preset=preset,
-        dataset=dataset,
         data_root=data_root,
         tracking_uri=tracking_uri,
-        job="diagnose",
+        limit=limit,
     )
     data = adopt_dataset(
         run=run, dataset=dataset, root=root, rewrites=rewrites, split="train", config=config, limit=limit
@@ -55,4 +55,5 @@ def diagnose(
         reward=reward,
         out=out,
     )
+    in_order(diagnosis, close_job(run=run))
     return diagnosis

@@ -6,14 +6,15 @@ pyflyte run workflows/evaluate_model.py evaluate_model --model Qwen/Qwen3-VL-8B-
 
 from functools import partial
 
-from flytekit import map_task, workflow
+from flytekit import map_task
 
 from tasks.evaluate.outputs import BenchmarkTable
 from tasks.evaluate.task import answer_shard, list_questions, open_suite, tabulate_benchmarks
-from workflows.configure import configure, open_model_run
+from workflows.configure import configure
+from workflows.job import close_job, in_order, job, open_job
 
 
-@workflow
+@job
 def evaluate_model(
     model: str,
     benchmarks: str,
@@ -34,15 +35,16 @@ def evaluate_model(
     """
     config = configure(preset=preset, overrides=overrides)
     folders = open_suite(benchmarks=benchmarks, conditions=conditions, model=model, limit=limit)
-    run = open_model_run(
+    run = open_job(
+        job="evaluate_model",
+        given={"model": model, "benchmarks": benchmarks, "conditions": conditions},
         config=config,
         preset=preset,
-        model=model,
-        folders=folders,
-        limit=limit,
         data_root=data_root,
         tracking_uri=tracking_uri,
+        limit=limit,
     )
+    in_order(folders, run)
     questions = list_questions(folders=folders, run=run, limit=limit, config=config.evaluate)
     answer = partial(
         answer_shard, questions=questions, name=model, run=run, model=config.model, rollout=config.rollout,
@@ -52,4 +54,5 @@ def evaluate_model(
     table: BenchmarkTable = tabulate_benchmarks(
         answered=answered, questions=questions, name=model, run=run, config=config.evaluate
     )
+    in_order(table, close_job(run=run))
     return table

@@ -3,14 +3,13 @@
 pyflyte run workflows/import_dataset.py import_dataset --dataset train.parquet --root FOLDER --rewrites '["/old=new"]'
 """
 
-from flytekit import workflow
-
 from tasks.adopt.outputs import AdoptedSet
 from tasks.adopt.task import adopt_dataset
-from workflows.configure import configure, open_import
+from workflows.configure import configure
+from workflows.job import close_job, in_order, job, open_job
 
 
-@workflow
+@job
 def import_dataset(
     dataset: str,
     root: str = "",
@@ -23,8 +22,16 @@ def import_dataset(
 ) -> AdoptedSet:
     """`root`: folder of the videos (empty: beside the file); `split`: train, heldout, viubench, or keep (the rows')."""
     config = configure(preset=preset, overrides=overrides)
-    run = open_import(config=config, preset=preset, dataset=dataset, data_root=data_root, tracking_uri=tracking_uri)
+    run = open_job(
+        job="import",
+        given={"dataset": dataset, "root": root, "split": split},
+        config=config,
+        preset=preset,
+        data_root=data_root,
+        tracking_uri=tracking_uri,
+    )
     adopted: AdoptedSet = adopt_dataset(
         run=run, dataset=dataset, root=root, rewrites=rewrites, split=split, config=config
     )
+    in_order(adopted, close_job(run=run))
     return adopted

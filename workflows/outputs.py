@@ -4,17 +4,9 @@ from typing import NamedTuple
 
 from tasks.core.measurement import DifficultyPlan, Selection
 from tasks.core.training import Trained
-from tasks.core.types import Run
-from tasks.ingest.outputs import ClipSet, VideoShard
+from tasks.ingest.outputs import ClipSet
 from tasks.perturb.outputs import SampleSet
 from tasks.validate.outputs import ValidatedSet
-
-
-class OpenedVideos(NamedTuple):
-    """Listed videos, and the run that they belong to."""
-
-    shards: list[VideoShard]
-    run: Run
 
 
 class PlannedSamples(NamedTuple):

@@ -5,19 +5,20 @@ pyflyte run workflows/retrain.py retrain --preset demo --videos DIR
 
 from functools import partial
 
-from flytekit import map_task, workflow
+from flytekit import map_task
 
 from tasks.evaluate.task import evaluate_candidate, list_candidates
+from tasks.ingest.task import list_videos
 from tasks.promote.outputs import Promotion
 from tasks.promote.task import promote
 from tasks.train.task import warm_start_policy
 from workflows.build_dataset import make_dataset
-from workflows.configure import configure, fail_retrain
-from workflows.open_videos import open_videos
+from workflows.configure import configure
+from workflows.job import close_job, in_order, job, open_job
 from workflows.train_rounds import train_rounds
 
 
-@workflow(on_failure=fail_retrain)
+@job
 def retrain(
     videos: str,
     preset: str = "videossr_8b",
@@ -27,15 +28,22 @@ def retrain(
 ) -> Promotion:
     """Ingest, perturb, validate, (warm start,) rounds of calibrate and train, evaluate, promote."""
     config = configure(preset=preset, overrides=overrides)
-    opened = open_videos(
-        config=config, preset=preset, videos=videos, data_root=data_root, tracking_uri=tracking_uri, job="retrain"
+    shards = list_videos(videos=videos, config=config.ingest)
+    run = open_job(
+        job="retrain",
+        given={"videos": videos},
+        config=config,
+        preset=preset,
+        data_root=data_root,
+        tracking_uri=tracking_uri,
     )
-    data = make_dataset(shards=opened.shards, run=opened.run, config=config)
+    in_order(shards, run)
+    data = make_dataset(shards=shards, run=run, config=config)
 
     start = warm_start_policy(
         samples=data.validated.samples,
         clips=data.validated.clips,
-        run=opened.run,
+        run=run,
         model=config.model,
         config=config.warm_start,
     )
@@ -45,23 +53,23 @@ def retrain(
         samples=data.validated.samples,
         policy=start.policy,
         plan=data.plan,
-        run=opened.run,
+        run=run,
         config=config,
     )
-    candidates = list_candidates(before=start.policy, trainings=rounds.trainings, run=opened.run, config=config.promote)
+    candidates = list_candidates(before=start.policy, trainings=rounds.trainings, run=run, config=config.promote)
     evaluated = map_task(
         partial(
             evaluate_candidate,
             samples=data.validated.samples,
             clips=data.validated.clips,
-            run=opened.run,
+            run=run,
             model=config.model,
             rollout=config.rollout,
             config=config.evaluate,
         )
     )(candidate=candidates)
     promotion: Promotion = promote(
-        run=opened.run,
+        run=run,
         config=config,
         clips=data.validated.clips,
         rejected=data.clip_set.rejected,
@@ -71,4 +79,5 @@ def retrain(
         evaluated=evaluated,
         reports=[data.clip_set.report, data.sample_set.report, data.validated.report, start.report],
     )
+    in_order(promotion, close_job(run=run))
     return promotion

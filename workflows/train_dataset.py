@@ -4,18 +4,17 @@ pyflyte run workflows/train_dataset.py train_dataset --dataset train.parquet --r
 The trained policy is a folder in Hugging Face layout; nothing is promoted.
 """
 
-from flytekit import workflow
-
 from tasks.adopt.task import adopt_dataset
 from tasks.core.measurement import NO_PLAN
 from tasks.core.training import Trained
 from tasks.train.task import warm_start_policy
-from workflows.configure import configure, open_import
+from workflows.configure import configure
+from workflows.job import close_job, in_order, job, open_job
 from workflows.outputs import TrainedRound
 from workflows.train_rounds import train_round
 
 
-@workflow
+@job
 def train_dataset(
     dataset: str,
     root: str = "",
@@ -27,7 +26,14 @@ def train_dataset(
 ) -> Trained:
     """Arguments as for `import_dataset` and `retrain`."""
     config = configure(preset=preset, overrides=overrides)
-    run = open_import(config=config, preset=preset, dataset=dataset, data_root=data_root, tracking_uri=tracking_uri)
+    run = open_job(
+        job="train_dataset",
+        given={"dataset": dataset, "root": root},
+        config=config,
+        preset=preset,
+        data_root=data_root,
+        tracking_uri=tracking_uri,
+    )
     data = adopt_dataset(run=run, dataset=dataset, root=root, rewrites=rewrites, split="train", config=config)
     start = warm_start_policy(
         samples=data.samples, clips=data.clips, run=run, model=config.model, config=config.warm_start
@@ -35,4 +41,5 @@ def train_dataset(
     trained: TrainedRound = train_round(
         samples=data.samples, clips=data.clips, policy=start.policy, plan=NO_PLAN, run=run, config=config
     )
+    in_order(trained.trained, close_job(run=run))
     return trained.trained

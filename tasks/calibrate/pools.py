@@ -37,4 +37,4 @@ def make_pools(store: Store, samples: Artifact, config: CalibrateConfig) -> list
 
 
 def _training(store: Store, samples: Artifact) -> Iterator[Sample]:
-    return (row for row in iterate_rows(store, samples.key, Sample) if row.split == Split.TRAIN)
+    return (row for row in iterate_rows(store, samples, Sample) if row.split == Split.TRAIN)

@@ -10,10 +10,10 @@ from tasks.calibrate.measure import measured_cells
 from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.plan import allot, make_plan
 from tasks.core.config import CalibrateConfig
-from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
 from tasks.core.manifest import iterate_rows, read_rows, write_rows
 from tasks.core.measurement import CellEvidence, CellKey, DifficultyPlan, Measurement, PlannedCell, Selection
+from tasks.core.reuse import work_key
 from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Cell, Sample, StageReport
@@ -27,7 +27,7 @@ def select(
     Raises:
         InputError: no measured sample has spread.
     """
-    measured = {m.sample_id: m for shard in shards for m in read_rows(store, shard.measurements.key, Measurement)}
+    measured = {m.sample_id: m for shard in shards for m in read_rows(store, shard.measurements, Measurement)}
     cell_of, pool, available = _look_at(store, shards, measured)
     evidence = evidence_of(measured.values(), cell_of, start.round + 1)
     reasons = Counter(m.reason for m in measured.values())
@@ -40,7 +40,8 @@ def select(
     history = _history(store, start, evidence, config)
     plan = make_plan(history, pool, config, now=start.round + 1)
     wanted = _wanted(plan, available, config)
-    key = f"calibrated/{digest_of('select', start, config, seed, *(s.measurements.digest for s in shards))}"
+    measured_by = [(s.measurements.digest, s.samples.digest) for s in shards]
+    key = work_key("calibrated", "calibrate", "select", start, config, seed, measured_by)
     chosen = _Chosen(wanted, measured, config, seed)
     samples = write_rows(store, f"{key}/samples.parquet", Sample, chosen.of(store, shards))
     return Selection(
@@ -64,7 +65,7 @@ def _look_at(
     pool: Counter[CellKey] = Counter()
     available: Counter[CellKey] = Counter()
     for shard in shards:
-        for sample in iterate_rows(store, shard.samples.key, Sample):
+        for sample in iterate_rows(store, shard.samples, Sample):
             found = measured.get(sample.sample_id)
             if found is not None:
                 cell_of[sample.sample_id] = sample.cell
@@ -76,7 +77,7 @@ def _look_at(
 def _history(
     store: Store, start: DifficultyPlan, evidence: Sequence[CellEvidence], config: CalibrateConfig
 ) -> list[CellEvidence]:
-    earlier = read_rows(store, start.evidence.key, CellEvidence) if start.round else []
+    earlier = read_rows(store, start.evidence, CellEvidence) if start.round else []
     return still_tell([*earlier, *evidence], now=start.round + 1, round_correlation=config.round_correlation)
 
 
@@ -118,7 +119,7 @@ class _Chosen:
 
 def _samples(store: Store, shards: Sequence[MeasuredShard]) -> Iterator[Sample]:
     for shard in shards:
-        yield from iterate_rows(store, shard.samples.key, Sample)
+        yield from iterate_rows(store, shard.samples, Sample)
 
 
 def _report(

@@ -27,8 +27,8 @@ def measure_pool(
 ) -> MeasuredShard:
     """Spend the pool's share of the rollouts; measurements and rollouts are written below `key`."""
     started = time.perf_counter()
-    samples = read_rows(store, pool.samples.key, Sample)
-    history = read_rows(store, plan.evidence.key, CellEvidence) if plan.round else []
+    samples = read_rows(store, pool.samples, Sample)
+    history = read_rows(store, plan.evidence, CellEvidence) if plan.round else []
     measurements: list[Measurement] = []
     rollouts: list[Rollout] = []
     num_failed = 0

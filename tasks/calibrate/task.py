@@ -41,9 +41,8 @@ def measure_shard(
     from dataclasses import replace
 
     from tasks.calibrate.shard import measure_pool
-    from tasks.core.digest import digest_of
     from tasks.core.manifest import read_clips
-    from tasks.core.reuse import find_output, keep_output
+    from tasks.core.reuse import once, work_key
     from tasks.core.store import Store
     from tasks.policy.checkpoint import open_policy
     from tasks.rollout.setup import make_collector
@@ -51,16 +50,19 @@ def measure_shard(
 
     store = Store(run.data_root)
     inputs = (pool, clips.digest, policy.digest, plan, rollout, config, run.seed)
-    key = f"calibrated/{digest_of('measure', *inputs)}"
-    found = find_output(store, key, MeasuredShard)
-    if found is not None:
-        return replace(found, seconds=0.0)
-    with stage(run, "calibrate"):
+    key = work_key("calibrated", "calibrate", "measure", *inputs)
+
+    def measure() -> MeasuredShard:
         current = open_policy(store, policy, model.dtype)
         collector = make_collector(current, rollout, store, read_clips(store, clips), run.seed)
-        measured = measure_pool(store, key, pool, plan, collector, rollout, config)
-        collector.close()
-    return keep_output(store, key, measured)
+        try:
+            return measure_pool(store, key, pool, plan, collector, rollout, config)
+        finally:
+            collector.close()
+
+    with stage(run, "calibrate"):
+        measured = once(store, key, MeasuredShard, measure)
+    return replace(measured.output, seconds=0.0) if measured.reused else measured.output
 
 
 @stage_task("cpu")
@@ -76,7 +78,7 @@ def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, run: Run, 
     store = Store(run.data_root)
     with stage(run, "calibrate") as tracker:
         selection = select(store, shards, plan, config, run.seed)
-        cells = read_rows(store, selection.plan.cells.key, PlannedCell)
+        cells = read_rows(store, selection.plan.cells, PlannedCell)
         counts = {f"calibrate/{name}": value for name, value in selection.report.counts.items()}
         tracker.log_metrics(counts | plan_metrics(cells), selection.plan.round)
         tracker.log_dataset("selected samples", selection.samples, "train")

@@ -32,21 +32,31 @@ def write_rows(store: Store, key: str, row_type: type[RowT], rows: Iterable[RowT
     return Artifact(key=key, digest=digest_of_bytes(buffer.getvalue()), num_rows=num_rows)
 
 
-def read_rows(store: Store, key: str, row_type: type[RowT], start: int = 0, stop: int | None = None) -> list[RowT]:
+def read_rows(
+    store: Store, manifest: Artifact | str, row_type: type[RowT], start: int = 0, stop: int | None = None
+) -> list[RowT]:
     """Read what `write_rows` wrote, or its rows [start, stop) alone.
 
     Raises:
-        InputError: a row does not have the fields of `row_type`; names the file, the row and the field.
+        InputError: the file is not the artifact that was written, or a row does not have the fields of `row_type`;
+            names the file, the row and the field.
     """
-    return list(iterate_rows(store, key, row_type, start, stop))
+    return list(iterate_rows(store, manifest, row_type, start, stop))
 
 
 def iterate_rows(
-    store: Store, key: str, row_type: type[RowT], start: int = 0, stop: int | None = None
+    store: Store, manifest: Artifact | str, row_type: type[RowT], start: int = 0, stop: int | None = None
 ) -> Iterator[RowT]:
     """The rows of `read_rows` one after the other, for manifests that are too large to hold as rows."""
+    key = manifest.key if isinstance(manifest, Artifact) else manifest
+    data = store.read_bytes(key)
+    if isinstance(manifest, Artifact) and digest_of_bytes(data) != manifest.digest:
+        raise InputError(
+            f"{store.path(key)} is not what was written (digest {digest_of_bytes(data)}, expected {manifest.digest}): "
+            "it is damaged or was replaced; delete it and run the same command again, which makes it anew"
+        )
     # Not pq.read_table: its background thread may still hold the buffer when Python exits, and then aborts the process.
-    file = pq.ParquetFile(io.BytesIO(store.read_bytes(key)))
+    file = pq.ParquetFile(io.BytesIO(data))
     stop = file.metadata.num_rows if stop is None else stop
     first = 0
     for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):
@@ -64,7 +74,7 @@ class Rows(Collection[RowT]):
         self._store, self._manifest, self._row_type = store, manifest, row_type
 
     def __iter__(self) -> Iterator[RowT]:
-        return iterate_rows(self._store, self._manifest.key, self._row_type)
+        return iterate_rows(self._store, self._manifest, self._row_type)
 
     def __len__(self) -> int:
         return self._manifest.num_rows
@@ -102,7 +112,7 @@ def _tables(row_type: type[RowT], rows: Iterable[RowT]) -> Iterator[pa.Table]:
 
 def read_clips(store: Store, clips: Artifact) -> dict[str, Clip]:
     """A clip manifest by clip id."""
-    return {clip.clip_id: clip for clip in read_rows(store, clips.key, Clip)}
+    return {clip.clip_id: clip for clip in read_rows(store, clips, Clip)}
 
 
 def to_table(row_type: type[RowT], rows: Iterable[RowT]) -> pa.Table:

@@ -1,30 +1,111 @@
 """Finished work is found again: a stage's output, kept as JSON under a key made of everything it depends on.
 
-The output is written last, so a stage that died half-way starts over (or from its own checkpoints).
+That is its inputs and the code that made it (`tasks.core.stages`). The output is written last, so a stage that died
+half-way starts over (or from its own checkpoints). It counts only while everything that it refers to is there.
 """
 
 import json
-from typing import TypeVar
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import PurePosixPath
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
+from tasks.core.digest import digest_of, digest_of_bytes
+from tasks.core.errors import InputError
+from tasks.core.stages import code_of
 from tasks.core.store import Store
+from tasks.core.types import Artifact
+
+logger = logging.getLogger(__name__)
 
 OutputT = TypeVar("OutputT")
 
 
+@dataclass(frozen=True)
+class Once(Generic[OutputT]):
+    """An output, and whether it was found instead of made."""
+
+    output: OutputT
+    reused: bool
+
+
+def work_key(folder: str, stage: str, *inputs: object) -> str:
+    """Where the work of a stage on these inputs lies: `folder` is for people, the stage's code is in the digest."""
+    return f"{folder}/{digest_of(code_of(stage), *inputs)}"
+
+
+def once(store: Store, key: str, output_type: type[OutputT], make: Callable[[], OutputT]) -> Once[OutputT]:
+    """What was kept under `key` (of `work_key`), or what `make` returns, kept from now on."""
+    found = find_output(store, key, output_type)
+    if found is not None:
+        return Once(found, reused=True)
+    return Once(keep_output(store, key, make()), reused=False)
+
+
 def find_output(store: Store, key: str, output_type: type[OutputT]) -> OutputT | None:
-    """What `keep_output` kept under `key`, if the work was finished before."""
+    """What `keep_output` kept under `key`, if the work was finished before and all its files are still there.
+
+    Raises:
+        InputError: the record is damaged.
+    """
     name = _name(key)
-    return TypeAdapter(output_type).validate_json(store.read_bytes(name)) if store.exists(name) else None
+    if not store.exists(name):
+        return None
+    output = TypeAdapter(output_type).validate_python(_checked(store, name), strict=False)
+    gone = [artifact.key for artifact in _artifacts(output) if not _is_there(store, artifact)]
+    if gone:
+        logger.warning("%s is gone: what %s refers to is made anew", store.path(gone[0]), name)
+        return None
+    return output
 
 
 def keep_output(store: Store, key: str, output: OutputT) -> OutputT:
-    """Keep a finished stage's output (a dataclass); returns it."""
+    """Keep a finished stage's output (a dataclass), with a digest of itself; returns it."""
     # Not dump_json: it writes an infinite number (a standard error of one item) as null.
-    text = json.dumps(TypeAdapter(type(output)).dump_python(output, mode="json"), indent=1)
+    record = TypeAdapter(type(output)).dump_python(output, mode="json")
+    text = json.dumps({"digest": _digest(record), "output": record}, indent=1)
     store.write_bytes(_name(key), text.encode())
     return output
+
+
+def _checked(store: Store, name: str) -> Any:
+    try:
+        kept = json.loads(store.read_bytes(name))
+        if kept["digest"] == _digest(kept["output"]):
+            return kept["output"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise InputError(
+        f"{store.path(name)} is damaged: it is not what was written; delete it and run the same command again, which "
+        "makes it anew"
+    )
+
+
+def _digest(record: Any) -> str:
+    return digest_of_bytes(json.dumps(record, sort_keys=True).encode())
+
+
+def _artifacts(value: object) -> Iterator[Artifact]:
+    """Every artifact that an output refers to, at any depth."""
+    if isinstance(value, Artifact):
+        yield value
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _artifacts(getattr(value, field.name))
+    elif isinstance(value, dict):
+        yield from (found for item in value.values() for found in _artifacts(item))
+    elif isinstance(value, list | tuple):
+        yield from (found for item in value for found in _artifacts(item))
+
+
+def _is_there(store: Store, artifact: Artifact) -> bool:
+    if not artifact.key or artifact.is_outside:
+        return True
+    is_file = bool(PurePosixPath(artifact.key).suffix)
+    return store.exists(artifact.key) if is_file else store.has_folder(artifact.key)
 
 
 def _name(key: str) -> str:

@@ -1,19 +1,29 @@
 """The data root: named blobs and folders under one path or object-store URI, each written atomically.
 
-Whoever finds a key can trust its content: a writer that dies leaves only a `.tmp-` leftover beside it.
+Whoever finds a key can trust its content: a writer that dies leaves leftovers in `scratch/` alone, which the next start
+removes.
 Keys are relative; one that climbs out of the root is refused, because keys also come from manifests.
 """
 
+import atexit
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from pathlib import Path, PurePosixPath
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from tasks.core.owner import is_gone, process_mark
+
 _UNFINISHED = ".tmp-"
+_SCRATCH = "scratch"
+_SCRATCH_SECONDS = 7 * 24 * 3600
+"""Scratch of another machine, whose processes cannot be looked at, is kept this long after its last change."""
+_local_copies: dict[tuple[str, str], Path] = {}
+"""Folders of remote roots that this process downloaded: one copy each, removed when it ends."""
 
 
 def absolute_root(root: str) -> str:
@@ -67,16 +77,53 @@ class Store:
                 raise OSError(f"{path} could not be written: {error}") from error
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        temporary = f"{path}{_UNFINISHED}{uuid.uuid4().hex}"
+        temporary = self._write_aside(data)
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write a blob if there is none yet, and say whether: of several who try at once it is true for one.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        path = self.path(key)
+        if not self.is_local:
+            try:
+                self._fs.pipe_file(path, data, mode="create")
+            except FileExistsError:
+                return False
+            except Exception as error:
+                if _is_precondition_failed(error):
+                    return False
+                raise OSError(f"{path} could not be written: {error}") from error
+            return True
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        temporary = self._write_aside(data)
+        try:
+            os.link(temporary, path)  # fails if `path` is there, and never shows half of the data
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink(missing_ok=True)
+        return True
+
+    def _write_aside(self, data: bytes) -> Path:
+        """The data in a file of scratch, on the disk for good."""
+        os.makedirs(f"{self._root}/{_SCRATCH}", exist_ok=True)
+        temporary = Path(f"{self._root}/{_SCRATCH}/{process_mark()}-{uuid.uuid4().hex}")
         try:
             with open(temporary, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError:  # a full disk should not stay full of this
-            Path(temporary).unlink(missing_ok=True)
+        except BaseException:  # a full disk should not stay full of this
+            temporary.unlink(missing_ok=True)
             raise
+        return temporary
 
     def write_folder(self, key: str, source: Path) -> None:
         """Move the finished folder `source` to `key`; an object store gets a copy, its marker last.
@@ -85,6 +132,7 @@ class Store:
         """
         path = self.path(key)
         if not self.is_local:
+            self._forget_copy(key)
             self.delete(f"{key}/_DONE")
             self.delete(key)
             self._fs.put(str(source), path, recursive=True)
@@ -95,7 +143,8 @@ class Store:
         (source / "_DONE").touch()
         for file in filter(Path.is_file, source.rglob("*")):
             _flush_to_disk(file)
-        replaced = f"{path}{_UNFINISHED}{uuid.uuid4().hex}"
+        replaced = f"{self._root}/{_SCRATCH}/{process_mark()}-{uuid.uuid4().hex}"
+        os.makedirs(f"{self._root}/{_SCRATCH}", exist_ok=True)
         if os.path.exists(path):
             os.replace(path, replaced)
         os.replace(source, path)
@@ -106,12 +155,27 @@ class Store:
         return self.exists(f"{key}/_DONE")
 
     def local_folder(self, key: str) -> Path:
-        """The folder as a local path, downloaded first if the root is remote."""
+        """The folder as a local path; of a remote root it is downloaded, once a process."""
         if self.is_local:
             return Path(self.path(key))
-        target = Path(tempfile.mkdtemp(prefix="videossr-")) / PurePosixPath(key).name
-        self._fs.get(self.path(key), str(target), recursive=True)
+        path = self.path(key)
+        known = _local_copies.get((self._root, key))
+        if known is not None and known.is_dir():
+            return known
+        folder = _temporary_folder()
+        target = folder / PurePosixPath(key).name
+        try:
+            self._fs.get(path, str(target), recursive=True)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        _local_copies[self._root, key] = target
         return target
+
+    def _forget_copy(self, key: str) -> None:
+        copy = _local_copies.pop((self._root, key), None)
+        if copy is not None:
+            shutil.rmtree(copy.parent, ignore_errors=True)
 
     def delete(self, key: str) -> None:
         """Remove a blob or folder; nothing happens if there is none."""
@@ -121,9 +185,44 @@ class Store:
     def scratch_folder(self) -> Path:
         """A fresh folder to build an output in; on the root's own disk when local, so that moving it is atomic."""
         if not self.is_local:
-            return Path(tempfile.mkdtemp(prefix="videossr-"))
-        os.makedirs(f"{self._root}/scratch", exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=f"{self._root}/scratch"))
+            return _temporary_folder()
+        os.makedirs(f"{self._root}/{_SCRATCH}", exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{process_mark()}-", dir=f"{self._root}/{_SCRATCH}"))
+
+    def clean_scratch(self) -> int:
+        """Remove what processes that were killed left behind, here and in this machine's temporary folder: how many."""
+        left = [path for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*") if is_gone(path.name[len(_PREFIX) :])]
+        if self.is_local:
+            left += [path for path in Path(self._root, _SCRATCH).glob("*") if _is_left(path)]
+        for path in left:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        return len(left)
+
+
+_PREFIX = "videossr-"
+
+
+def _temporary_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{process_mark()}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _is_left(path: Path) -> bool:
+    try:
+        return is_gone(path.name) or time.time() - path.stat().st_mtime > _SCRATCH_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _is_precondition_failed(error: Exception) -> bool:
+    """What object stores say when a blob that must be new is there: HTTP 412, or 409 while another is writing it."""
+    response = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
+    return status in (409, 412) or getattr(error, "code", None) in (409, 412)
 
 
 def _flush_to_disk(path: Path) -> None:

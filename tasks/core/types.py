@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from tasks.core.edits import Edit
 
+OUTSIDE = "outside:"
+
 
 class Split(StrEnum):
     """Which use a clip or sample has; decided by video, never by sample."""
@@ -167,9 +169,14 @@ class Artifact:
     """A finished output in the store. Equal digests mean equal content, so it doubles as a cache key."""
 
     key: str
-    """Path below the data root."""
+    """Path below the data root; of a model that lies elsewhere, where, after `OUTSIDE`."""
     digest: str
     num_rows: int = 0
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it is referred to, not kept in the data root."""
+        return self.key.startswith(OUTSIDE)
 
 
 @dataclass(frozen=True)
@@ -184,6 +191,8 @@ class Run:
     seed: int = 0
     tracking_uri: str = ""
     """MLflow server; empty for the sqlite file below a local data root."""
+    lease: str = ""
+    """Name of the lease (`tasks.core.lease`) that whoever works on the run holds; empty if none is needed."""
 
 
 @dataclass(frozen=True)

@@ -55,11 +55,11 @@ def diagnose(
     Raises:
         InputError: no row could be shown to the model.
     """
-    samples, clips = read_rows(store, dataset.samples.key, Sample), read_clips(store, dataset.clips)
+    samples, clips = read_rows(store, dataset.samples, Sample), read_clips(store, dataset.clips)
     answered = answer_all(
         store, answers_key(config, samples), samples, clips, lambda: open_answerer(store, config, samples, clips)
     )
-    numbers = {origin.sample_id: origin.row for origin in read_rows(store, dataset.origins.key, Origin)}
+    numbers = {origin.sample_id: origin.row for origin in read_rows(store, dataset.origins, Origin)}
     rows = judge_rows(samples, numbers, answered, reward)
     if not answered.rollouts:
         example = f"row {rows[0].row}: {rows[0].failure}"
@@ -76,7 +76,7 @@ def diagnose(
         file=dataset.file,
         summary=summarize(request, rows, dataset.counts),
         rows=rows,
-        unusable=read_rows(store, dataset.unusable.key, Rejection),
+        unusable=read_rows(store, dataset.unusable, Rejection),
         samples={sample.sample_id: sample for sample in samples},
         clips=clips,
     )

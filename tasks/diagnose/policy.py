@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from tasks.core.config import RetrainConfig
 from tasks.core.digest import digest_of
+from tasks.core.reuse import work_key
 from tasks.core.seeding import generator
 from tasks.core.store import Store
 from tasks.core.system_prompt import SYSTEM_PROMPT
@@ -26,7 +27,7 @@ def answers_key(config: RetrainConfig, samples: Sequence[Sample]) -> str:
     labels = sorted((sample.sample_id, sample.answer) for sample in samples)
     policy = digest_of(RANDOM, labels) if name == RANDOM else digest_of_named(name, config.model, texts, config.seed)
     sampling = (rollout.engine, rollout.rollouts_per_prompt, rollout.temperature, rollout.max_answer_tokens)
-    return f"diagnosed/answers/{digest_of(policy, SYSTEM_PROMPT, *sampling, config.seed)}"
+    return work_key("diagnosed/answers", "diagnose", policy, SYSTEM_PROMPT, *sampling, config.seed)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def diagnose_rows(
     reward: str,
     out: str,
 ) -> Diagnosis:
-    """Sample answers to every imported row of `dataset`, print and write what they say; the last task of its workflow.
+    """Sample answers to every imported row of `dataset`, print and write what they say.
 
     `reward`: smooth or strict, whose spread decides whether a row teaches; `out`: a folder (empty: the data root).
     """
@@ -30,7 +30,7 @@ def diagnose_rows(
     from tasks.core.store import Store, absolute_root
     from tasks.diagnose.diagnose import Dataset, diagnose
     from tasks.diagnose.judge import RewardKind
-    from tasks.tracking.run import finish_run, stage
+    from tasks.tracking.run import stage
 
     opened = Dataset(
         file=Path(dataset),
@@ -44,7 +44,6 @@ def diagnose_rows(
         diagnosis, table = diagnose(
             Store(run.data_root), opened, config, RewardKind(reward), absolute_root(out) if out else "", tracker
         )
-    finish_run(run)
     click.echo(table)
     click.echo(f"{'rows that teach':20}{diagnosis.num_teaching}: {diagnosis.teaching}")
     click.echo(f"{'report':20}{diagnosis.report}")

@@ -69,7 +69,7 @@ def answer_questions(
 ) -> AnsweredShard:
     """Ask model `name` the questions of one shard; it is loaded only if one has no answer yet."""
     started = time.perf_counter()
-    samples = read_rows(store, shard.questions.key, Sample)
+    samples = read_rows(store, shard.questions, Sample)
     texts = _texts(store, questions) if name == TINY_BASE else []
     digest = digest_of_model(name, model, rollout, texts, seed)
     book, shower = AnswerBook(store, digest, questions.folders), Shower(questions.folders)
@@ -97,23 +97,21 @@ def answer_questions(
 
 def answers_by_id(store: Store, answered: Sequence[AnsweredShard]) -> dict[str, Answer]:
     """Of all shards."""
-    return {row.sample_id: row for shard in answered for row in iterate_rows(store, shard.answers.key, Answer)}
+    return {row.sample_id: row for shard in answered for row in iterate_rows(store, shard.answers, Answer)}
 
 
 def samples_by_benchmark(store: Store, questions: Questions) -> dict[str, list[Sample]]:
     """In the order of their ids."""
     found: defaultdict[str, list[Sample]] = defaultdict(list)
     for shard in questions.shards:
-        for sample in iterate_rows(store, shard.questions.key, Sample):
+        for sample in iterate_rows(store, shard.questions, Sample):
             found[sample.pretext].append(sample)
     return {name: sorted(found[name], key=lambda sample: sample.sample_id) for name in sorted(found)}
 
 
 def _texts(store: Store, questions: Questions) -> list[str]:
     """All questions: the words that the tiny model's tokenizer has to know, whatever the shard."""
-    return [
-        sample.question for shard in questions.shards for sample in iterate_rows(store, shard.questions.key, Sample)
-    ]
+    return [sample.question for shard in questions.shards for sample in iterate_rows(store, shard.questions, Sample)]
 
 
 def _batches(samples: Sequence[Sample], size: int) -> Iterator[list[Sample]]:

@@ -23,7 +23,7 @@ def keep_benchmark(store: Store, samples: Artifact, clips: Artifact, items_per_t
     Raises:
         InputError: there is no item.
     """
-    items, shown = read_rows(store, samples.key, Sample), read_clips(store, clips)
+    items, shown = read_rows(store, samples, Sample), read_clips(store, clips)
     if not items:
         raise InputError(f"none of the {len(shown)} clips allows an item; give longer or livelier videos")
     key = f"benchmarks/viubench-{benchmark_version(items, list(shown.values()))}"

@@ -28,7 +28,7 @@ def score_policy(
 
     Every policy gets the same prompts and the same seeds, so differences can be taken sample by sample.
     """
-    rows = read_rows(store, samples.key, Sample)
+    rows = read_rows(store, samples, Sample)
     collector = make_collector(policy, rollout, store, read_clips(store, clips), seed)
     collectors = {
         Split.HELDOUT: collector.sampling(

@@ -48,9 +48,8 @@ def evaluate_candidate(
     """Score one candidate; a policy scored before on the same samples is not scored again."""
     from dataclasses import replace
 
-    from tasks.core.digest import digest_of
     from tasks.core.manifest import write_rows
-    from tasks.core.reuse import find_output, keep_output
+    from tasks.core.reuse import once, work_key
     from tasks.core.scores import SampleScore
     from tasks.core.store import Store
     from tasks.evaluate.run import score_policy
@@ -61,42 +60,44 @@ def evaluate_candidate(
     started = time.perf_counter()
     store = Store(run.data_root)
     inputs = (candidate.policy.digest, samples.digest, clips.digest, model.dtype, rollout, config, run.seed)
-    # The key says how is scored, so that results of another way are not reused.
-    key = f"evaluated/{digest_of('by video, counting by shares', *inputs)}"
-    found = find_output(store, key, Evaluated)
-    if found is not None:
-        scores = replace(found.scores, name=candidate.name)
-        return Evaluated(scores=scores, report=evaluation_report(scores, seconds=0.0, reused=True))
-    with stage(run, f"evaluate_{candidate.name}"):
+    key = work_key("evaluated", "evaluate", *inputs)
+
+    def score() -> Evaluated:
         policy = open_policy(store, candidate.policy, model.dtype)
         rows = score_policy(store, policy, samples, clips, rollout, config, run.seed)
-    scores = aggregate(
-        rows,
-        name=candidate.name,
-        policy=candidate.policy,
-        predictions=write_rows(store, f"{key}/predictions.parquet", SampleScore, rows),
-        num_resamples=config.bootstrap_resamples,
-        seed=run.seed,
-    )
-    report = evaluation_report(scores, seconds=time.perf_counter() - started, reused=False)
-    return keep_output(store, key, Evaluated(scores=scores, report=report))
+        scores = aggregate(
+            rows,
+            name=candidate.name,
+            policy=candidate.policy,
+            predictions=write_rows(store, f"{key}/predictions.parquet", SampleScore, rows),
+            num_resamples=config.bootstrap_resamples,
+            seed=run.seed,
+        )
+        report = evaluation_report(scores, seconds=time.perf_counter() - started, reused=False)
+        return Evaluated(scores=scores, report=report)
+
+    with stage(run, f"evaluate_{candidate.name}"):
+        scored = once(store, key, Evaluated, score)
+    if not scored.reused:
+        return scored.output
+    scores = replace(scored.output.scores, name=candidate.name)
+    return Evaluated(scores=scores, report=evaluation_report(scores, seconds=0.0, reused=True))
 
 
 @stage_task("cpu")
 def publish_benchmark(samples: Artifact, clips: Artifact, run: Run, config: PerturbConfig) -> Benchmark:
-    """Write a planned and validated VIUBench to a folder of its own, with its card; the last task of its workflow."""
+    """Write a planned and validated VIUBench to a folder of its own, with its card."""
     import click
 
     from tasks.core.store import Store
     from tasks.evaluate.built import keep_benchmark
-    from tasks.tracking.run import finish_run, stage
+    from tasks.tracking.run import stage
 
     store = Store(run.data_root)
     with stage(run, "publish_benchmark") as tracker:
         benchmark = keep_benchmark(store, samples, clips, config.viubench_items_per_type, run.seed)
         tracker.log_dataset("viubench", benchmark.items, "benchmark")
         tracker.log_bytes("card.md", store.read_bytes(f"{benchmark.key}/card.md"))
-    finish_run(run)
     click.echo(f"benchmark           {store.path(benchmark.key)}")
     return benchmark
 
@@ -114,13 +115,13 @@ def name_variants(before: Artifact, names: list[str], trainings: list[Trained]) 
 def tabulate_variants(
     evaluated: list[Evaluated], names: list[str], selections: list[Selection], trainings: list[Trained], run: Run
 ) -> Artifact:
-    """Print the table of an ablation and keep it; the last task of its workflow."""
+    """Print the table of an ablation and keep it."""
     import click
 
     from tasks.core.digest import digest_of_bytes
     from tasks.core.store import Store
     from tasks.evaluate.variants import Variant, variants_table
-    from tasks.tracking.run import finish_run, stage
+    from tasks.tracking.run import stage
 
     store, key = Store(run.data_root), f"runs/{run.run_id}/ablation.md"
     trained = zip(selections, trainings, strict=True)
@@ -129,7 +130,6 @@ def tabulate_variants(
         table = variants_table(store, {found.scores.name: found.scores for found in evaluated}, variants)
         store.write_bytes(key, table.encode())
         tracker.log_bytes("ablation.md", table.encode())
-    finish_run(run)
     click.echo(table)
     return Artifact(key, digest_of_bytes(table.encode()), len(names))
 
@@ -187,17 +187,16 @@ def answer_shard(
 def tabulate_benchmarks(
     answered: list[AnsweredShard], questions: Questions, name: str, run: Run, config: EvaluateConfig
 ) -> BenchmarkTable:
-    """Score all answers, keep results and predictions, and print the table; the last task of its workflow."""
+    """Score all answers, keep results and predictions, and print the table."""
     import click
 
     from tasks.core.store import Store
     from tasks.evaluate.tabulate import tabulate
-    from tasks.tracking.run import finish_run, stage
+    from tasks.tracking.run import stage
 
     store = Store(run.data_root)
     with stage(run, "tabulate") as tracker:
         table = tabulate(store, run, answered, questions, name, config, tracker)
-    finish_run(run)
     click.echo(store.read_bytes(table.table.key).decode())
     for result in table.results.values():
         click.echo(f"result              {store.path(result.key)}")

@@ -38,7 +38,7 @@ def variants_table(store: Store, scores: Mapping[str, ModelScores], variants: Ma
     ]
     rows = [["start model", *_scores(store, scores, BEFORE, first, pretexts), "", ""]]
     for name, variant in variants.items():
-        steps = read_rows(store, variant.trained.record.key, TrainStep)
+        steps = read_rows(store, variant.trained.record, TrainStep)
         counts = variant.selection.report.counts
         shown = [f"{fmean(step.spread_share for step in steps):.2f}" if steps else "", f"{counts['rollouts']:.0f}"]
         rows.append([name, *_scores(store, scores, name, first, pretexts), *shown])
@@ -62,7 +62,7 @@ def _against(store: Store, first: ModelScores, own: ModelScores, split: Split) -
     before, after = (
         {
             row.sample_id: row.scored(row.viubench_type)
-            for row in read_rows(store, found.predictions.key, SampleScore)
+            for row in read_rows(store, found.predictions, SampleScore)
             if row.split == split
         }
         for found in (first, own)

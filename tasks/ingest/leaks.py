@@ -25,7 +25,7 @@ class Leak:
 
 def find_leaks(store: Store, clips_key: str, benchmark: Artifact, config: IngestConfig) -> tuple[list[Leak], Artifact]:
     """The leaks, by source, and where they are kept; `benchmark` are rows of Clip too."""
-    clips, videos = read_rows(store, clips_key, Clip), read_rows(store, benchmark.key, Clip)
+    clips, videos = read_rows(store, clips_key, Clip), read_rows(store, benchmark, Clip)
     leaks = [
         Leak(
             source=clips[index].source,

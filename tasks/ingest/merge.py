@@ -24,8 +24,8 @@ def merge_shards(
     """
     shards = [shard for shard in results if shard is not None]
     lost = [_lost(name) for shard, names in zip(results, listed, strict=True) if shard is None for name in names.names]
-    found = [clip for shard in shards for clip in read_rows(store, shard.clips.key, Clip)]
-    rejected = [row for shard in shards for row in read_rows(store, shard.rejected.key, Rejection)]
+    found = [clip for shard in shards for clip in read_rows(store, shard.clips, Clip)]
+    rejected = [row for shard in shards for row in read_rows(store, shard.rejected, Rejection)]
     originals, copies = drop_exact(found)
     forbidden = [clip for key in config.avoid for clip in read_forbidden(store, key)]
     allowed, leaks = drop_forbidden(originals, forbidden, config)

@@ -56,20 +56,19 @@ def merge_clips(
 
 @stage_task("light")
 def report_leaks(benchmark: ClipSet, clips: str, run: Run, config: IngestConfig) -> Artifact:
-    """Compare the latest data set, or the manifest `clips`, with a benchmark's; the last task of its workflow."""
+    """Compare the latest data set, or the manifest `clips`, with a benchmark's."""
     import click
 
     from tasks.core.latest import find_clips
     from tasks.core.store import Store
     from tasks.ingest.leaks import find_leaks, leak_lines
-    from tasks.tracking.run import finish_run, stage
+    from tasks.tracking.run import stage
 
     store = Store(run.data_root)
     with stage(run, "report_leaks") as tracker:
         leaks, table = find_leaks(store, find_clips(store, clips), benchmark.clips, config)
         tracker.log_metrics({"leaks/clips": float(len(leaks))})
         tracker.log_bytes("leaks.parquet", store.read_bytes(table.key))
-    finish_run(run)
     for line in leak_lines(
         leaks,
         num_videos=benchmark.clips.num_rows,

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
+from tasks.core.reuse import work_key
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Sample, Split
 from tasks.perturb.viubench import missing_by_type, plan_viubench
@@ -20,12 +20,12 @@ def plan_benchmark(
     Raises:
         InputError: no clip was accepted.
     """
-    accepted = read_rows(store, clips.key, Clip)
+    accepted = read_rows(store, clips, Clip)
     if not accepted:
-        raise _no_clips(read_rows(store, rejected.key, Rejection))
+        raise _no_clips(read_rows(store, rejected, Rejection))
     heldout = [replace(clip, split=Split.HELDOUT) for clip in accepted]
     samples = plan_viubench(heldout, items_per_type, seed)
-    key = f"planned/viubench-{digest_of(clips.digest, items_per_type, seed)}"
+    key = work_key("planned", "perturb", "viubench", clips.digest, items_per_type, seed)
     missing = missing_by_type(samples, items_per_type)
     counts = {"clips": len(heldout), "samples": len(samples), "missing": sum(missing.values())}
     return (

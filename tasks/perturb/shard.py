@@ -1,19 +1,13 @@
 """Plans clips through the store: what was planned before is read back, so a new video costs one plan."""
 
-import functools
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-
-from rewards import answers, parse
-from tasks.core import edits, seeding, types
 from tasks.core.config import PerturbConfig
-from tasks.core.digest import digest_of
 from tasks.core.manifest import iterate_rows, read_rows, write_rows
+from tasks.core.reuse import work_key
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample, Split
 from tasks.perturb.difficulty import wanted_num_clips
@@ -24,9 +18,6 @@ from tasks.perturb.pretext import PRETEXTS
 from tasks.perturb.viubench import missing_by_type, plan_viubench
 
 logger = logging.getLogger(__name__)
-
-_PLANNED_WITH = (answers, edits, parse, seeding, types)
-"""Modules outside this folder that a plan depends on."""
 
 
 def plan_clips(
@@ -69,7 +60,7 @@ def merge_shards(
     def rows() -> Iterator[Sample]:
         for shard in shards:
             counts.update({name: int(number) for name, number in shard.counts.items()})
-            yield from iterate_rows(store, shard.samples.key, Sample)
+            yield from iterate_rows(store, shard.samples, Sample)
         viubench = plan_viubench(clips, config.viubench_items_per_type, seed)
         counts["viubench_missing"] = sum(missing_by_type(viubench, config.viubench_items_per_type).values())
         yield from viubench
@@ -97,11 +88,4 @@ def _plan_key(clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Don
     plan_config = (config.pretexts, kinds, config.levels, samples_per_pretext(clip, config))
     lent = [(donor.clip_id, donor.num_frames) for donor in donors]
     planned = (config.exploration, sorted(odds.items())) if clip.split is Split.TRAIN and odds else ()
-    return f"planned/{digest_of(_code_digest(), clip, plan_config, seed, lent, planned)}.parquet"
-
-
-@functools.cache
-def _code_digest() -> str:
-    """Of the planning code: when it changes, old plans are not taken for new ones. NumPy may change its streams."""
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), *(Path(str(module.__file__)) for module in _PLANNED_WITH)]
-    return digest_of(np.__version__, [path.read_text(encoding="utf-8") for path in sources])
+    return f"{work_key('planned', 'perturb', clip, plan_config, seed, lent, planned)}.parquet"

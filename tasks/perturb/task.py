@@ -34,9 +34,9 @@ def shard_clips(clips: Artifact, config: PerturbConfig) -> list[int]:
 @stage_task("cpu")
 def perturb_shard(start: int, clips: Artifact, plan: DifficultyPlan, run: Run, config: PerturbConfig) -> PlannedShard:
     """Plan the samples of one shard of clips, as often from each cell as the difficulty plan says."""
-    from tasks.core.digest import digest_of
     from tasks.core.manifest import iterate_rows, read_rows, write_rows
     from tasks.core.measurement import PlannedCell
+    from tasks.core.reuse import work_key
     from tasks.core.store import Store
     from tasks.core.types import Clip, Sample
     from tasks.perturb.donors import ring_donors
@@ -46,11 +46,12 @@ def perturb_shard(start: int, clips: Artifact, plan: DifficultyPlan, run: Run, c
 
     began = time.monotonic()
     store = Store(run.data_root)
-    key = f"perturbed/{digest_of(clips.digest, plan.cells.digest, config, run.seed)}/shard-{start:09}.parquet"
+    inputs = (clips.digest, plan.cells.digest, config, run.seed)
+    key = f"{work_key('perturbed', 'perturb', *inputs)}/shard-{start:09}.parquet"
     with stage(run, "perturb"):
-        shard = read_rows(store, clips.key, Clip, start, start + config.shard_size_clips)
-        donors = ring_donors(shard, iterate_rows(store, clips.key, Clip), num_donors(config))
-        cells = read_rows(store, plan.cells.key, PlannedCell) if plan.round else []
+        shard = read_rows(store, clips, Clip, start, start + config.shard_size_clips)
+        donors = ring_donors(shard, iterate_rows(store, clips, Clip), num_donors(config))
+        cells = read_rows(store, plan.cells, PlannedCell) if plan.round else []
         odds = {cell.cell: cell.probability for cell in cells if cell.probability > 0}
         samples, counts = plan_clips(store, shard, config, run.seed, donors, odds)
         artifact = write_rows(store, key, Sample, samples)
@@ -62,8 +63,8 @@ def merge_samples(
     shards: list[PlannedShard], clips: Artifact, plan: DifficultyPlan, run: Run, config: PerturbConfig
 ) -> SampleSet:
     """Join the shards and add VIUBench."""
-    from tasks.core.digest import digest_of
     from tasks.core.manifest import Rows
+    from tasks.core.reuse import work_key
     from tasks.core.store import Store
     from tasks.core.types import Clip
     from tasks.perturb.shard import merge_shards
@@ -71,7 +72,8 @@ def merge_samples(
 
     began = time.monotonic()
     store = Store(run.data_root)
-    key = f"perturbed/{digest_of(clips.digest, plan.cells.digest, config, run.seed)}/samples.parquet"
+    inputs = (clips.digest, plan.cells.digest, config, run.seed)
+    key = f"{work_key('perturbed', 'perturb', *inputs)}/samples.parquet"
     with stage(run, "perturb") as tracker:
         samples, counts = merge_shards(store, key, shards, Rows(store, clips, Clip), config, run.seed)
         tracker.log_metrics({f"perturb/{name}": value for name, value in counts.items()})

@@ -10,14 +10,15 @@ from torch import Tensor
 from transformers import AutoProcessor, Qwen3VLForConditionalGeneration, Qwen3VLProcessor
 from transformers.utils.logging import disable_progress_bar
 
-from tasks.core.digest import digest_of, digest_of_folder
+from tasks.core.digest import digest_of_folder, sha256_of_file
 from tasks.core.errors import InputError
 from tasks.core.store import Store
-from tasks.core.types import Artifact
+from tasks.core.types import OUTSIDE, Artifact
+from tasks.policy.source import find_source
 
 TINY_BASE = "tiny"
 """The model name that stands for the small model made on the spot."""
-_OUTSIDE = "outside:"
+_SUMS = "SHA256SUMS"
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Policy:
         return self.model.device
 
 
-def load_policy(source: str | Path, dtype: str) -> Policy:
-    """Load a policy from a folder, or from the hub by name; on the GPU when there is one.
+def load_policy(name: str | Path, dtype: str, revision: str = "") -> Policy:
+    """Load a policy from a folder, or from the hub by name and revision; on the GPU when there is one.
 
     Raises:
         InputError: there is no such model, or it is not a Qwen3-VL.
@@ -41,17 +42,21 @@ def load_policy(source: str | Path, dtype: str) -> Policy:
     disable_progress_bar()
     try:
         model = Qwen3VLForConditionalGeneration.from_pretrained(
-            source, dtype=getattr(torch, dtype), use_safetensors=True, attn_implementation="sdpa"
+            name,
+            revision=revision or "main",
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            attn_implementation="sdpa",
         )
-        processor = AutoProcessor.from_pretrained(source)
+        processor = AutoProcessor.from_pretrained(name, revision=revision or "main")
     except (OSError, ValueError) as error:
         first_line = str(error).strip().splitlines()[0]
         raise InputError(
-            f"cannot load the model {str(source)!r}: {first_line}; expected the name of a Qwen3-VL on the hub, "
+            f"cannot load the model {str(name)!r}: {first_line}; expected the name of a Qwen3-VL on the hub, "
             f"a folder in Hugging Face layout with safetensors, or {TINY_BASE!r}"
         ) from error
     if not isinstance(processor, Qwen3VLProcessor):
-        raise InputError(f"the model {str(source)!r} is a {type(processor).__name__}, expected a Qwen3-VL")
+        raise InputError(f"the model {str(name)!r} is a {type(processor).__name__}, expected a Qwen3-VL")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Policy(model=model.eval().to(device), processor=processor)
 
@@ -75,6 +80,8 @@ def store_policy(store: Store, key: str, policy: Policy, weights: dict[str, Tens
     folder = store.scratch_folder()
     try:
         save_policy(policy, folder, weights)
+        lines = [f"{sha256_of_file(path)}  {path.name}\n" for path in sorted(folder.iterdir()) if path.is_file()]
+        (folder / _SUMS).write_text("".join(lines), encoding="utf-8")
         store.write_folder(key, folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(folder, ignore_errors=True)
@@ -91,15 +98,56 @@ def stored_policy(store: Store, key: str) -> Artifact:
 
 
 def outside_policy(name: str) -> Artifact:
-    """A model that lies outside the store (a hub name or a folder): it is referred to, not copied."""
-    return Artifact(key=f"{_OUTSIDE}{name}", digest=digest_of("policy", name))
+    """A model that lies outside the store (a folder, or a hub name): it is referred to, not copied.
+
+    A folder counts by its files, a hub name by the commit that it stands for now.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    source = find_source(name)
+    return Artifact(key=f"{OUTSIDE}{source.address}", digest=source.digest)
 
 
 def open_policy(store: Store, artifact: Artifact, dtype: str) -> Policy:
-    """Load what `store_policy` or `outside_policy` refers to."""
-    if artifact.key.startswith(_OUTSIDE):
-        return load_policy(artifact.key.removeprefix(_OUTSIDE), dtype)
-    return load_policy(store.local_folder(artifact.key), dtype)
+    """Load what `store_policy` or `outside_policy` refers to.
+
+    Raises:
+        InputError: it is not what it was: damaged, or replaced since.
+    """
+    if artifact.is_outside:
+        source = find_source(artifact.key.removeprefix(OUTSIDE))
+        if source.digest != artifact.digest:
+            raise InputError(
+                f"the model {source.name!r} was replaced while the run went on; run the same command again, which "
+                "starts from the new one"
+            )
+        return load_policy(source.name, dtype, source.revision)
+    folder = store.local_folder(artifact.key)
+    check_folder(folder, artifact.digest, store.path(artifact.key))
+    return load_policy(folder, dtype)
+
+
+def check_folder(folder: Path, digest: str, shown: str) -> None:
+    """Compare a policy's files with the digest that they had; `shown` is where it lies, for people.
+
+    Raises:
+        InputError: they differ; names the file if the folder has its checksums.
+    """
+    if digest_of_folder(folder) == digest:
+        return
+    sums = folder / _SUMS
+    listed = [line.split("  ", 1) for line in sums.read_text(encoding="utf-8").splitlines()] if sums.is_file() else []
+    changed = [name for sha256, name in listed if not _is_as_listed(folder / name, sha256)]
+    where = f"{shown}/{changed[0]}" if changed else shown
+    raise InputError(
+        f"{where} is not what was written: it is damaged, missing or was replaced; delete {shown} and run the same "
+        "command again, which makes it anew"
+    )
+
+
+def _is_as_listed(path: Path, sha256: str) -> bool:
+    return path.is_file() and sha256_of_file(path) == sha256
 
 
 def vision_token_ids(policy: Policy) -> list[int]:

@@ -1,27 +1,22 @@
 """A policy by the name that a user gives it: `tiny`, a folder in Hugging Face layout, or a name on the hub."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from tasks.core.config import ModelConfig
-from tasks.core.digest import digest_of, digest_of_folder
-from tasks.core.errors import InputError
+from tasks.core.digest import digest_of
 from tasks.policy.checkpoint import TINY_BASE, Policy, load_policy
+from tasks.policy.source import check_source, find_source
 from tasks.policy.tiny import make_tiny_policy
 
 
 def check_named(name: str) -> None:
-    """Find a wrong path before anything is computed; whether the hub knows a name is found out when it is loaded.
+    """Find a wrong name before anything is computed.
 
     Raises:
-        InputError: the name is a path, but no folder with a model lies there.
+        InputError: it stands for no model.
     """
-    is_path = name.startswith((".", "/", "~"))
-    if is_path and not (Path(name) / "config.json").is_file():
-        found = "no model (config.json)" if Path(name).is_dir() else "no folder"
-        raise InputError(
-            f"model: {found} {name!r}; expected a folder in Hugging Face layout, a hub name or {TINY_BASE!r}"
-        )
+    if name != TINY_BASE:
+        check_source(name)
 
 
 def open_named(name: str, model: ModelConfig, texts: Iterable[str], seed: int) -> Policy:
@@ -37,11 +32,12 @@ def open_named(name: str, model: ModelConfig, texts: Iterable[str], seed: int) -
             seed=seed,
             texts=sorted(set(texts)),
         )
-    return load_policy(str(Path(name).resolve()) if Path(name).is_dir() else name, model.dtype)
+    source = find_source(name)
+    return load_policy(source.name, model.dtype, source.revision)
 
 
 def digest_of_named(name: str, model: ModelConfig, texts: Iterable[str], seed: int) -> str:
-    """Equal only for policies that answer alike: a folder counts by its files, the hub's models by their names."""
+    """Equal only for policies that answer alike: a folder counts by its files, a hub name by its commit."""
     if name == TINY_BASE:
         return digest_of(name, model.tiny_hidden_size, model.tiny_num_layers, sorted(set(texts)), seed)
-    return digest_of("policy", digest_of_folder(Path(name)) if Path(name).is_dir() else name, model.dtype)
+    return digest_of("policy", find_source(name).digest, model.dtype)

@@ -70,20 +70,20 @@ def load_evidence(store: Store, inputs: Inputs, *, num_resamples: int, seed: int
     scores = {found.name: found for found in inputs.scores}
     if not {BEFORE, AFTER} <= scores.keys():
         raise ValueError(f"expected scores of {BEFORE!r} and {AFTER!r}, got {sorted(scores)}")
-    predictions = {name: read_rows(store, s.predictions.key, SampleScore) for name, s in scores.items()}
+    predictions = {name: read_rows(store, s.predictions, SampleScore) for name, s in scores.items()}
     others = {name: rows for name, rows in predictions.items() if name != AFTER}
     resampling = {"num_resamples": num_resamples, "seed": seed}
     return Evidence(
-        clips=read_rows(store, inputs.clips.key, Clip),
-        rejections=read_rows(store, inputs.rejected.key, Rejection),
-        samples=read_rows(store, inputs.samples.key, Sample),
+        clips=read_rows(store, inputs.clips, Clip),
+        rejections=read_rows(store, inputs.rejected, Rejection),
+        samples=read_rows(store, inputs.samples, Sample),
         rounds=[
             Round(
                 num_selected=selection.samples.num_rows,
-                cells=read_rows(store, selection.cells.key, Cell),
-                measurements=read_rows(store, selection.measurements.key, Measurement),
-                plan=read_rows(store, selection.plan.cells.key, PlannedCell),
-                steps=read_rows(store, training.record.key, TrainStep),
+                cells=read_rows(store, selection.cells, Cell),
+                measurements=read_rows(store, selection.measurements, Measurement),
+                plan=read_rows(store, selection.plan.cells, PlannedCell),
+                steps=read_rows(store, training.record, TrainStep),
             )
             for selection, training in zip(inputs.selections, inputs.trainings, strict=True)
         ],

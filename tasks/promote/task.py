@@ -33,7 +33,7 @@ def promote(
     from tasks.core.store import Store
     from tasks.promote.evidence import Inputs
     from tasks.promote.promote import promote_challenger
-    from tasks.tracking.run import finish_run, open_registry, stage
+    from tasks.tracking.run import open_registry, stage
 
     inputs = Inputs(
         clips=clips,
@@ -51,7 +51,6 @@ def promote(
     with stage(run, "promote") as tracker:
         promotion, table = promote_challenger(Store(run.data_root), run, config, inputs, open_registry(run), tracker)
     Deck("report", Store(run.data_root).read_bytes(promotion.report_key).decode())
-    finish_run(run)
     click.echo(table)
     return promotion
 

@@ -4,11 +4,12 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import PurePosixPath
 from types import FrameType
 
+from tasks.core import lease
 from tasks.core.errors import InputError, Interrupted
 from tasks.core.store import Store
 from tasks.core.types import Run
@@ -80,12 +81,18 @@ def stage(run: Run, name: str) -> Iterator[Tracker]:
     A server that does not answer never ends a stage: what it should get waits in the data root.
     SIGTERM ends a stage as Ctrl-C does, so that the run does not look as if it went on.
     """
-    tracker = open_tracker(run)
-    try:
-        with _sigterm_raises(), recorded(tracker, name):
-            yield tracker
-    finally:
-        _flush(tracker)
+    with _at_work(run):
+        tracker = open_tracker(run)
+        try:
+            with _sigterm_raises(), recorded(tracker, name):
+                yield tracker
+        finally:
+            _flush(tracker)
+
+
+def _at_work(run: Run) -> AbstractContextManager[None]:
+    """The run's lease, with its heartbeat: a job that another took over ends here, before it does work twice."""
+    return lease.held(Store(run.data_root), run.lease) if run.lease else nullcontext()
 
 
 @contextmanager

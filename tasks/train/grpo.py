@@ -101,7 +101,7 @@ def _reference(job: GrpoJob, policy: Policy) -> Reference | None:
 
 def _train(job: GrpoJob, grpo: Grpo[TrainEngine], tracker: Tracker) -> Finished[TrainStep]:
     config, seed = job.config, job.run.seed
-    rows = read_rows(job.store, job.samples.key, Sample)
+    rows = read_rows(job.store, job.samples, Sample)
 
     def samples_of(number: int) -> list[Sample]:
         return step_samples(rows, number, config.prompts_per_step, seed) if number < config.num_steps else []

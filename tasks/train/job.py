@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from tasks.core.config import ModelConfig, RolloutConfig, TrainConfig
-from tasks.core.digest import digest_of
+from tasks.core.reuse import work_key
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Run
 
@@ -48,4 +48,4 @@ class GrpoJob:
             logprob_gap_alarm=usual_rollout.logprob_gap_alarm,
         )
         inputs = (self.start.digest, self.samples.digest, self.clips.digest)
-        return f"trained/{digest_of('grpo', *inputs, self.model, rollout, config, self.run.seed)}"
+        return work_key("trained", "train", *inputs, self.model, rollout, config, self.run.seed)

@@ -33,8 +33,8 @@ def find_or_check(
     if not reused:
         findings = check_manifests(
             store,
-            read_rows(store, clips.key, Clip),
-            read_rows(store, rejected.key, Rejection),
+            read_rows(store, clips, Clip),
+            read_rows(store, rejected, Rejection),
             Rows(store, samples, Sample),
             config,
             seed,

@@ -20,7 +20,7 @@ _MOST_SHEETS = 12
 def samples_page(store: Store, clips: Artifact, rejected: Artifact, samples: Artifact, seed: int) -> str:
     """HTML with pictures inside; the same samples each time."""
     by_id, counts = read_clips(store, clips), Counter[tuple[str, str, str]]()
-    rows = _counted(iterate_rows(store, samples.key, Sample), counts)
+    rows = _counted(iterate_rows(store, samples, Sample), counts)
     chosen, sheets = choose_in_turn(rows, _MOST_SHEETS, seed, "look"), []
     for sample in chosen:
         try:
@@ -34,7 +34,7 @@ def samples_page(store: Store, clips: Artifact, rejected: Artifact, samples: Art
         Path(__file__).with_name("samples.html.j2"),
         splits=[split.value for split in Split],
         num_clips=Counter(clip.split.value for clip in by_id.values()),
-        rejections=Counter(row.reason for row in iterate_rows(store, rejected.key, Rejection)),
+        rejections=Counter(row.reason for row in iterate_rows(store, rejected, Rejection)),
         num_samples=num_samples,
         sheets=sheets,
     )

@@ -16,10 +16,11 @@ def validate_manifests(
 
     What passes is the latest data set of the data root, and shown in the deck.
     """
+    import click
     from flytekit import Deck
 
-    from tasks.core.digest import digest_of
     from tasks.core.latest import LatestDataset, point_to_latest
+    from tasks.core.reuse import work_key
     from tasks.core.store import Store
     from tasks.tracking.run import stage
     from tasks.validate.check import find_or_check, stop_if_bad
@@ -27,7 +28,8 @@ def validate_manifests(
 
     began = time.monotonic()
     store = Store(run.data_root)
-    key = f"validated/{digest_of(clips.digest, rejected.digest, samples.digest, config, run.seed)}/findings.json"
+    inputs = (clips.digest, rejected.digest, samples.digest, config, run.seed)
+    key = f"{work_key('validated', 'validate', *inputs)}/findings.json"
     with stage(run, "validate") as tracker:
         artifact, findings, counts = find_or_check(store, key, clips, rejected, samples, config, run.seed)
         tracker.log_metrics({f"validate/{name}": value for name, value in counts.items()})
@@ -36,5 +38,6 @@ def validate_manifests(
         tracker.log_bytes("samples.html", page.encode())
     Deck("samples", page)
     point_to_latest(store, LatestDataset(clips=clips, samples=samples, run_id=run.run_id))
+    click.echo(f"samples             {samples.num_rows} in {store.path(samples.key)}")
     report = StageReport(stage="validate", seconds=time.monotonic() - began, counts=counts)
     return ValidatedSet(clips, samples, artifact, report)

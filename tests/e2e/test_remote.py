@@ -114,7 +114,7 @@ def test_a_launch_plan_can_be_activated_and_started_and_bad_input_is_not_tried_a
     assert done.returncode != 0
     assert "nightly" in execution.closure.error.message, "the error of the empty folder reaches the execution"
     assert [code for _, code in registered.runner.attempts if code] == [], "bad input is not tried again"
-    assert registered.runner.attempts[-1] == ("workflows.configure.fail_retrain", 0), "the failure node ran"
+    assert registered.runner.attempts[-1] == ("workflows.retrain.fail_retrain", 0), "the failure node ran"
 
 
 def test_arrivals_start_the_main_job_and_a_shard_that_fails_for_good_costs_its_video_alone(

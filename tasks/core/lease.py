@@ -1,0 +1,197 @@
+"""Who works on what in a data root: of two equal jobs one works, and the other is told so.
+
+A lease is a row of small files, `leases/NAME/000001.json` and so on. The newest one counts. It is created only if it
+is not there yet (files and object stores can both promise that), and rewritten by its owner alone, as a heartbeat. So
+a lease changes hands by creating the next number, and no clock or lock has to be trusted with more than the question
+whether an owner is silent.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from tasks.core.errors import InputError
+from tasks.core.owner import machine, started
+from tasks.core.store import Store
+
+LEASES = "leases"
+BEAT_SECONDS = 30.0
+SILENCE_SECONDS = 600.0
+"""An owner that cannot be looked at (on another machine) counts as dead after this long without a heartbeat. Taking
+over from one that only waited (a pod in a queue) does no harm: its next stage is refused, what it finished is found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """A process on a machine, or an execution on a cluster, whose stages are many processes."""
+
+    name: str
+    """For people."""
+    execution: str = ""
+    """Of Flyte; empty outside a cluster."""
+    machine: str = ""
+    """Equal only where one process can look at another: same boot, same process namespace."""
+    pid: int = 0
+    started: str = ""
+    """When the process started, so that a later one with the same pid is another."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """Who has it, since when, and when the owner was last heard of (UTC, ISO 8601)."""
+
+    owner: Owner
+    since: str
+    beat: str
+    run_id: str = ""
+    """MLflow run of the job."""
+    experiment: str = ""
+    tracking_uri: str = ""
+    """Without a password: see `tasks.tracking`."""
+    is_released: bool = False
+
+
+class HeldError(InputError):
+    """Somebody else is at work on it."""
+
+
+def take(store: Store, name: str) -> Lease:
+    """Get the lease `name` for this process or execution, again if it has it already.
+
+    Raises:
+        HeldError: it belongs to another that is alive.
+    """
+    while True:
+        number, lease = _newest(store, name)
+        if lease is not None and not lease.is_released:
+            if lease.owner == this_owner():
+                return lease
+            if is_alive(lease):
+                raise HeldError(_held(lease))
+        now = _now()
+        mine = Lease(owner=this_owner(), since=now, beat=now)
+        if store.create(_key(name, number + 1), _json(mine)):
+            return mine
+
+
+def find(store: Store, name: str) -> Lease | None:
+    """Whoever has the lease or had it last."""
+    return _newest(store, name)[1]
+
+
+def find_all(store: Store) -> dict[str, Lease]:
+    """All leases of a data root by name, those given back too."""
+    names = [folder.rsplit("/", 1)[-1] for folder in store.list_keys(LEASES)]
+    return {name: lease for name in names if (lease := find(store, name)) is not None}
+
+
+def is_held_by_another(store: Store, name: str) -> bool:
+    """Whether somebody else is at work on it."""
+    lease = find(store, name)
+    return lease is not None and not lease.is_released and lease.owner != this_owner() and is_alive(lease)
+
+
+def update(store: Store, name: str, lease: Lease) -> None:
+    """Rewrite the newest record, by whoever owns it; nothing happens once another has it."""
+    number, newest = _newest(store, name)
+    if newest is not None and newest.owner == lease.owner:
+        store.write_bytes(_key(name, number), _json(lease))
+
+
+def release(store: Store, name: str) -> None:
+    """Give the lease back, if this process or execution has it."""
+    lease = find(store, name)
+    if lease is not None and lease.owner == this_owner():
+        update(store, name, replace(lease, is_released=True, beat=_now()))
+
+
+@contextmanager
+def held(store: Store, name: str) -> Iterator[None]:
+    """Take the lease and show every half a minute that its owner lives; it is not given back at the end.
+
+    Raises:
+        HeldError: it belongs to another that is alive.
+    """
+    take(store, name)
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(BEAT_SECONDS):
+            try:
+                lease = find(store, name)
+                if lease is not None and lease.owner == this_owner() and not lease.is_released:
+                    update(store, name, replace(lease, beat=_now()))
+            except (OSError, InputError):  # a store that is away for a moment ends no stage: the next beat may come
+                continue
+
+    thread = threading.Thread(target=beat, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def is_alive(lease: Lease) -> bool:
+    """Whether the owner still works: its process is looked at if it is here, else its heartbeat counts."""
+    owner, me = lease.owner, this_owner()
+    if owner.machine and owner.machine == me.machine and not owner.execution:
+        return started(owner.pid) == owner.started
+    return (datetime.now(UTC) - datetime.fromisoformat(lease.beat)).total_seconds() < SILENCE_SECONDS
+
+
+def this_owner() -> Owner:
+    """This process; on a cluster the execution that it belongs to."""
+    return _owner(os.getpid())
+
+
+@cache
+def _owner(pid: int) -> Owner:
+    execution = os.environ.get("FLYTE_INTERNAL_EXECUTION_ID", "")
+    if execution:
+        parts = [os.environ.get(f"FLYTE_INTERNAL_EXECUTION_{part}", "") for part in ("PROJECT", "DOMAIN")]
+        return Owner(name=f"Flyte execution {execution}", execution="/".join([*parts, execution]))
+    name = f"process {pid} on {socket.gethostname()}"
+    return Owner(name=name, machine=machine(), pid=pid, started=started(pid))
+
+
+def _held(lease: Lease) -> str:
+    run = f", MLflow run {lease.run_id}" if lease.run_id else ""
+    return (
+        f"the same job is at work already: {lease.owner.name}, since {lease.since} (last heard of {lease.beat}{run}); "
+        "wait for it or end it: the same command then goes on with what it finished"
+    )
+
+
+def _newest(store: Store, name: str) -> tuple[int, Lease | None]:
+    keys = store.list_keys(f"{LEASES}/{name}")
+    if not keys:
+        return 0, None
+    number = int(Path(keys[-1]).stem)
+    try:
+        return number, TypeAdapter(Lease).validate_json(store.read_bytes(keys[-1]))
+    except ValidationError as error:
+        raise InputError(
+            f"{store.path(keys[-1])} is damaged; delete it if no other command works on this data root"
+        ) from error
+
+
+def _key(name: str, number: int) -> str:
+    return f"{LEASES}/{name}/{number:06}.json"
+
+
+def _json(lease: Lease) -> bytes:
+    return TypeAdapter(Lease).dump_json(lease, indent=1)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,163 @@
+"""How every job with an MLflow run begins and ends: it is opened first and closed last, and one handler says it failed.
+
+A job is a workflow under `@job`. `open_job` gets what it was given: that, with the configuration, is its key. Of two
+jobs with one key in a data root one works; what a failed one leaves is gone on with by the next.
+"""
+
+import inspect
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from flytekit import workflow
+from flytekit.types.error import FlyteError
+
+from tasks.core.config import RetrainConfig
+from tasks.core.types import Run
+from tasks.deployment.stage_task import stage_task
+
+logger = logging.getLogger(__name__)
+
+_PLACES = ("videos", "dataset")
+"""What a job may be given that names a place: a relative path counts as the absolute one."""
+_TRAINS = ("retrain", "ablation", "train_dataset", "diagnose")
+_REGISTERS = ("retrain",)
+
+
+@stage_task("light")
+def open_job(
+    job: str,
+    given: dict[str, str],
+    config: RetrainConfig,
+    preset: str,
+    data_root: str,
+    tracking_uri: str,
+    limit: int = 0,
+) -> Run:
+    """Check what the last stage will need, get the job's lease, and open its MLflow run.
+
+    An unfinished run of the same job goes on, else a new one starts. `limit` belongs to what was given, if it is not 0.
+
+    Raises:
+        InputError: something that a later stage needs is not there, or the same job is at work.
+    """
+    from dataclasses import asdict, replace
+    from pathlib import Path
+
+    from tasks.core import lease
+    from tasks.core.errors import InputError
+    from tasks.core.store import Store, absolute_root
+    from tasks.policy.source import check_source
+    from tasks.tracking.jobs import end_abandoned
+    from tasks.tracking.run import start_run
+
+    root = absolute_root(data_root)
+    store = Store(root)
+    given = given | ({"limit": str(limit)} if limit else {})
+    if "dataset" in given and not Path(given["dataset"]).is_file():
+        raise InputError(f"dataset: no file {given['dataset']!r}; give a .parquet, .jsonl or .json file")
+    if job in _TRAINS and config.model.base not in ("tiny", "random"):
+        check_source(config.model.base)
+    experiment, key = _names(job, given, config, preset)
+    name = f"{experiment}-{key}"
+    mine = lease.take(store, name)
+    store.clean_scratch()
+    end_abandoned(root, tracking_uri)
+    run_id = start_run(
+        root,
+        experiment=experiment,
+        run_key=key,
+        params=asdict(config) | {"preset": preset} | given,
+        tracking_uri=tracking_uri,
+        name=given.get("model", ""),
+    )
+    lease.update(store, name, replace(mine, run_id=run_id, experiment=experiment, tracking_uri=tracking_uri))
+    return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=tracking_uri, lease=name)
+
+
+@stage_task("light")
+def may_start(job: str, given: dict[str, str], config: RetrainConfig, preset: str, data_root: str) -> bool:
+    """Whether nobody else is at work on the same job: for jobs that a schedule starts, which then just end."""
+    import click
+
+    from tasks.core import lease
+    from tasks.core.store import Store, absolute_root
+
+    experiment, key = _names(job, given, config, preset)
+    store = Store(absolute_root(data_root))
+    if not lease.is_held_by_another(store, f"{experiment}-{key}"):
+        return True
+    found = lease.find(store, f"{experiment}-{key}")
+    click.echo(f"at work already     {found.owner.name if found else ''}: nothing to do")
+    return False
+
+
+@stage_task("light")
+def close_job(run: Run) -> None:
+    """Close the job's MLflow run and give its lease back; the last task of every job."""
+    from tasks.core import lease
+    from tasks.core.store import Store
+    from tasks.tracking.run import finish_run
+
+    finish_run(run)
+    lease.release(Store(run.data_root), run.lease)
+
+
+def in_order(first: Any, then: Any) -> None:
+    """Flyte starts `then` when `first` has ended well, though nothing flows between them."""
+    _node(first) >> _node(then)
+
+
+def _node(result: Any) -> Any:
+    return result[0] if isinstance(result, tuple) else result
+
+
+def job(function: Callable[..., Any]) -> Any:
+    """`@workflow` for a job: if it fails, whatever ended it is written into its MLflow run, and its lease given back.
+
+    Flyte wants a failure handler to have the inputs of its workflow. So each gets one with its own signature, called
+    `fail_` and the workflow's name, and beside it in its module, where containers look for it; all do the same.
+    """
+
+    def fail(*, err: FlyteError | None = None, **inputs: Any) -> None:
+        _fail(inputs["data_root"], inputs["tracking_uri"], err)
+
+    signature = inspect.signature(function)
+    error = inspect.Parameter("err", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=FlyteError | None)
+    parameters = [value.replace(kind=inspect.Parameter.KEYWORD_ONLY) for value in signature.parameters.values()]
+    fail.__signature__ = inspect.Signature([*parameters, error], return_annotation=None)  # type: ignore[attr-defined]
+    fail.__annotations__ = {parameter.name: parameter.annotation for parameter in (*parameters, error)} | {
+        "return": None
+    }
+    fail.__name__ = fail.__qualname__ = f"fail_{function.__name__}"
+    fail.__module__ = function.__module__
+    fail.__doc__ = f"What a failed {function.__name__} ends with: a stage that was killed could not say so itself."
+    handler = stage_task("light")(fail)
+    setattr(sys.modules[function.__module__], fail.__name__, handler)
+    return workflow(function, on_failure=handler)
+
+
+def _fail(data_root: str, tracking_uri: str, error: FlyteError | None) -> None:
+    from tasks.core.store import absolute_root
+    from tasks.tracking.jobs import fail_jobs
+
+    try:
+        fail_jobs(
+            absolute_root(data_root),
+            tracking_uri,
+            stage=error.failed_node_id if error else "unknown",
+            error=error.message if error else "a stage failed",
+        )
+    except Exception:  # what this raised would take the place of the error that people have to see
+        logger.exception("could not mark the job's run as failed")
+
+
+def _names(job: str, given: dict[str, str], config: RetrainConfig, preset: str) -> tuple[str, str]:
+    """The experiment of a job, and the key that makes two of them the same."""
+    from tasks.core.digest import digest_of
+    from tasks.core.store import absolute_root
+
+    places = {name: absolute_root(value) if name in _PLACES else value for name, value in given.items()}
+    experiment = f"{job}-{preset}" if "videos" in given else job
+    return experiment, digest_of(config, preset, places)
