@@ -22,7 +22,7 @@ def main(raised: list[str]) -> None:
         version = known.version + (name in raised)
         new = sources_of(name, version)
         if new != known.sources:
-            print(f"{name}: version {version}, sources {new}")
+            sys.stdout.write(f"{name}: version {version}, sources {new}\n")
         entry = re.compile(rf'("{name}": StageCode\(\s*version=)\d+(.*?sources=")[^"]*', re.S)
         text, count = entry.subn(rf"\g<1>{version}\g<2>{new}", text)
         assert count == 1, name

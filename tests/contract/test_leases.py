@@ -1,0 +1,202 @@
+"""Of several who want to work on the same thing one does, on files and in an object store."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tasks.core import lease
+from tasks.core.errors import InputError
+from tasks.core.lease import HeldError, Lease, Owner
+from tasks.core.store import Store
+from tests.helpers.pyflyte import REPO_ROOT
+from tests.helpers.s3_server import s3_server
+
+pytestmark = pytest.mark.slow
+
+_TAKE = """
+import sys
+from tasks.core import lease
+from tasks.core.store import Store
+store = Store(sys.argv[1])
+sys.stdin.readline()
+try:
+    lease.take(store, "job")
+    print("got it", flush=True)
+    sys.stdin.readline()
+except lease.HeldError as error:
+    print("refused:", error, flush=True)
+"""
+_CREATE = """
+import sys
+from tasks.core.store import Store
+store = Store(sys.argv[1])
+sys.stdin.readline()
+print(store.create("once/blob", sys.argv[2].encode()), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with s3_server() as address, pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            patch.setenv(name, value)
+        boto3.client("s3").create_bucket(Bucket="leases")
+        yield "s3://leases"
+
+
+@pytest.fixture(params=["files", "object store"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "files":
+        return str(tmp_path / "root")
+    return f"{request.getfixturevalue('s3')}/{request.node.name}"
+
+
+@pytest.fixture
+def store(root: str) -> Store:
+    return Store(root)
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a process that waits for `_go`; all are killed at the end."""
+    with ExitStack() as stack:
+
+        def start(program: str, *args: str) -> "subprocess.Popen[str]":
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", program, *args],
+                    cwd=REPO_ROOT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            stack.callback(process.kill)
+            return process
+
+        yield start
+
+
+def _go(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def _line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_a_blob_is_created_by_one_of_several(root: str, store: Store, start: Start) -> None:
+    writers = [start(_CREATE, root, f"writer {number}") for number in range(5)]
+    for writer in writers:
+        _go(writer)
+    said = [_line(writer) for writer in writers]
+    assert sorted(said) == ["False"] * 4 + ["True"]
+    assert store.read_bytes("once/blob") == f"writer {said.index('True')}".encode()
+
+
+def test_one_process_gets_the_lease_and_the_others_are_told_who_has_it(root: str, store: Store, start: Start) -> None:
+    takers = [start(_TAKE, root) for _ in range(5)]
+    for taker in takers:
+        _go(taker)
+    said = [_line(taker) for taker in takers]
+    [winner] = [taker for taker, line in zip(takers, said, strict=True) if line == "got it"]
+    refused = [line for line in said if line != "got it"]
+    assert len(refused) == 4
+    assert all(f"process {winner.pid} on" in line for line in refused)
+    winner.kill()
+    winner.wait()
+    mine = lease.take(store, "job")  # its owner is dead
+    assert mine.owner == lease.this_owner()
+
+
+def test_the_owner_gets_it_again_and_gives_it_back_once(store: Store) -> None:
+    first = lease.take(store, "job")
+    assert lease.take(store, "job") == first
+    lease.release(store, "job")
+    found = lease.find(store, "job")
+    assert found is not None
+    assert found.is_released
+    assert lease.take(store, "job").since >= first.since
+    assert not lease.is_held_by_another(store, "job")
+
+
+def _stranger(store: Store, *, silent_seconds: float, machine: str = "elsewhere") -> Lease:
+    """A lease of an owner whose process cannot be looked at."""
+    beat = (datetime.now(UTC) - timedelta(seconds=silent_seconds)).isoformat(timespec="seconds")
+    owner = Owner(name="process 7 on elsewhere", machine=machine, pid=7, started="1")
+    held = Lease(owner=owner, since=beat, beat=beat, run_id="run-7")
+    assert store.create("leases/job/000001.json", lease._json(held))
+    return held
+
+
+def test_an_owner_elsewhere_counts_as_long_as_it_is_heard_of(store: Store) -> None:
+    held = _stranger(store, silent_seconds=lease.SILENCE_SECONDS / 2)
+    assert lease.is_held_by_another(store, "job")
+    with pytest.raises(HeldError, match=r"process 7 on elsewhere, since .* MLflow run run-7"):
+        lease.take(store, "job")
+    assert lease.find(store, "job") == held, "a refused one changes nothing"
+
+
+def test_a_silent_owner_is_taken_over_and_can_do_nothing_more(store: Store) -> None:
+    held = _stranger(store, silent_seconds=lease.SILENCE_SECONDS * 2)
+    mine = lease.take(store, "job")
+    lease.update(store, "job", replace(held, run_id="late"))
+    assert lease.find(store, "job") == mine
+
+
+def test_a_stage_is_refused_after_its_job_was_taken_over(store: Store) -> None:
+    _stranger(store, silent_seconds=0)
+    with pytest.raises(HeldError), lease.held(store, "job"):
+        pytest.fail("must not start")
+
+
+def test_an_owner_shows_that_it_lives(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.01)
+    old = replace(lease.take(store, "job"), beat="2000-01-01T00:00:00+00:00")
+    lease.update(store, "job", old)
+    with lease.held(store, "job"):
+        while (found := lease.find(store, "job")) is None or found.beat == old.beat:
+            pass
+    assert found.owner == old.owner
+
+
+def test_all_pods_of_an_execution_are_one_owner(root: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ID": "f1", "PROJECT": "p", "DOMAIN": "d"}.items():
+        monkeypatch.setenv(f"FLYTE_INTERNAL_EXECUTION_{name}", value)
+    lease._owner.cache_clear()
+    try:
+        taken = lease.take(Store(root), "job")
+        pod = start(_TAKE, root)
+        _go(pod)
+        assert _line(pod) == "got it"
+        monkeypatch.setenv("FLYTE_INTERNAL_EXECUTION_ID", "f2")
+        other = start(_TAKE, root)
+        _go(other)
+        assert "Flyte execution f1" in _line(other)
+    finally:
+        lease._owner.cache_clear()
+    assert taken.owner.name == "Flyte execution f1"
+
+
+def test_a_damaged_lease_is_one_line_that_names_the_file(store: Store) -> None:
+    store.write_bytes("leases/job/000001.json", b"{")
+    with pytest.raises(InputError, match=r"leases/job/000001\.json is damaged; delete it"):
+        lease.take(store, "job")
