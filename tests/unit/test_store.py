@@ -1,5 +1,8 @@
+import os
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,8 @@ from tests.helpers.pyflyte import REPO_ROOT
 
 _WRITE_FOREVER = """
 import sys
+import tempfile
+import time
 from tasks.core.store import Store
 store, number = Store(sys.argv[1]), 0
 print("ready", flush=True)
@@ -109,3 +114,42 @@ def test_object_store_uri_keeps_blobs_and_folders(tmp_path: Path) -> None:
     assert store.has_folder("outputs/one")
     local = store.local_folder("outputs/one")
     assert (local / "file.txt").read_text() == "content"
+
+
+_DIE_MIDWAY = """
+import os, sys
+from tasks.core.store import Store
+store = Store(sys.argv[1])
+(store.scratch_folder() / "half of a policy").write_bytes(b"x")
+store._write_aside(b"half of a blob")
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.slow
+def test_what_a_killed_writer_left_is_removed_at_the_next_start_and_nothing_else(data_root: str) -> None:
+    store = Store(data_root)
+    own = store.scratch_folder()
+    stranger = Path(data_root, "scratch", "of-another-machine")
+    stranger.mkdir()
+    subprocess.run([sys.executable, "-c", _DIE_MIDWAY, data_root], cwd=REPO_ROOT, check=False)
+    assert len(list(Path(data_root, "scratch").iterdir())) == 4
+    assert store.clean_scratch() == 2
+    assert sorted(Path(data_root, "scratch").iterdir()) == sorted([own, stranger])
+    week = 7 * 24 * 3600
+    os.utime(stranger, (time.time() - week - 1,) * 2)
+    assert store.clean_scratch() == 1, "what cannot be looked at is kept for a week"
+    assert list(Path(data_root, "scratch").iterdir()) == [own]
+
+
+def test_a_remote_folder_is_downloaded_once_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    store = Store("memory://once")
+    for content in ("first", "second"):
+        source = store.scratch_folder()
+        (source / "file.txt").write_text(content)
+        store.write_folder("policy", source)
+        local = store.local_folder("policy")
+        assert store.local_folder("policy") == local
+        assert (local / "file.txt").read_text() == content, "another folder under the same key is another copy"
+    assert len(list(tmp_path.iterdir())) == 1, "the first copy is gone"
