@@ -9,6 +9,7 @@ from tasks.ingest.task import has_new_videos, list_videos
 from tasks.promote.outputs import Promotion
 from tasks.promote.task import leave_champion
 from workflows.configure import configure
+from workflows.job import may_start
 from workflows.retrain import retrain
 
 
@@ -20,13 +21,14 @@ def retrain_if_new(
     data_root: str = "./.videossr",
     tracking_uri: str = "",
 ) -> Promotion:
-    """Without a new or changed video it ends in seconds and opens no run."""
+    """Without a new or changed video, or beside an equal `retrain`, it ends in seconds and opens no run."""
     config = configure(preset=preset, overrides=overrides)
     shards = list_videos(videos=videos, config=config.ingest)
     has_new = has_new_videos(shards=shards, data_root=data_root)
+    is_free = may_start(job="retrain", given={"videos": videos}, config=config, preset=preset, data_root=data_root)
     promotion: Promotion = (
         conditional("arrivals")
-        .if_(has_new.is_true())
+        .if_(has_new.is_true() & is_free.is_true())
         .then(
             retrain(videos=videos, preset=preset, overrides=overrides, data_root=data_root, tracking_uri=tracking_uri)
         )

@@ -136,8 +136,37 @@ def test_arrivals_start_the_main_job_and_a_shard_that_fails_for_good_costs_its_v
     registered.runner.attempts.clear()
     assert _start(registered) == "", "nothing is new"
     assert [task.rsplit(".", 1)[-1] for task, _ in registered.runner.attempts] == [
-        "configure", "list_videos", "has_new_videos", "leave_champion",
+        "configure", "list_videos", "has_new_videos", "may_start", "leave_champion",
     ]  # fmt: skip
+
+
+def test_a_job_whose_stage_is_killed_for_good_is_marked_as_failed_and_gives_its_lease_back(
+    registered: Cluster, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"video": "a.mp4", "question": "?", "answer": "A"}))
+    registered.runner.attempts.clear()
+    registered.runner.on_start = _kill_every_import
+    root = f"s3://{BUCKET}/imports"
+    given = [f"--dataset={rows}", "--preset=smoke", f"--data_root={root}", f"--tracking_uri={registered.mlflow.uri}"]
+    name = "workflows.import_dataset.import_dataset"
+    registered.pyflyte("run", *PLACE, "--wait", *POLL, "remote-launchplan", name, *given)
+    registered.runner.on_start = lambda container: None
+    assert registered.runner.attempts[-1] == ("workflows.import_dataset.fail_import_dataset", 0)
+    tracking = MlflowClient(registered.mlflow.uri)
+    [run] = tracking.search_runs([tracking.get_experiment_by_name("import").experiment_id])
+    assert run.info.status == "FAILED"
+    assert run.data.tags["videossr.error"]
+    [key] = [found["Key"] for found in registered.s3.list_objects(Bucket=BUCKET, Prefix="imports/leases")["Contents"]]
+    lease = json.loads(registered.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    assert lease["is_released"]
+    assert lease["owner"]["name"].startswith("Flyte execution ")
+    assert lease["run_id"] == run.info.run_id
+
+
+def _kill_every_import(container: Container) -> None:
+    if "adopt_dataset" in container.task:
+        container.process.kill()
 
 
 def _kill_when_it_measures(container: Container) -> None:
