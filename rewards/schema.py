@@ -18,6 +18,7 @@ whoever reads the row can reward answers without knowing the Python type.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from math import isclose
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from rewards.answers import KIND_OF, Answer, AnswerKind
@@ -99,8 +100,13 @@ def read_schema(text: str) -> Schema:
     matches = [_PART.fullmatch(part) for part in text.split(",")]
     if not all(matches) or any(match[2] not in set(AnswerKind) for match in matches if match):
         kinds = ", ".join(AnswerKind)
-        raise ValueError(f"answer schema: got {text!r}, expected one of {kinds}, or name:kind*weight joined by commas")
-    return tuple(Part(match[1], AnswerKind(match[2]), float(match[3])) for match in matches if match)
+        raise ValueError(
+            f"answer schema: got {text!r:.200}, expected one of {kinds}, or name:kind*weight joined by commas"
+        )
+    parts = tuple(Part(match[1], AnswerKind(match[2]), float(match[3])) for match in matches if match)
+    if not all(0 < part.weight <= 1 for part in parts) or not isclose(sum(part.weight for part in parts), 1):
+        raise ValueError(f"answer schema: got {text!r:.200}, expected weights above 0 that sum to 1")
+    return parts
 
 
 def write_answer(answer: Any) -> str:

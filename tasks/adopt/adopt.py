@@ -4,6 +4,7 @@ A row that cannot be used is counted with file, row and field; it never stops th
 in worker processes with limits, as ingest does it.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,9 +12,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tasks.adopt.check import check_row
 from tasks.adopt.outputs import AdoptedSet
 from tasks.adopt.paths import Whereabouts
-from tasks.adopt.sample import sample_of
+from tasks.adopt.sample import read_answer, sample_of
 from tasks.adopt.video import TakenVideo, VideoJob, take_video
 from tasks.core.checks import at_least, check, one_of
 from tasks.core.config import IngestConfig
@@ -24,8 +26,10 @@ from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample, Split, StageReport
 from tasks.exchange.files import parse_record, read_records
-from tasks.exchange.row import Origin, Row, RowError, VideoFiles
+from tasks.exchange.row import Origin, Row, RowError, VideoFiles, short
 from tasks.video.isolation import Limits, run_isolated
+
+logger = logging.getLogger(__name__)
 
 KEEP_SPLIT = "keep"
 """Every row keeps the split that it names."""
@@ -73,9 +77,13 @@ def adopt(store: Store, plan: AdoptPlan) -> AdoptedSet:
     found = _Progress()
     for number, record in read_records(plan.file):
         try:
-            _add(found, number, parse_record(record), store, plan)
+            _add(found, number, record, store, plan)
         except RowError as error:
             found.rejected.append(_rejection(plan, number, error))
+        except Exception as error:  # One row must not end an import of thousands.
+            logger.exception("row %d: unexpected error", number)
+            unexpected = RowError("", f"{type(error).__name__}: {short(str(error))}", reason="unexpected error")
+            found.rejected.append(_rejection(plan, number, unexpected))
     _draw(found, plan)
     taken = _take_all(found.jobs, plan.config)
     samples = dict(_samples(found, taken, plan))
@@ -98,7 +106,10 @@ def _draw(found: _Progress, plan: AdoptPlan) -> None:
     found.jobs = {key: job for key, job in found.jobs.items() if key in used}
 
 
-def _add(found: _Progress, number: int, row: Row, store: Store, plan: AdoptPlan) -> None:
+def _add(found: _Progress, number: int, record: object, store: Store, plan: AdoptPlan) -> None:
+    row = parse_record(record)
+    check_row(row)
+    read_answer(row)  # without a right answer its videos are not worth reading
     split = _split_of(row, plan)
     keys = []
     for video in row.videos:
@@ -125,7 +136,7 @@ def _job(store: Store, video: VideoFiles, split: Split, plan: AdoptPlan) -> Vide
 def _split_of(row: Row, plan: AdoptPlan) -> Split:
     name = row.split if plan.split == KEEP_SPLIT else plan.split
     if name not in list(Split):
-        raise RowError("split", f"got {name!r}, expected one of {', '.join(Split)}")
+        raise RowError("split", f"got {short(name)}, expected one of {', '.join(Split)}")
     return Split(name)
 
 
@@ -145,7 +156,7 @@ def _samples(found: _Progress, taken: Mapping[_Key, TakenVideo], plan: AdoptPlan
         try:
             sample_id = row.sample_id or f"{plan.file.stem}-{number}"
             if sample_id in used:
-                raise RowError("sample_id", f"{sample_id!r} was used by an earlier row")
+                raise RowError("sample_id", f"{short(sample_id)} was used by an earlier row")
             videos = [taken[key] for key in keys]
             sample = sample_of(row, list(_clips(videos)), sample_id, split)
             _check_sides(sample, videos, sides)
@@ -172,7 +183,7 @@ def _clips(videos: Iterable[TakenVideo]) -> Iterator[Clip]:
 
 
 def _rejection(plan: AdoptPlan, number: int, error: RowError) -> Rejection:
-    return Rejection(source=f"{plan.file.name}, row {number}", reason=f"bad {error.field}", detail=str(error))
+    return Rejection(source=f"{plan.file.name}, row {number}", reason=error.reason, detail=str(error))
 
 
 def _write(store: Store, clips: list[Clip], samples: Mapping[int, Sample], found: _Progress) -> AdoptedSet:

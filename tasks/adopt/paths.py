@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.exchange.row import RowError
+from tasks.exchange.row import RowError, short, why
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +28,16 @@ class Whereabouts:
                 break
         root = self.root.resolve()
         try:
+            name.encode()
             path = (root / name).resolve()
-        except (OSError, ValueError) as error:
-            raise RowError("videos", f"{name!r:.200} is no path: {error}") from error
+            is_file, is_folder = path.is_file(), path.is_dir()
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links that lead to each other
+            raise RowError("videos", f"{short(name)} is no path: {why(error)}") from error
         if not path.is_relative_to(root):
-            raise RowError("videos", f"{name!r:.200} lies outside {str(root)!r}; rewrite its beginning (OLD=NEW)")
-        if not path.is_file():
-            raise RowError("videos", f"no file {name!r:.200} in {str(root)!r}; a beginning can be rewritten (OLD=NEW)")
+            raise RowError("videos", f"{short(name)} lies outside {str(root)!r}; rewrite its beginning (OLD=NEW)")
+        if not is_file:
+            found = "a folder" if is_folder else "no file"
+            raise RowError("videos", f"{found} {short(name)} in {str(root)!r}; a beginning can be rewritten (OLD=NEW)")
         return path
 
 

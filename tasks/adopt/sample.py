@@ -7,7 +7,7 @@ from rewards.answers import AnswerKind
 from rewards.schema import Schema, canonical_answer, read_schema
 from tasks.core.types import Clip, Sample, Split, View
 from tasks.core.viubench import EASY_LEVEL, HARD_LEVEL
-from tasks.exchange.row import Row, RowError
+from tasks.exchange.row import Row, RowError, short
 
 _KIND_OF_PRETEXT = {
     "grounding": AnswerKind.INTERVAL,
@@ -28,7 +28,7 @@ def sample_of(row: Row, clips: Sequence[Clip], sample_id: str, split: Split) -> 
     Raises:
         RowError: the answer cannot be read.
     """
-    answer_kind, answer = _answer(row)
+    answer_kind, answer = read_answer(row)
     pretext = row.pretext or _UNKNOWN_PRETEXT
     return Sample(
         sample_id=sample_id,
@@ -44,13 +44,12 @@ def sample_of(row: Row, clips: Sequence[Clip], sample_id: str, split: Split) -> 
     )
 
 
-def _level(row: Row) -> float:
-    """The release has two points of difficulty; only a jigsaw's number of clips tells them apart."""
-    return HARD_LEVEL if row.pretext == "jigsaw" and len(row.videos) >= _HARD_CLIPS else EASY_LEVEL
+def read_answer(row: Row) -> tuple[str, str]:
+    """Its kind, and the answer as it should be written.
 
-
-def _answer(row: Row) -> tuple[str, str]:
-    """Its kind, and the answer as it should be written."""
+    Raises:
+        RowError: there is no question, or the answer cannot be read.
+    """
     if not row.question:
         raise RowError("question", "empty")
     known = row.answer_kind or _KIND_OF_PRETEXT.get(row.pretext)
@@ -60,7 +59,12 @@ def _answer(row: Row) -> tuple[str, str]:
         if answer is not None:
             return kind, answer
     expected = f"an answer of kind {known}" if known else "an answer"
-    raise RowError("answer", f"got {row.answer!r:.200}, expected {expected}")
+    raise RowError("answer", f"got {short(row.answer)}, expected {expected}")
+
+
+def _level(row: Row) -> float:
+    """The release has two points of difficulty; only a jigsaw's number of clips tells them apart."""
+    return HARD_LEVEL if row.pretext == "jigsaw" and len(row.videos) >= _HARD_CLIPS else EASY_LEVEL
 
 
 def _tried(row: Row, answer: str) -> list[AnswerKind]:
@@ -81,4 +85,4 @@ def _schema(answer_kind: str) -> Schema:
     try:
         return read_schema(answer_kind)
     except ValueError as error:
-        raise RowError("extra_info.answer_kind", str(error)) from error
+        raise RowError("answer_kind", str(error)) from error

@@ -7,6 +7,7 @@ questions do. Runs in a worker process (`tasks.video.isolation`).
 
 import hashlib
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -159,6 +160,8 @@ def _sha256(paths: Sequence[Path], times: Sequence[float]) -> str:
 def _check_times(times: Sequence[float]) -> None:
     if len(times) < 2:
         raise ValueError(f"{len(times)} frames, at least 2 needed")
+    if not all(map(math.isfinite, times)):
+        raise ValueError("the frames' times are no finite numbers")
     if any(later <= earlier for earlier, later in pairwise(times)):
         raise ValueError("the frames' times do not rise")
 

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from tasks.core.errors import InputError
 from tasks.exchange import plain, swift, trl, verl
-from tasks.exchange.row import Row, RowError
+from tasks.exchange.json_rows import Unreadable, json_rows, json_subset
+from tasks.exchange.row import Row, RowError, short, why
 
 _BATCH_ROWS = 1024
 
@@ -52,28 +53,29 @@ def parse_record(record: object) -> Row:
     """The row of a record of any layout.
 
     Raises:
-        RowError: it is of no known layout, or a field is missing or of another type.
+        RowError: it could not be read, is of no known layout, or a field is missing or of another type.
     """
+    if isinstance(record, Unreadable):
+        raise RowError("", record.reason)
     if not isinstance(record, Mapping):
-        raise RowError("", f"expected an object, got {record!r:.200}")
+        raise RowError("", f"expected an object, got {short(record)}")
     for field, from_record in _READERS:
         if field in record:
             return from_record(record)
     expected = ", ".join(field for field, _ in _READERS)
-    raise RowError("", f"got the fields {', '.join(map(str, record)) or 'none'}; expected one of {expected}")
+    raise RowError("", f"got the fields {short(list(record))}; expected one of {expected}")
 
 
 def read_records(path: Path) -> Iterator[tuple[int, object]]:
-    """(row number, record) of every row; a line that is no JSON comes as its text.
+    """(row number, record) of every row; one that cannot be read comes as `Unreadable`.
 
     Raises:
         InputError: the file cannot be read at all.
     """
-    if not path.is_file():
-        raise InputError(f"dataset: no file {str(path)!r}; give a .parquet, .jsonl or .json file")
+    _check_file(path)
     try:
-        yield from _read(path)
-    except (pa.ArrowException, UnicodeDecodeError, json.JSONDecodeError) as error:
+        yield from _parquet_rows(path) if _is_parquet(path) else json_rows(path.read_bytes(), is_lines=_is_lines(path))
+    except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"dataset: {str(path)!r} is no Parquet, JSON lines or JSON file: {reason}") from error
 
@@ -85,24 +87,17 @@ def subset(path: Path, numbers: Collection[int]) -> bytes:
     """
     if _is_parquet(path):
         return _parquet_subset(path, numbers)
-    text = path.read_bytes().decode("utf-8")
-    if _is_list(text):
-        kept = [record for number, record in enumerate(json.loads(text)) if number in numbers]
-        return json.dumps(kept, ensure_ascii=False, indent=1).encode()
-    return "".join(f"{line}\n" for number, line in enumerate(_lines(text)) if number in numbers).encode()
+    return json_subset(path.read_bytes(), numbers, is_lines=_is_lines(path))
 
 
-def _read(path: Path) -> Iterator[tuple[int, object]]:
-    if _is_parquet(path):
-        yield from enumerate(_parquet_rows(path))
-        return
-    text = path.read_bytes().decode("utf-8")
-    if _is_list(text):
-        yield from enumerate(json.loads(text))
-        return
-    for number, line in enumerate(_lines(text)):
-        if line.strip():
-            yield number, _loads(line)
+def _check_file(path: Path) -> None:
+    try:
+        str(path).encode()
+        is_file = path.is_file()
+    except (OSError, ValueError) as error:
+        raise InputError(f"dataset: {str(path)!r:.200} is no path: {why(error)}") from error
+    if not is_file:
+        raise InputError(f"dataset: no file {str(path)!r}; give a .parquet, .jsonl or .json file")
 
 
 def _is_parquet(path: Path) -> bool:
@@ -110,19 +105,28 @@ def _is_parquet(path: Path) -> bool:
         return file.read(4) == b"PAR1"
 
 
-def _is_list(text: str) -> bool:
-    return text.lstrip().startswith("[")
+def _is_lines(path: Path) -> bool:
+    return path.suffix == ".jsonl"
 
 
-def _lines(text: str) -> list[str]:
-    """Not splitlines: JSON allows other line separators of Unicode inside a string."""
-    return text.split("\n")
-
-
-def _parquet_rows(path: Path) -> Iterator[object]:
+def _parquet_rows(path: Path) -> Iterator[tuple[int, object]]:
+    number = 0
     with pq.ParquetFile(path) as table:
         for batch in table.iter_batches(_BATCH_ROWS, use_threads=False):
-            yield from batch.to_pylist()
+            for row in _batch_rows(batch):
+                yield number, row
+                number += 1
+
+
+def _batch_rows(batch: pa.RecordBatch) -> list[object]:
+    """A value that Python cannot hold, e.g. a text that is no UTF-8, costs its row alone."""
+    try:
+        rows: list[object] = batch.to_pylist()
+    except (pa.ArrowException, ValueError, OverflowError):
+        if batch.num_rows > 1:
+            return [row for place in range(batch.num_rows) for row in _batch_rows(batch.slice(place, 1))]
+        return [Unreadable("a value of it cannot be read")]
+    return rows
 
 
 def _parquet_subset(path: Path, numbers: Collection[int]) -> bytes:
@@ -133,10 +137,3 @@ def _parquet_subset(path: Path, numbers: Collection[int]) -> bytes:
             writer.write_batch(batch.take(pa.array(kept, pa.int64())))
             start += batch.num_rows
     return buffer.getvalue()
-
-
-def _loads(line: str) -> object:
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError:
-        return line

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, StrictInt
 
 from tasks.exchange.row import Row, build_row, validated
 
@@ -11,7 +13,7 @@ from tasks.exchange.row import Row, build_row, validated
 class _Record:
     video: str | list[str]
     question: str
-    answer: str | int | float
+    answer: str | StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
     fps: float = 0.0
 
 

@@ -4,13 +4,19 @@ Videos are files: one video file, or one picture a frame. What other projects ha
 times) travels in an `extra_info` mapping, which all of them leave alone.
 """
 
+import functools
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+_QUESTION_CHARS = 100_000
+"""About as many as fit into a context of 32k tokens."""
+_CONTROL_TOKEN = re.compile(r"<\|\w{1,64}\|>")
+"""As chat templates write them: with one inside, a prompt would be another."""
 _MARK = re.compile(r"(?:\bClip \d{1,3}:?\s?)?<video>\s?")
 
 
@@ -60,11 +66,12 @@ class Origin:
 
 
 class RowError(ValueError):
-    """A record that is no row; says which field is wrong."""
+    """A record that is no row, or one that cannot be used; says which field is wrong."""
 
-    def __init__(self, field_name: str, detail: str) -> None:
+    def __init__(self, field_name: str, detail: str, *, reason: str = "") -> None:
         super().__init__(f"field {field_name!r}: {detail}" if field_name else detail)
-        self.field = field_name or "layout"
+        self.reason = reason or f"bad {field_name.split('.')[0] or 'layout'}"
+        """A short fixed phrase, so that counts by reason make sense."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +98,44 @@ def validated(record_type: type[Any], record: Mapping[str, Any]) -> Any:
         RowError: a field is missing or of another type.
     """
     try:
-        return TypeAdapter(record_type).validate_python(record)
+        return _adapter(record_type).validate_python(record)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        raise RowError(".".join(map(str, first["loc"])), f"{first['msg']} (got {first['input']!r:.200})") from error
+        first = error.errors(include_url=False)[0]
+        raise RowError(".".join(map(str, first["loc"])), f"{first['msg']} (got {short(first['input'])})") from error
+    except OverflowError as error:
+        raise RowError("", f"a number is out of range: {error}") from error
+
+
+def check_question(question: str) -> None:
+    """Raises:
+    RowError: a model could not be asked it.
+    """
+    check_text("question", question, _QUESTION_CHARS)
+    token = _CONTROL_TOKEN.search(question)
+    if token:
+        raise RowError("question", f"{short(token[0])} is a control token of models")
+
+
+def check_text(field_name: str, text: str, most_chars: int) -> None:
+    """Raises:
+    RowError: it is longer, or no UTF-8 can hold it (JSON can write half a surrogate pair).
+    """
+    if len(text) > most_chars:
+        raise RowError(field_name, f"{len(text)} characters, expected at most {most_chars}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RowError(field_name, f"got {short(text)}: {error.reason}") from error
+
+
+def short(value: object) -> str:
+    """What a message shows of anything: a line, however large or deep it is."""
+    return _SHORT.repr(value)[:_SHOWN_CHARS]
+
+
+def why(error: Exception) -> str:
+    """What went wrong with a path, without the path, which may be of any length."""
+    return getattr(error, "strerror", None) or str(error)[:_SHOWN_CHARS]
 
 
 def extra_info(row: Row, number: int) -> dict[str, Any]:
@@ -131,12 +172,13 @@ def build_row(videos: list[tuple[str | list[str], float]], question: str, answer
     Raises:
         RowError: a field is missing or of another type.
     """
+    check_text("question", question, _QUESTION_CHARS)
     extra = validated(ExtraInfo, {name: value for name, value in info.items() if value is not None})
     if not videos or not all(value for value, _ in videos):
         raise RowError("videos", "expected at least one video, with at least one file")
     times = extra.timestamps_seconds or [[] for _ in videos]
     if len(times) != len(videos):
-        raise RowError("extra_info.timestamps_seconds", f"{len(times)} lists for {len(videos)} videos")
+        raise RowError("timestamps_seconds", f"{len(times)} lists for {len(videos)} videos")
     return Row(
         videos=tuple(
             VideoFiles(
@@ -161,3 +203,14 @@ def build_row(videos: list[tuple[str | list[str], float]], question: str, answer
 def _snake(name: str) -> str:
     """Rotate180 -> rotate_180, ZoomOut -> zoom_out."""
     return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", name).lower()
+
+
+@functools.cache
+def _adapter(record_type: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(record_type)
+
+
+_SHOWN_CHARS = 200
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = _SHOWN_CHARS
+_SHORT.maxlevel = 3

@@ -122,15 +122,19 @@ def test_bad_rows_are_named_and_counted_and_stop_nothing(store: Store, tmp_path:
 
 
 def test_a_file_that_is_no_data_set_is_refused(store: Store, tmp_path: Path) -> None:
-    for name, data in {"a.parquet": b"PAR1 broken", "b.json": b"[1, 2", "c.jsonl": b"\xff\xfe"}.items():
+    for name, data in {"a.parquet": b"PAR1 broken", "c.jsonl": b"\xff\xfe"}.items():
         (tmp_path / name).write_bytes(data)
         with pytest.raises(InputError, match="is no Parquet, JSON lines or JSON file"):
             import_from(store, tmp_path / name)
     with pytest.raises(InputError, match="no file"):
         import_from(store, tmp_path / "missing")
-    (tmp_path / "d.json").write_text('[{"image": 1}]')
-    with pytest.raises(InputError, match="none of the 1 rows"):
-        import_from(store, tmp_path / "d.json")
+    for name, text in {"d.json": '[{"image": 1}]', "e.json": '[{"image": 1', "f.jsonl": '{"image": 1'}.items():
+        (tmp_path / name).write_text(text)
+        with pytest.raises(InputError, match="none of the 1 rows"):
+            import_from(store, tmp_path / name)
+    for path in (tmp_path, tmp_path / ("x" * 300), tmp_path / "a\0b", tmp_path / "a\udcff"):
+        with pytest.raises(InputError, match="dataset: "):
+            import_from(store, path)
 
 
 def test_pictures_are_taken_over_at_their_own_size(store: Store, tmp_path: Path) -> None:

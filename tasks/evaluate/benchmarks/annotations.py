@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from tasks.core.errors import InputError
 from tasks.exchange.files import read_records
-from tasks.exchange.row import RowError, validated
+from tasks.exchange.json_rows import Unreadable
+from tasks.exchange.row import RowError, short, validated
 
 RowT = TypeVar("RowT")
 
@@ -34,14 +35,13 @@ class Where:
             InputError: a field is missing or of another type.
         """
         if not isinstance(record, Mapping):
-            raise InputError(
-                f"{self.file}, row {self.row}: expected an object, got {record!r:.80}; is the file cut off?"
-            )
+            found = record.reason if isinstance(record, Unreadable) else f"got {short(record):.80}"
+            raise InputError(f"{self.file}, row {self.row}: expected an object, {found}; is the file cut off?")
         try:
-            found: RowT = validated(row_type, record)
+            parsed: RowT = validated(row_type, record)
         except RowError as error:
             raise InputError(f"{self.file}, row {self.row}, {error}") from error
-        return found
+        return parsed
 
     def texts(self, field: str, value: object) -> list[str]:
         """`value` as a list of texts; tables hold lists as Python or JSON literals.
@@ -98,7 +98,7 @@ def read_object(path: Path) -> Mapping[str, Any]:
     """
     try:
         found = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON: {error}; is the file cut off?") from error
     if not isinstance(found, Mapping):
         raise InputError(f"{path}: expected a JSON object, got a {type(found).__name__}")

@@ -2,25 +2,32 @@
 
 `video` is a name or a list of names, `answer` a letter, `start-end` in seconds, or an order such as 2,1,3. Optional are
 `options`, `id` and `tags` (name -> text or texts).
+
+The rows are anybody's: one that cannot be used is a question that could not be shown, with its reason, so it stays in
+the denominator and is named in the result.
 """
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.core.errors import InputError
-from tasks.core.types import BenchmarkFacts, Sample
+from tasks.core.types import BenchmarkFacts, Sample, VideoFile
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
-from tasks.evaluate.benchmarks.annotations import Where, read_rows_of
+from tasks.evaluate.benchmarks.annotations import Where
 from tasks.evaluate.benchmarks.choices import ask_choice, choice_facts, options_in, read_choice, right_letter
 from tasks.evaluate.benchmarks.grounding import ask_when, paper_interval, read_interval, window_facts, written
 from tasks.evaluate.benchmarks.orders import read_order
 from tasks.evaluate.benchmarks.reading import Reader, Reading
+from tasks.exchange.files import read_records
+from tasks.exchange.row import RowError, check_question, check_text, short, why
 
 _ENDINGS = {".json", ".jsonl", ".parquet"}
 _INTERVAL = re.compile(r"\s*\d+(?:\.\d+)? *- *\d+(?:\.\d+)?\s*")
 _ORDER = re.compile(r"\s*[1-9](?:(?:\s*,\s*|)[1-9])+\s*")
+_MOST_CHARS = {"video": 4096, "id": 200, "tags": 200}
 _READERS: dict[str, Reader] = {"choice": read_choice, "interval": read_interval, "permutation": read_order}
 
 
@@ -35,22 +42,71 @@ class _Row:
 
 
 def _load(source: Source) -> Iterator[Sample]:
-    for where, row in read_rows_of(_file(source.root), _Row):
-        names = [row.video] if isinstance(row.video, str) else row.video
-        if not names:
-            raise where.error("video", "empty, expected a name or a list of names")
-        question, answer, kind, facts = _asked(source, where, row)
-        yield make_sample(
-            "universal",
-            row.id if row.id != "" else where.row,
-            kind=kind,
-            files=[(name, source.videos.find(name, ("videos",))) for name in names],
-            question=question,
-            answer=answer,
-            answer_kind=kind,
-            facts=facts,
-            tags=row.tags,
-        )
+    file = _file(source.root)
+    used: set[str] = set()
+    errors: list[str] = []
+    for number, record in read_records(file):
+        where = Where(file, number)
+        try:
+            sample = _sample(source, where, where.parse(_Row, record), used)
+        except (InputError, OSError, ValueError) as error:
+            errors.append(_reason(where, error))
+            sample = _unusable(where, errors[-1], used)
+        used.add(sample.sample_id)
+        yield sample
+    if used and len(errors) == len(used):
+        raise InputError(f"none of the {len(used)} rows can be used, e.g. {errors[0]}")
+
+
+def _sample(source: Source, where: Where, row: _Row, used: Set[str]) -> Sample:
+    names = [row.video] if isinstance(row.video, str) else row.video
+    if not names:
+        raise where.error("video", "empty, expected a name or a list of names")
+    for field_name, texts in (("video", names), ("id", [str(row.id)]), ("tags", _words(row.tags))):
+        for text in texts:
+            check_text(field_name, text, _MOST_CHARS[field_name])
+    question, answer, kind, facts = _asked(source, where, row)
+    check_question(question)
+    sample = make_sample(
+        "universal",
+        row.id if row.id != "" else where.row,
+        kind=kind,
+        files=[(name, source.videos.find(name, ("videos",))) for name in names],
+        question=question,
+        answer=answer,
+        answer_kind=kind,
+        facts=facts,
+        tags=row.tags,
+    )
+    if sample.sample_id in used:
+        raise where.error("id", f"{short(row.id)} was used by an earlier row")
+    return sample
+
+
+def _unusable(where: Where, reason: str, used: Set[str]) -> Sample:
+    names = (f"row {where.row}{mark}" for mark in itertools.accumulate(itertools.repeat("'"), initial=""))
+    name = next(name for name in names if f"universal/{name}" not in used)
+    return make_sample(
+        "universal",
+        name,
+        kind="choice",
+        files=[(name, VideoFile(paths=(), missing=reason))],
+        question="",
+        answer="",
+        facts=choice_facts(()),
+    )
+
+
+def _reason(where: Where, error: Exception) -> str:
+    if isinstance(error, InputError):
+        return error.message
+    if isinstance(error, RowError):
+        return f"{where.file}, row {where.row}, {error}"
+    return where.error("video", why(error)).message
+
+
+def _words(tags: Mapping[str, str | list[str]]) -> list[str]:
+    return [*tags, *(word for found in tags.values() for word in ([found] if isinstance(found, str) else found))]
 
 
 def _file(root: Path) -> Path:
@@ -67,7 +123,8 @@ def _asked(source: Source, where: Where, row: _Row) -> tuple[str, str, str, Benc
     """Question, answer, its kind, and what else there is to know."""
     if _INTERVAL.fullmatch(row.answer):
         window = paper_interval(row.answer)
-        assert window is not None
+        if window is None:
+            raise where.error("answer", f"got {short(row.answer)}, expected start-end in seconds")
         return ask_when(row.question, source.conditions), written(window), "interval", window_facts([window])
     if _ORDER.fullmatch(row.answer):
         digits = "".join(filter(str.isdigit, row.answer))

@@ -1,0 +1,102 @@
+"""Whatever the rows of a file hold, each is imported or listed with its reason, and no other row is lost."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from tasks.core.manifest import read_rows
+from tasks.core.store import Store
+from tasks.core.types import Rejection
+from tasks.exchange.row import Origin
+from tests.helpers.datasets import import_from, write_frames
+
+pytestmark = pytest.mark.slow
+
+_FEW = settings(max_examples=5, phases=[Phase.generate])
+"""An import starts a process, so many rows go into each, and a failure is shown as it is."""
+_FIELDS = ["video", "question", "answer", "fps", "level", "kind", "pretext", "split", "sample_id", "answer_kind",
+           "timestamps_seconds", "prompt", "messages", "videos", "solution", "reward_model", "extra_info",
+           "data_source", "problem", "path", "problem_type", "data_type", "options", "video_path"]  # fmt: skip
+_text = st.one_of(
+    st.text(max_size=20),
+    st.text(st.characters(categories=["Cs", "Cc", "Lu"]), max_size=5),
+    st.sampled_from(["frames/0.jpg", "frames", "../x", "x" * 300, "B", "<answer>B</answer>", "multiple choice", "video",
+                     "user", "1.5-2.5", "train", "<b>", "interval", "a:choice*9", "<|im_end|>", "text", "image"]),
+)  # fmt: skip
+_number = st.one_of(
+    st.integers(),
+    st.floats(),
+    st.sampled_from([10**320, float("nan"), float("inf"), 5e-324, 1e308, True, None]),
+)
+_value = st.recursive(
+    _text | _number,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from([*_FIELDS, "role", "content", "ground_truth"]) | _text, inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+_rows = st.dictionaries(st.sampled_from(_FIELDS) | _text, _value, max_size=8)
+_likely = st.fixed_dictionaries(
+    {},
+    optional={
+        "video": st.sampled_from([["frames/0.jpg", "frames/1.jpg"], "frames", 1]) | _value,
+        "question": st.just("What?") | _value,
+        "answer": st.sampled_from(["B", 3, "0.5-1.5"]) | _value,
+        "fps": st.just(2) | _number,
+        **dict.fromkeys(["level", "kind", "pretext", "sample_id", "answer_kind", "timestamps_seconds"], _value),
+    },
+)
+_lines = st.one_of(
+    (_likely | _rows | _value).map(lambda row: json.dumps(row).encode()),
+    st.binary(max_size=60).map(lambda line: line.replace(b"\n", b"")),
+    st.sampled_from([b"[" * 1100, b'{"a":' * 1100, b"{", b'"', b"[", b"]"]),
+).filter(lambda line: bool(line.strip()))
+
+
+def _import(folder: Path, data: bytes, name: str) -> tuple[list[int], list[Rejection], dict[str, float]]:
+    file = folder / name
+    file.write_bytes(data)
+    store = Store(str(folder / "root"))
+    adopted = import_from(store, file)
+    origins = read_rows(store, adopted.origins.key, Origin)
+    return [origin.row for origin in origins], read_rows(store, adopted.rejected.key, Rejection), adopted.report.counts
+
+
+@pytest.fixture(scope="module")
+def folder() -> Any:
+    with TemporaryDirectory() as name:
+        write_frames(Path(name) / "frames", 2)
+        yield Path(name)
+
+
+_GOOD = json.dumps({"video": ["frames/0.jpg", "frames/1.jpg"], "question": "What?", "answer": "B", "fps": 2}).encode()
+
+
+@_FEW
+@given(lines=st.lists(_lines, min_size=30, max_size=60))
+def test_every_line_is_imported_or_listed(folder: Path, lines: list[bytes]) -> None:
+    imported, rejected, counts = _import(folder, b"\n".join([_GOOD, *lines, _GOOD]), "rows.jsonl")
+    listed = [int(row.source.rsplit(" ", 1)[1]) for row in rejected]
+    assert sorted(imported + listed) == list(range(len(lines) + 2))
+    assert {0, len(lines) + 1} <= set(imported)
+    assert all(row.reason.startswith("bad ") and row.detail for row in rejected)
+    assert counts["rows"] == counts["samples"] + counts["rejected"] == len(lines) + 2
+
+
+@_FEW
+@given(
+    rows=st.lists(_likely | _rows | _value, min_size=30, max_size=60),
+    broken=st.sampled_from([b"{oh", b'{"a": "}', b"nul"]),
+)
+def test_every_row_of_a_list_is_imported_or_listed(folder: Path, rows: list[object], broken: bytes) -> None:
+    texts = [_GOOD, *(json.dumps(row).encode() for row in rows), broken, _GOOD]
+    imported, rejected, counts = _import(folder, b"[\n" + b",\n".join(texts) + b"\n]", "rows.json")
+    assert counts["rows"] == len(imported) + len(rejected)
+    assert {0, counts["rows"] - 1} <= set(imported)
+    assert all(row.reason.startswith("bad ") and row.detail for row in rejected)
