@@ -45,7 +45,7 @@ class Summary:
     request: Request
     num_in_file: int
     num_unusable: int
-    unusable_by_field: dict[str, int]
+    unusable_by_reason: dict[str, int]
     num_beyond_limit: int
     num_not_shown: int
     rows_by_num_correct: tuple[int, ...]
@@ -67,7 +67,7 @@ class Summary:
 
 
 def summarize(request: Request, rows: Sequence[RowDiagnosis], adopted: Mapping[str, float]) -> Summary:
-    """`adopted`: the counts of the import (`rows`, `rejected`, `rejected/bad FIELD`, `beyond_limit`).
+    """`adopted`: the counts of the import (`rows`, `rejected`, `rejected/REASON`, `beyond_limit`).
 
     Raises:
         ValueError: no row was answered.
@@ -76,12 +76,12 @@ def summarize(request: Request, rows: Sequence[RowDiagnosis], adopted: Mapping[s
     if not answered:
         raise ValueError("no row was answered")
     num_correct = Counter(row.num_correct for row in answered)
-    prefix = "rejected/bad "
+    prefix = "rejected/"
     return Summary(
         request=request,
         num_in_file=int(adopted["rows"]),
         num_unusable=int(adopted["rejected"]),
-        unusable_by_field={
+        unusable_by_reason={
             name.removeprefix(prefix): int(number)
             for name, number in sorted(adopted.items())
             if name.startswith(prefix)

@@ -27,8 +27,8 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     reasons = ", ".join(f"{number} {name}" for name, number in left_out.items())
     answered = f"{summary.whole.num_rows} answered {summary.request.num_rollouts} times each"
     yield "rows", f"{summary.num_in_file} in the file: {answered}, {reasons}"
-    for field, number in summary.unusable_by_field.items():
-        yield "", f"{number} x bad {field}"
+    for reason, number in summary.unusable_by_reason.items():
+        yield "", f"{number} x {reason}"
 
 
 def _distribution(summary: Summary) -> Iterator[tuple[str, str]]:

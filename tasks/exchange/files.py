@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.core.errors import InputError
-from tasks.exchange import plain, swift, trl, verl
+from tasks.exchange import long_video_reason, plain, rewatch, swift, trl, verl, video_r1
 from tasks.exchange.json_rows import Unreadable, json_rows, json_subset
 from tasks.exchange.row import Row, RowError, short, why
 
@@ -45,6 +45,9 @@ _READERS: tuple[tuple[str, Callable[[Mapping[str, Any]], Row]], ...] = (
     ("messages", swift.from_record),
     ("prompt", trl.from_record),
     ("video", plain.from_record),
+    ("solution", video_r1.from_record),
+    ("video_path", rewatch.from_record),
+    ("problem", long_video_reason.from_record),
 )
 """The field that gives a layout away; the first that a record has decides."""
 

@@ -1,7 +1,7 @@
 """Rows of JSON text, each read by itself: whatever is wrong with one costs that one.
 
-A file is one JSON list, or a row a line. A list is read as a whole if it can be; if it cannot, it is cut at the commas
-between its rows, or where the next row's line begins. Times are linear in the file's length, however its brackets stand.
+A file is one JSON list, or a row a line. A list is read as a whole if it can be; else it is cut at the commas between
+its rows, or where the next row's line begins, in time linear in its length.
 """
 
 import codecs

@@ -124,7 +124,7 @@ def test_rows_are_counted_by_their_right_answers_and_bad_ones_by_field(case: Cas
     assert whole["mean_spread"] == pytest.approx(0.5 / 5)
     assert whole["parsed_share"] == 0.8
     assert (summary["num_in_file"], summary["num_unusable"]) == (7, 2)
-    assert summary["unusable_by_field"] == {"layout": 1, "videos": 1}
+    assert summary["unusable_by_reason"] == {"bad layout": 1, "bad videos": 1}
     assert [row["source"] for row in case.read("unusable_rows.jsonl")] == ["rows.jsonl, row 1", "rows.jsonl, row 3"]
     rows = read_rows(case.store, diagnosis.rows.key, RowDiagnosis)
     assert {row.question: row.outcome for row in rows}["too hard"] is Outcome.ALL_WRONG

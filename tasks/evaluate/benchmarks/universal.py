@@ -27,7 +27,7 @@ from tasks.exchange.row import RowError, check_question, check_text, short, why
 _ENDINGS = {".json", ".jsonl", ".parquet"}
 _INTERVAL = re.compile(r"\s*\d+(?:\.\d+)? *- *\d+(?:\.\d+)?\s*")
 _ORDER = re.compile(r"\s*[1-9](?:(?:\s*,\s*|)[1-9])+\s*")
-_MOST_CHARS = {"video": 4096, "id": 200, "tags": 200}
+_MOST_CHARS = {"video": 4096, "answer": 4096, "id": 200, "tags": 200}
 _READERS: dict[str, Reader] = {"choice": read_choice, "interval": read_interval, "permutation": read_order}
 
 
@@ -62,7 +62,10 @@ def _sample(source: Source, where: Where, row: _Row, used: Set[str]) -> Sample:
     names = [row.video] if isinstance(row.video, str) else row.video
     if not names:
         raise where.error("video", "empty, expected a name or a list of names")
-    for field_name, texts in (("video", names), ("id", [str(row.id)]), ("tags", _words(row.tags))):
+    if not row.question.strip():
+        raise where.error("question", "empty")
+    found = {"video": names, "answer": [row.answer], "id": [str(row.id)], "tags": _words(row.tags)}
+    for field_name, texts in found.items():
         for text in texts:
             check_text(field_name, text, _MOST_CHARS[field_name])
     question, answer, kind, facts = _asked(source, where, row)

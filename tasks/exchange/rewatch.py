@@ -1,0 +1,41 @@
+"""The layout of ReWatch (ReWatch-QA, and the questions of ReWatch-CoT): a JSON list. Read only.
+
+    source      VideoEspresso, Video-R1, MiraData, Vript or VideoMarathon: whose video it is
+    video_path  from the folder where that data set lies
+    question    with its options inside, or beside it
+    answer      a letter; half of the questions are open: no rule can check those
+    options     a list, or an object from letters to texts
+
+The five data sets lie in five folders, so a video is looked for as `source/video_path` below the root; rewrite the
+beginning where a folder is called otherwise (`MiraData/=mira_data/`).
+
+Source: the data card of zcccccz/ReWatch, which shows `source` and `video_path`. It does not show the others: their
+names follow the paper (arXiv 2509.23652) and were not compared with the files.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.exchange.row import Row, build_row, validated
+from tasks.exchange.verifiable import verifiable
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    video_path: str
+    question: str
+    answer: str
+    source: str = ""
+    options: list[str] | dict[str, str] | None = None
+
+
+def from_record(record: Mapping[str, Any]) -> Row:
+    """Raises:
+    RowError: a field is missing or of another type, or no rule can check the answer.
+    """
+    r: _Record = validated(_Record, record)
+    options = [f"{letter}. {text}" for letter, text in r.options.items()] if isinstance(r.options, dict) else r.options
+    found = verifiable(r.question, r.answer, "", options, "video", "answer")
+    name = f"{r.source}/{r.video_path}" if r.source else r.video_path
+    return build_row([(name, 0.0)], found.question, found.answer, {"answer_kind": found.answer_kind})
