@@ -1,26 +1,29 @@
 """Text -> answer as a person would read it: the answer may stand in a sentence. Reported apart, never trained on.
 
-What the official format accepts is read the same way here. Else Unicode digits and dashes become ASCII, and the last
-statement that looks like the answer counts, because models conclude at the end. Reading is linear in the text's length:
-patterns have bounded repeats, and of a long text only the end is read.
+What the official format accepts is read the same way here. Else thoughts are left out, Unicode digits and dashes become
+ASCII, and the last statement that looks like the answer counts, because models conclude at the end; of letters the one
+that is chosen. Reading is linear in the text's length: patterns have bounded repeats, and of a long text only the end is
+read.
 """
 
 import re
+import string
 import unicodedata
 
 from rewards.answers import Answer, AnswerKind, Choice, Counts, Number, Text
+from rewards.letters import find_letter
 from rewards.parse import DECIMAL, MAX_CHARS, interval, parse_answer, permutation
+from rewards.spoken import spoken
 
 _MAX_READ_CHARS = 4096
 """Of a longer text, this many characters at the end are read."""
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u301c~"), "-")
-_SECOND = r"(?: {0,2}s(?:ec(?:onds?)?)?)?"
+_SECOND = r"(?:\s{0,2}s(?:ec(?:onds?)?)?\b)?"
 _INTERVAL = re.compile(
-    rf"(?<![0-9.])({DECIMAL}){_SECOND} {{0,2}}(?:-|to|and|until) {{0,2}}({DECIMAL})(?![0-9]|\.[0-9])"
+    rf"(?<![0-9.])({DECIMAL})\.?{_SECOND}\s{{0,9}}(?:-|to|and|until)\s{{0,9}}({DECIMAL})(?![0-9]|\.[0-9])"
 )
 _COUNTS = re.compile(r"(?<![0-9.,-])[0-9]{1,9}(?: ?, ?[0-9]{1,9}){0,31}(?![0-9]|[.,][0-9])")
 _PERMUTATION = re.compile(r"(?<![0-9.])[1-9](?:[ ,>-]{0,4}[1-9]){0,8}(?![0-9]|\.[0-9])")
-_CHOICE = re.compile(r"(?<![A-Za-z])[(\[]?([A-Z])[)\].:]?(?![A-Za-z'])")
 _NUMBER = re.compile(rf"(?<![0-9.])-?{DECIMAL}(?![0-9]|\.[0-9])")
 
 
@@ -29,7 +32,8 @@ def parse_leniently(text: str, kind: AnswerKind) -> Answer | None:
     official = parse_answer(text, kind)
     if official is not None:
         return official
-    plain = unicodedata.normalize("NFKC", text[-_MAX_READ_CHARS:]).translate(_DASHES)
+    said = spoken(text)
+    plain = unicodedata.normalize("NFKC", said[-_MAX_READ_CHARS:]).translate(_DASHES)
     match kind:
         case AnswerKind.INTERVAL:
             found = _last(_INTERVAL, plain)
@@ -41,8 +45,8 @@ def parse_leniently(text: str, kind: AnswerKind) -> Answer | None:
             found = _last(_PERMUTATION, plain)
             return permutation(re.sub("[^1-9]", "", found[0])) if found else None
         case AnswerKind.CHOICE:
-            found = _last(_CHOICE, plain)
-            return Choice(found[1]) if found else None
+            letter = find_letter(said, string.ascii_uppercase)
+            return Choice(letter) if letter else None
         case AnswerKind.NUMBER:
             found = _last(_NUMBER, plain)
             return Number(float(found[0])) if found else None

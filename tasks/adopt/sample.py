@@ -16,7 +16,7 @@ _KIND_OF_PRETEXT = {
 }
 _TRIED = (AnswerKind.CHOICE, AnswerKind.INTERVAL, AnswerKind.PERMUTATION, AnswerKind.NUMBER, AnswerKind.COUNTS)
 """In this order if neither row nor pretext task tells the kind; words are what is left."""
-_MARKED = re.compile(r"<answer>(.{0,4096})</answer>", re.DOTALL)
+_OPENING, _CLOSING = "<answer>", "</answer>"
 _LETTER = re.compile(r"\(?([A-Z])\)?[.:]?")
 _UNKNOWN_PRETEXT = "imported"
 _HARD_CLIPS = 8
@@ -75,8 +75,8 @@ def _tried(row: Row, answer: str) -> list[AnswerKind]:
 
 def _bare(answer: str) -> str:
     """Without what some data sets write around an answer: `<answer>` marks, and (B) or B. for B."""
-    marked = _MARKED.fullmatch(answer)
-    bare = marked[1].strip() if marked else answer
+    is_marked = answer.startswith(_OPENING) and answer.endswith(_CLOSING)
+    bare = answer.removeprefix(_OPENING).removesuffix(_CLOSING).strip() if is_marked else answer
     letter = _LETTER.fullmatch(bare)
     return letter[1] if letter else bare
 

@@ -1,5 +1,6 @@
-"""The valid answers of a VIUBench item, and what one drawn from them uniformly is worth.
+"""The valid answers of a VIUBench item or a published question, and what one drawn from them uniformly is worth.
 
+    choice, text  the letters or the options that the question names
     interval      start < end on tenths of a second, from 0 to the end of the video
     counts        1 to frames x shapes of the type for each of the three shapes (an item holds at least one of each)
     permutation   every order of the clips, the right one included
@@ -8,13 +9,13 @@ Expected scores are exact: counted or enumerated, not drawn.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from rewards.answers import Answer, AnswerKind, Counts, Interval, Permutation
+from rewards.answers import Answer, AnswerKind, Choice, Counts, Interval, Permutation, Text
 from rewards.parse import parse_answer
 from tasks.core.types import Clip, Sample
 from tasks.core.viubench import VIUBENCH_TYPES, viubench_type
@@ -96,6 +97,23 @@ class CountsSpace:
 
 
 @dataclass(frozen=True)
+class OptionSpace:
+    """One of a few answers."""
+
+    options: tuple[Choice | Text, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.options)
+
+    def draw(self, rng: np.random.Generator) -> Answer:
+        return self.options[int(rng.choice(self.size))]
+
+    def moments(self, truth: Answer) -> Moments:
+        return Moments(1 / self.size, 1 / self.size)
+
+
+@dataclass(frozen=True)
 class PermutationSpace:
     """The orders of `count` clips."""
 
@@ -118,17 +136,39 @@ def answer_space(sample: Sample, clips: Mapping[str, Clip]) -> AnswerSpace:
     Raises:
         ValueError: the sample is of no VIUBench type, or its clip is unknown.
     """
-    name = viubench_type(sample)
+    return space_of(sample, viubench_type(sample), lambda: _length_seconds(sample, clips))
+
+
+def space_of(sample: Sample, kind: str, length_seconds: Callable[[], float]) -> AnswerSpace:
+    """The valid answers of any question; `kind` is its VIUBench type if it counts, `length_seconds` its video's length.
+
+    Raises:
+        ValueError: none are known for such a question.
+    """
     match sample.answer_kind:
+        case AnswerKind.CHOICE if sample.benchmark:
+            return OptionSpace(tuple(map(Choice, sample.benchmark.letters)))
+        case AnswerKind.TEXT if sample.benchmark and sample.benchmark.options:
+            return OptionSpace(tuple(map(Text, sample.benchmark.options)))
         case AnswerKind.COUNTS:
             truth = right_answer(sample)
             assert isinstance(truth, Counts)
-            return CountsSpace(len(truth.values), VIUBENCH_TYPES[name].most_of_each)
+            return CountsSpace(len(truth.values), VIUBENCH_TYPES[kind].most_of_each)
         case AnswerKind.PERMUTATION:
-            return PermutationSpace(len(sample.views))
+            truth = right_answer(sample)
+            assert isinstance(truth, Permutation)
+            return PermutationSpace(len(truth.positions))
         case AnswerKind.INTERVAL:
-            return IntervalSpace(round(_length_seconds(sample, clips) * _TICKS_PER_SECOND))
-    raise ValueError(f"sample {sample.sample_id} asks for {sample.answer_kind}, which no VIUBench type does")
+            return IntervalSpace(max(1, round(length_seconds() * _TICKS_PER_SECOND)))
+    raise ValueError(f"sample {sample.sample_id}: no valid answers are known of the kind {sample.answer_kind!r}")
+
+
+def expected_score(sample: Sample) -> float | None:
+    """Of a drawn answer to a benchmark's question; None for intervals, where it depends on the video's length."""
+    if sample.answer_kind == AnswerKind.INTERVAL:
+        return None
+    space = space_of(sample, sample.kind, lambda: 0.0)
+    return space.moments(right_answer(sample)).mean
 
 
 def right_answer(sample: Sample) -> Answer:

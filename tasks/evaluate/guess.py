@@ -5,24 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rewards.answers import AnswerKind
-from rewards.parse import format_answer
 from tasks.core.errors import InputError
 from tasks.core.seeding import generator
 from tasks.core.types import Sample
-from tasks.core.viubench import VIUBENCH_TYPES
-from tasks.evaluate.answer_space import AnswerSpace, CountsSpace, IntervalSpace, PermutationSpace
+from tasks.evaluate.answer_space import space_of
+from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tasks.evaluate.benchmarks.conditions import Conditions
 from tasks.evaluate.respond import Answer, Show
 
-_TICKS_PER_SECOND = 10
 _ANY = "*"
 """In a script, the text for every question that it does not name."""
 
 
 @dataclass(frozen=True)
 class RandomRespondent:
-    """Draws uniformly from the valid answers. Opens a video only where its length decides what is valid."""
+    """Draws uniformly from the valid answers and writes them as the question asks. Opens a video only where its length
+    decides what is valid.
+    """
 
     seed: int
 
@@ -38,11 +37,10 @@ class RandomRespondent:
         if missing:
             return Answer(sample_id=sample.sample_id, failure=missing)
         rng = generator(self.seed, "random respondent", sample.sample_id)
-        if sample.answer_kind == "choice":
-            assert sample.benchmark is not None
-            return Answer(sample_id=sample.sample_id, text=str(rng.choice(list(sample.benchmark.letters))))
         try:
-            return Answer(sample_id=sample.sample_id, text=format_answer(_space(sample, show).draw(rng)))
+            space = space_of(sample, sample.kind, lambda: _length_seconds(sample, show))
+            text = BENCHMARKS[sample.pretext].write(space.draw(rng))
+            return Answer(sample_id=sample.sample_id, text=text)
         except ValueError as error:
             return Answer(sample_id=sample.sample_id, failure=str(error))
 
@@ -85,14 +83,7 @@ def missing_of(sample: Sample) -> str:
     return next((view.file.missing for view in sample.views if view.file and not view.file.paths), "")
 
 
-def _space(sample: Sample, show: Show) -> AnswerSpace:
-    match sample.answer_kind:
-        case AnswerKind.INTERVAL:
-            times = show(sample)[0].timestamps_seconds
-            to_the_end = times[-1] + (times[-1] - times[0]) / max(1, len(times) - 1)
-            return IntervalSpace(max(1, round(to_the_end * _TICKS_PER_SECOND)))
-        case AnswerKind.COUNTS:
-            return CountsSpace(sample.answer.count(",") + 1, VIUBENCH_TYPES[sample.kind].most_of_each)
-        case AnswerKind.PERMUTATION:
-            return PermutationSpace(sum(character.isdigit() for character in sample.answer))
-    raise ValueError(f"no valid answers are known of the kind {sample.answer_kind!r}")
+def _length_seconds(sample: Sample, show: Show) -> float:
+    """To the end of the last frame."""
+    times = show(sample)[0].timestamps_seconds
+    return times[-1] + (times[-1] - times[0]) / max(1, len(times) - 1)

@@ -114,10 +114,11 @@ def result_json(found: ModelResult) -> str:
 
 def markdown_table(results: Sequence[ModelResult]) -> str:
     """One line a benchmark: the score with its interval, the paper's rows, and how much of it was shown and read."""
-    head = ("benchmark", "score", "95 % interval", "robust", BASELINE, TRAINED, "shown", "not read", "of")
+    head = ("benchmark", "score", "95 % interval", "robust", "chance", BASELINE, TRAINED, "shown", "not read", "of")
     notes = [
         "Points of 100. The paper's figures are at the same number of frames, with the distance to them; * where it "
-        "exceeds max(1 point, 2 standard errors).",
+        "exceeds max(1 point, 2 standard errors), † where the questions were not asked in the paper's words or not "
+        "under its conditions.",
         *(f"{found.result.benchmark}: {note}" for found in results for note in _notes(found)),
     ]
     parts = [
@@ -151,7 +152,8 @@ def _line(found: ModelResult) -> tuple[str, ...]:
     return (
         result.benchmark,
         *shown,
-        *(_beside(paper[model]) if model in paper else "–" for model in (BASELINE, TRAINED)),
+        "–" if result.chance is None else _points(result.chance),
+        *(_beside(paper[model], result) if model in paper else "–" for model in (BASELINE, TRAINED)),
         f"{result.coverage:.1%}",
         str(result.num_unparsed),
         str(result.num_items),
@@ -166,7 +168,9 @@ def _notes(found: ModelResult) -> list[str]:
         *([f"{result.num_items} of {found.num_available} questions (limit)"] if sampled else []),
         *(f"{number} x {reason}" for reason, number in sorted(result.missing_reasons.items())[:3]),
         *([f"{found.num_truncated} answers were cut off at the token limit"] if found.num_truncated else []),
+        *([result.words] if result.words else []),
         *(f"deviation: {text}" for text in result.deviations),
+        *(f"the paper leaves open: {text}" for text in result.choices),
         *result.warnings,
     ]
 
@@ -213,8 +217,9 @@ def _interval(found: Estimate) -> str:
     return f"{_points(found.low)} to {_points(found.high)}" if math.isfinite(found.se) else "?"
 
 
-def _beside(score: PaperScore) -> str:
-    return f"{score.score:.1f} ({score.difference:+.1f}{'*' if score.differs else ''})"
+def _beside(score: PaperScore, result: BenchmarkResult) -> str:
+    marks = "*" * score.differs + "†" * bool(result.words or result.deviations)
+    return f"{score.score:.1f} ({score.difference:+.1f}{marks})"
 
 
 def _named(text: str) -> str:

@@ -1,22 +1,18 @@
 """From a user's words to questions: which benchmarks lie where, how they are asked, and which part of them."""
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any, get_type_hints
 
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
 from tasks.core.manifest import write_rows
-from tasks.core.overrides import checked_value
 from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Sample
+from tasks.evaluate.asking import read_conditions, read_object
 from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
-from tasks.evaluate.benchmarks.conditions import Conditions
 from tasks.evaluate.outputs import BenchmarkFolder, Questions, QuestionShard
 
 _EXPECTED = (
@@ -26,16 +22,14 @@ _EXPECTED = (
 
 
 def read_suite(benchmarks: str, conditions: str) -> list[BenchmarkFolder]:
-    """The benchmarks that `benchmarks` names, each under its own conditions with the changes of `conditions` (JSON).
+    """The benchmarks that `benchmarks` names, each under its own conditions with the changes of `conditions`.
 
     Raises:
         InputError: an unknown benchmark, no such folder, or a condition that does not exist or cannot be.
     """
-    changes = _object(conditions, "conditions", 'expected a JSON object such as {"max_frames": 32}')
-    return [
-        BenchmarkFolder(name=name, folder=str(folder), conditions=_changed(BENCHMARKS[name].conditions, changes))
-        for name, folder in sorted(_folders(benchmarks).items())
-    ]
+    folders = _folders(benchmarks)
+    under = read_conditions(conditions, sorted(folders))
+    return [BenchmarkFolder(name=name, folder=str(folders[name]), conditions=found) for name, found in under.items()]
 
 
 def list_suite(
@@ -68,7 +62,7 @@ def _folders(benchmarks: str) -> dict[str, Path]:
     if benchmarks and not benchmarks.lstrip().startswith("{") and root.is_dir():
         named = {name: root / name for name in BENCHMARKS if (root / name).is_dir()}
     else:
-        given = _object(benchmarks, "benchmarks", _EXPECTED)
+        given = read_object(benchmarks, "benchmarks", _EXPECTED)
         named = {name: Path(str(path)).expanduser() for name, path in given.items()}
     unknown = [f"unknown {name!r}" for name in named if name not in BENCHMARKS]
     if unknown or not named:
@@ -77,28 +71,6 @@ def _folders(benchmarks: str) -> dict[str, Path]:
         if not folder.is_dir():
             raise InputError(f"benchmarks: {name}: there is no folder {str(folder)!r}; {_EXPECTED}")
     return {name: folder.resolve() for name, folder in named.items()}
-
-
-def _object(text: str, what: str, expected: str) -> Mapping[str, Any]:
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise InputError(f"{what}: got {text!r}; {expected}")
-    return found
-
-
-def _changed(paper: Conditions, changes: Mapping[str, Any]) -> Conditions:
-    hints = get_type_hints(Conditions)
-    for name, value in changes.items():
-        if name not in hints:
-            raise InputError(f"conditions: unknown {name!r}; known are {', '.join(hints)}")
-        checked_value(value, hints[name], path=f"conditions.{name}")
-    try:
-        return replace(paper, **changes)
-    except ValueError as error:
-        raise InputError(f"conditions: {error}") from error
 
 
 def _limited(samples: list[Sample], limit: int, seed: int) -> Iterator[Sample]:

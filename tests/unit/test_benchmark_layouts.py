@@ -42,7 +42,8 @@ def test_options_with_letters_of_their_own_get_no_second_ones(tmp_path: Path) ->
 
 def test_a_users_wording_replaces_ours(tmp_path: Path) -> None:
     folders.videomme(tmp_path)
-    assert _samples("videomme", tmp_path, Conditions(wording="Letter?"))[0].question.endswith("\nLetter?")
+    wording = Conditions(wording="{question}\nLetter?")
+    assert _samples("videomme", tmp_path, wording)[0].question.endswith("\nD. Four.\nLetter?")
     folders.qvhighlights(tmp_path)
     asked = _samples("qvhighlights", tmp_path, Conditions(wording="When: {query} Say a - b."))[0].question
     assert asked == "When: A man paints. Say a - b."

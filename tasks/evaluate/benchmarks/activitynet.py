@@ -12,7 +12,7 @@ from tasks.core.types import Sample
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
 from tasks.evaluate.benchmarks.annotations import find_file, read_nested
 from tasks.evaluate.benchmarks.grounding import (
-    OWN_WORDS,
+    GROUNDING_WORDS,
     ask_when,
     interval_metrics,
     read_interval,
@@ -65,8 +65,8 @@ def _adapter(name: str, split: str, num_items: int, *files: str) -> Adapter:
         num_items=num_items,
         read=read_interval,
         metrics=interval_metrics,
-        drops_unparsed=True,
-        choices=(f"split: {split}", OWN_WORDS),
+        words=GROUNDING_WORDS,
+        choices=(f"split: {split}",),
     )
 
 

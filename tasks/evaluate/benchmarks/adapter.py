@@ -8,18 +8,23 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from statistics import fmean
 
+from rewards.answers import Answer
+from rewards.parse import format_answer
 from tasks.core.errors import InputError
 from tasks.core.seeding import generator
 from tasks.core.statistics import Estimate, Scored, estimate, mean_and_error
 from tasks.core.types import BenchmarkFacts, Sample, Split, VideoFile, View
-from tasks.evaluate.benchmarks.choices import read_choice
+from tasks.evaluate.answer_space import expected_score
+from tasks.evaluate.benchmarks.choices import CHOICE_WORDS, read_choice
 from tasks.evaluate.benchmarks.conditions import PAPER_FRAMES, Conditions, deviations
 from tasks.evaluate.benchmarks.lookup import VideoFolder, stem_of
 from tasks.evaluate.benchmarks.protocol import BenchmarkResult, Judged, Part
 from tasks.evaluate.benchmarks.reading import Reader
+from tasks.evaluate.benchmarks.wording import Words
 
 _RESAMPLES = 1000
 
@@ -61,7 +66,7 @@ def whole_groups(size: int) -> Units:
         for row in rows:
             groups[row.group].append(row)
         return [
-            Scored(score=float(len(members) == size and all(score(row) == 1.0 for row in members)), video=group)
+            Scored(score=prod(map(score, members)) if len(members) == size else 0.0, video=group)
             for group, members in sorted(groups.items())
         ]
 
@@ -84,8 +89,13 @@ class Adapter:
     read: Reader = read_choice
     units: Units = each_question
     metrics: Callable[[Sequence[Judged]], dict[str, float]] = no_metrics
-    drops_unparsed: bool = False
-    """Whether the paper's script leaves unreadable answers out of its mean."""
+    official_units: Units | None = None
+    """Of the official scripts, if they average in another way."""
+    keeps_dropped: bool = False
+    """Whether the official script counts as wrong what `Reading.dropped` says the paper's leaves out."""
+    words: Words = CHOICE_WORDS
+    write: Callable[[Answer], str] = format_answer
+    """An answer as the questions ask for it."""
     conditions: Conditions = field(default_factory=Conditions)
     """The paper's."""
     frames: tuple[int, ...] = PAPER_FRAMES
@@ -128,6 +138,7 @@ class FolderBenchmark:
             paper_parsed=reading.paper_parsed,
             robust_parsed=reading.robust_parsed,
             answer=reading.answer,
+            dropped=reading.dropped,
             values=reading.values,
         )
 
@@ -141,6 +152,7 @@ class FolderBenchmark:
             paper_parsed=False,
             robust_parsed=False,
             failure=reason,
+            chance=expected_score(sample),
             group=facts.group,
             tags=facts.tags,
         )
@@ -150,8 +162,9 @@ class FolderBenchmark:
         if len({row.sample_id for row in rows}) < max(1, len(rows)):
             raise ValueError(f"{self.name}: {len(rows)} rows, expected at least one and each question once")
         shown = [row for row in rows if not row.failure]
-        official = [row for row in shown if row.paper_parsed] if self.adapter.drops_unparsed else shown
-        units = self.adapter.units
+        official = [row for row in shown if self.adapter.keeps_dropped or not row.dropped]
+        units, official_units = self.adapter.units, self.adapter.official_units or self.adapter.units
+        chances = [0.0 if row.failure else row.chance for row in rows]
 
         def estimated(name: str, score: Score) -> Estimate:
             return estimate(units(rows, score), _RESAMPLES, generator(0, "bootstrap", self.name, name))
@@ -160,7 +173,9 @@ class FolderBenchmark:
             benchmark=self.name,
             headline=estimated("paper", _paper),
             robust=estimated("robust", _robust),
-            official_like=mean(units(official, _paper)) if official else None,
+            chance=None if None in chances else mean(units(rows, _chance)),
+            official_like=mean(official_units(official, _paper)) if official else None,
+            official_metrics=self.adapter.metrics(official) if official else {},
             num_items=len(rows),
             num_missing=len(rows) - len(shown),
             num_unparsed=sum(not row.paper_parsed for row in shown),
@@ -168,7 +183,8 @@ class FolderBenchmark:
             missing_reasons=dict(Counter(row.failure for row in rows if row.failure)),
             breakdown=self._breakdown(rows),
             metrics=self.adapter.metrics(rows),
-            deviations=deviations(self.conditions, self.adapter.conditions, self.adapter.frames),
+            deviations=deviations(self.conditions, self.adapter.conditions, self.adapter.words, self.adapter.frames),
+            words=self.adapter.words.note(self.conditions.wording),
             choices=self.adapter.choices,
             warnings=tuple(self._size_warnings(len(rows))),
         )
@@ -243,3 +259,7 @@ def _paper(row: Judged) -> float:
 
 def _robust(row: Judged) -> float:
     return row.robust
+
+
+def _chance(row: Judged) -> float:
+    return 0.0 if row.failure else row.chance or 0.0

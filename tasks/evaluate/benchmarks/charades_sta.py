@@ -14,7 +14,7 @@ from tasks.core.types import Sample
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
 from tasks.evaluate.benchmarks.annotations import Where, find_file, read_rows_of
 from tasks.evaluate.benchmarks.grounding import (
-    OWN_WORDS,
+    GROUNDING_WORDS,
     ask_when,
     interval_metrics,
     read_interval,
@@ -87,6 +87,6 @@ CHARADES_STA = Adapter(
     num_items=3720,
     read=read_interval,
     metrics=interval_metrics,
-    drops_unparsed=True,
-    choices=("windows that end after their clip: left as they are", OWN_WORDS),
+    words=GROUNDING_WORDS,
+    choices=("windows that end after their clip: left as they are",),
 )

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-from tasks.core.checks import COUNT, POSITIVE, Rule, at_least, check
+from tasks.core.checks import COUNT, POSITIVE, at_least, check
+from tasks.evaluate.benchmarks.wording import WORDING, Words
 
 PAPER_FRAMES = (32, 48, 64)
 """The paper reports each of these."""
@@ -26,8 +27,8 @@ class Conditions:
     """0 means greedy."""
     max_answer_tokens: int = 128
     wording: str = ""
-    """A user's own text in place of ours: what follows a multiple-choice question, or the whole grounding question,
-    with {query} where the sentence goes. Empty: ours."""
+    """A user's own text around a question, with {question} where it goes (with its options, if it has any); {query} and
+    {goal} mean the same. Empty: the benchmark's usual words."""
 
     def __post_init__(self) -> None:
         check(self, POSITIVE, "fps")
@@ -35,19 +36,24 @@ class Conditions:
         check(self, at_least(0), "temperature")
         check(self, COUNT, "min_area_px", "max_answer_tokens")
         check(self, at_least(self.min_area_px, "min_area_px"), "max_area_px")
-        check(self, Rule(lambda text: isinstance(text, str), "text"), "wording")
+        check(self, WORDING, "wording")
 
 
-def deviations(own: Conditions, paper: Conditions, frames: tuple[int, ...] = PAPER_FRAMES) -> tuple[str, ...]:
+def deviations(
+    own: Conditions, paper: Conditions, words: Words, frames: tuple[int, ...] = PAPER_FRAMES
+) -> tuple[str, ...]:
     """Where `own` differs from `paper`, as sentences for the result; each number of `frames` is the paper's."""
-    return tuple(_deviations(own, paper, frames))
+    return tuple(_deviations(own, paper, words, frames))
 
 
-def _deviations(own: Conditions, paper: Conditions, frames: tuple[int, ...]) -> Iterator[str]:
+def _deviations(own: Conditions, paper: Conditions, words: Words, frames: tuple[int, ...]) -> Iterator[str]:
     for field in fields(Conditions):
         value, usual = getattr(own, field.name), getattr(paper, field.name)
         if field.name == "max_frames":
             if value not in frames:
                 yield f"max_frames: {value} (paper: {', '.join(map(str, frames))})"
+        elif field.name == "wording":
+            if value and not words.are_papers(value):
+                yield f"wording: {value!r} (usual: {words.usual!r})"
         elif value != usual:
             yield f"{field.name}: {value!r} (paper: {usual!r})"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from tasks.core.types import Sample, VideoFile
-from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample, mean_of
+from tasks.evaluate.benchmarks.adapter import Adapter, Source, each_question, make_sample, mean_of
 from tasks.evaluate.benchmarks.annotations import Where, find_file, read_object, read_rows_of
 from tasks.evaluate.benchmarks.choices import ask_choice, choice_facts
 from tasks.video.official_frames import select_frames
@@ -121,4 +121,5 @@ def _pictures(source: Source, pictures: Sequence[str], row: _Row) -> VideoFile:
     return VideoFile(paths=shown, is_frames=True, fps=len(shown) / (len(inside) / rate))
 
 
-MVBENCH = Adapter(name="mvbench", load=_load, num_items=4000, units=mean_of("task"))
+MVBENCH = Adapter(name="mvbench", load=_load, num_items=4000, units=mean_of("task"), official_units=each_question)
+"""The official notebook (video_chat2/mvbench.ipynb of github.com/OpenGVLab/Ask-Anything) averages over questions."""

@@ -38,6 +38,10 @@ class Judged:
     """As the robust parser read it."""
     failure: str = ""
     """Why the question could not be shown; it scores 0 and stays in the denominator."""
+    dropped: bool = False
+    """Shown, but the paper's script leaves such an answer out of its mean."""
+    chance: float | None = None
+    """Expected score of an answer drawn uniformly from the valid ones; None if that takes the video's length."""
     group: str = ""
     tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
@@ -64,9 +68,13 @@ class BenchmarkResult:
     """Paper's reading; what is unreadable or could not be shown scores 0. Interval over videos."""
     robust: Estimate
     """The same with the robust reading."""
+    chance: float | None
+    """Expected headline of guesses at the same questions; None where it depends on the videos' lengths."""
     official_like: float | None
-    """As the paper's scripts would print it: items that could not be shown are left out, and unreadable intervals too.
-    None if nothing is left."""
+    """As the official scripts would print it: without items that could not be shown, and without answers that they
+    leave out (empty letters, unreadable intervals). None if nothing is left."""
+    official_metrics: dict[str, float]
+    """`metrics` over the same items as `official_like`."""
     num_items: int
     num_missing: int
     """Could not be shown."""
@@ -80,6 +88,8 @@ class BenchmarkResult:
     """The benchmark's other metrics, e.g. R1@0.5."""
     deviations: tuple[str, ...]
     """From the paper's conditions."""
+    words: str
+    """Whose words the questions are asked in, if not the paper's."""
     choices: tuple[str, ...]
     """What the paper leaves open, and how it is done here."""
     warnings: tuple[str, ...]

@@ -12,7 +12,7 @@ from tasks.core.types import Sample
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
 from tasks.evaluate.benchmarks.annotations import find_file, read_rows_of
 from tasks.evaluate.benchmarks.grounding import (
-    OWN_WORDS,
+    GROUNDING_WORDS,
     ask_when,
     interval_metrics,
     read_interval,
@@ -74,6 +74,6 @@ QVHIGHLIGHTS = Adapter(
     num_items=1550,
     read=read_interval,
     metrics=_metrics,
-    drops_unparsed=True,
-    choices=("several windows: the best overlap counts", OWN_WORDS),
+    words=GROUNDING_WORDS,
+    choices=("several windows: the best overlap counts",),
 )

@@ -11,7 +11,7 @@ from tasks.core.types import Sample, VideoFile
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
 from tasks.evaluate.benchmarks.annotations import find_file, is_list_file, read_nested, read_rows_of
 from tasks.evaluate.benchmarks.grounding import (
-    OWN_WORDS,
+    GROUNDING_WORDS,
     Window,
     ask_when,
     interval_metrics,
@@ -99,6 +99,5 @@ TACOS = Adapter(
     num_items=4001,
     read=read_interval,
     metrics=interval_metrics,
-    drops_unparsed=True,
-    choices=(OWN_WORDS,),
+    words=GROUNDING_WORDS,
 )

@@ -7,16 +7,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rewards.letters import find_letter, find_words
 from tasks.core.types import BenchmarkFacts, Sample, VideoFile
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
 from tasks.evaluate.benchmarks.annotations import Where, find_file, read_object
 from tasks.evaluate.benchmarks.choices import ask_choice, choice_facts, options_in, right_letter
 from tasks.evaluate.benchmarks.lookup import stem_of
 from tasks.evaluate.benchmarks.reading import Reading
+from tasks.evaluate.benchmarks.wording import Words, worded
 
 _DIMENSIONS = ("action", "direction", "speed", "order", "attribute_change")
-_YES_NO_LINE = "Answer with yes or no."
-_MATCHING_LINE = "Answer with the best option directly."
+_YES_NO_WORDS = Words(usual="{question}\nAnswer with yes or no.")
+_MATCHING_WORDS = Words(usual="{question}\nAnswer with the best option directly.")
+_YES_NO = ("yes", "no")
+_SPOKEN_LABEL = re.compile(r"\b(?:option|sentence|caption)\s+(\w)\b", re.IGNORECASE)
 _LABEL = re.compile(r"((?:Option|Sentence|Caption) (\w))\s*:\s*(.*)", re.IGNORECASE)
 
 
@@ -81,8 +85,8 @@ def _load_yes_no(source: Source) -> Iterator[Sample]:
         answer = item.row.answer.strip().lower()
         if answer not in {"yes", "no"}:
             raise item.where.error("answer", f"got {item.row.answer!r:.80}, expected yes or no")
-        question = f"{item.row.question.strip()}\n{source.conditions.wording or _YES_NO_LINE}"
-        yield _sample("tempcompass_yes_no", item, question, answer, "text", BenchmarkFacts(options=("yes", "no")))
+        question = worded(source.conditions.wording or _YES_NO_WORDS.usual, item.row.question.strip())
+        yield _sample("tempcompass_yes_no", item, question, answer, "text", BenchmarkFacts(options=_YES_NO))
 
 
 def _load_matching(source: Source) -> Iterator[Sample]:
@@ -93,48 +97,65 @@ def _load_matching(source: Source) -> Iterator[Sample]:
             raise item.where.error("question", "expected two options in its second and third line")
         if not any(answer.rstrip(".") in _forms(line) for line in lines):
             raise item.where.error("answer", f"got {answer!r:.80}, expected one of {lines}")
-        question = f"{item.row.question.strip()}\n{source.conditions.wording or _MATCHING_LINE}"
+        question = worded(source.conditions.wording or _MATCHING_WORDS.usual, item.row.question.strip())
         right = next(line for line in lines if answer.rstrip(".") in _forms(line))
         yield _sample("tempcompass_caption_matching", item, question, right, "text", BenchmarkFacts(options=lines))
 
 
 def _read_yes_no(sample: Sample, text: str) -> Reading:
-    """The official rule, which reads how the answer starts."""
-    found = re.match(r"yes|no", text.strip().lower())
-    is_right = bool(found) and found is not None and found[0] == sample.answer
-    return _same_in_both(is_right, found[0] if found else "")
+    """Official: how the answer starts (`extract_pred` in eval_yes_no.py; the judge that it may ask is left out)."""
+    start = text.replace("</s>", "").strip()[:3].lower()
+    official = next((word for word in _YES_NO if start.startswith(word)), "")
+    said = find_words(text, _YES_NO)
+    return _reading(sample, official, "" if said is None else _YES_NO[said])
 
 
 def _read_matching(sample: Sample, text: str) -> Reading:
-    """Official: the whole line, its sentence, its label or its bare number. Robust: also what starts with a label."""
-    facts, said = sample.benchmark, text.strip().rstrip(".")
+    """Official: the whole line, its sentence, its label or its bare number (`eval_rule` in eval_caption_matching.py).
+    Robust: labels are read as letters.
+    """
+    facts = sample.benchmark
     assert facts is not None
-    exact = next((line for line in facts.options if said in _forms(line)), "")
-    starts = (line for line in facts.options if said.lower().startswith(_forms(line)[2].lower()))
-    robust = exact or next(starts, "")
-    return Reading(
-        paper=float(exact == sample.answer),
-        robust=float(robust == sample.answer),
-        paper_parsed=bool(exact),
-        robust_parsed=bool(robust),
-        answer=robust,
+    said = text.replace("</s>", "").strip()
+    official = next((line for line in facts.options if _is_said(line, said)), "")
+    letters = {_label(line)[1].lower(): letter for letter, line in zip("AB", facts.options, strict=True)}
+    lettered = _SPOKEN_LABEL.sub(lambda match: f"option {letters.get(match[1].lower(), match[1])}", text)
+    letter = letters.get(said.rstrip(".").lower()) or find_letter(
+        lettered, "AB", [_label(line)[2] for line in facts.options]
+    )
+    return _reading(sample, official, facts.options["AB".index(letter)] if letter else official)
+
+
+def _is_said(line: str, said: str) -> bool:
+    label, _, sentence = line.partition(": ")
+    number = _label(line)[1]
+    return (
+        said in (line, sentence.split(": ")[0])
+        or (") " in said and said.split(") ")[1] == sentence)
+        or bool({said, said.replace(".", "")} & {label, number})
     )
 
 
-def _forms(line: str) -> tuple[str, str, str, str]:
-    """How an option may be answered: line, sentence, label, bare number; without a final dot."""
+def _label(line: str) -> tuple[str, str, str]:
+    """Of an option its label, the label's number or letter, and its sentence."""
     match = _LABEL.fullmatch(line)
     assert match is not None
-    return line.rstrip("."), match[3].rstrip("."), match[1], match[2]
+    return match[1], match[2], match[3]
 
 
-def _same_in_both(is_right: bool, answer: str) -> Reading:
+def _forms(line: str) -> tuple[str, str, str, str]:
+    """How the data may state the right option: line, sentence, label, bare number; without a final dot."""
+    label, number, sentence = _label(line)
+    return line.rstrip("."), sentence.rstrip("."), label, number
+
+
+def _reading(sample: Sample, paper: str, robust: str) -> Reading:
     return Reading(
-        paper=float(is_right),
-        robust=float(is_right),
-        paper_parsed=bool(answer),
-        robust_parsed=bool(answer),
-        answer=answer,
+        paper=float(paper == sample.answer),
+        robust=float(robust == sample.answer),
+        paper_parsed=paper != "",
+        robust_parsed=robust != "",
+        answer=robust,
     )
 
 
@@ -144,7 +165,13 @@ TEMPCOMPASS = Adapter(
     num_items=1580,
     choices=("task: multiple choice (the paper does not say which)",),
 )
-TEMPCOMPASS_YES_NO = Adapter(name="tempcompass_yes_no", load=_load_yes_no, read=_read_yes_no, num_items=2453)
+TEMPCOMPASS_YES_NO = Adapter(
+    name="tempcompass_yes_no", load=_load_yes_no, read=_read_yes_no, num_items=2453, words=_YES_NO_WORDS
+)
 TEMPCOMPASS_CAPTION_MATCHING = Adapter(
-    name="tempcompass_caption_matching", load=_load_matching, read=_read_matching, num_items=1503
+    name="tempcompass_caption_matching",
+    load=_load_matching,
+    read=_read_matching,
+    num_items=1503,
+    words=_MATCHING_WORDS,
 )

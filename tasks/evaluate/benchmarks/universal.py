@@ -8,24 +8,34 @@ the denominator and is named in the result.
 """
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rewards.answers import Answer, Permutation
+from rewards.parse import format_answer
 from tasks.core.errors import InputError
 from tasks.core.types import BenchmarkFacts, Sample, VideoFile
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
 from tasks.evaluate.benchmarks.annotations import Where
 from tasks.evaluate.benchmarks.choices import ask_choice, choice_facts, options_in, read_choice, right_letter
-from tasks.evaluate.benchmarks.grounding import ask_when, paper_interval, read_interval, window_facts, written
-from tasks.evaluate.benchmarks.orders import read_order
+from tasks.evaluate.benchmarks.grounding import (
+    OFFICIAL_INTERVAL,
+    ask_when,
+    paper_interval,
+    read_interval,
+    window_facts,
+    written,
+)
+from tasks.evaluate.benchmarks.orders import read_order, written_order
 from tasks.evaluate.benchmarks.reading import Reader, Reading
+from tasks.evaluate.benchmarks.wording import Words, worded
 from tasks.exchange.files import read_records
 from tasks.exchange.row import RowError, check_question, check_text, short, why
 
 _ENDINGS = {".json", ".jsonl", ".parquet"}
-_INTERVAL = re.compile(r"\s*\d+(?:\.\d+)? *- *\d+(?:\.\d+)?\s*")
 _ORDER = re.compile(r"\s*[1-9](?:(?:\s*,\s*|)[1-9])+\s*")
 _MOST_CHARS = {"video": 4096, "answer": 4096, "id": 200, "tags": 200}
 _READERS: dict[str, Reader] = {"choice": read_choice, "interval": read_interval, "permutation": read_order}
@@ -44,6 +54,7 @@ class _Row:
 def _load(source: Source) -> Iterator[Sample]:
     file = _file(source.root)
     used: set[str] = set()
+    kinds: set[str] = set()
     errors: list[str] = []
     for number, record in read_records(file):
         where = Where(file, number)
@@ -52,6 +63,12 @@ def _load(source: Source) -> Iterator[Sample]:
         except (InputError, OSError, ValueError) as error:
             errors.append(_reason(where, error))
             sample = _unusable(where, errors[-1], used)
+        else:
+            kinds.add(sample.kind)
+        if source.conditions.wording and len(kinds) > 1:
+            raise where.error(
+                "answer", f"one wording for questions of the kinds {' and '.join(sorted(kinds))}; part them"
+            )
         used.add(sample.sample_id)
         yield sample
     if used and len(errors) == len(used):
@@ -124,16 +141,17 @@ def _file(root: Path) -> Path:
 
 def _asked(source: Source, where: Where, row: _Row) -> tuple[str, str, str, BenchmarkFacts]:
     """Question, answer, its kind, and what else there is to know."""
-    if _INTERVAL.fullmatch(row.answer):
+    if OFFICIAL_INTERVAL.fullmatch(row.answer.strip()):
         window = paper_interval(row.answer)
-        if window is None:
+        if window is None or not all(map(math.isfinite, window)):
             raise where.error("answer", f"got {short(row.answer)}, expected start-end in seconds")
         return ask_when(row.question, source.conditions), written(window), "interval", window_facts([window])
     if _ORDER.fullmatch(row.answer):
         digits = "".join(filter(str.isdigit, row.answer))
         if sorted(map(int, digits)) != list(range(1, len(digits) + 1)):
             raise where.error("answer", f"got {row.answer!r}, expected an order in which each of 1 to n stands once")
-        return row.question.strip(), digits, "permutation", BenchmarkFacts()
+        question = worded(source.conditions.wording or "{question}", row.question.strip())
+        return question, digits, "permutation", BenchmarkFacts()
     facts = choice_facts(row.options or options_in(row.question))
     question = ask_choice(row.question, row.options, source.conditions)
     return question, right_letter(where, "answer", row.answer, facts), "choice", facts
@@ -143,4 +161,8 @@ def _read(sample: Sample, text: str) -> Reading:
     return _READERS[sample.answer_kind](sample, text)
 
 
-UNIVERSAL = Adapter(name="universal", load=_load, read=_read)
+def _write(answer: Answer) -> str:
+    return written_order(answer) if isinstance(answer, Permutation) else format_answer(answer)
+
+
+UNIVERSAL = Adapter(name="universal", load=_load, read=_read, words=Words(usual=""), write=_write)

@@ -1,7 +1,8 @@
 """VinoGround: 500 pairs of clips whose captions hold the same words in another order (HanSolo9682/Vinoground).
 
 Text score, which is the paper's: both questions of a pair right. The video score asks which half of a joined video fits
-a caption, and the group score wants all four right; they have their own entry. The pair is the number in `idx`.
+a caption, and the group score wants all four right; they have their own entry. The pair is the number in `idx`. The
+official get_score_all.py counts a pair with an empty answer as wrong.
 """
 
 import re
@@ -93,6 +94,7 @@ VINOGROUND = Adapter(
     load=_loader("vinoground", "text"),
     num_items=1000,
     units=whole_groups(2),
+    keeps_dropped=True,
     metrics=_single,
     choices=("score: text",),
 )
@@ -101,5 +103,6 @@ VINOGROUND_GROUP = Adapter(
     load=_loader("vinoground_group", "text", "video"),
     num_items=2000,
     units=whole_groups(4),
+    keeps_dropped=True,
     metrics=_scores,
 )

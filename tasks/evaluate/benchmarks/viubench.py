@@ -21,13 +21,17 @@ from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample, mean
 from tasks.evaluate.benchmarks.annotations import Where
 from tasks.evaluate.benchmarks.conditions import Conditions
 from tasks.evaluate.benchmarks.grounding import read_interval
+from tasks.evaluate.benchmarks.orders import integer
 from tasks.evaluate.benchmarks.protocol import Judged
 from tasks.evaluate.benchmarks.reading import Reading
+from tasks.evaluate.benchmarks.wording import Words, worded
 from tasks.evaluate.built import built_items, is_built
 from tasks.exchange.files import read_records
 from tasks.exchange.row import question_of
 
 _FRAMES = 48
+_WORDS = Words(usual="{question}")
+"""The data hold all that is asked."""
 _PRETEXTS = {"grounding": "grounding", "counting": "counting", "shuffled": "jigsaw", "jigsaw": "jigsaw"}
 _KINDS = {"grounding": AnswerKind.INTERVAL, "counting": AnswerKind.COUNTS, "jigsaw": AnswerKind.PERMUTATION}
 _JIGSAW = {6: "jigsaw_easy", 8: "jigsaw_hard"}
@@ -84,7 +88,8 @@ class _Item:
 
 
 def _load(source: Source) -> Iterator[Sample]:
-    return _built(source.root) if is_built(source.root) else _published(source)
+    for sample in _built(source.root) if is_built(source.root) else _published(source):
+        yield replace(sample, question=worded(source.conditions.wording or _WORDS.usual, sample.question))
 
 
 def _built(root: Path) -> Iterator[Sample]:
@@ -216,17 +221,18 @@ def _read(sample: Sample, text: str) -> Reading:
 
 def _read_counts(sample: Sample, text: str) -> Reading:
     """The share of counts that are right; nothing unless there are exactly as many integers as asked for."""
-    truth, said = re.findall(r"\d+", sample.answer), re.findall(r"\d{1,9}", text)
+    truth = [integer(digits) for digits in re.findall(r"\d+", sample.answer)]
+    said = [integer(digits) for digits in re.findall(r"\d+", text)]
     parsed = len(said) == len(truth)
-    score = sum(int(s) == int(t) for s, t in zip(said, truth, strict=True)) / len(truth) if parsed else 0.0
-    return _both(score, ",".join(said) if parsed else "")
+    score = sum(s == t for s, t in zip(said, truth, strict=True)) / len(truth) if parsed else 0.0
+    return _both(score, ",".join(map(str, said)) if parsed else "")
 
 
 def _read_jigsaw(sample: Sample, text: str) -> Reading:
     """Right as a whole: a bare string of digits, else the only such word, else digits with signs between them."""
     count = len(sample.answer)
     words = [word for word in re.findall(r"(?<!\d)\d+(?!\d)", text) if len(word) == count]
-    spread = re.findall(rf"(?<!\d)(?:\d[,\s-]+){{{count - 1}}}\d(?!\d)", text)
+    spread = re.findall(rf"(?<!\d)(?:\d[,\s-]++){{{count - 1}}}\d(?!\d)", text)
     found = words if words else ["".join(filter(str.isdigit, run)) for run in spread]
     answer = found[0] if len(found) == 1 and sorted(found[0]) == sorted(sample.answer) else ""
     return _both(float(answer == sample.answer), answer)
@@ -249,6 +255,7 @@ VIUBENCH = Adapter(
     read=_read,
     units=mean_of("type"),
     metrics=_metrics,
+    words=_WORDS,
     conditions=Conditions(max_frames=_FRAMES),
     frames=(_FRAMES,),
 )
