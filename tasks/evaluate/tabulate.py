@@ -34,7 +34,7 @@ def tabulate(
     kept: dict[str, Artifact] = {}
     for folder in questions.folders:
         found, predictions = judge(
-            BENCHMARKS[folder.name].open(Path(folder.folder), folder.conditions),
+            BENCHMARKS[folder.name].open(Path(folder.folder), folder.conditions, questions.num_available[folder.name]),
             samples[folder.name],
             answers,
             model=name,

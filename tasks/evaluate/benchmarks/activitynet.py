@@ -2,6 +2,9 @@
 
 The paper says "validation set", of which there are two: val_1 is the default, val_2 (which other grounding papers call
 their test set) has its own entry.
+
+Forms that are read: the authors' `val_1.json` and `val_2.json`, also as `val.json` and `test.json` of other exports.
+Videos are called `v_` and their YouTube id; they lie in the archives' folders, or in one called `videos`.
 """
 
 import logging
@@ -20,6 +23,8 @@ from tasks.evaluate.benchmarks.grounding import (
     written,
 )
 
+_FOLDERS = ("videos", "v1-2/val", "v1-3/train_val", "train_val", "val")
+
 logger = logging.getLogger(__name__)
 
 
@@ -36,7 +41,7 @@ def _loader(name: str, *files: str) -> Callable[[Source], Iterator[Sample]]:
             if len(row.timestamps) != len(row.sentences):
                 raise where.error("sentences", f"{len(row.sentences)} for {len(row.timestamps)} timestamps")
             video = str(where.row)
-            file = source.videos.find(video, ("videos",))
+            file = source.videos.find(video, _FOLDERS, link_id=video.removeprefix("v_"))
             for number, (window, sentence) in enumerate(zip(row.timestamps, row.sentences, strict=True)):
                 start, end = (min(max(time, 0.0), row.duration) for time in window)
                 if start >= end:

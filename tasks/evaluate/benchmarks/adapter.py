@@ -101,9 +101,11 @@ class Adapter:
     frames: tuple[int, ...] = PAPER_FRAMES
     choices: tuple[str, ...] = ()
 
-    def open(self, root: Path, conditions: Conditions | None = None) -> "FolderBenchmark":
+    def open(
+        self, root: Path, conditions: Conditions | None = None, num_available: int | None = None
+    ) -> "FolderBenchmark":
         """The benchmark in `root`, under the paper's conditions unless others are given."""
-        return FolderBenchmark(self, root, conditions or self.conditions)
+        return FolderBenchmark(self, root, conditions or self.conditions, num_available)
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ class FolderBenchmark:
     adapter: Adapter
     root: Path
     conditions: Conditions
+    num_available: int | None = None
+    """Questions in the files, if they were counted: what the published number is compared with."""
 
     @property
     def name(self) -> str:
@@ -186,7 +190,7 @@ class FolderBenchmark:
             deviations=deviations(self.conditions, self.adapter.conditions, self.adapter.words, self.adapter.frames),
             words=self.adapter.words.note(self.conditions.wording),
             choices=self.adapter.choices,
-            warnings=tuple(self._size_warnings(len(rows))),
+            warnings=tuple(self._size_warnings(self.num_available)),
         )
 
     def _breakdown(self, rows: Sequence[Judged]) -> dict[str, dict[str, Part]]:
@@ -203,9 +207,12 @@ class FolderBenchmark:
             for tag, by_value in sorted(parts.items())
         }
 
-    def _size_warnings(self, num_items: int) -> list[str]:
+    def _size_warnings(self, found: int | None) -> list[str]:
+        """`found` are all questions of the files, however many of them a limit chose."""
         expected = self.adapter.num_items
-        return [] if expected in (None, num_items) else [f"{num_items} questions, the published files have {expected}"]
+        if expected is None or found in (None, expected):
+            return []
+        return [f"{found} questions in the files, the published ones have {expected}"]
 
 
 def _part(units: Sequence[Scored], num_items: int) -> Part:

@@ -1,11 +1,16 @@
-"""Annotation files as downloaded: rows of a known shape, or one line that names file, row and field."""
+"""Annotation files as downloaded: rows of a known shape, or one line that names file, row and field.
+
+A byte order mark and the line ends of another system do not change what is read. Packed files are refused.
+"""
 
 import ast
 import csv
+import io
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from tasks.core.errors import InputError
@@ -14,6 +19,11 @@ from tasks.exchange.json_rows import Unreadable
 from tasks.exchange.row import RowError, short, validated
 
 RowT = TypeVar("RowT")
+
+_PART = re.compile(r"-(\d{5})-of-(\d{5})")
+"""How the hub numbers the files of one table."""
+_PACKED = {".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar"}
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -40,14 +50,14 @@ class Where:
         try:
             parsed: RowT = validated(row_type, record)
         except RowError as error:
-            raise InputError(f"{self.file}, row {self.row}, {error}") from error
+            raise InputError(f"{self.file}, row {self.row}, {error}{_fields_hint(row_type, record)}") from error
         return parsed
 
-    def texts(self, field: str, value: object) -> list[str]:
-        """`value` as a list of texts; tables hold lists as Python or JSON literals.
+    def texts(self, field: str, value: object, least: int = 0) -> list[str]:
+        """`value` as a list of at least so many texts; tables hold lists as Python or JSON literals.
 
         Raises:
-            InputError: it is none.
+            InputError: it is none. A list that was written without commas has a single text.
         """
         try:
             found = ast.literal_eval(value) if isinstance(value, str) else value
@@ -55,6 +65,8 @@ class Where:
             found = None
         if not isinstance(found, list) or not all(isinstance(entry, str) for entry in found):
             raise self.error(field, f"got {value!r:.80}, expected a list of texts")
+        if len(found) < least:
+            raise self.error(field, f"got {value!r:.80}, expected a list of at least {least} texts with commas between")
         return found
 
 
@@ -62,32 +74,51 @@ def find_file(root: Path, *names: str) -> Path:
     """The first of `names` in `root`, else anywhere below.
 
     Raises:
-        InputError: there is none, or several below of which none is in the expected place.
+        InputError: see `find_parts`; or it is in several parts.
+    """
+    first, *others = find_parts(root, *names)
+    if others:
+        raise InputError(f"{first} is one of {1 + len(others)} parts, expected a single file")
+    return first
+
+
+def find_parts(root: Path, *names: str) -> list[Path]:
+    """The first of `names` in `root`, else anywhere below, with all its parts: a name with `*` stands for a table that
+    the hub cut into several files (`data/test-*.parquet`).
+
+    Raises:
+        InputError: there is none, a part is missing, or it is there several times below and not in the expected place.
     """
     if not root.is_dir():
         raise InputError(f"no folder {str(root)!r}; give the folder of the benchmark as downloaded")
     for name in names:
-        if (root / name).is_file():
-            return root / name
+        found = sorted(path for path in root.glob(name) if path.is_file())
+        if found:
+            return _all_parts(found)
     for name in names:
         found = sorted(path for path in root.rglob(name) if path.is_file())
-        if len(found) > 1:
+        if len({path.parent for path in found}) > 1:
             raise InputError(f"{len(found)} files {name} below {str(root)!r}, expected one: {found[0]}, ...")
         if found:
-            return found[0]
-    raise InputError(f"no annotation file in {str(root)!r}; expected {' or '.join(names)}")
+            return _all_parts(found)
+    raise InputError(f"no annotation file in {str(root)!r}; expected {' or '.join(names)}{_packed_hint(root, names)}")
 
 
-def read_rows_of(path: Path, row_type: type[RowT]) -> Iterator[tuple[Where, RowT]]:
-    """The rows of a JSON list, JSON lines, Parquet, or a table with a head (.csv, .tsv).
+def read_rows_of(
+    files: Path | Sequence[Path], row_type: type[RowT], renamed: Mapping[str, str] | None = None
+) -> Iterator[tuple[Where, RowT]]:
+    """The rows of a JSON list, JSON lines, Parquet, or a table with a head (.csv, .tsv); of several parts in order.
+
+    `renamed` says what fields of `row_type` are called in another export, as {its name: ours}.
 
     Raises:
-        InputError: see `Where.parse`; or the file cannot be read at all.
+        InputError: see `Where.parse`; or a file cannot be read at all.
     """
-    records = _table(path) if path.suffix in {".csv", ".tsv"} else read_records(path)
-    for number, record in records:
-        where = Where(path, number)
-        yield where, where.parse(row_type, record)
+    paths = [files] if isinstance(files, Path) else files
+    for part, path in enumerate(paths):
+        for number, record in _table(path) if path.suffix in {".csv", ".tsv"} else _records(path):
+            where = Where(path, number if len(paths) == 1 else f"{part}-{number}")
+            yield where, where.parse(row_type, _with_names(record, renamed or {}))
 
 
 def read_object(path: Path) -> Mapping[str, Any]:
@@ -97,7 +128,7 @@ def read_object(path: Path) -> Mapping[str, Any]:
         InputError: it does not, e.g. because it is cut off.
     """
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON: {error}; is the file cut off?") from error
     if not isinstance(found, Mapping):
@@ -119,13 +150,67 @@ def read_nested(path: Path, row_type: type[RowT]) -> Iterator[tuple[Where, RowT]
 def is_list_file(path: Path) -> bool:
     """Whether the file holds rows one after the other (JSON list or lines, Parquet), and not one object of them."""
     with path.open("rb") as file:
-        start = file.read(4096).lstrip()
+        start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
     return path.suffix in {".jsonl", ".parquet"} or start[:1] == b"["
 
 
-def _table(path: Path) -> Iterator[tuple[int, object]]:
+def read_text(path: Path) -> str:
+    """The text of a file, without a byte order mark and with line ends as here.
+
+    Raises:
+        InputError: it is packed, or no UTF-8.
+    """
+    _refuse_packed(path)
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            yield from enumerate(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True))
-    except (csv.Error, UnicodeDecodeError) as error:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text in UTF-8: {error}") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _records(path: Path) -> Iterator[tuple[int, object]]:
+    _refuse_packed(path)
+    yield from read_records(path)
+
+
+def _table(path: Path) -> Iterator[tuple[int, object]]:
+    text = io.StringIO(read_text(path), newline="")
+    try:
+        yield from enumerate(csv.DictReader(text, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True))
+    except csv.Error as error:
         raise InputError(f"{path} is no table: {error}") from error
+
+
+def _refuse_packed(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(len(_GZIP)) == _GZIP:
+            raise InputError(f"{path} is packed (gzip); unpack it")
+
+
+def _packed_hint(root: Path, names: Sequence[str]) -> str:
+    wanted = [PurePosixPath(name).name for name in names]
+    packed = (path for name in wanted for path in root.rglob(f"{name}.*") if path.suffix in _PACKED)
+    return next((f"; unpack {path}" for path in packed), "")
+
+
+def _all_parts(found: Sequence[Path]) -> list[Path]:
+    """`found` if the numbers in their names are complete."""
+    numbers = [_PART.search(path.name) for path in found]
+    total = max((int(number[2]) for number in numbers if number), default=len(found))
+    if len(found) != total:
+        raise InputError(f"{len(found)} files like {found[0]}, expected {total} by the numbers in their names")
+    return list(found)
+
+
+def _with_names(record: object, renamed: Mapping[str, str]) -> object:
+    if not isinstance(record, Mapping):
+        return record
+    known = {ours: record[theirs] for theirs, ours in renamed.items() if theirs in record and ours not in record}
+    return {**record, **known}
+
+
+def _fields_hint(row_type: type[Any], record: Mapping[Any, object]) -> str:
+    needed = [field.name for field in fields(row_type) if field.default is MISSING and field.default_factory is MISSING]
+    if all(name in record for name in needed):
+        return ""
+    return f"; it has the fields {', '.join(map(str, record)) or 'none'}, expected {', '.join(needed)}"[:600]

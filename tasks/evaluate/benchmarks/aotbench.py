@@ -1,6 +1,8 @@
 """AoTBench: does a model see which way time runs? (sherryxzh/AoTBench) Five files; the headline is over all of them.
 
 The paper does not say whether it uses all: the published parts, weighted by size, give its rows of other models.
+
+Forms that are read: the authors' JSON files, in `data_files/` or at the top. A video's name holds its folder.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +42,7 @@ def _loader(name: str, files: Mapping[str, tuple[str, ...]]) -> Callable[[Source
                     name,
                     f"{subset}-{where.row}",
                     kind=subset,
-                    files=[(row.video_name, source.videos.find(row.video_name, ("", "videos")))],
+                    files=[(row.video_name, source.videos.find(row.video_name, ("videos",)))],
                     question=ask_choice(row.question, (), source.conditions),
                     answer=right_letter(where, "ans", row.ans, facts),
                     facts=facts,

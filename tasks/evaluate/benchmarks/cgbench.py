@@ -1,6 +1,9 @@
 """CG-Bench mini: 3,000 questions of five to eight options, asked about the whole video (CG-Bench/CG-Bench).
 
 The long-video accuracy, which is the paper's. The clue metrics of the official suite are left out.
+
+Forms that are read: the authors' `cgbench_mini.json`, and the same rows as Parquet. Videos lie in `cg_videos_720p/`
+(CG-Bench/CG-Bench run/extract_frames.py); `cg_clue_videos/`, cut by question, are others.
 """
 
 from collections.abc import Iterator
@@ -8,10 +11,10 @@ from dataclasses import dataclass
 
 from tasks.core.types import Sample
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
-from tasks.evaluate.benchmarks.annotations import find_file, read_rows_of
+from tasks.evaluate.benchmarks.annotations import find_parts, read_rows_of
 from tasks.evaluate.benchmarks.choices import ask_choice, choice_facts, right_letter
 
-_FILES = ("cgbench_mini.json", "cg-bench-mini/test-00000-of-00001.parquet", "cgbench_mini.parquet")
+_FILES = ("cgbench_mini.json", "cg-bench-mini/t*-*.parquet", "cgbench_mini.parquet")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +29,13 @@ class _Row:
 
 
 def _load(source: Source) -> Iterator[Sample]:
-    for where, row in read_rows_of(find_file(source.root, *_FILES), _Row):
+    for where, row in read_rows_of(find_parts(source.root, *_FILES), _Row):
         facts = choice_facts(row.choices)
         yield make_sample(
             "cgbench",
             row.qid,
             kind=row.sub_category,
-            files=[(row.video_uid, source.videos.find(row.video_uid, ("cg_videos_720p",)))],
+            files=[(row.video_uid, source.videos.find(row.video_uid, ("cg_videos_720p", "videos")))],
             question=ask_choice(row.question, row.choices, source.conditions),
             answer=right_letter(where, "right_answer", row.right_answer, facts),
             facts=facts,

@@ -1,18 +1,21 @@
 """Charades-STA, test: 3,720 queries on indoor clips of about 30 s (jiyanggao/TALL).
 
 552 windows end after their clip does. They are left as they are, as in the official text file.
+
+Forms that are read: the authors' `charades_sta_test.txt` ("VIDEO START END##SENTENCE", TALL's README), and rows of
+`video`, `timestamp` and `caption`: the hub's `data/test-*.parquet` (lmms-eval/charades_sta), or JSON. Videos lie in
+`Charades_v1_480/` (lmms_eval/tasks/charades_sta/utils.py), in full size in `Charades_v1/`.
 """
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core.errors import InputError
 from tasks.core.types import Sample
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
-from tasks.evaluate.benchmarks.annotations import Where, find_file, read_rows_of
+from tasks.evaluate.benchmarks.annotations import Where, find_parts, read_rows_of, read_text
 from tasks.evaluate.benchmarks.grounding import (
     GROUNDING_WORDS,
     ask_when,
@@ -24,7 +27,12 @@ from tasks.evaluate.benchmarks.grounding import (
 )
 
 _LINE = re.compile(r"(\S+) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)##(.*\S.*)")
-_FILES = ("charades_sta_test.txt", "charades_sta_test.json", "charades_sta_test.jsonl")
+_FILES = (
+    "charades_sta_test.txt", "charades_sta_test.json", "charades_sta_test.jsonl", "data/test-*.parquet",
+    "test-*.parquet", "charades_sta_test.parquet",
+)  # fmt: skip
+_SMALL, _FULL = "Charades_v1_480", "Charades_v1"
+"""The same videos in two sizes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +43,14 @@ class _Row:
 
 
 def _load(source: Source) -> Iterator[Sample]:
-    path = find_file(source.root, *_FILES)
-    for where, video, (start, end), query in _lines(path) if path.suffix == ".txt" else _records(path):
+    paths = find_parts(source.root, *_FILES)
+    for where, video, (start, end), query in _lines(paths[0]) if paths[0].suffix == ".txt" else _records(paths):
         window = window_of(start, end)
         yield make_sample(
             "charades_sta",
             where.row,
             kind="grounding",
-            files=[(video, source.videos.find(video, ("Charades_v1_480", "videos")))],
+            files=[(video, source.videos.find(video, (_FULL, "videos"), better=(_SMALL,)))],
             question=ask_when(query, source.conditions),
             answer=written(window),
             answer_kind="interval",
@@ -54,19 +62,15 @@ _Query = tuple[Where, str, tuple[float, float], str]
 
 
 def _lines(path: Path) -> Iterator[_Query]:
-    try:
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text: {error}") from error
-    for number, line in enumerate(line for line in text.split("\n") if line.strip()):
+    for number, line in enumerate(line for line in read_text(path).split("\n") if line.strip()):
         found, where = _LINE.fullmatch(line.strip()), Where(path, number)
         if found is None:
             raise where.error("line", f"got {line!r:.80}, expected VIDEO START END##SENTENCE; is the file cut off?")
         yield where, found[1], (float(found[2]), float(found[3])), found[4]
 
 
-def _records(path: Path) -> Iterator[_Query]:
-    for where, row in read_rows_of(path, _Row):
+def _records(paths: Sequence[Path]) -> Iterator[_Query]:
+    for where, row in read_rows_of(paths, _Row):
         times = row.timestamp
         if isinstance(times, str):
             times = _pair(where, times)

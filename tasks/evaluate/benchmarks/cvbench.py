@@ -1,6 +1,10 @@
 """CVBench, cross-video: 1,000 questions about two to four videos at once (Hokhim2/CVBench; not the CV-Bench of images).
 
 The frames count for each video. Yes-or-no rows are asked with the letters A and B; how the paper does it is not known.
+
+Forms that are read: the authors' `CVBench.json`, the hub's `data/test-*.parquet` (Dongyh35/CVBench), and a repack of
+`videos` and `category`. A video's name holds its folder (`159/a.mp4`, in `CVBench/` beside the JSON by the authors'
+README): seven names occur in two folders with different videos.
 """
 
 import re
@@ -10,11 +14,11 @@ from statistics import fmean
 
 from tasks.core.types import Sample
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
-from tasks.evaluate.benchmarks.annotations import find_file, read_rows_of
+from tasks.evaluate.benchmarks.annotations import find_parts, read_rows_of
 from tasks.evaluate.benchmarks.choices import ask_choice, choice_facts, options_in, right_letter
 from tasks.evaluate.benchmarks.protocol import Judged
 
-_FILES = ("CVBench.json", "data/test-00000-of-00001.parquet", "CVBench.parquet", "all_data.json")
+_FILES = ("CVBench.json", "data/test-*.parquet", "CVBench.parquet", "all_data.json")
 _GROUPS = {
     "Object Association": (
         "Cross-video Object Recognition", "Multi-video Attribute Recognition", "Joint-video Counting",
@@ -55,7 +59,7 @@ class _Row:
 
 
 def _load(source: Source) -> Iterator[Sample]:
-    for where, row in read_rows_of(find_file(source.root, *_FILES), _Row):
+    for where, row in read_rows_of(find_parts(source.root, *_FILES), _Row):
         videos = row.videos or [v for v in (row.video_1, row.video_2, row.video_3, row.video_4) if v]
         if len(videos) < 2:
             raise where.error("video_1", f"got {len(videos)} videos, expected two to four")
@@ -69,7 +73,7 @@ def _load(source: Source) -> Iterator[Sample]:
             "cvbench",
             row.id or where.row,
             kind=task,
-            files=[(video, source.videos.find(video, ("", "videos"))) for video in videos],
+            files=[(video, source.videos.find(video, ("videos", "CVBench"))) for video in videos],
             question=ask_choice(row.question, options, source.conditions),
             answer=right_letter(where, "answer", answer, facts),
             facts=facts,

@@ -1,6 +1,10 @@
 """LongVideoBench, validation: 1,337 questions on videos of up to an hour (longvideobench/LongVideoBench).
 
 Questions that quote subtitles stay in, though none are shown: that is the paper's setting, and a ceiling.
+
+Forms that are read: the authors' `lvb_val.json`, the hub's `validation-*.parquet` (option0 to option4), and
+`LongVideoBench.tsv`, which VLMEvalKit writes from the first. Videos lie in `videos/`
+(longvideobench/LongVideoBench longvideobench/longvideobench_dataset.py).
 """
 
 from collections.abc import Iterator
@@ -8,10 +12,10 @@ from dataclasses import dataclass
 
 from tasks.core.types import Sample
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
-from tasks.evaluate.benchmarks.annotations import find_file, read_rows_of
+from tasks.evaluate.benchmarks.annotations import Where, find_parts, read_rows_of
 from tasks.evaluate.benchmarks.choices import ask_choice, choice_facts
 
-_FILES = ("lvb_val.json", "data/validation-00000-of-00001.parquet", "validation-00000-of-00001.parquet")
+_FILES = ("lvb_val.json", "data/validation-*.parquet", "validation-*.parquet", "LongVideoBench.tsv")
 _PADDING = "N/A"
 
 
@@ -23,7 +27,7 @@ class _Row:
     question: str
     correct_choice: int
     """From 0."""
-    candidates: list[str] | None = None
+    candidates: list[str] | str | None = None
     option0: str | None = None
     option1: str | None = None
     option2: str | None = None
@@ -35,8 +39,8 @@ class _Row:
 
 
 def _load(source: Source) -> Iterator[Sample]:
-    for where, row in read_rows_of(find_file(source.root, *_FILES), _Row):
-        options = _options(row)
+    for where, row in read_rows_of(find_parts(source.root, *_FILES), _Row):
+        options = _options(where, row)
         if not 0 <= row.correct_choice < len(options):
             raise where.error("correct_choice", f"got {row.correct_choice}, expected 0 to {len(options) - 1}")
         facts = choice_facts(options)
@@ -56,9 +60,9 @@ def _load(source: Source) -> Iterator[Sample]:
         )
 
 
-def _options(row: _Row) -> list[str]:
+def _options(where: Where, row: _Row) -> list[str]:
     if row.candidates is not None:
-        return row.candidates
+        return where.texts("candidates", row.candidates, least=2)
     columns = (row.option0, row.option1, row.option2, row.option3, row.option4)
     return [option for option in columns if option is not None and option != _PADDING]
 

@@ -2,6 +2,11 @@
 
 The first release (`json/<task>.json`) gives start and end of a part of the video; the second (`test.json`) comes with
 the parts cut out, though its rows may still state them. So bounds count only where the whole video was found.
+
+Names such as video_1.mp4 occur in several tasks, so a video counts only in its task's folder, wherever that lies. The
+folders are those of VLMEvalKit vlmeval/dataset/mvbench.py (first release) and of EvolvingLMMs-Lab/lmms-eval
+lmms_eval/tasks/mvbench/utils.py (second), which also say that `data0613` holds what was added later. VLMEvalKit's
+MVBench.tsv is written from `json/`, which lies beside it.
 """
 
 from collections import Counter
@@ -18,7 +23,7 @@ from tasks.video.official_frames import select_frames
 _CLEVRER, _PERCEPTION, _STAR = "clevrer/video_validation", "perception/videos", "star/Charades_v1_480"
 _STAR_CUT = "star/Charades_segment"
 _TVQA_PICTURES, _TVQA_PICTURES_PER_SECOND = "tvqa/frames_fps3_hq", 3.0
-_BASES = ("video", "video/data0613", "data0613", "")
+_LATER = "data0613"
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def _load(source: Source) -> Iterator[Sample]:
             "mvbench",
             f"{task}-{number}",
             kind=task,
-            files=[(row.video, _video(source, _PLACES[task], row))],
+            files=[(f"{_PLACES[task].whole}/{row.video}", _video(source, _PLACES[task], row))],
             question=ask_choice(row.question, row.candidates, source.conditions),
             answer=facts.letters[texts.index(row.answer.strip())],
             facts=facts,
@@ -96,12 +101,13 @@ def _rows(source: Source) -> Iterator[tuple[str, Where, _Row]]:
 
 
 def _video(source: Source, place: _Place, row: _Row) -> VideoFile:
-    if place.whole == _TVQA_PICTURES:
-        pictures = source.videos.find_frames(row.video, [f"{base}/{place.whole}" for base in _BASES])
-        if pictures:
-            return _pictures(source, pictures, row)
     names = [name for name in (place.whole, place.other, place.cut) if name]
-    found = source.videos.find(row.video, [f"{base}/{name}" for name in names for base in _BASES])
+    if place.whole == _TVQA_PICTURES:
+        pictures = source.videos.find_frames(row.video, place.whole, later=_LATER)
+        if pictures.paths:
+            return _pictures(source, pictures.paths, row)
+        names.remove(place.whole)
+    found = source.videos.find(row.video, better=names, at_top=False, later=_LATER)
     if row.start is None or row.end is None or not found.paths or not place.cut:
         return found
     is_cut = PurePosixPath(found.paths[0]).parent.as_posix().endswith(place.cut)

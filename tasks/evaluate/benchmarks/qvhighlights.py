@@ -2,6 +2,9 @@
 
 A third of the queries have several windows, and the paper does not say how it treats them. The headline takes the best
 overlap; overlap with the first window, and the queries with a single one alone, stand among the metrics.
+
+Forms that are read: the authors' `highlight_val_release.jsonl` (data/README.md). A video's name is its YouTube id with
+the start and end of the part; the authors' archive is called qvhilights_videos.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +45,7 @@ def _load(source: Source) -> Iterator[Sample]:
             "qvhighlights",
             row.qid,
             kind="grounding",
-            files=[(row.vid, source.videos.find(row.vid, ("videos",)))],
+            files=[(row.vid, source.videos.find(row.vid, ("videos", "qvhilights_videos")))],
             question=ask_when(row.query, source.conditions),
             answer=written(windows[0]),
             answer_kind="interval",

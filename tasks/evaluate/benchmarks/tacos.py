@@ -1,6 +1,9 @@
 """TACoS, test: 4,001 queries on 25 kitchen videos of many minutes (TALL split).
 
 So few videos make the interval of the score wide, however many queries there are.
+
+Forms that are read: one object a video, as `test.json` of the TALL split, with windows in frames; one row a query, as
+JSON lines, with windows in seconds. Videos lie in `videos/` or at the top, under either of their two names.
 """
 
 from collections.abc import Iterator

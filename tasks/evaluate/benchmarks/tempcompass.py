@@ -1,16 +1,22 @@
 """TempCompass: 410 clips that differ in time only (llyx97/TempCompass). Three of its tasks; captioning needs a judge.
 
 The paper does not say which task it reports; its script grades letters only, so the headline is multiple choice.
+
+Forms that are read: the authors' `questions/<task>.json`, by video and dimension (llyx97/TempCompass); and rows of
+`video_id`, `dim`, `question` and `answer`: the hub's `<task>/test-*.parquet` (lmms-eval/TempCompass), and the
+`<task>.json` that VLMEvalKit makes of it (vlmeval/dataset/tempcompass.py). Videos lie in `videos/`.
 """
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rewards.letters import find_letter, find_words
 from tasks.core.types import BenchmarkFacts, Sample, VideoFile
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
-from tasks.evaluate.benchmarks.annotations import Where, find_file, read_object
+from tasks.evaluate.benchmarks.annotations import Where, find_parts, is_list_file, read_object, read_rows_of
 from tasks.evaluate.benchmarks.choices import ask_choice, choice_facts, options_in, right_letter
 from tasks.evaluate.benchmarks.lookup import stem_of
 from tasks.evaluate.benchmarks.reading import Reading
@@ -42,8 +48,31 @@ class _Item:
     row: _Row
 
 
-def _items(source: Source, file: str) -> Iterator[_Item]:
-    path = find_file(source.root, f"questions/{file}", file)
+@dataclass(frozen=True, kw_only=True)
+class _Flat(_Row):
+    """A row of the hub's copy."""
+
+    video_id: str
+    dim: str
+
+
+def _items(source: Source, task: str) -> Iterator[_Item]:
+    paths = find_parts(source.root, f"questions/{task}.json", f"{task}/test-*.parquet", f"{task}.json")
+    yield from _flat_items(source, paths) if is_list_file(paths[0]) else _nested_items(source, paths[0])
+
+
+def _flat_items(source: Source, paths: Sequence[Path]) -> Iterator[_Item]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for where, row in read_rows_of(paths, _Flat):
+        if row.dim not in _DIMENSIONS:
+            raise where.error("dim", f"got {row.dim!r:.80}, expected one of {', '.join(_DIMENSIONS)}")
+        video = stem_of(row.video_id).removesuffix(".jpg")
+        number, counts[video, row.dim] = counts[video, row.dim], counts[video, row.dim] + 1
+        found = source.videos.find(f"{video}.mp4", ("videos",))
+        yield _Item(where, f"{row.video_id}-{row.dim}-{number}", video, found, row.dim, row)
+
+
+def _nested_items(source: Source, path: Path) -> Iterator[_Item]:
     for key, dimensions in read_object(path).items():
         video = stem_of(key).removesuffix(".jpg")
         found = source.videos.find(f"{video}.mp4", ("videos",))
@@ -73,7 +102,7 @@ def _sample(name: str, item: _Item, question: str, answer: str, answer_kind: str
 
 
 def _load_choices(source: Source) -> Iterator[Sample]:
-    for item in _items(source, "multi-choice.json"):
+    for item in _items(source, "multi-choice"):
         facts = choice_facts(options_in(item.row.question))
         answer = right_letter(item.where, "answer", item.row.answer, facts)
         question = ask_choice(item.row.question, (), source.conditions)
@@ -81,7 +110,7 @@ def _load_choices(source: Source) -> Iterator[Sample]:
 
 
 def _load_yes_no(source: Source) -> Iterator[Sample]:
-    for item in _items(source, "yes_no.json"):
+    for item in _items(source, "yes_no"):
         answer = item.row.answer.strip().lower()
         if answer not in {"yes", "no"}:
             raise item.where.error("answer", f"got {item.row.answer!r:.80}, expected yes or no")
@@ -90,7 +119,7 @@ def _load_yes_no(source: Source) -> Iterator[Sample]:
 
 
 def _load_matching(source: Source) -> Iterator[Sample]:
-    for item in _items(source, "caption_matching.json"):
+    for item in _items(source, "caption_matching"):
         lines = tuple(line.strip() for line in item.row.question.strip().splitlines()[1:3])
         answer = item.row.answer.strip()
         if len(lines) < 2 or not all(map(_LABEL.fullmatch, lines)):

@@ -29,6 +29,7 @@ from tasks.evaluate.benchmarks.grounding import (
     window_facts,
     written,
 )
+from tasks.evaluate.benchmarks.lookup import stem_of
 from tasks.evaluate.benchmarks.orders import read_order, written_order
 from tasks.evaluate.benchmarks.reading import Reader, Reading
 from tasks.evaluate.benchmarks.wording import Words, worded
@@ -130,7 +131,10 @@ def _words(tags: Mapping[str, str | list[str]]) -> list[str]:
 
 
 def _file(root: Path) -> Path:
-    found = sorted(path for path in root.iterdir() if path.suffix in _ENDINGS) if root.is_dir() else []
+    listed = sorted(root.iterdir()) if root.is_dir() else []
+    videos = {stem_of(path.name) for path in listed} - {path.name for path in listed}
+    # What a downloader writes beside a video is called as the video is.
+    found = [p for p in listed if p.suffix in _ENDINGS and p.stem.removesuffix(".info") not in videos]
     if len(found) != 1:
         raise InputError(
             f"{len(found)} files with questions in {str(root)!r}; expected one .json, .jsonl or .parquet file with "

@@ -1,6 +1,9 @@
 """VideoMMMU, multiple choice: 880 of the 900 questions about 300 lectures, in three tracks (lmms-lab/VideoMMMU).
 
 The picture of an adaptation question is already the end of its video, which the sampling rule always shows.
+
+Forms that are read: the authors' `data/<track>_video.json`, and the hub's `<Track>/test-*.parquet` (lmms-lab/VideoMMMU
+and lmms-eval/VideoMMMU). Videos lie in a folder for each discipline, or together in VLMEvalKit's `videos/`.
 """
 
 import re
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 
 from tasks.core.types import Sample
 from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample, mean, mean_of
-from tasks.evaluate.benchmarks.annotations import Where, find_file, read_object, read_rows_of
+from tasks.evaluate.benchmarks.annotations import Where, find_parts, read_object, read_rows_of
 from tasks.evaluate.benchmarks.choices import ask_choice, choice_facts, right_letter
 from tasks.evaluate.benchmarks.protocol import Judged
 
@@ -48,7 +51,7 @@ def _load(source: Source) -> Iterator[Sample]:
                 "videommmu",
                 f"{track}-{row.id}",
                 kind=track,
-                files=[(row.id, source.videos.find(row.id, (discipline, f"videos/{discipline}")))],
+                files=[(row.id, source.videos.find(row.id, (discipline, "videos")))],
                 question=ask_choice(row.question, options, source.conditions),
                 answer=right_letter(where, "answer", row.answer, facts),
                 facts=facts,
@@ -58,9 +61,10 @@ def _load(source: Source) -> Iterator[Sample]:
 
 def _rows(source: Source, track: str) -> Iterator[tuple[Where, _Row]]:
     name = f"{track.lower()}_video.json"
-    path = find_file(source.root, f"data/{name}", f"{track}/test-00000-of-00001.parquet", f"{track}.parquet", name)
+    paths = find_parts(source.root, f"data/{name}", f"{track}/test-*.parquet", f"{track}.parquet", name)
+    path = paths[0]
     if path.suffix == ".parquet":
-        yield from read_rows_of(path, _Row)
+        yield from read_rows_of(paths, _Row)
         return
     rows = read_object(path).get(track)
     if not isinstance(rows, dict):
