@@ -45,7 +45,7 @@ def evaluate_model(
         limit=limit,
     )
     in_order(folders, run)
-    questions = list_questions(folders=folders, run=run, limit=limit, config=config.evaluate)
+    questions = list_questions(folders=folders, name=model, run=run, limit=limit, config=config.evaluate)
     answer = partial(
         answer_shard, questions=questions, name=model, run=run, model=config.model, rollout=config.rollout,
         config=config.evaluate,

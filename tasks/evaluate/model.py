@@ -9,6 +9,7 @@ from tasks.core.config import ModelConfig, RolloutConfig
 from tasks.core.digest import digest_of
 from tasks.evaluate.guess import RandomRespondent, ScriptedRespondent
 from tasks.evaluate.respond import EngineRespondent, Respondent
+from tasks.evaluate.served import Served
 from tasks.evaluate.server import API_KEY_VARIABLE, ServerRespondent, read_address
 from tasks.policy.named import check_named, digest_of_named, open_named
 from tasks.rollout.setup import make_engine
@@ -32,12 +33,31 @@ def check_model(name: str) -> None:
         check_named(name)
 
 
-def digest_of_model(name: str, model: ModelConfig, rollout: RolloutConfig, texts: Iterable[str], seed: int) -> str:
-    """Equal only for models that answer alike."""
+def describe_served(name: str, seed: int) -> Served | None:
+    """What the server at the address `name` says about its model; None for models of other kinds.
+
+    Raises:
+        InputError: no server answers there, or it does not serve the model.
+    """
+    if read_address(name) is None:
+        return None
+    server = _server(name, seed)
+    try:
+        return server.describe()
+    finally:
+        server.close()
+
+
+def digest_of_model(
+    name: str, model: ModelConfig, rollout: RolloutConfig, texts: Iterable[str], seed: int, served: str = ""
+) -> str:
+    """Equal only for models that answer alike; `served` says of a server's model whose answers it gives
+    (`tasks.evaluate.served.remember`).
+    """
     if name.startswith(_SCRIPTED):
         return digest_of("scripted", dict(ScriptedRespondent.read(_script(name)).texts))
     if name == RANDOM or read_address(name):
-        return digest_of(name, seed)
+        return digest_of(name, seed, served)
     return digest_of(digest_of_named(name, model, texts, seed), rollout.engine, seed)
 
 

@@ -57,6 +57,8 @@ class Questions:
     num_selected: dict[str, int]
     """Fewer with a limit."""
     shards: list[QuestionShard]
+    served: str = ""
+    """Of a model behind a server: what its answers belong to (`tasks.evaluate.served.remember`); empty for others."""
 
 
 @dataclass(frozen=True)

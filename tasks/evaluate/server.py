@@ -20,6 +20,7 @@ from tasks.core.seeding import derive_seed
 from tasks.core.types import Sample
 from tasks.evaluate.benchmarks.conditions import Conditions
 from tasks.evaluate.respond import Answer, Show, vision_tokens
+from tasks.evaluate.served import Served
 from tasks.rollout.inputs import video_metadata
 from tasks.video.render import ShownVideo
 
@@ -28,6 +29,13 @@ _TIMEOUT_SECONDS = 600.0
 _AT_ONCE = 16
 """Requests under way; the server batches them."""
 API_KEY_VARIABLE = "OPENAI_API_KEY"
+_STEADY_FACTS = ("id", "root", "parent", "owned_by", "max_model_len")
+"""Of an entry in the list of models; vLLM makes the others up anew for each request."""
+_TEXT = (
+    "A woman opens the door, puts three red apples on the table and looks at the clock: it is a quarter past nine. "
+    "Then she walks out into the rain, and the video ends 24.3 seconds after it began."
+)
+"""How likely each of its tokens is depends on all weights of the language model."""
 
 
 class ServerRespondent:
@@ -41,7 +49,7 @@ class ServerRespondent:
         self._client = openai.OpenAI(base_url=url, api_key=api_key or "none", timeout=_TIMEOUT_SECONDS, max_retries=2)
         self._model, self._seed = model, seed
         try:
-            served = [found.id for found in self._client.models.list()]
+            served = {found.id: found for found in self._client.models.list()}
         except openai.OpenAIError as error:
             raise InputError(
                 f"model: no OpenAI-compatible server answers at {url} ({error}); start one, e.g. "
@@ -49,6 +57,28 @@ class ServerRespondent:
             ) from error
         if model not in served:
             raise InputError(f"model: {url} does not serve {model!r}, only {', '.join(served) or 'nothing'}")
+        self._entry: dict[str, Any] = served[model].model_dump()
+
+    def describe(self) -> Served:
+        """What there is to know about the served model.
+
+        Raises:
+            InputError: the server stopped answering.
+        """
+        facts = {name: str(self._entry[name]) for name in _STEADY_FACTS if self._entry.get(name) is not None}
+        try:
+            reply = self._client.completions.create(
+                model=self._model, prompt=_TEXT, echo=True, logprobs=1, max_tokens=1, temperature=0.0
+            )
+        except openai.APIStatusError:  # many servers take chats only
+            return Served(facts=facts)
+        except openai.APIConnectionError as error:
+            raise InputError("model: the server stopped answering; what was answered is kept, run again") from error
+        if reply.system_fingerprint:
+            facts["system_fingerprint"] = reply.system_fingerprint
+        found = reply.choices[0].logprobs if reply.choices else None
+        log_probs = tuple(value for value in (found and found.token_logprobs) or () if value is not None)
+        return Served(facts=facts, log_probs=log_probs[:-1])  # the last one is of the token that it chose itself
 
     def respond(self, samples: Sequence[Sample], show: Show, conditions: Conditions) -> list[Answer]:
         """Shows one after the other, asks at once."""

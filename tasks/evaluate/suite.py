@@ -1,7 +1,8 @@
 """From a user's words to questions: which benchmarks lie where, how they are asked, and which part of them."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from tasks.core.store import Store
 from tasks.core.types import Sample
 from tasks.evaluate.asking import read_conditions, read_object
 from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
+from tasks.evaluate.guess import missing_of
 from tasks.evaluate.outputs import BenchmarkFolder, Questions, QuestionShard
+
+logger = logging.getLogger(__name__)
 
 _EXPECTED = (
     'expected a JSON object such as {"videomme": "/data/Video-MME"}, or a folder that holds one folder for each '
@@ -33,9 +37,11 @@ def read_suite(benchmarks: str, conditions: str) -> list[BenchmarkFolder]:
 
 
 def list_suite(
-    store: Store, folders: list[BenchmarkFolder], *, limit: int, seed: int, questions_per_shard: int
+    store: Store, folders: list[BenchmarkFolder], *, limit: int, seed: int, questions_per_shard: int, served: str = ""
 ) -> Questions:
     """Read all annotations, choose at most `limit` questions of each benchmark (0: all), and write them in shards.
+
+    `served` says whose answers a server's are.
 
     Raises:
         InputError: an annotation file is missing or wrong, or a benchmark has no question.
@@ -47,6 +53,7 @@ def list_suite(
         if not found:
             raise InputError(f"{folder.name}: no question in {folder.folder}")
         part = list(_limited(found, limit, seed))
+        _say_missing(folder, part)
         num_available[folder.name], num_selected[folder.name] = len(found), len(part)
         chosen += part
     key = f"questions/{digest_of('questions', questions_per_shard, *chosen)}"
@@ -54,7 +61,9 @@ def list_suite(
         QuestionShard(number, write_rows(store, f"{key}/{number:05d}.parquet", Sample, rows))
         for number, rows in enumerate(_shards(chosen, questions_per_shard))
     ]
-    return Questions(folders=folders, num_available=num_available, num_selected=num_selected, shards=shards)
+    return Questions(
+        folders=folders, num_available=num_available, num_selected=num_selected, shards=shards, served=served
+    )
 
 
 def _folders(benchmarks: str) -> dict[str, Path]:
@@ -87,6 +96,16 @@ def _limited(samples: list[Sample], limit: int, seed: int) -> Iterator[Sample]:
             return
         taken += len(members[unit])
         yield from members[unit]
+
+
+def _say_missing(folder: BenchmarkFolder, samples: Sequence[Sample]) -> None:
+    """Before any model is loaded: a folder with another layout costs hours else."""
+    reasons = [reason for sample in samples if (reason := missing_of(sample))]
+    if reasons:
+        logger.warning(
+            "%s: the videos of %d of %d questions were not found in %s, e.g. %s",
+            *(folder.name, len(reasons), len(samples), folder.folder, reasons[0]),
+        )
 
 
 def _unit(sample: Sample) -> str:

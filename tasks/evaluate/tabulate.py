@@ -29,7 +29,8 @@ def tabulate(
 ) -> BenchmarkTable:
     """Judge and keep; the same answers give the same bytes."""
     answers, samples = answers_by_id(store, answered), samples_by_benchmark(store, questions)
-    digest = digest_of(config, *questions.folders, *(shard.answers.digest for shard in answered))
+    asked = [shard.questions.digest for shard in questions.shards]
+    digest = digest_of(config, name, *questions.folders, *asked, *(shard.answers.digest for shard in answered))
     results: list[ModelResult] = []
     kept: dict[str, Artifact] = {}
     for folder in questions.folders:

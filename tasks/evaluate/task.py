@@ -149,15 +149,26 @@ def open_suite(benchmarks: str, conditions: str, model: str, limit: int) -> list
 
 
 @stage_task("cpu")
-def list_questions(folders: list[BenchmarkFolder], run: Run, limit: int, config: EvaluateConfig) -> Questions:
+def list_questions(
+    folders: list[BenchmarkFolder], name: str, run: Run, limit: int, config: EvaluateConfig
+) -> Questions:
     """Read the annotations of all benchmarks, and write the questions in shards for the map task."""
     from tasks.core.store import Store
+    from tasks.evaluate.model import describe_served
+    from tasks.evaluate.served import remember
     from tasks.evaluate.suite import list_suite
     from tasks.tracking.run import stage
 
+    store = Store(run.data_root)
     with stage(run, "list_questions"):
+        now = describe_served(name, run.seed)
         questions = list_suite(
-            Store(run.data_root), folders, limit=limit, seed=run.seed, questions_per_shard=config.questions_per_shard
+            store,
+            folders,
+            limit=limit,
+            seed=run.seed,
+            questions_per_shard=config.questions_per_shard,
+            served=remember(store, run.run_id, name, now) if now else "",
         )
     for name, number in questions.num_selected.items():
         logger.info("%s: %d of %d questions", name, number, questions.num_available[name])

@@ -85,6 +85,7 @@ def test_several_benchmarks_become_runs_below_the_models_and_one_table(
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "| universal | 37.5" in done.stdout  # 0-0, 0-1 and 1-1 of 8
     assert "vcrbench: no headline" in done.stdout  # its fixtures lack videos
+    assert "vcrbench: 3 questions in the files, the published ones have 365" in done.stdout
     (predictions,) = root.glob("evaluated/*/universal/predictions.parquet")
     rows = read_rows(Store(str(root)), str(predictions.relative_to(root)), Prediction)
     assert sum(row.paper for row in rows) == 3

@@ -1,8 +1,9 @@
 """Small files, with the folders that they need."""
 
+import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +32,20 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), buffer)
     path.write_bytes(buffer.getvalue())
+
+
+def write_tsv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """As pandas writes a table: lists as Python writes them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_table(path: Path, rows: Any) -> None:
+    """In the form that the ending of `path` stands for."""
+    forms: dict[str, Callable[[Path, Any], None]] = {
+        ".parquet": write_parquet, ".tsv": write_tsv, ".jsonl": write_lines
+    }  # fmt: skip
+    forms.get(path.suffix, write_json)(path, rows)

@@ -24,6 +24,8 @@ _PART = re.compile(r"-(\d{5})-of-(\d{5})")
 """How the hub numbers the files of one table."""
 _PACKED = {".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar"}
 _GZIP = b"\x1f\x8b"
+_COMMON = {"data.json", "test.json", "test.jsonl", "val.json"}
+"""Names that other data sets have too, some with the same fields."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,10 @@ class Where:
 
 
 def find_file(root: Path, *names: str) -> Path:
-    """The first of `names` in `root`, else anywhere below.
+    """The first of `names`, as `find_parts` finds it.
 
     Raises:
-        InputError: see `find_parts`; or it is in several parts.
+        InputError: see there; or it is in several parts.
     """
     first, *others = find_parts(root, *names)
     if others:
@@ -84,7 +86,8 @@ def find_file(root: Path, *names: str) -> Path:
 
 def find_parts(root: Path, *names: str) -> list[Path]:
     """The first of `names` in `root`, else anywhere below, with all its parts: a name with `*` stands for a table that
-    the hub cut into several files (`data/test-*.parquet`).
+    the hub cut into several files (`data/test-*.parquet`). That one and names such as test.json, which any data set may
+    have, count in `root` alone.
 
     Raises:
         InputError: there is none, a part is missing, or it is there several times below and not in the expected place.
@@ -95,13 +98,13 @@ def find_parts(root: Path, *names: str) -> list[Path]:
         found = sorted(path for path in root.glob(name) if path.is_file())
         if found:
             return _all_parts(found)
-    for name in names:
+    for name in (name for name in names if not _is_common(name)):
         found = sorted(path for path in root.rglob(name) if path.is_file())
         if len({path.parent for path in found}) > 1:
             raise InputError(f"{len(found)} files {name} below {str(root)!r}, expected one: {found[0]}, ...")
         if found:
             return _all_parts(found)
-    raise InputError(f"no annotation file in {str(root)!r}; expected {' or '.join(names)}{_packed_hint(root, names)}")
+    raise InputError(f"no annotation file in {str(root)!r}; expected {' or '.join(names)}{_hint(root, names)}")
 
 
 def read_rows_of(
@@ -187,10 +190,16 @@ def _refuse_packed(path: Path) -> None:
             raise InputError(f"{path} is packed (gzip); unpack it")
 
 
-def _packed_hint(root: Path, names: Sequence[str]) -> str:
-    wanted = [PurePosixPath(name).name for name in names]
-    packed = (path for name in wanted for path in root.rglob(f"{name}.*") if path.suffix in _PACKED)
-    return next((f"; unpack {path}" for path in packed), "")
+def _is_common(name: str) -> bool:
+    return "*" in name or name in _COMMON
+
+
+def _hint(root: Path, names: Sequence[str]) -> str:
+    """What may be meant."""
+    packed = (path for name in names for path in root.rglob(f"{PurePosixPath(name).name}.*") if path.suffix in _PACKED)
+    below = (path for name in names if _is_common(name) for path in root.rglob(name))
+    said = [*(f"; unpack {path}" for path in packed), *(f"; if {path} is it, give its folder" for path in below)]
+    return said[0] if said else ""
 
 
 def _all_parts(found: Sequence[Path]) -> list[Path]:

@@ -53,6 +53,7 @@ class VideoFolder:
         at_top: bool = True,
         later: str = "",
         link_id: str = "",
+        also: Iterable[str] = (),
     ) -> VideoFile:
         """The video `name`, with this ending or another one of a video.
 
@@ -63,14 +64,16 @@ class VideoFolder:
             at_top: whether it may also lie in the root itself (a name that holds folders: below any folder).
             later: a folder of files that the authors added: it counts if the rest has none.
             link_id: what the site that it comes from calls it, if files with other names may be it.
+            also: names that the same video has elsewhere, if it is not there under the first.
         """
         if not _is_inside(name):
             return VideoFile(paths=(), missing=f"the name {name!r:.100} leads out of the folder")
-        places = [*folders, ""] if at_top else list(folders)
-        for rank in [*([folder] for folder in better), places]:
-            found = self._distinct(self._under(name, rank), later)
-            if found:
-                return _only(name, found)
+        better, places = list(better), [*folders, ""] if at_top else list(folders)
+        for called in (name, *also):
+            for rank in [*([folder] for folder in better), places]:
+                found = self._distinct(self._under(called, rank), later)
+                if found:
+                    return _only(called, found)
         linked = self._distinct(self._by_link.get(link_id, []) if link_id else [], "")
         return _only(name, linked) if linked else self._missing(name, [*better, *places])
 

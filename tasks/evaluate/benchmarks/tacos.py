@@ -92,8 +92,7 @@ def _by_query(path: Path) -> Iterator[_Query]:
 
 def _video(source: Source, name: str) -> VideoFile:
     """Under the published name, else the plain one."""
-    found = source.videos.find(f"{stem_of(name)}{_CAMERA}", ("videos",))
-    return found if found.paths else source.videos.find(name, ("videos",))
+    return source.videos.find(f"{stem_of(name)}{_CAMERA}", ("videos",), also=(name,))
 
 
 TACOS = Adapter(
