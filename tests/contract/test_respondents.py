@@ -16,6 +16,7 @@ from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tasks.evaluate.guess import RandomRespondent, ScriptedRespondent
 from tasks.evaluate.outputs import BenchmarkFolder
 from tasks.evaluate.respond import EngineRespondent, Respondent
+from tasks.evaluate.served import looks_same
 from tasks.evaluate.server import ServerRespondent
 from tasks.evaluate.show import Shower
 from tasks.policy.checkpoint import save_policy
@@ -134,6 +135,15 @@ def test_a_server_is_shown_what_an_engine_is_shown(served: str, folder: Benchmar
     assert server.respond(shown, show_grey, folder.conditions) == expected
     assert len({answer.text for answer in expected}) > 1
     server.close()
+
+
+def test_a_real_server_tells_how_likely_its_model_finds_a_text(served: str) -> None:
+    server = ServerRespondent(served, "tiny", seed=0, api_key="")
+    first, second = server.describe(), server.describe()
+    server.close()
+    assert looks_same(first, second)
+    assert len(first.log_probs) > 20
+    assert {"id", "root", "max_model_len", "system_fingerprint"} <= set(first.facts)
 
 
 def test_questions_on_one_video_open_it_once(folder: BenchmarkFolder, samples: list[Sample]) -> None:
