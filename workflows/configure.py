@@ -24,7 +24,7 @@ def configure_benchmark(preset: str, seed: int, items_per_type: int = 300) -> Re
     return replace(
         base,
         seed=seed,
-        ingest=replace(base.ingest, min_train_clips=0, min_heldout_clips=0),
+        ingest=replace(base.ingest, for_training=False),
         perturb=replace(base.perturb, viubench_items_per_type=items_per_type),
         validate=replace(base.validate, needs_training_split=False),
     )
@@ -37,8 +37,7 @@ def configure_comparison(preset: str, overrides: str) -> RetrainConfig:
     from workflows.presets import preset_config
 
     ingest = {
-        "min_train_clips": 0,
-        "min_heldout_clips": 0,
+        "for_training": False,
         "min_seconds": 0.0,
         "min_motion": 0.0,
         "min_distinct_share": 0.0,

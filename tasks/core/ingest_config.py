@@ -51,9 +51,15 @@ class IngestConfig:
     avoid: tuple[str, ...] = ()
     """Clip manifests below the data root, such as those of benchmarks that check_leaks made: what looks like one of
     their videos is rejected."""
+    for_training: bool = True
+    """False for videos that are never trained on, such as a benchmark's: all are held out, and none is remembered."""
     heldout_share: float = 0.1
+    """Of the clips, by the hash of their content."""
     min_train_clips: int = 1
-    min_heldout_clips: int = 1
+    """Left for training, even if all hashes lie below the share."""
+    min_heldout_clips: int = 10
+    """Aimed at where the share gives fewer, by taking the lowest hashes, from at most half of the clips: as many as
+    `promote.min_videos` asks for. Fewer are a warning."""
     list_roots: tuple[str, ...] = ("s3://", "gs://", "https://", "http://")
     """What the lines of a list file may name besides files below its own folder: folders, or beginnings of URIs."""
     max_fetch_mib: int = 8192

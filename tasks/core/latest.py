@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from tasks.core.errors import InputError
+from tasks.core.manifest import read_rows
 from tasks.core.store import Store
-from tasks.core.types import Artifact
+from tasks.core.types import Artifact, Clip
 
 LATEST_KEY = "latest_dataset.json"
 
@@ -52,6 +53,11 @@ def find_clips(store: Store, clips: str) -> str:
     if clips and not store.exists(clips):
         raise InputError(f"no manifest {store.path(clips)!r}; give a key below the data root, or none for the latest")
     return clips or _read_latest(store).clips.key
+
+
+def latest_clips(store: Store) -> list[Clip]:
+    """The clips of the latest data set; none if none was checked here yet."""
+    return read_rows(store, _read_latest(store).clips.key, Clip) if store.exists(LATEST_KEY) else []
 
 
 def _read_latest(store: Store) -> LatestDataset:

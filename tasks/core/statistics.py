@@ -1,19 +1,38 @@
-"""How sure a score is: standard errors and bootstrap intervals that know which items share a video, paired differences.
+"""How sure a score is: means whose intervals know which items share a video, and paired differences.
 
-Items on one video are not independent, so videos are redrawn, never single items. A stratum is a part that counts
-equally whatever its number of items, such as one VIUBench type.
+Items on one video are not independent, so a video counts as one observation, whatever its number of items.
+
+- Standard errors are CR2 (Bell and McCaffrey 2002): each video's pull at the mean is enlarged by what the mean gave way
+  to it, so that few videos, or a few large ones, do not make the error too small.
+- Quantiles are Student's t. Its degrees of freedom are Bell and McCaffrey's (Satterthwaite's, by the numbers of
+  items): one less than there are videos where all have equally many items, fewer where a few have most. They are fewer
+  still where the pulls have a larger fourth moment than normal ones (as O'Neill 2014 has it for a plain variance):
+  where few videos decide how large the error looks, such as the only ones that anything is right on.
+- A mean of scores in [0, 1] gets its interval on the scale of log-odds: it stays within, and leans to the farther end.
+
+`tests/bench/bench_interval_coverage.py` simulates how often they hold. Below `MIN_VIDEOS` nothing is reliable, and
+equal means of all videos show no spread to go by: then there is no interval.
+
+A stratum is a part that counts equally whatever its number of items, such as one VIUBench type.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy import ndarray
 
-_RESAMPLES_AT_ONCE = 64
-"""Of 5,000 videos and nine strata they take 23 MB."""
+MIN_VIDEOS = 5
+"""Least number of videos for an interval."""
+METHOD = (
+    "95 % intervals over videos: CR2 standard errors, Student's t with Bell and McCaffrey's degrees of freedom (fewer "
+    f"where few videos make the spread), scores on the log-odds scale; none below {MIN_VIDEOS} videos or of equal means"
+)
+_LEVEL = 0.95
+_ROUNDING = 1e-12
+"""Of the largest score: what differs by less is equal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,83 +41,39 @@ class Scored:
 
     score: float
     video: str
-    """Items with the same name are redrawn together."""
+    """Items with the same name are one observation."""
     stratum: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A mean with how far to trust it."""
+    """A mean, of scores or of gains, with how far to trust it."""
 
     mean: float
-    se: float
-    """Standard error over videos; infinite if all items are on one."""
-    low: float
-    """End of the bootstrap's 95 % interval."""
-    high: float
-    num_items: int
-    num_videos: int = 0
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Mean gain of one model over another on the same items."""
-
-    mean: float
-    se: float
     num_items: int
     num_videos: int
+    se: float = math.inf
+    """Standard error over videos; infinite where there is no interval."""
+    degrees_of_freedom: float = 0.0
     low: float = -math.inf
-    """End of the bootstrap's 95 % interval."""
+    """End of the 95 % interval."""
     high: float = math.inf
-
-    @property
-    def z(self) -> float:
-        """The gain in standard errors; infinite for the same gain on every item, 0 for none."""
-        if self.se == 0:
-            return math.copysign(math.inf, self.mean) if self.mean else 0.0
-        return self.mean / self.se
+    no_interval: str = ""
+    """Why there is none, e.g. "3 videos: no interval"; empty if there is one."""
 
 
-def estimate(
-    items: Iterable[Scored],
-    num_resamples: int,
-    rng: np.random.Generator,
-    weights: Mapping[str, float] | None = None,
-) -> Estimate:
-    """Weighted mean of the strata's means (equal weights unless given), with its standard error and interval.
-
-    Raises:
-        ValueError: there is no item.
-    """
-    table = _Table(list(items), weights)
-    low, high = _interval(table, num_resamples, rng)
-    return Estimate(
-        mean=table.mean(), se=table.se(), low=low, high=high, num_items=table.num_items, num_videos=table.num_videos
-    )
-
-
-def mean_and_error(items: Iterable[Scored]) -> tuple[float, float]:
-    """Mean of the strata's means and its standard error, where no interval is wanted.
-
-    Raises:
-        ValueError: there is no item.
-    """
-    table = _Table(list(items), None)
-    return table.mean(), table.se()
+def estimate(items: Iterable[Scored], weights: Mapping[str, float] | None = None) -> Estimate:
+    """Weighted mean of the strata's means (equal weights unless given), with its interval; NaN of no items."""
+    return _estimate(list(items), weights, of_scores=True)
 
 
 def paired_difference(
-    before: Mapping[str, Scored],
-    after: Mapping[str, Scored],
-    num_resamples: int,
-    rng: np.random.Generator,
-    weights: Mapping[str, float] | None = None,
-) -> Difference:
+    before: Mapping[str, Scored], after: Mapping[str, Scored], weights: Mapping[str, float] | None = None
+) -> Estimate:
     """Mean of the strata's mean gains; scores by item.
 
     Raises:
-        ValueError: the two models were scored on different items, or on none.
+        ValueError: the two models were scored on different items.
     """
     if before.keys() != after.keys():
         raise ValueError(f"{len(before.keys() ^ after.keys())} items were scored for one of the two models only")
@@ -106,83 +81,99 @@ def paired_difference(
         Scored(score=after[item].score - before[item].score, video=after[item].video, stratum=after[item].stratum)
         for item in sorted(before)
     ]
-    found = estimate(gains, num_resamples, rng, weights)
-    return Difference(
+    return _estimate(gains, weights, of_scores=False)
+
+
+def _estimate(items: list[Scored], weights: Mapping[str, float] | None, *, of_scores: bool) -> Estimate:
+    if not items:
+        return _without(Estimate(mean=math.nan, num_items=0, num_videos=0), "0 videos")
+    names = sorted({item.stratum for item in items})
+    column = {name: index for index, name in enumerate(names)}
+    row = {name: index for index, name in enumerate(sorted({item.video for item in items}))}
+    sums: Float[ndarray, "V S"] = np.zeros((len(row), len(names)))
+    counts: Float[ndarray, "V S"] = np.zeros_like(sums)
+    for item in items:
+        sums[row[item.video], column[item.stratum]] += item.score
+        counts[row[item.video], column[item.stratum]] += 1
+    shares = np.array([1.0 if weights is None else weights[name] for name in names])
+    scores = [item.score for item in items]
+    is_share = of_scores and min(scores) >= 0 and max(scores) <= 1
+    return estimate_of_sums(sums, counts, shares, is_share=is_share, largest=max(map(abs, scores)))
+
+
+def estimate_of_sums(
+    sums: Float[ndarray, "V S"],
+    counts: Float[ndarray, "V S"],
+    weights: Float[ndarray, " S"],
+    *,
+    is_share: bool,
+    largest: float = 1.0,
+) -> Estimate:
+    """The same from sums and counts of scores by video and stratum.
+
+    `is_share`: the scores lie in [0, 1]; `largest`: the largest of them, regardless of sign. Every stratum has items.
+    """
+    weights = weights / weights.sum()
+    totals = counts.sum(axis=0)
+    means = sums.sum(axis=0) / totals
+    num_videos = int((counts.sum(axis=1) > 0).sum())
+    mean = float(means @ weights)
+    found = Estimate(mean=mean, num_items=int(totals.sum()), num_videos=num_videos)
+    if num_videos < MIN_VIDEOS:
+        return _without(found, f"{num_videos} video{'s' * (num_videos != 1)}")
+    parts = counts / totals
+    if parts.max() == 1:
+        return _without(found, f"{int((parts.max(axis=0) == 1).sum())} of {len(totals)} parts on a single video")
+    # How a score pulls at the mean: the residuals of a regression on the strata, as CR2 enlarges them.
+    pull_of_one = weights / totals / np.sqrt(1 - parts)
+    pulls = ((sums - counts * means) * pull_of_one).sum(axis=1)
+    se = math.sqrt(float(pulls @ pulls))
+    if se <= _ROUNDING * largest:
+        return _without(found, f"equal means of all {num_videos} videos")
+    degrees = _degrees_of_freedom(counts, pull_of_one, pulls)
+    low, high = _interval(mean, se, degrees, is_share=is_share)
+    return Estimate(
+        mean=mean,
+        num_items=found.num_items,
+        num_videos=num_videos,
+        se=se,
+        degrees_of_freedom=degrees,
+        low=low,
+        high=high,
+    )
+
+
+def _degrees_of_freedom(
+    counts: Float[ndarray, "V S"], pull_of_one: Float[ndarray, "V S"], pulls: Float[ndarray, " V"]
+) -> float:
+    """Of the chi-square with the mean and variance of the squared error, which is a sum of squared pulls.
+
+    If items were independent and normal, the pulls would have the covariance diag(own) - across @ across.T; what their
+    fourth moment has beyond that is added to the variance.
+    """
+    own = (counts * pull_of_one**2).sum(axis=1)
+    across = counts * pull_of_one / np.sqrt(counts.sum(axis=0))
+    inner = across.T @ across
+    variances = own - (across**2).sum(axis=1)
+    squares = own @ own - 2 * own @ (across**2).sum(axis=1) + (inner**2).sum()
+    heavy = (pulls**4).sum() / (pulls @ pulls) ** 2 - 3 * (variances @ variances) / variances.sum() ** 2
+    return float(2 / (2 * squares / variances.sum() ** 2 + max(0.0, heavy)))
+
+
+def _interval(mean: float, se: float, degrees: float, *, is_share: bool) -> tuple[float, float]:
+    from scipy import special  # here alone: whoever only knows what a score is need not wait for it
+
+    reach = float(special.stdtrit(degrees, (1 + _LEVEL) / 2)) * se
+    if not is_share:
+        return mean - reach, mean + reach
+    center, reach = math.log(mean / (1 - mean)), reach / (mean * (1 - mean))
+    return float(special.expit(center - reach)), float(special.expit(center + reach))
+
+
+def _without(found: Estimate, reason: str) -> Estimate:
+    return Estimate(
         mean=found.mean,
-        se=found.se,
         num_items=found.num_items,
         num_videos=found.num_videos,
-        low=found.low,
-        high=found.high,
+        no_interval=f"{reason}: no interval",
     )
-
-
-class _Table:
-    """Sums and counts of scores by video (V rows) and stratum (S columns)."""
-
-    def __init__(self, items: Sequence[Scored], weights: Mapping[str, float] | None) -> None:
-        if not items:
-            raise ValueError("expected at least one score, got none")
-        strata = sorted({item.stratum for item in items})
-        videos = {name: row for row, name in enumerate(sorted({item.video for item in items}))}
-        column = {name: index for index, name in enumerate(strata)}
-        self.sums: Float[ndarray, "V S"] = np.zeros((len(videos), len(strata)))
-        self.counts: Float[ndarray, "V S"] = np.zeros_like(self.sums)
-        for item in items:
-            self.sums[videos[item.video], column[item.stratum]] += item.score
-            self.counts[videos[item.video], column[item.stratum]] += 1
-        shares = np.array([1.0 if weights is None else weights[name] for name in strata])
-        self.weights: Float[ndarray, " S"] = shares / shares.sum()
-        self.num_items, self.num_videos = len(items), len(videos)
-
-    def mean(self) -> float:
-        return float(self._stratum_means() @ self.weights)
-
-    def se(self) -> float:
-        """Of the mean, to first order: how much each video pulls at it, videos being independent."""
-        if self.num_videos == 1:
-            return math.inf
-        pulls = (self.sums - self.counts * self._stratum_means()) / self.counts.sum(axis=0) @ self.weights
-        return math.sqrt(self.num_videos / (self.num_videos - 1) * float(pulls @ pulls))
-
-    def resampled_mean(self, rows: Int[ndarray, "R V"]) -> Float[ndarray, " R"]:
-        """The mean for R choices of videos; a stratum that a choice misses is left out of its mean."""
-        sums, counts = self.sums[rows].sum(axis=1), self.counts[rows].sum(axis=1)
-        means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
-        return np.asarray((means @ self.weights) / ((counts > 0) @ self.weights))
-
-    def _stratum_means(self) -> Float[ndarray, " S"]:
-        return np.asarray(self.sums.sum(axis=0) / self.counts.sum(axis=0))
-
-
-def _interval(table: _Table, num_resamples: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Percentile bootstrap over videos, widened for few of them; unbounded for a single one."""
-    from scipy import stats
-
-    if table.num_videos == 1:
-        return -math.inf, math.inf
-    resampled: Callable[..., Float[ndarray, " R"]] = lambda rows, axis: table.resampled_mean(np.atleast_2d(rows))  # noqa: E731
-    found = stats.bootstrap(
-        (np.arange(table.num_videos),),
-        resampled,
-        vectorized=True,
-        n_resamples=num_resamples,
-        batch=_RESAMPLES_AT_ONCE,
-        confidence_level=_widened(0.95, table.num_videos),
-        method="percentile",
-        rng=rng,
-    )
-    low, high = found.confidence_interval
-    return float(low), float(high)
-
-
-def _widened(confidence: float, num_videos: int) -> float:
-    """Percentiles whose normal interval has the width of Student's t.
-
-    Plain ones are too narrow by sqrt((n - 1) / n) and by the normal's tails (Hesterberg 2015, "What teachers should
-    know about the bootstrap").
-    """
-    from scipy import stats
-
-    quantile = stats.t.ppf((1 + confidence) / 2, num_videos - 1) * math.sqrt(num_videos / (num_videos - 1))
-    return float(2 * stats.norm.cdf(quantile) - 1)

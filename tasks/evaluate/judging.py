@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from tasks.core.statistics import Estimate
+from tasks.core.statistics import METHOD, Estimate
 from tasks.core.types import Sample
 from tasks.evaluate.benchmarks.protocol import Benchmark, BenchmarkResult, Judged
 from tasks.evaluate.paper import BASELINE, TRAINED, PaperScore, beside_paper
@@ -67,6 +67,10 @@ class ModelResult:
         if not self.refused:
             found |= {"benchmark/score": result.headline.mean, "benchmark/robust": result.robust.mean}
             found |= {"benchmark/low": result.headline.low, "benchmark/high": result.headline.high}
+            found |= {
+                "benchmark/videos": float(result.headline.num_videos),
+                "benchmark/degrees_of_freedom": result.headline.degrees_of_freedom or math.nan,
+            }
             found |= {f"benchmark/{_named(name)}": value for name, value in result.metrics.items()}
             found |= {
                 f"breakdown/{_named(tag)}/{_named(value)}": part.score
@@ -109,7 +113,8 @@ def judge(
 
 def result_json(found: ModelResult) -> str:
     """Everything about one result as JSON; numbers that are not finite are null."""
-    return json.dumps(_finite(asdict(found) | {"coverage": found.result.coverage}), indent=1)
+    more = {"coverage": found.result.coverage, "intervals": METHOD}
+    return json.dumps(_finite(asdict(found) | more), indent=1)
 
 
 def markdown_table(results: Sequence[ModelResult]) -> str:
@@ -117,8 +122,9 @@ def markdown_table(results: Sequence[ModelResult]) -> str:
     head = ("benchmark", "score", "95 % interval", "robust", "chance", BASELINE, TRAINED, "shown", "not read", "of")
     notes = [
         "Points of 100. The paper's figures are at the same number of frames, with the distance to them; * where it "
-        "exceeds max(1 point, 2 standard errors), † where the questions were not asked in the paper's words or not "
-        "under its conditions.",
+        "exceeds 1 point and the paper's figure lies outside the interval, † where the questions were not asked in the "
+        "paper's words or not under its conditions.",
+        f"{METHOD}.",
         *(f"{found.result.benchmark}: {note}" for found in results for note in _notes(found)),
     ]
     parts = [
@@ -214,7 +220,10 @@ def _points(share: float) -> str:
 
 
 def _interval(found: Estimate) -> str:
-    return f"{_points(found.low)} to {_points(found.high)}" if math.isfinite(found.se) else "?"
+    if found.no_interval:
+        return found.no_interval
+    degrees = f"{found.num_videos} videos, {found.degrees_of_freedom:.0f} degrees of freedom"
+    return f"{_points(found.low)} to {_points(found.high)} ({degrees})"
 
 
 def _beside(score: PaperScore, result: BenchmarkResult) -> str:

@@ -10,7 +10,6 @@ from tasks.core.statistics import Estimate
 BASELINE, TRAINED = "Qwen3-VL-8B-Instruct", "VideoSSR-8B"
 """What the paper starts from, and what it gets."""
 _LEAST_POINTS = 1.0
-_STANDARD_ERRORS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +22,7 @@ class PaperScore:
     difference: float
     """Own minus paper."""
     differs: bool
-    """By more than max(1 point, 2 standard errors of the own score)."""
+    """By more than a point, and it lies outside the 95 % interval of the own score; never without an interval."""
 
 
 def beside_paper(benchmark: str, max_frames: int, own: Estimate) -> list[PaperScore]:
@@ -33,7 +32,7 @@ def beside_paper(benchmark: str, max_frames: int, own: Estimate) -> list[PaperSc
         score = _scores().get((_plain(benchmark), model, max_frames))
         if score is not None:
             difference = 100 * own.mean - score
-            differs = abs(difference) > max(_LEAST_POINTS, _STANDARD_ERRORS * 100 * own.se)
+            differs = abs(difference) > _LEAST_POINTS and not own.low <= score / 100 <= own.high
             found.append(
                 PaperScore(model=model, frames=max_frames, score=score, difference=difference, differs=differs)
             )

@@ -10,7 +10,6 @@ from statistics import fmean
 from rewards.answers import AnswerKind, Counts
 from rewards.parse import parse_answer
 from tasks.core.scores import ModelScores, SampleScore
-from tasks.core.seeding import generator
 from tasks.core.statistics import Estimate, Scored, estimate
 from tasks.core.types import Artifact, Rollout, Sample, Split, StageReport
 from tasks.core.viubench import viubench_type
@@ -26,49 +25,28 @@ def score_failure(sample: Sample, failure: str) -> SampleScore:
     return _row(sample, (), failure=failure)
 
 
-def aggregate(
-    rows: Sequence[SampleScore], *, name: str, policy: Artifact, predictions: Artifact, num_resamples: int, seed: int
-) -> ModelScores:
-    """Sum up one model's rows.
-
-    Raises:
-        ValueError: there is no held-out row, or no VIUBench row.
-    """
+def aggregate(rows: Sequence[SampleScore], *, name: str, policy: Artifact, predictions: Artifact) -> ModelScores:
+    """Sum up one model's rows. There may be none: a folder can be too small to hold a video out."""
     heldout = [row for row in rows if row.split == Split.HELDOUT]
-    viubench, viubench_by_type = aggregate_viubench(rows, num_resamples, seed)
-
-    def estimated(part: str, items: Sequence[Scored]) -> Estimate:
-        return estimate(items, num_resamples, generator(seed, "bootstrap", part))
-
+    viubench, viubench_by_type = aggregate_viubench(rows)
     return ModelScores(
         name=name,
         policy=policy,
         predictions=predictions,
-        heldout=estimated(Split.HELDOUT, [row.scored() for row in heldout]),
-        heldout_by_pretext={
-            part: estimated(part, items) for part, items in _parts(heldout, lambda row: row.pretext).items()
-        },
+        heldout=estimate(row.scored() for row in heldout),
+        heldout_by_pretext={part: estimate(items) for part, items in _parts(heldout, lambda row: row.pretext).items()},
         viubench=viubench,
         viubench_by_type=viubench_by_type,
         num_failed=sum(row.num_rollouts == 0 for row in rows),
     )
 
 
-def aggregate_viubench(
-    rows: Sequence[SampleScore], num_resamples: int, seed: int
-) -> tuple[Estimate, dict[str, Estimate]]:
-    """The mean of the types' means, and each type's; rows of other splits are left out.
-
-    Raises:
-        ValueError: there is no VIUBench row.
-    """
+def aggregate_viubench(rows: Sequence[SampleScore]) -> tuple[Estimate, dict[str, Estimate]]:
+    """The mean of the types' means, and each type's; rows of other splits are left out."""
     viubench = [row for row in rows if row.split == Split.VIUBENCH]
     by_type = _parts(viubench, lambda row: row.viubench_type)
     items = [item for members in by_type.values() for item in members]
-    overall = estimate(items, num_resamples, generator(seed, "bootstrap", Split.VIUBENCH))
-    return overall, {
-        part: estimate(members, num_resamples, generator(seed, "bootstrap", part)) for part, members in by_type.items()
-    }
+    return estimate(items), {part: estimate(members) for part, members in by_type.items()}
 
 
 def evaluation_report(scores: ModelScores, seconds: float, *, reused: bool) -> StageReport:

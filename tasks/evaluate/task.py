@@ -70,8 +70,6 @@ def evaluate_candidate(
             name=candidate.name,
             policy=candidate.policy,
             predictions=write_rows(store, f"{key}/predictions.parquet", SampleScore, rows),
-            num_resamples=config.bootstrap_resamples,
-            seed=run.seed,
         )
         report = evaluation_report(scores, seconds=time.perf_counter() - started, reused=False)
         return Evaluated(scores=scores, report=report)

@@ -7,13 +7,10 @@ from statistics import fmean
 from tasks.core.manifest import read_rows
 from tasks.core.measurement import Selection
 from tasks.core.scores import BEFORE, ModelScores, SampleScore
-from tasks.core.seeding import generator
 from tasks.core.statistics import Estimate, paired_difference
 from tasks.core.store import Store
 from tasks.core.training import Trained, TrainStep
 from tasks.core.types import Split
-
-_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -67,9 +64,9 @@ def _against(store: Store, first: ModelScores, own: ModelScores, split: Split) -
         }
         for found in (first, own)
     )
-    difference = paired_difference(before, after, _RESAMPLES, generator(0, "ablation", split))
-    return f"{difference.mean:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})"
+    found = paired_difference(before, after)
+    return f"{found.mean:+.3f} ({found.no_interval or f'{found.low:+.3f} to {found.high:+.3f}'})"
 
 
 def _with_se(found: Estimate) -> str:
-    return f"{found.mean:.3f} ± {found.se:.3f}"
+    return f"{found.mean:.3f}" if found.no_interval else f"{found.mean:.3f} ± {found.se:.3f}"

@@ -1,11 +1,10 @@
 """Copies among the accepted clips: exact ones, and those that look alike.
 
-Clips that look alike never fall on both sides of the split. One at another speed is no copy, since its times differ;
-it is kept, on the side of the clip that it resembles.
+Clips that look alike never fall on both sides of the split (`tasks.ingest.split`). One at another speed is no copy,
+since its times differ; it is kept, on the side of the clip that it resembles.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from tasks.core.config import IngestConfig
 from tasks.core.types import Clip, Rejection
@@ -53,14 +52,14 @@ def nearest(clips: Sequence[Clip], others: Sequence[Clip], config: IngestConfig)
     return best
 
 
-def drop_near(clips: Sequence[Clip], config: IngestConfig) -> tuple[list[Clip], list[Rejection]]:
-    """Clips (by source) without near duplicates if those are to be rejected; look-alikes that stay share a side."""
+def drop_near(clips: Sequence[Clip], config: IngestConfig) -> tuple[list[Clip], list[int], list[Rejection]]:
+    """Clips (by source) without near duplicates if those are to be rejected; look-alikes that stay share a number."""
     pairs = list(near_pairs([clip.fingerprint for clip in clips], max_distance=config.near_duplicate_distance))
     copies = {} if config.near_duplicates == "keep" else _copies(clips, pairs)
     kept = [index for index in range(len(clips)) if index not in copies]
-    side = {index: clips[first].split for index, first in _firsts(kept, pairs).items()}
+    groups = _firsts(kept, pairs)
     rejected = [_rejection(clips, index, pair) for index, pair in sorted(copies.items())]
-    return [replace(clips[index], split=side[index]) for index in kept], rejected
+    return [clips[index] for index in kept], [groups[index] for index in kept], rejected
 
 
 def _copies(clips: Sequence[Clip], pairs: Iterable[Pair]) -> dict[int, Pair]:

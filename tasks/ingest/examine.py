@@ -13,7 +13,6 @@ from pathlib import Path
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of, sha256_of_file
 from tasks.core.reuse import find_output, keep_output
-from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split
 from tasks.ingest.content import known_content, read_content
@@ -36,6 +35,8 @@ DECISIVE = (
 )
 """The fields of the configuration on which the verdict on one content depends."""
 _CLIP_ID_DIGITS = 16
+_NO_SIDE = Split.TRAIN
+"""Sides are given when all clips are known (`tasks.ingest.split`)."""
 
 logger = logging.getLogger(__name__)
 
@@ -119,11 +120,6 @@ def blame(job: Job, failure: Failure, detail: str) -> Verdict:
     return verdict
 
 
-def split_of(sha256: str, *, heldout_share: float) -> Split:
-    """By content alone, so a video keeps its side while others come and go."""
-    return Split.HELDOUT if uniform_hash("split", sha256) < heldout_share else Split.TRAIN
-
-
 def _guarded(job: Job, judge: Callable[[], Verdict | None]) -> Verdict | None:
     """One bad file must not end a run of thousands."""
     try:
@@ -162,14 +158,13 @@ def _failure_key(job: Job, sha256: str) -> str:
 
 
 def _find(job: Job, sha256: str) -> Verdict | None:
-    """The kept verdict on a content, under the file's present name, split and checksum."""
+    """The kept verdict on a content, under the file's present name and checksum."""
     for key in (f"ingested/{_digest(job, sha256)}", _failure_key(job, sha256)):
         known = find_output(job.store, key, Verdict)
         if known and known.rejection:
             return replace(known, rejection=replace(known.rejection, source=job.name), is_reused=True)
         if known and known.clip and job.store.exists(known.clip.frames_key):
-            split = split_of(known.clip.sha256, heldout_share=job.config.heldout_share)
-            clip = replace(known.clip, source=job.name, split=split, is_verified=bool(job.checksum))
+            clip = replace(known.clip, source=job.name, split=_NO_SIDE, is_verified=bool(job.checksum))
             return replace(known, clip=clip, is_reused=True)
     return None
 
@@ -205,7 +200,7 @@ def _clip(footage: Footage, job: Job, *, sha256: str, frames_key: str, jpeg_qual
         clip_id=sha256[:_CLIP_ID_DIGITS],
         source=job.name,
         sha256=sha256,
-        split=split_of(sha256, heldout_share=job.config.heldout_share),
+        split=_NO_SIDE,
         duration_seconds=footage.duration_seconds,
         source_fps=footage.source_fps,
         width_px=width,

@@ -1,7 +1,10 @@
-"""Shards -> one clip manifest: duplicates out, both sides of the split checked, everything counted."""
+"""Shards -> one clip manifest: duplicates out, every clip on its side of the split, everything counted."""
 
+import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from operator import ne
 
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
@@ -10,8 +13,12 @@ from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split, StageReport
 from tasks.ingest.duplicates import drop_exact, drop_forbidden, drop_near
+from tasks.ingest.history import add_to_history, find_trained, read_history
 from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
 from tasks.ingest.reasons import Reason
+from tasks.ingest.split import assign_sides
+
+logger = logging.getLogger(__name__)
 
 
 def merge_shards(
@@ -20,7 +27,7 @@ def merge_shards(
     """One manifest of clips and one of rejections, by source; `results` are those of `listed`, None where one failed.
 
     Raises:
-        InputError: too few clips for training or for holding out, or there is no manifest of what is to be avoided.
+        InputError: too few clips for training, or there is no manifest of what is to be avoided.
     """
     shards = [shard for shard in results if shard is not None]
     lost = [_lost(name) for shard, names in zip(results, listed, strict=True) if shard is None for name in names.names]
@@ -29,19 +36,49 @@ def merge_shards(
     originals, copies = drop_exact(found)
     forbidden = [clip for key in config.avoid for clip in read_forbidden(store, key)]
     allowed, leaks = drop_forbidden(originals, forbidden, config)
-    clips, lookalikes = drop_near(allowed, config)
+    kept, groups, lookalikes = drop_near(allowed, config)
     rejected = sorted([*rejected, *lost, *copies, *leaks, *lookalikes], key=lambda row: (row.source, row.detail))
-    own_side = {clip.clip_id: clip.split for clip in originals}
-    num_moved = sum(own_side[clip.clip_id] != clip.split for clip in clips)
-    check_enough(clips, rejected, config)
+    check_enough(kept, rejected, config)
+    clips, counts = _split(store, kept, groups, config)
     rule = [config.near_duplicates, config.near_duplicate_distance, *sorted({clip.sha256 for clip in forbidden})]
     shown = [[shard.clips.digest, shard.rejected.digest] for shard in shards] + [row.source for row in lost]
-    key = f"ingest/{digest_of(shown, rule)}"
+    key = f"ingest/{digest_of(shown, rule, [clip.split for clip in clips])}"
     return ClipSet(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
-        report=_report(shards, clips, rejected, num_moved, num_failed=len(results) - len(shards)),
+        report=_report(shards, clips, rejected, counts, num_failed=len(results) - len(shards)),
     )
+
+
+def _split(
+    store: Store, clips: Sequence[Clip], groups: Sequence[int], config: IngestConfig
+) -> tuple[list[Clip], dict[str, int]]:
+    """The clips with their sides, what goes to training put on record; and what the sides hung on besides contents."""
+    contents = [clip.sha256 for clip in clips]
+    history = read_history(store) if config.for_training else []
+    sides = assign_sides(contents, groups, find_trained(clips, history, config), config)
+    without_history = assign_sides(contents, groups, (), config)
+    alone = assign_sides(contents, range(len(clips)), (), config)
+    found = [replace(clip, split=side) for clip, side in zip(clips, sides, strict=True)]
+    if config.for_training:
+        add_to_history(store, history, found)
+        _warn_of_few(sides, config)
+    return found, {
+        "moved_beside_lookalikes": sum(map(ne, without_history, alone)),
+        "stay_in_training": sum(map(ne, sides, without_history)),
+    }
+
+
+def _warn_of_few(sides: Sequence[Split], config: IngestConfig) -> None:
+    num_heldout = sides.count(Split.HELDOUT)
+    if num_heldout < config.min_heldout_clips:
+        logger.warning(
+            "%d of %d clips are held out, fewer than the %d aimed at (ingest.min_heldout_clips): a small folder keeps "
+            "half for training, and what was in training stays there; add videos",
+            num_heldout,
+            len(sides),
+            config.min_heldout_clips,
+        )
 
 
 def read_forbidden(store: Store, key: str) -> list[Clip]:
@@ -56,23 +93,17 @@ def read_forbidden(store: Store, key: str) -> list[Clip]:
 
 def check_enough(clips: Sequence[Clip], rejected: Sequence[Rejection], config: IngestConfig) -> None:
     """Raises:
-    InputError: too few clips for training or for holding out; says which, and what was rejected.
+    InputError: too few clips for training; says how many, and what was rejected.
     """
-    counts = Counter(clip.split for clip in clips)
-    num_train, num_heldout = counts[Split.TRAIN], counts[Split.HELDOUT]
-    if num_train >= config.min_train_clips and num_heldout >= config.min_heldout_clips:
+    if not config.for_training or len(clips) >= max(1, config.min_train_clips):
         return
     reasons = ", ".join(f"{number} {reason}" for reason, number in _by_reason(rejected).items())
     turned_away = f" ({len(rejected)} files rejected: {reasons})" if rejected else ""
     if not clips:
         raise InputError(f"videos: none of the {len(rejected)} files could be used{turned_away}; add videos")
-    side, change = ("held-out", "raise") if num_heldout < config.min_heldout_clips else ("training", "lower")
-    share = round(min(0.5, config.heldout_share * 3) if change == "raise" else config.heldout_share / 3, 3)
-    option = f"""--overrides '{{"ingest": {{"heldout_share": {share}}}}}'"""
     raise InputError(
-        f"videos: {len(clips)} clips accepted, {num_train} for training (at least {config.min_train_clips} needed) and "
-        f"{num_heldout} held out (at least {config.min_heldout_clips} needed){turned_away}; too few {side} clips: "
-        f"add videos, or {change} the share held out, e.g. {option}"
+        f"videos: {len(clips)} clips accepted, for training at least {config.min_train_clips} needed "
+        f"(ingest.min_train_clips){turned_away}; add videos"
     )
 
 
@@ -88,7 +119,7 @@ def _report(
     shards: Sequence[IngestedShard],
     clips: Sequence[Clip],
     rejected: Sequence[Rejection],
-    num_moved: int,
+    split_counts: Mapping[str, int],
     *,
     num_failed: int,
 ) -> StageReport:
@@ -101,7 +132,7 @@ def _report(
             "accepted": len(clips),
             "train": sides[Split.TRAIN],
             "heldout": sides[Split.HELDOUT],
-            "moved_beside_lookalikes": num_moved,
+            **split_counts,
             "with_warnings": sum(bool(clip.warnings) for clip in clips),
             "verified": sum(clip.is_verified for clip in clips),
             "new": sum(shard.num_new for shard in shards),

@@ -1,5 +1,6 @@
 """The doors of perturb: clip manifest in, sample manifest out. Edits are data; no pixel is touched here."""
 
+import logging
 import time
 
 from tasks.core.config import PerturbConfig, RetrainConfig
@@ -8,17 +9,33 @@ from tasks.core.types import Artifact, Run, StageReport
 from tasks.deployment.stage_task import stage_task
 from tasks.perturb.outputs import BenchmarkPlan, PlannedShard, SampleSet
 
+logger = logging.getLogger(__name__)
+
 
 @stage_task("light")
 def start_plan(clips: Artifact, run: Run, config: RetrainConfig) -> DifficultyPlan:
-    """The difficulty plan that this run starts from: the newest of the data root that other inputs have made."""
+    """The difficulty plan that this run starts from: the newest of the data root that other inputs have made.
+
+    It is the first that knows how many clips are held out and how many a promotion needs, so it says what is missing.
+    """
+    from collections import Counter
+
+    from tasks.core.heldout import promotion_advice
+    from tasks.core.manifest import iterate_rows
     from tasks.core.plan_pointer import plan_to_start_from, run_inputs
     from tasks.core.store import Store
+    from tasks.core.types import Clip, Split
     from tasks.tracking.run import stage
 
-    plan = plan_to_start_from(Store(run.data_root), run_inputs(clips, config))
+    store = Store(run.data_root)
+    plan = plan_to_start_from(store, run_inputs(clips, config))
+    sides = Counter(clip.split for clip in iterate_rows(store, clips.key, Clip))
+    advice = promotion_advice(sides[Split.HELDOUT], sides[Split.TRAIN], config)
     with stage(run, "perturb") as tracker:
         tracker.log_params({"difficulty_plan": plan.cells.key or "none", "difficulty_plan_round": str(plan.round)})
+        tracker.set_tags({"videossr.too_few_videos": advice})
+    if advice:
+        logger.warning("nothing will be promoted: %s", advice)
     return plan
 
 

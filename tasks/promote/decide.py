@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from tasks.core.config import PromoteConfig
 from tasks.core.scores import AFTER, BEFORE, ModelScores
-from tasks.core.statistics import Difference
+from tasks.core.statistics import Estimate
 from tasks.promote.gains import Gains
 from tasks.tracking.tracker import Standing
 
@@ -21,7 +21,7 @@ class Decision:
     """Every rule of the policy with its verdict, in words."""
     opponent: str = ""
     """Name of the scores that the challenger was compared with; empty if there was nothing to compare."""
-    gains: dict[str, Difference] = field(default_factory=dict)
+    gains: dict[str, Estimate] = field(default_factory=dict)
     """Over the opponent, by place."""
     last_move: int = 0
     """Latest change of the champion that this decision knew of: the alias moves only if there was none since."""
@@ -35,14 +35,16 @@ def decide(
     coverage: Mapping[str, float],
     standing: Standing,
     policy: PromoteConfig,
+    advice: str = "",
 ) -> Decision:
     """Compare the challenger with the champion, or with the start model as long as there is none.
 
-    `gains` are the challenger's over each other scored model, `coverage` is by scored model.
+    `gains` are the challenger's over each other scored model, `coverage` is by scored model; `advice` is what to do
+    if too few videos are held out.
     """
     champion = standing.champion
     if champion is None:
-        decision = judge(gains, coverage, policy, opponent=BEFORE, label="the start model")
+        decision = judge(gains, coverage, policy, opponent=BEFORE, label="the start model", advice=advice)
         return replace(decision, last_move=standing.last_move)
     label = f"champion version {champion.version}"
     opponent = next((s.name for s in scores.values() if s.policy.digest == champion.policy.digest), None)
@@ -52,7 +54,7 @@ def decide(
         reason = f"{label} was not scored on these items, so nothing shows a gain over it"
         decision = Decision(promoted=False, reason=reason)
     else:
-        decision = judge(gains, coverage, policy, opponent=opponent, label=label)
+        decision = judge(gains, coverage, policy, opponent=opponent, label=label, advice=advice)
     return replace(decision, last_move=standing.last_move, champion=champion.version)
 
 
@@ -63,10 +65,11 @@ def judge(
     *,
     opponent: str,
     label: str,
+    advice: str = "",
 ) -> Decision:
     """Promoted if and only if every rule of the policy holds."""
     found = gains[opponent]
-    rules = list(_rules(found, {name: coverage[name] for name in (opponent, AFTER)}, policy))
+    rules = list(_rules(found, {name: coverage[name] for name in (opponent, AFTER)}, policy, advice))
     promoted = all(holds for holds, _ in rules)
     place = policy.must_win[0]
     reason = f"{_gain(found[place])} on {place} over {label}"
@@ -76,7 +79,11 @@ def judge(
     return Decision(promoted=promoted, reason=reason, checks=checks, opponent=opponent, gains=dict(found))
 
 
-def _rules(gains: Gains, coverage: Mapping[str, float], policy: PromoteConfig) -> Iterator[tuple[bool, str]]:
+def _rules(
+    gains: Gains, coverage: Mapping[str, float], policy: PromoteConfig, advice: str
+) -> Iterator[tuple[bool, str]]:
+    if policy.min_videos:
+        yield _enough_videos(gains, policy, advice)
     for place in policy.must_win:
         found = gains[place]
         verdict = "lies" if found.low > 0 else "does not lie"
@@ -96,8 +103,21 @@ def _rules(gains: Gains, coverage: Mapping[str, float], policy: PromoteConfig) -
         )
 
 
-def _gain(found: Difference) -> str:
+def _enough_videos(gains: Gains, policy: PromoteConfig, advice: str) -> tuple[bool, str]:
+    place = min((*policy.must_win, *policy.may_lose), key=lambda name: gains[name].num_videos)
+    found = gains[place].num_videos
+    text = f"gains must rest on at least {policy.min_videos} videos: on {place} there are {found}"
+    if found >= policy.min_videos:
+        return True, text
+    # Held out are enough if there is no advice: then the questions leave some of them out.
+    return False, f"{text}; {advice or 'ask about more of the held-out videos (perturb.viubench_items_per_type)'}"
+
+
+def _gain(found: Estimate) -> str:
+    if found.num_items == 0:
+        return f"no gain ({found.no_interval})"
     items = f"{found.num_items} items on {found.num_videos} video{'s' * (found.num_videos != 1)}"
-    if found.num_videos == 1:
-        return f"{found.mean:+.4f} (no interval: {items})"
-    return f"{found.mean:+.4f} ({found.low:+.4f} to {found.high:+.4f}, {items})"
+    if found.no_interval:
+        return f"{found.mean:+.4f} ({found.no_interval}, {found.num_items} items)"
+    degrees = f"{found.degrees_of_freedom:.1f} degrees of freedom"
+    return f"{found.mean:+.4f} ({found.low:+.4f} to {found.high:+.4f}, {items}, {degrees})"

@@ -61,7 +61,7 @@ class Evidence:
         return [replace(step, step=number) for number, step in enumerate(steps)]
 
 
-def load_evidence(store: Store, inputs: Inputs, *, num_resamples: int, seed: int) -> Evidence:
+def load_evidence(store: Store, inputs: Inputs) -> Evidence:
     """Read all rows, and measure the gains.
 
     Raises:
@@ -72,7 +72,6 @@ def load_evidence(store: Store, inputs: Inputs, *, num_resamples: int, seed: int
         raise ValueError(f"expected scores of {BEFORE!r} and {AFTER!r}, got {sorted(scores)}")
     predictions = {name: read_rows(store, s.predictions, SampleScore) for name, s in scores.items()}
     others = {name: rows for name, rows in predictions.items() if name != AFTER}
-    resampling = {"num_resamples": num_resamples, "seed": seed}
     return Evidence(
         clips=read_rows(store, inputs.clips, Clip),
         rejections=read_rows(store, inputs.rejected, Rejection),
@@ -89,7 +88,7 @@ def load_evidence(store: Store, inputs: Inputs, *, num_resamples: int, seed: int
         ],
         scores=scores,
         predictions=predictions,
-        gains={name: measure_gains(rows, predictions[AFTER], **resampling) for name, rows in others.items()},
-        part_gains={name: measure_part_gains(rows, predictions[AFTER], **resampling) for name, rows in others.items()},
+        gains={name: measure_gains(rows, predictions[AFTER]) for name, rows in others.items()},
+        part_gains={name: measure_part_gains(rows, predictions[AFTER]) for name, rows in others.items()},
         reports=list(inputs.reports),
     )

@@ -3,41 +3,37 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.core.scores import SampleScore
-from tasks.core.seeding import generator
-from tasks.core.statistics import Difference, Scored, paired_difference
+from tasks.core.statistics import Estimate, Scored, paired_difference
+from tasks.core.types import Split
 
+PLACES = (Split.HELDOUT, Split.VIUBENCH)
 OVERALL = "overall"
 """Held-out reward and VIUBench, each counting half."""
-Gains = Mapping[str, Difference]
+Gains = Mapping[str, Estimate]
 """By place, or by part of one."""
 
 
-def measure_gains(
-    before: Sequence[SampleScore], after: Sequence[SampleScore], *, num_resamples: int, seed: int
-) -> Gains:
+def measure_gains(before: Sequence[SampleScore], after: Sequence[SampleScore]) -> Gains:
     """Gains of `after` over `before`; VIUBench's types count equally.
 
     Raises:
         ValueError: the two models were scored on different items.
     """
-    places = sorted({str(row.split) for row in after})
-    gains = {place: _gain(before, after, [place], num_resamples, seed) for place in places}
-    return gains | {OVERALL: _gain(before, after, places, num_resamples, seed)}
+    places = [str(split) for split in PLACES]
+    gains = {place: _gain(before, after, [place]) for place in places}
+    return gains | {OVERALL: _gain(before, after, places)}
 
 
-def measure_part_gains(
-    before: Sequence[SampleScore], after: Sequence[SampleScore], *, num_resamples: int, seed: int
-) -> dict[str, Gains]:
+def measure_part_gains(before: Sequence[SampleScore], after: Sequence[SampleScore]) -> dict[str, Gains]:
     """By place, then by its parts: the pretext tasks of the held-out samples, the types of VIUBench."""
     parts = sorted({(str(row.split), part_of(row)) for row in after})
-    gains: dict[str, dict[str, Difference]] = {place: {} for place, _ in parts}
+    gains: dict[str, dict[str, Estimate]] = {str(place): {} for place in PLACES}
     for place, part in parts:
         scored = [
             {row.sample_id: row.scored() for row in _rows(rows, [place]) if part_of(row) == part}
             for rows in (before, after)
         ]
-        rng = generator(seed, "gain", place, part)
-        gains[place][part] = paired_difference(scored[0], scored[1], num_resamples, rng)
+        gains[place][part] = paired_difference(scored[0], scored[1])
     return dict(gains)
 
 
@@ -47,19 +43,17 @@ def part_of(row: SampleScore) -> str:
 
 
 def coverage(rows: Iterable[SampleScore]) -> float:
-    """Share of the items that the model was really shown."""
+    """Share of the items that the model was really shown; 0 of none."""
     shown = [row.num_rollouts > 0 for row in rows]
-    return sum(shown) / len(shown)
+    return sum(shown) / max(1, len(shown))
 
 
-def _gain(
-    before: Sequence[SampleScore], after: Sequence[SampleScore], places: Sequence[str], num_resamples: int, seed: int
-) -> Difference:
+def _gain(before: Sequence[SampleScore], after: Sequence[SampleScore], places: Sequence[str]) -> Estimate:
     scored = [_of_places(rows, places) for rows in (before, after)]
     strata = {item.stratum: row.split for item, row in zip(scored[1].values(), _rows(after, places), strict=True)}
     of_place = {place: sum(split == place for split in strata.values()) for place in places}
     weights = {stratum: 1 / of_place[split] for stratum, split in strata.items()}
-    return paired_difference(scored[0], scored[1], num_resamples, generator(seed, "gain", *places), weights)
+    return paired_difference(scored[0], scored[1], weights)
 
 
 def _of_places(rows: Sequence[SampleScore], places: Sequence[str]) -> dict[str, Scored]:

@@ -3,15 +3,17 @@
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tasks.core.config import PromoteConfig, RetrainConfig
+from tasks.core.config import RetrainConfig
+from tasks.core.heldout import promotion_advice
 from tasks.core.reuse import find_output, keep_output
 from tasks.core.scores import AFTER
-from tasks.core.seeding import derive_seed
+from tasks.core.statistics import METHOD, Estimate
 from tasks.core.store import Store
-from tasks.core.types import Run, StageReport
+from tasks.core.types import Run, Split, StageReport
 from tasks.promote.decide import Decision, decide
 from tasks.promote.evidence import Evidence, Inputs, load_evidence
 from tasks.promote.gains import coverage
@@ -33,13 +35,11 @@ def promote_challenger(
 ) -> tuple[Promotion, str]:
     """Returns the outcome, and the closing table for the terminal."""
     started = time.perf_counter()
-    evidence = load_evidence(
-        store, inputs, num_resamples=config.evaluate.bootstrap_resamples, seed=derive_seed(run.seed, "promote")
-    )
+    evidence = load_evidence(store, inputs)
     name = config.promote.model_name
     standing = registry.standing(name)
     origin = lineage(run, config, inputs, standing.champion)
-    decision = _decide_once(store, run, evidence, standing, config.promote)
+    decision = _decide_once(store, run, evidence, standing, config)
     challenger = evidence.scores[AFTER].policy
     if standing.champion is not None and standing.champion.policy.digest == challenger.digest:
         version = standing.champion.version  # its tags say how it became champion
@@ -65,14 +65,16 @@ def promote_challenger(
     return promotion, closing_table(summary)
 
 
-def _decide_once(store: Store, run: Run, evidence: Evidence, standing: Standing, policy: PromoteConfig) -> Decision:
+def _decide_once(store: Store, run: Run, evidence: Evidence, standing: Standing, config: RetrainConfig) -> Decision:
     # Cut off between moving the alias and the report, a second try would meet its own challenger as champion.
     key = f"runs/{run.run_id}/decision-{evidence.scores[AFTER].policy.digest}"
     found = find_output(store, key, Decision)
     if found is not None:
         return found
     covered = {name: coverage(rows) for name, rows in evidence.predictions.items()}
-    return keep_output(store, key, decide(evidence.scores, evidence.gains, covered, standing, policy))
+    sides = Counter(clip.split for clip in evidence.clips)
+    advice = promotion_advice(sides[Split.HELDOUT], sides[Split.TRAIN], config)
+    return keep_output(store, key, decide(evidence.scores, evidence.gains, covered, standing, config.promote, advice))
 
 
 def _move(registry: ModelRegistry, name: str, version: str, decision: Decision) -> Decision:
@@ -113,20 +115,30 @@ def _tags(run: Run, origin: Mapping[str, str], evidence: Evidence, decision: Dec
     scores = evidence.scores[AFTER]
     return {
         **{f"videossr.{name}": value for name, value in origin.items() if name != "config"},
-        "videossr.heldout_mean": f"{scores.heldout.mean:.6f}",
-        "videossr.viubench_mean": f"{scores.viubench.mean:.6f}",
-        "videossr.viubench_se": f"{scores.viubench.se:.6f}",
+        **_score_tags("heldout", scores.heldout),
+        **_score_tags("viubench", scores.viubench),
+        "videossr.intervals": METHOD,
         "videossr.promoted": str(decision.promoted).lower(),
         "videossr.reason": decision.reason,
         "videossr.report": f"{run.data_root}/runs/{run.run_id}/report.html",
     }
 
 
+def _score_tags(place: str, found: Estimate) -> dict[str, str]:
+    """Mean and interval, or why there is none."""
+    degrees = f"{found.num_videos} videos, {found.degrees_of_freedom:.1f} degrees of freedom"
+    interval = found.no_interval or f"{found.low:.6f} to {found.high:.6f} ({degrees})"
+    return {f"videossr.{place}_mean": f"{found.mean:.6f}", f"videossr.{place}_interval": interval}
+
+
 def _metrics(summary: Summary) -> dict[str, float]:
     """The closing numbers, grouped by the part before the slash."""
     metrics: dict[str, float | None] = {}
     for group, parts in (("heldout", "by_pretext"), ("viubench", "by_type")):
-        metrics[f"{group}/gain_z"] = summary[group]["gain"]["z"]
+        gain = summary[group]["gain"]
+        metrics |= {f"{group}/gain": gain["mean"], f"{group}/videos": gain["num_videos"]}
+        if not gain["no_interval"]:
+            metrics |= {f"{group}/gain_{name}": gain[name] for name in ("low", "high", "degrees_of_freedom")}
         for model, found in summary[group].items():
             if parts in found:
                 metrics[f"{group}/{model}"] = found["mean"]

@@ -23,10 +23,11 @@ _MOST_REJECTIONS = 100
 
 def draw_charts(evidence: Evidence) -> dict[str, bytes]:
     """PNG bytes by file name; a chart without data is left out."""
-    charts = {
-        "charts/heldout.png": score_bars({name: s.heldout_by_pretext for name, s in evidence.scores.items()}),
-        "charts/viubench.png": score_bars({name: s.viubench_by_type for name, s in evidence.scores.items()}),
+    scores = {
+        "charts/heldout.png": {name: s.heldout_by_pretext for name, s in evidence.scores.items()},
+        "charts/viubench.png": {name: s.viubench_by_type for name, s in evidence.scores.items()},
     }
+    charts = {name: score_bars(found) for name, found in scores.items() if found[AFTER]}
     if evidence.steps:
         charts["charts/training.png"] = training_curves(evidence.steps)
     *_, last = evidence.rounds

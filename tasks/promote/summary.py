@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from tasks.core.scores import BEFORE, CHAMPION
-from tasks.core.statistics import Difference, Estimate
+from tasks.core.statistics import METHOD, Estimate
 from tasks.core.types import Run, Split
 from tasks.promote.decide import Decision
 from tasks.promote.evidence import Evidence
@@ -28,9 +28,10 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
                  share_with_spread_before: of all measured groups,
                  share_with_spread_after: of the groups that GRPO trained on, measured anew at each step
     training     steps, first_reward, last_reward (mean over the first and the last tenth of the steps)
-    heldout      before, after, champion (if scored): {mean, se, low, high, num_items, by_pretext {name: {...}}};
-                 gain (after over before, paired; gain_over_champion if one was scored):
-                 {mean, se, z, low, high, num_items, num_videos, by_pretext {name: {...}}}
+    intervals    how the 95 % intervals are made, in words
+    heldout      before, after, champion (if scored), gain (after over before, paired), gain_over_champion (if scored):
+                 {mean, se, low, high (of the 95 % interval), degrees_of_freedom, num_items, num_videos,
+                 no_interval (why there is none, else ""), by_pretext {name: {...}}}
     viubench     the same with by_type
     failed       samples that could not be shown, {model: n}; they scored 0
     decision     promoted, reason, checks (each rule with its verdict), gains {place: {...}},
@@ -42,7 +43,7 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
     counts       {stage: {name: number}}, as each stage reported them; the second round is "calibrate round 2"
     report       path of the report
 
-    Numbers that are not finite (a standard error of one item) are null.
+    Numbers that are not known (the standard error of three videos, the mean of nothing) are null.
     """
     summary = {
         "run": {"run_id": run.run_id, "preset": run.preset, "seed": run.seed, "data_root": run.data_root},
@@ -53,6 +54,7 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
         },
         "calibration": _calibration(evidence),
         "training": _training(evidence),
+        "intervals": METHOD,
         "heldout": _heldout(evidence),
         "viubench": _viubench(evidence),
         "failed": {name: scores.num_failed for name, scores in evidence.scores.items()},
@@ -60,7 +62,7 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
             "promoted": decision.promoted,
             "reason": decision.reason,
             "checks": list(decision.checks),
-            "gains": {place: _difference(gain) for place, gain in decision.gains.items()},
+            "gains": {place: _estimate(gain) for place, gain in decision.gains.items()},
             "version": promotion.version,
             "champion": champion,
             "compared_with": decision.opponent,
@@ -135,8 +137,8 @@ def _viubench(evidence: Evidence) -> Summary:
 def _gains(evidence: Evidence, place: Split, parts: str) -> Summary:
     over = {BEFORE: "gain", CHAMPION: "gain_over_champion"}
     return {
-        name: _difference(evidence.gains[model][place])
-        | {parts: {part: _difference(found) for part, found in evidence.part_gains[model][place].items()}}
+        name: _estimate(evidence.gains[model][place])
+        | {parts: {part: _estimate(found) for part, found in evidence.part_gains[model][place].items()}}
         for model, name in over.items()
         if model in evidence.gains
     }
@@ -163,23 +165,20 @@ def _seconds(evidence: Evidence) -> dict[str, float]:
 
 
 def _estimate(found: Estimate) -> Summary:
-    return {"mean": found.mean, "se": found.se, "low": found.low, "high": found.high, "num_items": found.num_items}
+    return {
+        "mean": found.mean,
+        "se": found.se,
+        "low": found.low,
+        "high": found.high,
+        "degrees_of_freedom": None if found.no_interval else found.degrees_of_freedom,
+        "num_items": found.num_items,
+        "num_videos": found.num_videos,
+        "no_interval": found.no_interval,
+    }
 
 
 def _estimates(parts: Mapping[str, Estimate]) -> Summary:
     return {name: _estimate(found) for name, found in parts.items()}
-
-
-def _difference(found: Difference) -> Summary:
-    return {
-        "mean": found.mean,
-        "se": found.se,
-        "z": found.z,
-        "low": found.low,
-        "high": found.high,
-        "num_items": found.num_items,
-        "num_videos": found.num_videos,
-    }
 
 
 def _count(values: Iterable[object]) -> dict[str, int]:

@@ -40,7 +40,7 @@ def _scores(summary: Summary) -> str:
     heldout, viubench = summary["heldout"], summary["viubench"]
     names = [name for name in (BEFORE, AFTER, CHAMPION) if name in heldout]
     table = Table("", box=SIMPLE_HEAD, title="scores (mean ± standard error)", title_justify="left")
-    for name in (*names, "gain", "z", "items"):
+    for name in (*names, "gain", "95 % interval", "items"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_row("held-out reward", *(_estimate(heldout[name]) for name in names), *_gain(heldout["gain"]))
     table.add_row("VIUBench", *(_estimate(viubench[name]) for name in names), *_gain(viubench["gain"]))
@@ -50,7 +50,19 @@ def _scores(summary: Summary) -> str:
         table.add_row(f"  {part}", *estimates, f"{gain:+.3f}", "", str(after["num_items"]))
     out = StringIO()
     Console(file=out, width=_WIDTH, color_system=None, markup=False, emoji=False).print(table)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    return "".join(f"{line}\n" for line in lines) + _lines(_intervals(summary))
+
+
+def _intervals(summary: Summary) -> Iterator[tuple[str, str]]:
+    """What the gains' intervals rest on, or why there are none."""
+    for place, label in (("heldout", "held-out reward"), ("viubench", "VIUBench")):
+        gain = summary[place]["gain"]
+        degrees = (
+            gain["no_interval"] or f"{gain['num_videos']} videos, {gain['degrees_of_freedom']:.1f} degrees of freedom"
+        )
+        yield "" if place == "viubench" else "intervals", f"{label}: {degrees}"
+    yield "", summary["intervals"]
 
 
 def _outcome(summary: Summary) -> Iterator[tuple[str, str]]:
@@ -76,12 +88,14 @@ def _percent(share: float | None) -> str:
 
 
 def _estimate(found: Summary) -> str:
-    return f"{found['mean']:.3f} ± {_number(found['se'])}"
+    return "-" if found["mean"] is None else f"{found['mean']:.3f} ± {_number(found['se'])}"
 
 
 def _gain(found: Summary) -> tuple[str, str, str]:
-    z = "-" if found["z"] is None else f"{found['z']:.1f}"
-    return f"{found['mean']:+.3f} ± {_number(found['se'])}", z, str(found["num_items"])
+    """Gain, interval, items."""
+    gain = "-" if found["mean"] is None else f"{found['mean']:+.3f}"
+    interval = "none" if found["no_interval"] else f"{found['low']:+.3f} to {found['high']:+.3f}"
+    return gain, interval, str(found["num_items"])
 
 
 def _number(value: float | None) -> str:

@@ -67,7 +67,7 @@ def make_scores(store: Store, name: str, samples: list[Sample], mean: float, num
         rows.append(replace(row, video=f"video {number % num_videos}"))
     predictions = write_rows(store, f"predictions-{name}.parquet", SampleScore, rows)
     policy = Artifact(f"policies/{name}", f"policy-{name}")
-    return aggregate(rows, name=name, policy=policy, predictions=predictions, num_resamples=50, seed=0)
+    return aggregate(rows, name=name, policy=policy, predictions=predictions)
 
 
 def _samples(clip_id: str, split: Split, number: int) -> list[Sample]:

@@ -39,7 +39,6 @@ _OVERRIDES = {
     "calibrate": {"max_rollouts": 48, "num_samples": 8},
     "warm_start": {"num_steps": 60},
     "train": {"num_steps": 3, "prompts_per_step": 4, "learning_rate": 2e-3, "zero_stage": 1},
-    "evaluate": {"bootstrap_resamples": 100},
 }
 
 

@@ -31,7 +31,6 @@ from tests.records.product.scores import (
 )
 
 _CONFIG = PerturbConfig(levels=(0.0, 0.5), train_samples_per_clip=(4, 2, 4), heldout_samples_per_clip=(4, 2, 4))
-_RESAMPLES = 200
 _SKILL = {BEFORE: 0.3, AFTER: 0.75, CHAMPION: 0.35, "alike": 0.4, "worse": 0.1}
 """Share of the answers that a script gets right; the rest is near, wrong or unreadable."""
 _RULES = {
@@ -45,8 +44,7 @@ _RULES = {
 def scores(seed: int, folder: Path) -> object:
     """Of the main job, by model: means, standard errors and intervals, whole and by part; every row's score."""
     return {
-        name: {"scores": _estimates(sum_up(rows, name, _RESAMPLES, seed)), "rows": _lines(rows)}
-        for name, rows in _rows(seed).items()
+        name: {"scores": _estimates(sum_up(rows, name)), "rows": _lines(rows)} for name, rows in _rows(seed).items()
     }
 
 
@@ -56,8 +54,8 @@ def promotion(seed: int, folder: Path) -> object:
     found: dict[str, object] = {}
     for challenger in (AFTER, "alike", "worse"):
         predictions = {BEFORE: rows[BEFORE], CHAMPION: rows[CHAMPION], AFTER: rows[challenger]}
-        told = {name: sum_up(own, name, _RESAMPLES, seed) for name, own in predictions.items()}
-        whole, parts = gains_over(predictions, _RESAMPLES, seed)
+        told = {name: sum_up(own, name) for name, own in predictions.items()}
+        whole, parts = gains_over(predictions)
         found[f"gains of {challenger!r}"] = whole
         found[f"gains of {challenger!r} by part"] = parts
         for standing, champion in _champions(told).items():

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from tasks.core.config import IngestConfig
-from tasks.core.types import Clip, Split
+from tasks.core.types import Clip
 from tasks.ingest.duplicates import drop_exact, drop_forbidden, drop_near
 from tasks.ingest.reasons import Reason
 from tasks.video.fingerprint import NUM_BITS
@@ -25,8 +25,8 @@ def prints(number: int, *, distance: float = 0.15, seed: int = 0) -> list[str]:
     return made
 
 
-def clip(name: str, fingerprint: str, split: Split = Split.TRAIN, seconds: float = 10.0) -> Clip:
-    return replace(make_clip(name, split=split), fingerprint=fingerprint, duration_seconds=seconds)
+def clip(name: str, fingerprint: str, seconds: float = 10.0) -> Clip:
+    return replace(make_clip(name), fingerprint=fingerprint, duration_seconds=seconds)
 
 
 def test_of_equal_contents_the_first_by_source_stays() -> None:
@@ -38,36 +38,33 @@ def test_of_equal_contents_the_first_by_source_stays() -> None:
 
 def test_a_copy_is_rejected_and_says_of_what() -> None:
     first, second = prints(2)
-    kept, rejected = drop_near([clip("a", first), clip("b", second, Split.HELDOUT)], CONFIG)
-    assert [(row.source, row.split) for row in kept] == [("a.mp4", Split.TRAIN)]
+    kept, groups, rejected = drop_near([clip("a", first), clip("b", second)], CONFIG)
+    assert ([row.source for row in kept], groups) == (["a.mp4"], [0])
     assert rejected[0].reason == Reason.NEAR_DUPLICATE
     assert rejected[0].detail.startswith("near duplicate of a.mp4: 14.8%")
 
 
 def test_who_resembles_a_rejected_copy_alone_stays() -> None:
-    kept, rejected = drop_near([clip(name, text) for name, text in zip("abc", prints(3), strict=True)], CONFIG)
-    assert [row.source for row in kept] == ["a.mp4", "c.mp4"]
+    kept, groups, rejected = drop_near([clip(name, text) for name, text in zip("abc", prints(3), strict=True)], CONFIG)
+    assert ([row.source for row in kept], groups) == (["a.mp4", "c.mp4"], [0, 2])
     assert [row.source for row in rejected] == ["b.mp4"]
 
 
-def test_kept_copies_share_the_side_of_the_first_even_through_others() -> None:
-    sides = [Split.TRAIN, Split.HELDOUT, Split.HELDOUT]
-    clips = [clip(name, text, side) for name, text, side in zip("abc", prints(3), sides, strict=True)]
-    kept, rejected = drop_near([*clips, clip("d", prints(1, seed=9)[0], Split.HELDOUT)], KEEP)
-    assert [row.split for row in kept] == [Split.TRAIN] * 3 + [Split.HELDOUT]
-    assert rejected == []
+def test_kept_copies_share_a_group_even_through_others() -> None:
+    clips = [clip(name, text) for name, text in zip("abc", prints(3), strict=True)]
+    kept, groups, rejected = drop_near([*clips, clip("d", prints(1, seed=9)[0])], KEEP)
+    assert (kept[:3], groups, rejected) == (clips, [0, 0, 0, 3], [])
 
 
-def test_another_speed_is_no_copy_but_shares_the_side() -> None:
+def test_another_speed_is_no_copy_but_shares_the_group() -> None:
     (text,) = prints(1)
-    kept, rejected = drop_near([clip("a", text), clip("b", text, Split.HELDOUT, seconds=5.0)], CONFIG)
-    assert [row.split for row in kept] == [Split.TRAIN, Split.TRAIN]
-    assert rejected == []
+    kept, groups, rejected = drop_near([clip("a", text), clip("b", text, seconds=5.0)], CONFIG)
+    assert (len(kept), groups, rejected) == (2, [0, 0], [])
 
 
 def test_clips_without_fingerprint_are_left_alone() -> None:
-    clips = [clip("a", ""), clip("b", "", Split.HELDOUT)]
-    assert drop_near(clips, CONFIG) == (clips, [])
+    clips = [clip("a", ""), clip("b", "")]
+    assert drop_near(clips, CONFIG) == (clips, [0, 1], [])
 
 
 def test_what_looks_like_a_forbidden_video_is_rejected_however_long_it_is() -> None:

@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 
 from tasks.core.config import IngestConfig
-from tasks.core.digest import sha256_of_file
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows
-from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
-from tasks.core.types import Clip, Rejection, Split
-from tasks.ingest.examine import Job, Verdict, split_of
+from tasks.core.types import Clip, Rejection
+from tasks.ingest.examine import Job, Verdict
 from tasks.ingest.examine import examine as examine_job
 from tasks.ingest.listing import list_files, list_shards
 from tasks.ingest.merge import merge_shards
@@ -43,12 +41,6 @@ def ingest(store: Store, folder: Path, config: IngestConfig = CONFIG) -> ClipSet
 
 def examine(store: Store, folder: Path, name: str, config: IngestConfig = CONFIG) -> Verdict:
     return examine_job(Job(store=store, root=str(folder), name=name, config=config))
-
-
-def split_between(first: Path, second: Path, config: IngestConfig = CONFIG) -> IngestConfig:
-    """One of the two videos is held out, the other is not."""
-    hashes = [uniform_hash("split", sha256_of_file(path)) for path in (first, second)]
-    return replace(config, heldout_share=sum(hashes) / 2)
 
 
 def rejection_of(verdict: Verdict) -> Rejection:
@@ -99,15 +91,16 @@ def test_a_clip_says_what_was_stored(store: Store, folder: Path) -> None:
 
 
 def test_a_second_run_decodes_nothing_and_a_new_video_is_the_only_work(store: Store, folder: Path) -> None:
-    config = split_between(*(write_video(folder / f"{index}.mp4", num_frames=40 + index) for index in range(2)))
+    for index in range(2):
+        write_video(folder / f"{index}.mp4", num_frames=40 + index)
     (folder / "empty.mp4").touch()
-    first = ingest(store, folder, config)
-    second = ingest(store, folder, config)
+    first = ingest(store, folder)
+    second = ingest(store, folder)
     assert (first.report.counts["new"], second.report.counts["new"]) == (3, 0)
     assert second.clips == first.clips
     assert second.rejected == first.rejected
     write_video(folder / "3.mp4", num_frames=50)
-    assert ingest(store, folder, config).report.counts["new"] == 1
+    assert ingest(store, folder).report.counts["new"] == 1
 
 
 def test_a_renamed_video_is_reused_under_its_new_name(store: Store, folder: Path) -> None:
@@ -141,30 +134,30 @@ def test_exact_duplicates_keep_the_first_by_name(store: Store, folder: Path) -> 
     write_video(folder / "b.mp4")
     shutil.copy(folder / "b.mp4", folder / "a.mp4")
     write_video(folder / "c.mp4", num_frames=50)
-    result = ingest(store, folder, split_between(folder / "b.mp4", folder / "c.mp4"))
+    result = ingest(store, folder)
     assert [clip.source for clip in read_rows(store, result.clips.key, Clip)] == ["a.mp4", "c.mp4"]
     (row,) = read_rows(store, result.rejected.key, Rejection)
     assert (row.source, row.reason, row.detail) == ("b.mp4", "exact duplicate", "exact duplicate of a.mp4")
 
 
 def test_every_input_is_accounted_for(store: Store, folder: Path) -> None:
-    good = write_video(folder / "good.mp4")
-    better = write_video(folder / "better.mp4", num_frames=50)
+    write_video(folder / "good.mp4")
+    write_video(folder / "better.mp4", num_frames=50)
     write_mp4(folder / "still.mp4", moving_frames(60)[:1].repeat(60, axis=0), 20.0)
     write_video(folder / "short.mp4", num_frames=10)
     (folder / "note.md").write_text("not a video")
     (folder / ".hidden.mp4").write_text("skipped")
-    counts = ingest(store, folder, split_between(good, better)).report.counts
+    counts = ingest(store, folder).report.counts
     assert counts["videos"] == counts["accepted"] + counts["rejected"] == 5
     assert counts["rejected/static"] == counts["rejected/too few frames"] == counts["rejected/not a video"] == 1
 
 
 def test_shards_and_workers_do_not_change_the_outcome(store: Store, folder: Path, tmp_path: Path) -> None:
-    first, second, _ = [write_video(folder / f"{index}.mp4", num_frames=40 + index) for index in range(3)]
+    for index in range(3):
+        write_video(folder / f"{index}.mp4", num_frames=40 + index)
     (folder / "note.md").write_text("not a video")
-    config = split_between(first, second)
-    one = replace(config, shard_size_videos=100, num_workers=1)
-    many = replace(config, shard_size_videos=1, num_workers=3)
+    one = replace(CONFIG, shard_size_videos=100, num_workers=1)
+    many = replace(CONFIG, shard_size_videos=1, num_workers=3)
     other = Store(str(tmp_path / "other"))
     assert ingest(store, folder, one).clips.digest == ingest(other, folder, many).clips.digest
 
@@ -216,23 +209,39 @@ def test_a_folder_without_videos_ends_with_the_reasons(store: Store, folder: Pat
         ingest(store, folder)
 
 
-@pytest.mark.parametrize(("share", "advice"), [(0.001, "0 held out.*raise"), (0.999, "0 for training.*lower")])
-def test_too_few_clips_on_one_side_ends_with_what_to_do(store: Store, folder: Path, share: float, advice: str) -> None:
+@pytest.mark.parametrize("share", [0.001, 0.999])
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_a_small_folder_is_trained_on_with_a_warning(
+    store: Store, folder: Path, caplog: pytest.LogCaptureFixture, share: float, number: int
+) -> None:
+    for index in range(number):
+        write_video(folder / f"{index}.mp4", num_frames=40 + index)
+    counts = ingest(store, folder, replace(CONFIG, heldout_share=share)).report.counts
+    heldout = number // 2 if share < 0.5 else number - 1
+    assert (counts["train"], counts["heldout"]) == (number - heldout, heldout)
+    (warning,) = caplog.messages
+    assert warning.startswith(f"{heldout} of {number} clips are held out, fewer than the 10 aimed at")
+
+
+def test_fewer_clips_than_training_needs_end_with_what_to_do(store: Store, folder: Path) -> None:
     write_video(folder / "a.mp4")
-    with pytest.raises(InputError, match=advice):
-        ingest(store, folder, replace(CONFIG, heldout_share=share))
+    (folder / "note.md").write_text("not a video")
+    with pytest.raises(InputError, match=r"1 clips accepted, .* at least 2 needed .*1 not a video.*add videos"):
+        ingest(store, folder, replace(CONFIG, min_train_clips=2))
 
 
-def test_the_side_depends_on_the_content_alone_and_the_share_holds() -> None:
-    sides = [split_of(f"{index:064x}", heldout_share=0.3) for index in range(2000)]
-    assert sides == [split_of(f"{index:064x}", heldout_share=0.3) for index in range(2000)]
-    assert 0.26 < sides.count(Split.HELDOUT) / 2000 < 0.34
+def test_videos_that_are_never_trained_on_are_held_out_and_not_remembered(store: Store, folder: Path) -> None:
+    write_video(folder / "a.mp4")
+    write_video(folder / "b.mp4", num_frames=50)
+    counts = ingest(store, folder, replace(CONFIG, for_training=False)).report.counts
+    assert (counts["train"], counts["heldout"]) == (0, 2)
+    assert ingest(store, folder, replace(CONFIG, heldout_share=0.999)).report.counts["heldout"] == 1
 
 
 def test_videos_of_a_shard_that_failed_are_listed_with_that_reason(store: Store, folder: Path) -> None:
     for number in range(7):
         write_video(folder / f"v{number}.mp4", num_frames=60 + 3 * number)
-    config = replace(CONFIG, near_duplicates="keep", min_heldout_clips=0, min_train_clips=0)
+    config = replace(CONFIG, near_duplicates="keep")
     shards = list_shards(str(folder), config)
     results = [ingest_videos(store, shard, config) for shard in shards]
     whole = merge_shards(store, results, shards, config)

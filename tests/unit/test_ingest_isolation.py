@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=2)
 HARMLESS = {
     *("avoid", "near_duplicates", "near_duplicate_distance", "heldout_share", "min_train_clips", "min_heldout_clips"),
+    "for_training",
     *("list_roots", "max_fetch_mib", "num_workers", "video_timeout_seconds", "video_memory_mib", "shard_size_videos"),
 }
 

@@ -194,12 +194,12 @@ def test_without_a_known_error_numbers_become_null_and_the_decision_is_found_aga
 
 def test_scores_of_both_models_are_needed(data_root: str, inputs: Inputs) -> None:
     with pytest.raises(ValueError, match="expected scores of 'before' and 'after'"):
-        load_evidence(Store(data_root), replace(inputs, scores=inputs.scores[:1]), num_resamples=50, seed=0)
+        load_evidence(Store(data_root), replace(inputs, scores=inputs.scores[:1]))
 
 
 def test_a_sample_that_cannot_be_rendered_does_not_end_the_report(data_root: str, inputs: Inputs) -> None:
     store = Store(data_root)
-    evidence = load_evidence(store, inputs, num_resamples=50, seed=0)
+    evidence = load_evidence(store, inputs)
     store.write_bytes(evidence.clips[1].frames_key, b"damaged")
     assert sample_pictures(store, evidence) == {}
 

@@ -15,8 +15,7 @@ from statistics import fmean
 from rewards.answers import Answer
 from rewards.parse import format_answer
 from tasks.core.errors import InputError
-from tasks.core.seeding import generator
-from tasks.core.statistics import Estimate, Scored, estimate, mean_and_error
+from tasks.core.statistics import Scored, estimate
 from tasks.core.types import BenchmarkFacts, Sample, Split, VideoFile, View
 from tasks.evaluate.answer_space import expected_score
 from tasks.evaluate.benchmarks.choices import CHOICE_WORDS, read_choice
@@ -25,8 +24,6 @@ from tasks.evaluate.benchmarks.lookup import VideoFolder, stem_of
 from tasks.evaluate.benchmarks.protocol import BenchmarkResult, Judged, Part
 from tasks.evaluate.benchmarks.reading import Reader
 from tasks.evaluate.benchmarks.wording import Words
-
-_RESAMPLES = 1000
 
 logger = logging.getLogger(__name__)
 
@@ -170,13 +167,10 @@ class FolderBenchmark:
         units, official_units = self.adapter.units, self.adapter.official_units or self.adapter.units
         chances = [0.0 if row.failure else row.chance for row in rows]
 
-        def estimated(name: str, score: Score) -> Estimate:
-            return estimate(units(rows, score), _RESAMPLES, generator(0, "bootstrap", self.name, name))
-
         return BenchmarkResult(
             benchmark=self.name,
-            headline=estimated("paper", _paper),
-            robust=estimated("robust", _robust),
+            headline=estimate(units(rows, _paper)),
+            robust=estimate(units(rows, _robust)),
             chance=None if None in chances else mean(units(rows, _chance)),
             official_like=mean(official_units(official, _paper)) if official else None,
             official_metrics=self.adapter.metrics(official) if official else {},
@@ -216,8 +210,8 @@ class FolderBenchmark:
 
 
 def _part(units: Sequence[Scored], num_items: int) -> Part:
-    score, se = mean_and_error(units)
-    return Part(score=score, se=se, num_items=num_items)
+    found = estimate(units)
+    return Part(score=found.mean, se=found.se, num_items=num_items)
 
 
 def mean(units: Sequence[Scored]) -> float:

@@ -55,7 +55,7 @@ class Part:
     score: float
     """The benchmark's headline metric over these items, in [0, 1]."""
     se: float
-    """Standard error over videos; infinite if all items are on one."""
+    """Standard error over videos; infinite where there is no interval."""
     num_items: int
 
 

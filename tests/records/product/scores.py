@@ -66,19 +66,17 @@ def score_texts(samples: Sequence[Sample], texts: Mapping[str, Sequence[str]]) -
     return score_samples(_Said(texts), samples, batch_size=16, label="records")
 
 
-def sum_up(rows: Sequence[SampleScore], name: str, num_resamples: int, seed: int) -> ModelScores:
+def sum_up(rows: Sequence[SampleScore], name: str) -> ModelScores:
     policy = Artifact(f"policies/{name}", f"policy {name}")
-    return aggregate(rows, name=name, policy=policy, predictions=policy, num_resamples=num_resamples, seed=seed)
+    return aggregate(rows, name=name, policy=policy, predictions=policy)
 
 
-def gains_over(
-    predictions: Mapping[str, Sequence[SampleScore]], num_resamples: int, seed: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def gains_over(predictions: Mapping[str, Sequence[SampleScore]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Of `AFTER` over each other model, by place and by part."""
-    after, options = predictions[AFTER], {"num_resamples": num_resamples, "seed": seed}
+    after = predictions[AFTER]
     others = {name: rows for name, rows in predictions.items() if name != AFTER}
-    whole = {name: measure_gains(rows, after, **options) for name, rows in others.items()}
-    return whole, {name: measure_part_gains(rows, after, **options) for name, rows in others.items()}
+    whole = {name: measure_gains(rows, after) for name, rows in others.items()}
+    return whole, {name: measure_part_gains(rows, after) for name, rows in others.items()}
 
 
 def decide_promotion(
