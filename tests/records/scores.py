@@ -86,14 +86,15 @@ def diagnosis(seed: int, folder: Path) -> object:
     }
 
 
-def _clips() -> list[Clip]:
-    splits = (Split.TRAIN, Split.HELDOUT, Split.HELDOUT, Split.HELDOUT, Split.HELDOUT)
-    return [make_clip(name, split=split, side_px=256) for name, split in zip("abcde", splits, strict=True)]
+def _clips(num_heldout: int = 4) -> list[Clip]:
+    splits = (Split.TRAIN, *[Split.HELDOUT] * num_heldout)
+    return [make_clip(name, split=split, side_px=256) for name, split in zip("abcdefghijk", splits, strict=False)]
 
 
 def _rows(seed: int) -> Mapping[str, list[SampleScore]]:
-    planned = [sample for sample in plan_samples(_clips(), _CONFIG, seed) if sample.split == Split.HELDOUT]
-    samples = [*planned, *plan_benchmark_items(_clips(), 4, seed)]
+    clips = _clips(num_heldout=10)  # the fewest that may promote
+    planned = [sample for sample in plan_samples(clips, _CONFIG, seed) if sample.split == Split.HELDOUT]
+    samples = [*planned, *plan_benchmark_items(clips, 6, seed)]
     texts = {name: {s.sample_id: _script(s, skill, seed, 2) for s in samples} for name, skill in _SKILL.items()}
     texts["guesser"] = guess(samples, 2, seed)
     texts["worse"].pop(samples[0].sample_id)  # could not be shown
