@@ -49,6 +49,7 @@ def open_job(
     from tasks.core.errors import InputError
     from tasks.core.store import Store, absolute_root
     from tasks.policy.source import check_source
+    from tasks.tracking.check import check_tracking
     from tasks.tracking.jobs import end_abandoned
     from tasks.tracking.run import start_run
 
@@ -59,21 +60,22 @@ def open_job(
         raise InputError(f"dataset: no file {given['dataset']!r}; give a .parquet, .jsonl or .json file")
     if job in _TRAINS and config.model.base not in ("tiny", "random"):
         check_source(config.model.base)
+    address = check_tracking(root, tracking_uri, config.promote.model_name if job in _REGISTERS else "")
     experiment, key = _names(job, given, config, preset)
     name = f"{experiment}-{key}"
     mine = lease.take(store, name)
     store.clean_scratch()
-    end_abandoned(root, tracking_uri)
+    end_abandoned(root, address)
     run_id = start_run(
         root,
         experiment=experiment,
         run_key=key,
         params=asdict(config) | {"preset": preset} | given,
-        tracking_uri=tracking_uri,
+        tracking_uri=address,
         name=given.get("model", ""),
     )
-    lease.update(store, name, replace(mine, run_id=run_id, experiment=experiment, tracking_uri=tracking_uri))
-    return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=tracking_uri, lease=name)
+    lease.update(store, name, replace(mine, run_id=run_id, experiment=experiment, tracking_uri=address))
+    return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=address, lease=name)
 
 
 @stage_task("light")

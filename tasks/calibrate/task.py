@@ -80,7 +80,7 @@ def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, run: Run, 
         selection = select(store, shards, plan, config, run.seed)
         cells = read_rows(store, selection.plan.cells, PlannedCell)
         counts = {f"calibrate/{name}": value for name, value in selection.report.counts.items()}
-        tracker.log_metrics(counts | plan_metrics(cells), selection.plan.round)
+        tracker.log_step(counts | plan_metrics(cells), selection.plan.round, series=selection.plan.cells.key)
         tracker.log_dataset("selected samples", selection.samples, "train")
         tracker.log_dataset("difficulty plan", selection.plan.cells, "plan")
     return selection

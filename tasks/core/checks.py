@@ -71,6 +71,18 @@ SHARE = between(0, 1)
 INNER_SHARE = Rule(lambda value: 0 < value < 1, "a share above 0 and below 1")
 EDGE_SHARE = Rule(lambda value: 0 <= value < 0.5, "a share from 0 to below 0.5 (both ends are cut)")
 NAME = Rule(lambda name: bool(name.strip()), "a name")
+MODEL_NAME = Rule(
+    lambda name: (
+        0 < len(name) <= 200
+        and name.isprintable()
+        and not set("/:\\") & set(name)
+        and not {"'", '"'} <= set(name)
+        and name.strip(" .") == name
+        and not name.endswith("-champions")
+    ),
+    "a name that MLflow's registry takes: at most 200 printable characters, no / : or \\, no space or dot at its ends, "
+    "not both kinds of quotes, and not ending in -champions",
+)
 NAMES = Rule(
     lambda names: len(names) > 0 and len(set(names)) == len(names) and all(names), "at least one name, each once"
 )

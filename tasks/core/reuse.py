@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from tasks.core.digest import digest_of, digest_of_bytes
 from tasks.core.errors import InputError
 from tasks.core.stages import code_of
-from tasks.core.store import Store
+from tasks.core.store import Store, locate
 from tasks.core.types import Artifact
 
 logger = logging.getLogger(__name__)
@@ -104,8 +104,8 @@ def _artifacts(value: object) -> Iterator[Artifact]:
 def _is_there(store: Store, artifact: Artifact) -> bool:
     if not artifact.key or artifact.is_outside:
         return True
-    is_file = bool(PurePosixPath(artifact.key).suffix)
-    return store.exists(artifact.key) if is_file else store.has_folder(artifact.key)
+    place, key = locate(store, artifact.key)
+    return place.exists(key) if PurePosixPath(key).suffix else place.has_folder(key)
 
 
 def _name(key: str) -> str:

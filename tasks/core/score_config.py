@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tasks.core.checks import COUNT, NAME, SHARE, at_least, check, shares_of, some_of
+from tasks.core.checks import COUNT, MODEL_NAME, SHARE, at_least, check, shares_of, some_of
 
 PLACES = ("viubench", "heldout", "overall")
 """Where a challenger can win or lose."""
@@ -42,7 +42,7 @@ class PromoteConfig:
     interval, so no rule about gains holds."""
 
     def __post_init__(self) -> None:
-        check(self, NAME, "model_name")
+        check(self, MODEL_NAME, "model_name")
         check(self, some_of(*PLACES), "must_win")
         check(self, shares_of(*PLACES), "may_lose")
         check(self, at_least(0), "min_videos")

@@ -31,6 +31,17 @@ def absolute_root(root: str) -> str:
     return root if "://" in root else os.path.abspath(os.path.expanduser(root))
 
 
+def locate(store: "Store", key: str) -> "tuple[Store, str]":
+    """The store and the key there of what a registry names: below `store`, or anywhere by a whole path or URI.
+
+    Not for keys out of manifests, which must stay inside their data root.
+    """
+    if not key.startswith("/") and "://" not in key:
+        return store, key
+    root, _, name = key.rstrip("/").rpartition("/")
+    return Store(root or "/"), name
+
+
 class Store:
     """Blobs and folders under `root` (a path, or a URI that fsspec knows)."""
 

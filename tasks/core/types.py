@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tasks.core.edits import Edit
+from tasks.core.redact import redact
 
 OUTSIDE = "outside:"
 
@@ -190,9 +191,13 @@ class Run:
     preset: str
     seed: int = 0
     tracking_uri: str = ""
-    """MLflow server; empty for the sqlite file below a local data root."""
+    """MLflow server; empty for the sqlite file below a local data root. It holds no password: a run is kept."""
     lease: str = ""
     """Name of the lease (`tasks.core.lease`) that whoever works on the run holds; empty if none is needed."""
+
+    def __post_init__(self) -> None:
+        if redact(self.tracking_uri) != self.tracking_uri:
+            raise ValueError(f"a run's tracking_uri must not hold a password, got {redact(self.tracking_uri)!r}")
 
 
 @dataclass(frozen=True)

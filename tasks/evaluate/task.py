@@ -26,10 +26,12 @@ logger = logging.getLogger(__name__)
 def list_candidates(before: Artifact, trainings: list[Trained], run: Run, config: PromoteConfig) -> list[Candidate]:
     """The policy GRPO started from, those it made round by round, and the champion if there is one."""
     from tasks.core.scores import AFTER, BEFORE, CHAMPION
+    from tasks.core.store import Store
+    from tasks.tracking.check import find_champion
     from tasks.tracking.run import open_registry
 
-    champion = open_registry(run).standing(config.model_name).champion
-    found = [] if champion is None or not champion.policy.key else [Candidate(name=CHAMPION, policy=champion.policy)]
+    champion = find_champion(Store(run.data_root), open_registry(run), config.model_name)
+    found = [] if champion is None else [Candidate(name=CHAMPION, policy=champion.policy)]
     *between, last = [training.policy for training in trainings]
     rounds = [Candidate(name=f"round {number}", policy=policy) for number, policy in enumerate(between, 1)]
     return [Candidate(name=BEFORE, policy=before), *rounds, Candidate(name=AFTER, policy=last), *found]

@@ -32,7 +32,8 @@ def start_plan(clips: Artifact, run: Run, config: RetrainConfig) -> DifficultyPl
     sides = Counter(clip.split for clip in iterate_rows(store, clips.key, Clip))
     advice = promotion_advice(sides[Split.HELDOUT], sides[Split.TRAIN], config)
     with stage(run, "perturb") as tracker:
-        tracker.log_params({"difficulty_plan": plan.cells.key or "none", "difficulty_plan_round": str(plan.round)})
+        start = {"difficulty_plan": plan.cells.key or "none", "difficulty_plan_round": str(plan.round)}
+        tracker.set_tags({f"videossr.{name}": value for name, value in start.items()})
         tracker.set_tags({"videossr.too_few_videos": advice})
     if advice:
         logger.warning("nothing will be promoted: %s", advice)

@@ -12,7 +12,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from tasks.core.digest import digest_of_folder, sha256_of_file
 from tasks.core.errors import InputError
-from tasks.core.store import Store
+from tasks.core.store import Store, locate
 from tasks.core.types import OUTSIDE, Artifact
 from tasks.policy.source import find_source
 
@@ -123,8 +123,9 @@ def open_policy(store: Store, artifact: Artifact, dtype: str) -> Policy:
                 "starts from the new one"
             )
         return load_policy(source.name, dtype, source.revision)
-    folder = store.local_folder(artifact.key)
-    check_folder(folder, artifact.digest, store.path(artifact.key))
+    place, key = locate(store, artifact.key)  # a champion may lie in another data root
+    folder = place.local_folder(key)
+    check_folder(folder, artifact.digest, place.path(key))
     return load_policy(folder, dtype)
 
 

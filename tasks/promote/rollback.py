@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 
 from tasks.core.errors import InputError
-from tasks.core.store import Store, absolute_root
+from tasks.core.store import Store, absolute_root, locate
 from tasks.core.types import Run
+from tasks.tracking.address import log_in
+from tasks.tracking.check import check_files, check_name, find_champion
 from tasks.tracking.run import open_registry
 from tasks.tracking.tracker import ModelRegistry, RegisteredModel
 
@@ -20,6 +22,7 @@ def move_champion(store: Store, registry: ModelRegistry, name: str, version: str
     Raises:
         InputError: there is no such version, its files are gone, or the champion changed at the same moment.
     """
+    check_name(name)
     standing = registry.standing(name)
     current = standing.champion.version if standing.champion else ""
     version = version or next((m.before for m in reversed(registry.moves(name)) if m.version == current), "")
@@ -28,8 +31,9 @@ def move_champion(store: Store, registry: ModelRegistry, name: str, version: str
     wanted = registry.version(name, version)
     if wanted is None:
         raise InputError(f"model {name!r} has no version {version!r}; the versions are listed in MLflow under Models")
-    if not wanted.policy.key or not store.exists(wanted.policy.key):
-        raise InputError(f"version {version} of {name!r}: its files are not in the data root ({wanted.policy.key!r})")
+    if not wanted.policy.key:
+        raise InputError(f"version {version} of {name!r} was not registered by a run: where its policy lies is unknown")
+    check_files(store, wanted, name)
     if current == wanted.version:
         return f"{name}: version {version} is the champion already"
     registry.move_champion(name, version, last_move=standing.last_move, champion=current)
@@ -41,12 +45,14 @@ def fetch_champion(store: Store, registry: ModelRegistry, name: str, target: Pat
     """Copy the champion's files (Hugging Face layout) into `target`.
 
     Raises:
-        InputError: the model has no champion.
+        InputError: the model has no champion, or its files cannot be reached.
     """
-    champion = registry.standing(name).champion
-    if champion is None or not champion.policy.key:
+    check_name(name)
+    champion = find_champion(store, registry, name)
+    if champion is None:
         raise InputError(f"model {name!r} has no champion yet: a run must promote one first")
-    shutil.copytree(store.local_folder(champion.policy.key), target, dirs_exist_ok=True)
+    place, key = locate(store, champion.policy.key)
+    shutil.copytree(place.local_folder(key), target, dirs_exist_ok=True)
     return champion
 
 
@@ -59,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", required=True, type=Path)
     given = parser.parse_args(arguments)
     root = absolute_root(given.data_root)
-    run = Run(data_root=root, run_id="", preset="", tracking_uri=given.tracking_uri)
     try:
+        run = Run(data_root=root, run_id="", preset="", tracking_uri=log_in(given.tracking_uri))
         champion = fetch_champion(Store(root), open_registry(run), given.model, given.to)
     except InputError as error:
         parser.exit(1, f"{error}\n")

@@ -68,10 +68,11 @@ def move_champion(model_name: str, version: str, data_root: str, tracking_uri: s
 
     from tasks.core.store import Store, absolute_root
     from tasks.promote import rollback
+    from tasks.tracking.address import log_in
     from tasks.tracking.run import open_registry
 
     root = absolute_root(data_root)
-    run = Run(data_root=root, run_id="", preset="", tracking_uri=tracking_uri)
+    run = Run(data_root=root, run_id="", preset="", tracking_uri=log_in(tracking_uri))
     told = rollback.move_champion(Store(root), open_registry(run), model_name, version)
     click.echo(told)
     return told

@@ -24,9 +24,16 @@ class MemoryTracker:
     status: RunStatus = RunStatus.RUNNING
 
     def log_params(self, params: Mapping[str, str]) -> None:
-        self.params.update(params)
+        for name, value in params.items():
+            if self.params.setdefault(name, value) != value:
+                self.tags[f"param.{name}"] = value
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
+        for name, value in metrics.items():
+            if not self.metrics[name] or self.metrics[name][-1][1] != value:
+                self.metrics[name].append((step, value))
+
+    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
         for name, value in metrics.items():
             self.metrics[name].append((step, value))
 
@@ -37,7 +44,7 @@ class MemoryTracker:
         self.datasets.append((name, dataset, context))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        self.tags.update(tags)
+        self.tags = {name: value for name, value in (self.tags | dict(tags)).items() if value}
 
     def set_status(self, status: RunStatus) -> None:
         self.status = status

@@ -1,160 +1,95 @@
-"""MLflow's record of runs, on a tracking server, or on one sqlite file below the data root.
-
-MLflow is imported on first use, because telemetry has to be switched off before.
-"""
+"""MLflow's record of one run. Each call is made such that it may be repeated: nothing is then there twice."""
 
 import json
-import logging
-import os
+import math
+import re
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote, urlsplit
 
-from tasks.core.errors import InputError
+from tasks.core.redact import redact
 from tasks.core.types import Artifact, Run
-from tasks.tracking.tracker import RunStatus, TrackerUnreachableError
+from tasks.tracking.mlflow_client import asking, open_client, reaching_artifacts
+from tasks.tracking.mlflow_runs import find_or_create_child
+from tasks.tracking.tracker import RunStatus
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_RUN_KEY = "videossr.run_key"
-_PARENT = "mlflow.parentRunId"
-"""MLflow's own tag."""
-_SHOWN_AS_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
-"""Makes the UI open an experiment on its runs and charts; otherwise it guesses, and shows traces."""
+ItemT = TypeVar("ItemT")
 
-_MAY_PASS = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"}
-"""Errors that are not the caller's; no connection counts as an internal error."""
-_PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
-"""MLflow's own defaults would hold up training for minutes at every call; a set variable is left as it is."""
-
-
-def check_place(data_root: str, tracking_uri: str) -> None:
-    """Check that MLflow has a place for its records.
-
-    Raises:
-        InputError: the data root is remote, and no server is named.
-    """
-    if not tracking_uri and urlsplit(data_root).scheme not in ("", "file"):
-        raise InputError(
-            f"the data root {data_root} is remote, so MLflow cannot keep its sqlite file there; "
-            "give the URI of an MLflow server as tracking_uri"
-        )
-
-
-def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, run_key: str, name: str = "") -> str:
-    """Id of the unfinished run with this key, or of a new one called `name` (MLflow finds one if it is empty).
-
-    Raises:
-        TrackerUnreachableError: no server answers at `tracking_uri`.
-    """
-    with reaching(tracking_uri):
-        client = open_client(data_root, tracking_uri)
-        return _find_or_create_run(client, data_root, tracking_uri, experiment, run_key, name)
-
-
-def find_running(*, data_root: str, tracking_uri: str, experiment: str, run_key: str) -> str:
-    """Id of the run with this key that is marked as running; empty if there is none. Makes nothing.
-
-    Raises:
-        TrackerUnreachableError: no server answers at `tracking_uri`.
-    """
-    if not tracking_uri and not os.path.exists(f"{_local_path(data_root)}/mlflow.db"):
-        return ""
-    with reaching(tracking_uri):
-        client = open_client(data_root, tracking_uri)
-        found = client.get_experiment_by_name(experiment)
-        if found is None:
-            return ""
-        running = client.search_runs(
-            [found.experiment_id],
-            filter_string=f"tags.`{_RUN_KEY}` = '{run_key}' and attributes.status = '{RunStatus.RUNNING}'",
-            max_results=1,
-        )
-        return str(running[0].info.run_id) if running else ""
-
-
-def find_or_create_child(run: Run, name: str) -> str:
-    """Id of the part of `run` called `name`; MLflow shows it below its parent.
-
-    Raises:
-        TrackerUnreachableError: no server answers.
-    """
-    with reaching(run.tracking_uri):
-        client = open_client(run.data_root, run.tracking_uri)
-        experiment_id = client.get_run(run.run_id).info.experiment_id
-        tags = {_PARENT: run.run_id, _RUN_KEY: f"{run.run_id}/{name}"}
-        found = client.search_runs(
-            [experiment_id], filter_string=f"tags.`{_RUN_KEY}` = '{tags[_RUN_KEY]}'", max_results=1
-        )
-        created = found[0] if found else client.create_run(experiment_id, tags=tags, run_name=name)
-        return str(created.info.run_id)
-
-
-def _find_or_create_run(
-    client: "MlflowClient", data_root: str, tracking_uri: str, experiment: str, run_key: str, name: str
-) -> str:
-    # A server chooses where artifacts go; with sqlite alone they would land in the working folder.
-    artifacts = None if tracking_uri else f"{_local_path(data_root)}/mlartifacts"
-    experiment_id = _find_or_create_experiment(client, experiment, artifacts)
-    unfinished = client.search_runs(
-        [experiment_id],
-        filter_string=f"tags.`{_RUN_KEY}` = '{run_key}' and attributes.status != '{RunStatus.FINISHED}'",
-        max_results=1,
-    )
-    if unfinished:
-        return str(unfinished[0].info.run_id)
-    return str(client.create_run(experiment_id, tags={_RUN_KEY: run_key}, run_name=name or None).info.run_id)
+_MOST_NUMBERS, _MOST_TEXTS = 500, 100
+"""In one request; MLflow's limits are 1000 and 100."""
+_LONGEST_NAME, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 8000
+"""MLflow's limits."""
 
 
 class MlflowTracker:
-    """Tracker of one MLflow run. Every call raises TrackerUnreachableError if the server does not answer."""
+    """Tracker of one MLflow run, or of the part of it called `child`.
 
-    def __init__(self, run: Run) -> None:
+    Every call raises TrackerUnreachableError if the server does not answer, or does not know the run.
+    """
+
+    def __init__(self, run: Run, child: str = "") -> None:
         self._run = run
-        self.run_id = run.run_id
-        self._data_root = run.data_root
+        self._child = child
+        self.run_id = f"{run.run_id}+{quote(child, safe='')}" if child else run.run_id
 
     @property
     def _client(self) -> "MlflowClient":
         # On first use: most map tasks open a tracker only to say how they failed, and MLflow takes seconds to import.
         return open_client(self._run.data_root, self._run.tracking_uri)
 
+    @cached_property
+    def _id(self) -> str:
+        return find_or_create_child(self._run, self._child) if self._child else self._run.run_id
+
     def log_params(self, params: Mapping[str, str]) -> None:
         from mlflow.entities import Param
 
-        with reaching(self._run.tracking_uri):
-            self._client.log_batch(self.run_id, params=[Param(key, value) for key, value in params.items()])
+        given = {_name(name): redact(value)[:_LONGEST_PARAM] for name, value in params.items()}
+        with asking(self._run.tracking_uri):
+            stored = self._client.get_run(self._id).data.params
+            new = [Param(name, value) for name, value in given.items() if name not in stored]
+            for part in _parts(new, _MOST_TEXTS):
+                self._client.log_batch(self._id, params=part)
+        self.set_tags({f"param.{name}": value for name, value in given.items() if stored.get(name, value) != value})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
+        given = {_name(name): value for name, value in metrics.items()}
+        with asking(self._run.tracking_uri):
+            stored = self._client.get_run(self._id).data.metrics
+        self._log({n: value for n, value in given.items() if not _is_same(stored.get(n), value)}, step, at_seconds)
+
+    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+        self._log({_name(name): value for name, value in metrics.items()}, step, at_seconds)
+
+    def _log(self, metrics: Mapping[str, float], step: int, at_seconds: float | None) -> None:
         from mlflow.entities import Metric
 
         at_ms = int((time.time() if at_seconds is None else at_seconds) * 1000)
         rows = [Metric(name, value, at_ms, step) for name, value in metrics.items()]
-        with reaching(self._run.tracking_uri):
-            self._client.log_batch(self.run_id, metrics=rows)
+        with asking(self._run.tracking_uri):
+            for part in _parts(rows, _MOST_NUMBERS):
+                self._client.log_batch(self._id, metrics=part)
 
     def log_bytes(self, name: str, data: bytes) -> None:
         path = PurePosixPath(name)
         with tempfile.TemporaryDirectory(prefix="videossr-") as folder:
             file = Path(folder) / path.name
             file.write_bytes(data)
-            with reaching(self._run.tracking_uri):
-                self._client.log_artifact(self.run_id, str(file), str(path.parent) if path.parent.name else None)
+            with asking(self._run.tracking_uri), reaching_artifacts():
+                self._client.log_artifact(self._id, str(file), str(path.parent) if path.parent.name else None)
 
     def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        uri = f"{self._data_root}/{dataset.key}"
+        uri = redact(f"{self._run.data_root}/{dataset.key}")
         entity = Dataset(
             name=name,
             digest=dataset.digest,
@@ -163,72 +98,40 @@ class MlflowTracker:
             profile=json.dumps({"num_rows": dataset.num_rows}),
         )
         tag = InputTag(key="mlflow.data.context", value=context)
-        with reaching(self._run.tracking_uri):
-            self._client.log_inputs(self.run_id, datasets=[DatasetInput(dataset=entity, tags=[tag])])
+        with asking(self._run.tracking_uri):
+            self._client.log_inputs(self._id, datasets=[DatasetInput(dataset=entity, tags=[tag])])
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         from mlflow.entities import RunTag
 
-        with reaching(self._run.tracking_uri):
-            self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        given = {_name(name): redact(value)[:_LONGEST_TAG] for name, value in tags.items()}
+        with asking(self._run.tracking_uri):
+            for part in _parts([RunTag(name, value) for name, value in given.items() if value], _MOST_TEXTS):
+                self._client.log_batch(self._id, tags=part)
+            gone = [name for name, value in given.items() if not value]
+            stored = self._client.get_run(self._id).data.tags if gone else {}
+            for name in filter(stored.__contains__, gone):
+                self._client.delete_tag(self._id, name)
 
     def set_status(self, status: RunStatus) -> None:
-        with reaching(self._run.tracking_uri):
+        with asking(self._run.tracking_uri):
             if status == RunStatus.RUNNING:
-                self._client.update_run(self.run_id, status=status)
+                self._client.update_run(self._id, status=status)
             else:
-                self._client.set_terminated(self.run_id, status=status)
+                self._client.set_terminated(self._id, status=status)
 
 
-def _find_or_create_experiment(client: "MlflowClient", name: str, artifacts: str | None) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        return str(client.create_experiment(name, artifact_location=artifacts, tags=_SHOWN_AS_TRAINING))
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+def _parts(items: Sequence[ItemT], most: int) -> Iterator[Sequence[ItemT]]:
+    return (items[start : start + most] for start in range(0, len(items), most))
 
 
-@contextmanager
-def reaching(tracking_uri: str) -> Iterator[None]:
-    """Errors that mean "not now" become one that says what to do.
-
-    Raises:
-        TrackerUnreachableError: MLflow does not answer.
-    """
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except (MlflowException, OSError) as error:  # requests' errors are OSErrors
-        if isinstance(error, MlflowException) and error.error_code not in _MAY_PASS:
-            raise
-        first_line = str(error).strip().splitlines()[0]
-        raise TrackerUnreachableError(
-            f"MLflow at {tracking_uri or 'the sqlite file of the data root'} cannot be reached ({first_line}); "
-            "what was computed is kept: run the same command again when it answers"
-        ) from error
+def _name(text: str) -> str:
+    """`text` with only the signs that MLflow takes in names: some hold what users call their things."""
+    parts = re.sub(r"[^\w.\- :/]", "_", text).split("/")
+    return "/".join(part for part in parts if part.strip("."))[:_LONGEST_NAME].rstrip("/") or "_"
 
 
-@cache
-def open_client(data_root: str, tracking_uri: str) -> "MlflowClient":
-    """The client of a server, or of the sqlite file below the data root."""
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is imported; there is no other switch
-    for name, value in _PATIENCE.items():
-        os.environ.setdefault(name, value)
-    from mlflow import MlflowClient
-
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # reports every table it creates
-    check_place(data_root, tracking_uri)
-    uri = tracking_uri or _sqlite_uri(data_root)
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def _sqlite_uri(data_root: str) -> str:
-    folder = _local_path(data_root)
-    os.makedirs(folder, exist_ok=True)
-    return f"sqlite:///{folder}/mlflow.db"
-
-
-def _local_path(data_root: str) -> str:
-    return os.path.abspath(data_root.removeprefix("file://"))
+def _is_same(stored: float | None, value: float) -> bool:
+    if stored is None or math.isnan(stored) or math.isnan(value):
+        return stored is not None and math.isnan(stored) and math.isnan(value)
+    return stored == max(-sys.float_info.max, min(value, sys.float_info.max))  # infinite numbers are stored so

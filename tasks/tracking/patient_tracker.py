@@ -4,39 +4,50 @@ import base64
 import json
 import logging
 import time
-import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from tasks.core.digest import digest_of
 from tasks.core.store import Store
 from tasks.core.types import Artifact
+from tasks.tracking.outbox import Entry, Outbox
 from tasks.tracking.tracker import RunStatus, Tracker, TrackerUnreachableError
 
 logger = logging.getLogger(__name__)
 
-OUTBOX = "outbox"
-"""Folder of the data root with what waits, by run."""
 _PAUSE_SECONDS = 60.0
 """After a failure nothing is tried for so long: every try costs training time."""
 
 
 class PatientTracker:
-    """Passes everything on to `tracker`; what it cannot take now is kept, and nothing is sent before it."""
+    """Passes everything on to `tracker`; what it cannot take now is kept, and nothing is sent before it.
 
-    def __init__(self, tracker: Tracker, store: Store, *, pause_seconds: float = _PAUSE_SECONDS) -> None:
+    What it refuses for good is put aside with the reason. `server` is whose tracker it is: entries go to no other.
+    """
+
+    def __init__(
+        self, tracker: Tracker, store: Store, *, server: str = "", pause_seconds: float = _PAUSE_SECONDS
+    ) -> None:
         self._tracker = tracker
         self._store = store
-        self._folder = f"{OUTBOX}/{tracker.run_id}"
+        self._outbox = Outbox(store, server, tracker.run_id)
+        self._steps = f"logged/{digest_of(server, tracker.run_id)}"
+        self._last_steps: dict[str, int] = {}
+        """Number of the last step, by series."""
         self._pause_seconds = pause_seconds
         self._closed_until = 0.0
         self._may_hold = True
         """Whether entries may wait, also those of an earlier process."""
-        self._unwritten: list[bytes] = []
-        """Entries that not even the data root could take (a full disk)."""
 
     @property
     def run_id(self) -> str:
         return self._tracker.run_id
+
+    @property
+    def waiting_in(self) -> str:
+        """The folder of what waits."""
+        return self._outbox.path
 
     def log_params(self, params: Mapping[str, str]) -> None:
         self._pass_on("log_params", params=dict(params))
@@ -44,6 +55,18 @@ class PatientTracker:
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
         at = time.time() if at_seconds is None else at_seconds
         self._pass_on("log_metrics", metrics=dict(metrics), step=step, at_seconds=at)
+
+    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+        # What is about to be passed on is kept first. After a kill it is passed on once more, value and time the same,
+        # which MLflow takes as the same point; and all that is done again up to there is not passed on.
+        if series not in self._last_steps:
+            self._last_steps[series] = self._repeat_last(series)
+        if step <= self._last_steps[series]:
+            return
+        at = time.time() if at_seconds is None else at_seconds
+        arguments = {"metrics": dict(metrics), "step": step, "series": series, "at_seconds": at}
+        self._mark(series, arguments)
+        self._pass_on("log_step", **arguments)
 
     def log_bytes(self, name: str, data: bytes) -> None:
         self._pass_on("log_bytes", name=name, data=base64.b64encode(data).decode())
@@ -57,56 +80,62 @@ class PatientTracker:
 
     def set_status(self, status: RunStatus) -> None:
         self._pass_on("set_status", status=str(status))
+        if status == RunStatus.FINISHED:  # nobody goes on with it
+            with suppress(OSError):
+                self._store.delete(self._steps)
 
     def flush(self) -> int:
         """Try once more to send what waits; returns how many entries still do."""
         self._closed_until = 0.0
-        self._send_kept()
-        return len(self._store.list_keys(self._folder)) + len(self._unwritten)
+        return 0 if self._send_kept() else len(self._outbox)
 
     def _pass_on(self, method: str, **arguments: Any) -> None:
-        entry = json.dumps({"method": method, "arguments": arguments}).encode()
+        entry = {"method": method, "arguments": arguments}
         if not (self._send_kept() and self._send(entry)):
-            self._keep(entry)
+            self._may_hold = True
+            self._outbox.keep(entry)
 
     def _send_kept(self) -> bool:
         """Send what waits, oldest first; returns whether nothing waits any more."""
-        if not self._may_hold:
-            return True
-        for key in self._store.list_keys(self._folder):
-            try:
-                if not self._send(self._store.read_bytes(key)):
-                    return False
-            except Exception:  # one entry that is refused, of a deleted run say, must not hold up the rest
-                logger.exception("the tracker refused %s, which had waited; it is dropped", key)
-            self._store.delete(key)
-        while self._unwritten:
-            if not self._send(self._unwritten[0]):
-                return False
-            del self._unwritten[0]
-        self._may_hold = False
-        return True
+        if self._may_hold:
+            self._may_hold = not self._outbox.empty(self._send)
+        return not self._may_hold
 
-    def _send(self, entry: bytes) -> bool:
+    def _send(self, entry: Entry) -> bool:
+        """Whether `entry` need not be sent again: it was taken, or refused for good."""
         if time.monotonic() < self._closed_until:
             return False
         try:
-            _apply(self._tracker, **json.loads(entry))
+            _apply(self._tracker, **entry)
         except TrackerUnreachableError as error:
             self._closed_until = time.monotonic() + self._pause_seconds
-            logger.warning("%s; metrics are kept in %s meanwhile", error, self._store.path(self._folder))
+            logger.warning("%s; metrics are kept in %s meanwhile", error, self._outbox.path)
             return False
+        except Exception as error:  # one that is refused must not hold up the rest, nor end a stage
+            self._outbox.refuse(entry, f"the tracker refused an entry: {error}")
         return True
 
-    def _keep(self, entry: bytes) -> None:
-        self._may_hold = True
-        # The clock orders the entries of one process; two with the same time are of different processes.
-        key = f"{self._folder}/{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"
+    def _repeat_last(self, series: str) -> int:
+        key = self._mark_key(series)
         try:
-            self._store.write_bytes(key, entry)
+            arguments = json.loads(self._store.read_bytes(key)) if self._store.exists(key) else None
+        except ValueError:
+            logger.warning("%s is damaged: some steps may stand in MLflow twice", self._store.path(key))
+            return -1
+        if arguments is None:
+            return -1
+        self._pass_on("log_step", **arguments)
+        return int(arguments["step"])
+
+    def _mark(self, series: str, arguments: Mapping[str, Any]) -> None:
+        self._last_steps[series] = int(arguments["step"])
+        try:
+            self._store.write_bytes(self._mark_key(series), json.dumps(arguments).encode())
         except OSError as error:
-            logger.error("an entry for the tracker is kept in memory only: %s", error)
-            self._unwritten.append(entry)
+            logger.warning("if this run is killed now, steps may stand in MLflow twice: %s", error)
+
+    def _mark_key(self, series: str) -> str:
+        return f"{self._steps}/{digest_of(series)}.json"
 
 
 def _apply(tracker: Tracker, method: str, arguments: dict[str, Any]) -> None:
@@ -115,6 +144,8 @@ def _apply(tracker: Tracker, method: str, arguments: dict[str, Any]) -> None:
             tracker.log_params(arguments["params"])
         case "log_metrics":
             tracker.log_metrics(arguments["metrics"], arguments["step"], arguments["at_seconds"])
+        case "log_step":
+            tracker.log_step(**arguments)
         case "log_bytes":
             tracker.log_bytes(arguments["name"], base64.b64decode(arguments["data"]))
         case "log_dataset":

@@ -6,22 +6,27 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from pathlib import PurePosixPath
 from types import FrameType
+from urllib.parse import unquote
 
 from tasks.core import lease
 from tasks.core.errors import InputError, Interrupted
+from tasks.core.redact import redact
 from tasks.core.store import Store
 from tasks.core.types import Run
+from tasks.tracking.address import log_in
 from tasks.tracking.mlflow_registry import MlflowRegistry
-from tasks.tracking.mlflow_tracker import (
-    MlflowTracker,
-    check_place,
-    find_or_create_child,
+from tasks.tracking.mlflow_runs import (
+    check_answers,
+    check_artifacts,
+    delete_unused,
     find_or_create_run,
     find_running,
+    knows_run,
 )
-from tasks.tracking.patient_tracker import OUTBOX, PatientTracker
+from tasks.tracking.mlflow_tracker import MlflowTracker
+from tasks.tracking.outbox import adopt_unnamed, waiting_runs
+from tasks.tracking.patient_tracker import PatientTracker
 from tasks.tracking.tracker import ModelRegistry, RunStatus, Tracker
 
 logger = logging.getLogger(__name__)
@@ -35,29 +40,30 @@ def start_run(
     experiment: str,
     run_key: str,
     params: Mapping[str, object],
+    facts: Mapping[str, object] | None = None,
     tracking_uri: str = "",
     name: str = "",
 ) -> str:
     """Id of the run: an unfinished one with this key goes on, else a new one starts, called `name` if there is one.
 
-    Nested `params` become names with dots. Two runs with the same key at the same time would share one record.
-    What earlier runs could not send is sent first.
+    `params` are part of what the key stands for; nested ones become names with dots. `facts` are what may be another
+    at the next try (how many files there are): they become tags. Two runs with the same key at the same time would
+    share one record. What earlier runs could not send is sent first.
 
     Raises:
-        InputError: the data root is remote, and no server is named.
+        InputError: the data root is remote, and no server is named; or the address is none of a server.
         TrackerUnreachableError: no server answers at `tracking_uri`.
     """
-    check_place(data_root, tracking_uri)
-    for folder in Store(data_root).list_keys(OUTBOX):
-        open_tracker(
-            Run(data_root=data_root, run_id=PurePosixPath(folder).name, preset="", tracking_uri=tracking_uri)
-        ).flush()
+    address = log_in(tracking_uri)
+    _send_waiting(Run(data_root=data_root, run_id="", preset=experiment, tracking_uri=address))
     run_id = find_or_create_run(
-        data_root=data_root, tracking_uri=tracking_uri, experiment=experiment, run_key=run_key, name=name
+        data_root=data_root, tracking_uri=address, experiment=experiment, run_key=run_key, name=name
     )
-    tracker = open_tracker(Run(data_root=data_root, run_id=run_id, preset=experiment, tracking_uri=tracking_uri))
+    run = Run(data_root=data_root, run_id=run_id, preset=experiment, tracking_uri=address)
+    check_artifacts(run)
+    tracker = open_tracker(run)
     tracker.set_status(RunStatus.RUNNING)
-    tracker.set_tags(_NO_FAILURE)
+    tracker.set_tags(_NO_FAILURE | {f"videossr.{fact}": str(value) for fact, value in (facts or {}).items()})
     tracker.log_params(dict(_flat(params)))
     return run_id
 
@@ -65,12 +71,13 @@ def start_run(
 def fail_run(data_root: str, *, experiment: str, run_key: str, tracking_uri: str, stage: str, error: str) -> None:
     """Mark the run with this key as failed if it looks as if it still ran; a record that cannot be reached stays."""
     try:
-        run_id = find_running(data_root=data_root, tracking_uri=tracking_uri, experiment=experiment, run_key=run_key)
+        address = log_in(tracking_uri)
+        run_id = find_running(data_root=data_root, tracking_uri=address, experiment=experiment, run_key=run_key)
     except (InputError, OSError):
         logger.warning("could not look for the run that failed", exc_info=True)
         return
     if run_id:
-        run = Run(data_root=data_root, run_id=run_id, preset=experiment, tracking_uri=tracking_uri)
+        run = Run(data_root=data_root, run_id=run_id, preset=experiment, tracking_uri=address)
         _close(open_tracker(run), stage, RunStatus.FAILED, error)
 
 
@@ -130,8 +137,7 @@ def _sigterm_raises() -> Iterator[None]:
 @contextmanager
 def child_run(run: Run, name: str, params: Mapping[str, object]) -> Iterator[Tracker]:
     """The tracker of a finished part of `run` that stands below it in the UI, one a name."""
-    run_id = find_or_create_child(run, name)
-    tracker = open_tracker(replace(run, run_id=run_id))
+    tracker = open_tracker(run, name)
     try:
         tracker.log_params(dict(_flat(params)))
         yield tracker
@@ -141,10 +147,15 @@ def child_run(run: Run, name: str, params: Mapping[str, object]) -> Iterator[Tra
 
 
 def finish_run(run: Run) -> None:
-    """Close the record: the next run with the same key starts a new one."""
+    """Close the record: the next run with the same key starts a new one. What an earlier try failed with goes."""
     tracker = open_tracker(run)
+    tracker.set_tags(_NO_FAILURE)
     tracker.set_status(RunStatus.FINISHED)
     _flush(tracker)
+    try:
+        delete_unused(run)
+    except InputError as error:
+        logger.info("whether MLflow made a run too many is looked at next time: %s", error)
 
 
 def open_registry(run: Run) -> ModelRegistry:
@@ -152,19 +163,33 @@ def open_registry(run: Run) -> ModelRegistry:
     return MlflowRegistry(run)
 
 
-def open_tracker(run: Run) -> PatientTracker:
-    """The tracker of `run`, for a process beside the one whose stage it is."""
-    return PatientTracker(MlflowTracker(run), Store(run.data_root))
+def open_tracker(run: Run, child: str = "") -> PatientTracker:
+    """The tracker of `run`, or of its part `child`, for a process beside the one whose stage it is."""
+    return PatientTracker(MlflowTracker(run, child), Store(run.data_root), server=run.tracking_uri)
+
+
+def _send_waiting(run: Run) -> None:
+    """Send what earlier runs kept for the server of `run`, if it answers."""
+    check_answers(run.data_root, run.tracking_uri)
+    store = Store(run.data_root)
+    adopt_unnamed(store, run.tracking_uri, lambda run_id: knows_run(replace(run, run_id=run_id)))
+    for waiting in waiting_runs(store, run.tracking_uri):
+        run_id, _, child = waiting.partition("+")
+        _flush(open_tracker(replace(run, run_id=run_id), unquote(child)))
 
 
 def _flush(tracker: PatientTracker) -> None:
     num_waiting = tracker.flush()
     if num_waiting:
-        logger.warning("%d entries for MLflow wait in the data root (%s); the next run sends them", num_waiting, OUTBOX)
+        logger.warning(
+            "%d entries for MLflow wait in %s; the next run with this server sends them (delete the folder if the run "
+            "is gone for good)",
+            *(num_waiting, tracker.waiting_in),
+        )
 
 
 def _close(tracker: Tracker, stage_name: str, status: RunStatus, error: str) -> None:
-    first_line = error.strip().splitlines()[0]
+    first_line = redact((error.strip() or "no message").splitlines()[0])
     try:
         tracker.set_tags({"videossr.failed_stage": stage_name, "videossr.error": first_line})
         tracker.set_status(status)

@@ -20,7 +20,11 @@ class RunStatus(StrEnum):
 
 
 class TrackerUnreachableError(InputError):
-    """What keeps the record does not answer now, so the same call may work later."""
+    """What keeps the record does not answer now, or not to this user, so the same call may work later."""
+
+
+class TrackerRefusedError(InputError):
+    """What keeps the record took the question and said no: asking again changes nothing."""
 
 
 @runtime_checkable
@@ -33,12 +37,21 @@ class Tracker(Protocol):
         ...
 
     def log_params(self, params: Mapping[str, str]) -> None:
-        """Log what was decided before; a value once logged stays."""
+        """Log what was decided before; a value once logged stays, and another one becomes the tag `param.NAME`.
+
+        So nothing that may change between two tries of the same run belongs here: that is a tag.
+        """
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
-        """Log numbers at a step; the part of a name before "/" groups the charts.
+        """Log numbers of the run as a whole; the part of a name before "/" groups the charts.
 
-        `at_seconds` is the Unix time of the step, if it is not now.
+        A number that stands already is not logged again. `at_seconds` is the Unix time, if it is not now.
+        """
+
+    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+        """Log numbers of one step of a curve; a step that is done again, after a kill, is logged once.
+
+        `series` names what the steps depend on: steps of another series are others, even under the same names.
         """
 
     def log_bytes(self, name: str, data: bytes) -> None:
@@ -47,7 +60,8 @@ class Tracker(Protocol):
     def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
         """Say which data the run used: `context` is the use ("train", "eval", ...)."""
 
-    def set_tags(self, tags: Mapping[str, str]) -> None: ...
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Say what may change; an empty text takes a tag away."""
 
     def set_status(self, status: RunStatus) -> None: ...
 
@@ -58,7 +72,7 @@ class RegisteredModel:
 
     version: str
     policy: Artifact
-    """The checkpoint's folder in the store."""
+    """The checkpoint's folder: a key of the data root, or its whole address if it lies in another one."""
     tags: dict[str, str]
 
 

@@ -120,7 +120,7 @@ class TrainingRun(Generic[RowT]):
 
     def _report(self, row: RowT, number: int, progress: "tqdm[Any]") -> None:
         if self._ranks.is_first:
-            self.tracker.log_metrics(row.metrics(), self.first_step + number)
+            self._log(row, number)
             progress.set_postfix(row.headline(), refresh=False)
             progress.update()
 
@@ -130,7 +130,10 @@ class TrainingRun(Generic[RowT]):
         logger.info("%s goes on from the checkpoint after step %d", self.title, len(restored.record))
         if restored.origin[RUN_ID] != self.tracker.run_id:  # its record is lost or closed: the curves start here again
             for number, row in enumerate(restored.record):
-                self.tracker.log_metrics(row.metrics(), self.first_step + number)
+                self._log(row, number)
+
+    def _log(self, row: RowT, number: int) -> None:
+        self.tracker.log_step(row.metrics(), self.first_step + number, series=self.checkpoints.key)
 
     def _refuse_to_go_on_in_vain(self, record: Sequence[RowT]) -> None:
         recent = record[-self.max_skipped_in_a_row :]

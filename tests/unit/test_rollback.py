@@ -14,6 +14,7 @@ def store(data_root: str) -> Store:
     store = Store(data_root)
     for name in "ab":
         store.write_bytes(f"policies/{name}/config.json", name.encode())
+        store.write_bytes(f"policies/{name}/model.safetensors", name.encode())
     return store
 
 

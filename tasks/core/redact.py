@@ -1,0 +1,28 @@
+"""Addresses as they may be shown and kept: without the passwords and keys in them."""
+
+import re
+
+_HIDDEN = "***"
+_USER = re.compile(r"(?<=://)[^\s/?#]*@")
+"""User and password as they should be written; a password may hold an @."""
+_ODD_USER = re.compile(r"(?<=://)[^\s/?#@:]+:(?!\d+[/?#])[^\s@]*@")
+"""The same with a / ? or # in the password, which should have been written as %2F and so on."""
+_SECRETS = re.compile(
+    r"([?&][^=&\s]*(?:password|passwd|secret|token|signature|sig|credential|accesskeyid|api_?key)[^=&\s]*=)[^&#\s'\"]+",
+    re.IGNORECASE,
+)
+"""Of a query, e.g. those of a signed link."""
+
+
+def redact(text: str) -> str:
+    """`text`, whose addresses hold no user, password or signature any more."""
+    for pattern in (_USER, _ODD_USER):
+        text = pattern.sub(f"{_HIDDEN}@", text)
+    return _SECRETS.sub(rf"\1{_HIDDEN}", text)
+
+
+def redact_address(given: str) -> str:
+    """One address, perhaps a wrong one: whatever stands before an @ is hidden."""
+    scheme, separator, rest = given.rpartition("://") if given.count("://") == 1 else ("", "", given)
+    before, at, host = rest.rpartition("@")
+    return redact(f"{scheme}{separator}{_HIDDEN if before else ''}{at}{host}")

@@ -1,0 +1,189 @@
+"""Which of MLflow's runs is meant: an unfinished one with the same key and data root goes on, else there is a new one.
+
+The key is kept as a tag. A server whose answer to the making of a run came too late may hold several with one key:
+those that nobody used are deleted.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tasks.core.redact import redact
+from tasks.core.types import Run
+from tasks.tracking.mlflow_client import asking, database_path, local_path, once, open_client, reaching_artifacts
+from tasks.tracking.tracker import RunStatus
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
+
+_RUN_KEY = "videossr.run_key"
+_DATA_ROOT = "videossr.data_root"
+_PARENT = "mlflow.parentRunId"
+"""MLflow's own tag."""
+_SHOWN_AS_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+"""Makes the UI open an experiment on its runs and charts; otherwise it guesses, and shows traces."""
+_RUNS_ON = f"attributes.status = '{RunStatus.RUNNING}'"
+_UNFINISHED = f"attributes.status != '{RunStatus.FINISHED}'"
+_MOST = 1000
+"""Runs that are looked at; more with one key would take as many interrupted starts."""
+
+logger = logging.getLogger(__name__)
+
+
+def check_answers(data_root: str, tracking_uri: str) -> None:
+    """Check that there is an MLflow server, which knows who asks; or a sqlite file, which is made if there is none.
+
+    Raises:
+        TrackerUnreachableError: no server answers at `tracking_uri`, or it answers nothing that MLflow would.
+        InputError: there is no place for the file, or it is none of MLflow's.
+    """
+    with asking(tracking_uri):
+        open_client(data_root, tracking_uri).search_experiments(max_results=1)
+
+
+def check_artifacts(run: Run) -> None:
+    """Check that files can be kept under `run`: a server may leave that to its clients, which need credentials then.
+
+    Raises:
+        TrackerUnreachableError: a small file could not be written.
+    """
+    if not run.tracking_uri:
+        return
+    name = "videossr-check"
+    with asking(run.tracking_uri), reaching_artifacts():
+        client = open_client(run.data_root, run.tracking_uri)
+        client.log_text(run.run_id, "", name)
+        with suppress(Exception):  # who may write may not be allowed to delete; an empty file does no harm
+            from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+            place = client.get_run(run.run_id).info.artifact_uri
+            repository = get_artifact_repository(place, tracking_uri=run.tracking_uri)
+            repository.delete_artifacts(name)  # type: ignore[no-untyped-call]
+
+
+def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, run_key: str, name: str = "") -> str:
+    """Id of the unfinished run with this key, or of a new one called `name` (MLflow finds one if it is empty).
+
+    Raises:
+        TrackerUnreachableError: no server answers at `tracking_uri`.
+    """
+    with asking(tracking_uri):
+        client = open_client(data_root, tracking_uri)
+        # A server chooses where artifacts go; with sqlite alone they would land in the working folder.
+        artifacts = None if tracking_uri else f"{local_path(data_root)}/mlartifacts"
+        place = _find_or_create_experiment(client, experiment, artifacts)
+        root = _shown_root(data_root, tracking_uri)
+        tags = {_RUN_KEY: run_key, _DATA_ROOT: root}
+        found = once(
+            lambda: _used(_runs(client, place, run_key, root, _UNFINISHED)),
+            lambda: str(client.create_run(place, tags=tags, run_name=redact(name) or None).info.run_id),
+        )
+        _delete_unused(client, found, _runs(client, place, run_key, root, _RUNS_ON))
+        return found
+
+
+def find_running(*, data_root: str, tracking_uri: str, experiment: str, run_key: str) -> str:
+    """Id of the run with this key that is marked as running; empty if there is none. Makes nothing.
+
+    Raises:
+        TrackerUnreachableError: no server answers at `tracking_uri`.
+    """
+    if not tracking_uri and not os.path.exists(database_path(data_root)):
+        return ""
+    with asking(tracking_uri):
+        client = open_client(data_root, tracking_uri)
+        found = client.get_experiment_by_name(experiment)
+        if found is None:
+            return ""
+        root = _shown_root(data_root, tracking_uri)
+        return _used(_runs(client, found.experiment_id, run_key, root, _RUNS_ON)) or ""
+
+
+def find_or_create_child(run: Run, name: str) -> str:
+    """Id of the part of `run` called `name`; MLflow shows it below its parent.
+
+    Raises:
+        TrackerUnreachableError: no server answers.
+    """
+    with asking(run.tracking_uri):
+        client = open_client(run.data_root, run.tracking_uri)
+        place = str(client.get_run(run.run_id).info.experiment_id)
+        tags = {_PARENT: run.run_id, _RUN_KEY: f"{run.run_id}/{name}"}
+        return once(
+            lambda: _used(_runs(client, place, tags[_RUN_KEY])),
+            lambda: str(client.create_run(place, tags=tags, run_name=name).info.run_id),
+        )
+
+
+def knows_run(run: Run) -> bool:
+    """Whether the server has this run; one that was deleted there counts.
+
+    Raises:
+        TrackerUnreachableError: no server answers.
+    """
+    from mlflow.exceptions import MlflowException
+
+    with asking(run.tracking_uri):
+        try:
+            open_client(run.data_root, run.tracking_uri).get_run(run.run_id)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+        return True
+
+
+def delete_unused(run: Run) -> None:
+    """Delete the runs that were made for `run`'s sake and never used, because their answer came too late.
+
+    Raises:
+        TrackerUnreachableError: no server answers.
+    """
+    with asking(run.tracking_uri):
+        client = open_client(run.data_root, run.tracking_uri)
+        own = client.get_run(run.run_id)
+        key, root = (own.data.tags.get(name, "") for name in (_RUN_KEY, _DATA_ROOT))
+        if key:
+            _delete_unused(client, run.run_id, _runs(client, own.info.experiment_id, key, root, _RUNS_ON))
+
+
+def _shown_root(data_root: str, tracking_uri: str) -> str:
+    """Whose runs they are on a server that several data roots use; a sqlite file moves with its data root."""
+    return redact(data_root) if tracking_uri else ""
+
+
+def _runs(client: "MlflowClient", place: str, key: str, root: str = "", also: str = "") -> "Sequence[MlflowRun]":
+    """Those with this key that belong to the data root, newest first; those of earlier versions do not say which."""
+    wanted = " and ".join(filter(None, [f"tags.`{_RUN_KEY}` = '{key}'", also]))
+    found = client.search_runs([place], filter_string=wanted, max_results=_MOST)
+    return [run for run in found if run.data.tags.get(_DATA_ROOT, root) == root]
+
+
+def _used(runs: "Sequence[MlflowRun]") -> str | None:
+    """The newest that something was logged to, else the oldest."""
+    found = [run for run in runs if not _is_unused(run)] or list(reversed(runs))
+    return str(found[0].info.run_id) if found else None
+
+
+def _delete_unused(client: "MlflowClient", kept: str, runs: "Sequence[MlflowRun]") -> None:
+    for run in runs:
+        if run.info.run_id != kept and _is_unused(run):
+            logger.warning("MLflow's run %s is deleted: its making was answered too late", run.info.run_id)
+            client.delete_run(run.info.run_id)
+
+
+def _is_unused(run: "MlflowRun") -> bool:
+    return not run.data.params and not run.data.metrics
+
+
+def _find_or_create_experiment(client: "MlflowClient", name: str, artifacts: str | None) -> str:
+    def find() -> str | None:
+        found = client.get_experiment_by_name(name)
+        if found is not None and found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id) if found else None
+
+    return once(find, lambda: str(client.create_experiment(name, artifact_location=artifacts, tags=_SHOWN_AS_TRAINING)))
