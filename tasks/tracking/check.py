@@ -74,10 +74,10 @@ def check_files(store: Store, model: RegisteredModel, name: str) -> None:
     problem = _problem(place, key)
     if problem:
         where = "the data root" if place is store else "the other data root that it lies in"
+        where += f" ({redact(place.path(key))}: {problem})"
         raise InputError(
-            f"version {model.version} of {name!r}: its files are not in {where} "
-            f"({redact(place.path(key))}: {problem}); put them back there, or make another version champion (workflows/rollback.py rollback --version N), or "
-            "take the alias 'champion' away in MLflow"
+            f"version {model.version} of {name!r}: its files are not in {where}; put them back there, or make another "
+            "version champion (workflows/rollback.py rollback --version N), or take the alias 'champion' away in MLflow"
         )
 
 

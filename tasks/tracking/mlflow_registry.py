@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.core.store import Store, locate
 from tasks.core.types import Artifact, Run
@@ -91,7 +91,7 @@ class MlflowRegistry:
             trial = f"videossr-check-{uuid.uuid4().hex}"
             self._create_model(trial)
             try:
-                self._client.create_model_version(trial, f"runs:/{trial}/{_POINTER}", trial)
+                self._client.create_model_version(trial, f"runs:/{trial}/{_POINTER}", trial, await_creation_for=0)
             finally:
                 self._client.delete_registered_model(trial)
 
@@ -160,15 +160,16 @@ class MlflowRegistry:
         from mlflow.exceptions import MlflowException
 
         *others, last = sources
+        given: dict[str, Any] = {"run_id": run_id or None, "tags": dict(tags), "await_creation_for": 0}
         for source in others:
             try:
-                return self._client.create_model_version(name, source, run_id or None, tags=dict(tags))
+                return self._client.create_model_version(name, source, **given)
             except MlflowException as error:
                 if error.error_code != "INVALID_PARAMETER_VALUE":
                     raise
         if _POLICY_ADDRESS in tags:
             self._leave_pointer(name, tags)
-        return self._client.create_model_version(name, last, run_id or None, tags=dict(tags))
+        return self._client.create_model_version(name, last, **given)
 
     def _leave_pointer(self, name: str, tags: Mapping[str, str]) -> None:
         """What MLflow downloads of a version whose weights it cannot reach."""

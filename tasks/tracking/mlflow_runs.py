@@ -55,8 +55,8 @@ def check_artifacts(run: Run) -> None:
     name = "videossr-check"
     with asking(run.tracking_uri), reaching_artifacts():
         client = open_client(run.data_root, run.tracking_uri)
-        client.log_text(run.run_id, "", name)
-        with suppress(Exception):  # who may write may not be allowed to delete; an empty file does no harm
+        client.log_text(run.run_id, "May be deleted.", name)
+        with suppress(Exception):  # who may write may not be allowed to delete; the file does no harm
             from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
             place = client.get_run(run.run_id).info.artifact_uri

@@ -1,10 +1,11 @@
 """Every tracker and registry keeps what it is given; MLflow really runs, on sqlite in a temporary folder."""
 
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,18 +21,7 @@ from tasks.tracking.mlflow_tracker import MlflowTracker
 from tasks.tracking.patient_tracker import PatientTracker
 from tasks.tracking.run import fail_run, finish_run, recorded, stage, start_run
 from tasks.tracking.tracker import ChampionMovedError, ModelRegistry, RunStatus, Tracker
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a tracker has kept, in one form for all of them."""
-
-    params: dict[str, str]
-    metrics: dict[str, list[tuple[int, float]]]
-    files: dict[str, bytes]
-    datasets: list[tuple[str, str, str]]
-    tags: dict[str, str]
-    status: str
+from tests.helpers.tracked import Seen, mlflow_uri, seen_in_memory, seen_in_mlflow
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +41,9 @@ def tracked(request: pytest.FixtureRequest, run: Run, data_root: str) -> Iterato
     if request.param != "mlflow":
         tracker = MemoryTracker()
         patient = PatientTracker(tracker, Store(data_root))
-        yield patient if request.param == "patient" else tracker, lambda: _seen_in_memory(tracker)
+        yield patient if request.param == "patient" else tracker, lambda: seen_in_memory(tracker)
     else:
-        yield MlflowTracker(run), lambda: _seen_in_mlflow(run)
+        yield MlflowTracker(run), lambda: seen_in_mlflow(run)
 
 
 @pytest.fixture(params=["memory", "mlflow"])
@@ -65,20 +55,26 @@ def registry(request: pytest.FixtureRequest, run: Run) -> ModelRegistry:
 def test_a_tracker_keeps_what_it_is_given(tracked: tuple[Tracker, Callable[[], Seen]]) -> None:
     tracker, seen = tracked
     tracker.log_params({"model.base": "tiny"})
-    tracker.log_metrics({"reward/mean": 0.25, "train/kl": 0.0}, step=1)
-    tracker.log_metrics({"reward/mean": 0.5}, step=2)
+    tracker.log_params({"model.base": "other"})
+    tracker.log_step({"reward/mean": 0.25, "train/kl": 0.0}, 1, "trained/a")
+    tracker.log_step({"reward/mean": 0.5}, 2, "trained/a")
+    tracker.log_metrics({"clips/accepted": 7.0})
+    tracker.log_metrics({"clips/accepted": 7.0, "clips/it's odd": math.nan})
     tracker.log_bytes("report/report.html", b"<p>")
     tracker.log_bytes("summary.json", b"{}")
     tracker.log_dataset("clips", Artifact("ingested/clips.parquet", "abc", 7), "train")
-    tracker.set_tags({"colour": "green"})
+    tracker.set_tags({"colour": "green", "size": "big"})
+    tracker.set_tags({"size": "", "never set": ""})
     tracker.set_status(RunStatus.FINISHED)
 
     kept = seen()
     assert kept.params["model.base"] == "tiny"
-    assert kept.metrics == {"reward/mean": [(1, 0.25), (2, 0.5)], "train/kl": [(1, 0.0)]}
+    assert kept.tags["param.model.base"] == "other"
+    curves = {name: points for name, points in kept.metrics.items() if "odd" not in name}
+    assert curves == {"reward/mean": [(1, 0.25), (2, 0.5)], "train/kl": [(1, 0.0)], "clips/accepted": [(0, 7.0)]}
     assert kept.files == {"report/report.html": b"<p>", "summary.json": b"{}"}
     assert kept.datasets == [("clips", "abc", "train")]
-    assert kept.tags["colour"] == "green"
+    assert (kept.tags["colour"], kept.tags.keys() & {"size", "never set"}) == ("green", set())
     assert kept.status == "FINISHED"
 
 
@@ -173,7 +169,7 @@ def test_of_several_that_saw_the_same_champion_one_becomes_the_next(run: Run, re
 def test_a_mover_that_died_before_the_alias_followed_still_counts(run: Run, request: pytest.FixtureRequest) -> None:
     registry, name = MlflowRegistry(run), request.node.name
     first, second = (registry.register(name, Artifact(f"policies/{digest}", digest), {}) for digest in "ab")
-    client = MlflowClient(_uri(run))
+    client = MlflowClient(mlflow_uri(run))
     client.create_registered_model(f"{name}-champions")
     tags = {"after": "0", "version": first, "before": "", "run_id": "died"}
     client.create_model_version(f"{name}-champions", "nowhere", tags=tags)
@@ -192,11 +188,11 @@ def test_an_unfinished_run_goes_on_and_a_finished_one_does_not(mlflow_root: str)
     first = start()
     with pytest.raises(OSError), stage(first, "train"):  # noqa: PT011
         raise OSError("disk full")
-    assert _seen_in_mlflow(first).status == "FAILED"
+    assert seen_in_mlflow(first).status == "FAILED"
     second = start()
     assert second == first
-    assert _seen_in_mlflow(second).status == "RUNNING"
-    assert "videossr.error" not in _seen_in_mlflow(second).tags
+    assert seen_in_mlflow(second).status == "RUNNING"
+    assert "videossr.error" not in seen_in_mlflow(second).tags
     finish_run(second)
     assert start() != second
 
@@ -205,12 +201,12 @@ def test_sigterm_ends_a_stage_and_marks_its_run(run: Run) -> None:
     with pytest.raises(Interrupted) as interrupted, stage(run, "ingest"):
         signal.raise_signal(signal.SIGTERM)
     assert interrupted.value.code == 128 + signal.SIGTERM
-    assert _seen_in_mlflow(run).status == "KILLED"
-    assert _seen_in_mlflow(run).tags["videossr.error"] == "stopped by SIGTERM; the same command goes on"
+    assert seen_in_mlflow(run).status == "KILLED"
+    assert seen_in_mlflow(run).tags["videossr.error"] == "stopped by SIGTERM; the same command goes on"
 
 
 def test_nested_params_get_names_with_dots(run: Run) -> None:
-    assert _seen_in_mlflow(run).params["train.num_steps"] == "3"
+    assert seen_in_mlflow(run).params["train.num_steps"] == "3"
 
 
 def test_everything_lies_below_the_data_root(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,11 +219,11 @@ def test_everything_lies_below_the_data_root(run: Run, tmp_path: Path, monkeypat
 def test_a_registered_model_can_be_fetched_by_its_alias(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", _uri(run))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri(run))
     policy = tmp_path / "policies" / "a"
     policy.mkdir(parents=True)
     (policy / "config.json").write_text("{}")
-    at_policy = Run(data_root=str(tmp_path), run_id=run.run_id, preset="test", tracking_uri=_uri(run))
+    at_policy = Run(data_root=str(tmp_path), run_id=run.run_id, preset="test", tracking_uri=mlflow_uri(run))
     registry = MlflowRegistry(at_policy)
     version = registry.register("fetched", Artifact("policies/a", "aaa"), {})
     registry.move_champion("fetched", version, last_move=0, champion="")
@@ -238,30 +234,6 @@ def test_a_registered_model_can_be_fetched_by_its_alias(
 def test_a_remote_data_root_needs_a_server() -> None:
     with pytest.raises(InputError, match="tracking_uri"):
         start_run("s3://bucket/root", experiment="test", run_key="k", params={})
-
-
-def _seen_in_memory(tracker: MemoryTracker) -> Seen:
-    datasets = [(name, dataset.digest, context) for name, dataset, context in tracker.datasets]
-    return Seen(tracker.params, dict(tracker.metrics), tracker.files, datasets, tracker.tags, tracker.status)
-
-
-def _seen_in_mlflow(run: Run) -> Seen:
-    client = MlflowClient(_uri(run))
-    found = client.get_run(run.run_id)
-    histories = {name: client.get_metric_history(run.run_id, name) for name in found.data.metrics}
-    artifacts = Path(found.info.artifact_uri)
-    return Seen(
-        params=found.data.params,
-        metrics={name: [(m.step, m.value) for m in history] for name, history in histories.items()},
-        files={str(p.relative_to(artifacts)): p.read_bytes() for p in artifacts.rglob("*") if p.is_file()},
-        datasets=[(i.dataset.name, i.dataset.digest, i.tags[0].value) for i in found.inputs.dataset_inputs],
-        tags=found.data.tags,
-        status=found.info.status,
-    )
-
-
-def _uri(run: Run) -> str:
-    return f"sqlite:///{run.data_root}/mlflow.db"
 
 
 def test_a_run_whose_stage_was_killed_is_marked_by_the_failure_handler(mlflow_root: str) -> None:
