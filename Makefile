@@ -18,7 +18,10 @@ BIN := .venv/bin
 BASE := .venv/base.stamp
 DEV := .venv/dev.stamp
 REQUIREMENTS := pyproject.toml constraints.txt overrides.txt
-INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --override overrides.txt
+UV_VERSION := 0.13.9
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --build-constraints constraints.txt
+# A package whose hash is not in constraints.txt is refused.
+PACKAGES := $(INSTALL) --require-hashes -r pyproject.toml -c constraints.txt --override overrides.txt
 
 # 3.11 first: the versions in constraints.txt were resolved for it.
 FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3 python; do \
@@ -85,9 +88,9 @@ bench: $(DEV) ## Measure what is measured, never asserted (tests/bench)
 	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -s -q
 
 COMPILE := $(BIN)/uv pip compile pyproject.toml --override overrides.txt --python-version 3.11 --upgrade \
-	--quiet --no-header --no-annotate --no-emit-index-url
+	--quiet --no-header --no-annotate --no-emit-index-url --generate-hashes
 
-lock: $(DEV) ## Resolve constraints.txt (CPU, tests) and constraints-gpu.txt (the GPU image) again
+lock: $(DEV) ## Resolve constraints.txt (CPU, tests) and constraints-gpu.txt (the GPU image) again, with hashes
 	$(COMPILE) --extra cpu --extra dev --extra server --output-file constraints.txt
 	$(COMPILE) --extra gpu --output-file constraints-gpu.txt
 	@if grep -n '://' constraints*.txt; then echo "constraints must not hold URLs" >&2; exit 1; fi
@@ -98,12 +101,14 @@ clean: ## Remove caches and build outputs (the environment and the data root sta
 
 $(BASE): $(REQUIREMENTS) | $(BIN)/uv
 	@echo "Installing videossr into .venv (several GB the first time)"
-	@$(INSTALL) --editable .
+	@$(PACKAGES)
+	@$(INSTALL) --no-deps --editable .
 	@touch $@
 
 $(DEV): $(REQUIREMENTS) | $(BIN)/uv
 	@echo "Installing videossr with vLLM and the development tools into .venv (several GB the first time)"
-	@$(INSTALL) --editable '.[cpu,dev,server]'
+	@$(PACKAGES) --extra cpu --extra dev --extra server
+	@$(INSTALL) --no-deps --editable .
 	@touch $(BASE) $@
 
 $(BIN)/uv:
@@ -115,4 +120,4 @@ $(BIN)/uv:
 	fi; \
 	echo "Creating .venv with $$("$$python" --version)"; \
 	"$$python" -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

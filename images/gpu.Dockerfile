@@ -12,13 +12,14 @@ WORKDIR /src
 # The packages come first: a change of the code does not install them again.
 COPY pyproject.toml constraints-gpu.txt overrides.txt ./
 RUN --mount=type=cache,target=/var/cache/uv \
-    uv pip install --python /opt/venv/bin/python -r pyproject.toml --extra gpu -c constraints-gpu.txt --override overrides.txt
+    uv pip install --python /opt/venv/bin/python --require-hashes --build-constraints constraints-gpu.txt \
+    -r pyproject.toml --extra gpu -c constraints-gpu.txt --override overrides.txt
 COPY README.md LICENSE ./
 COPY rewards rewards
 COPY tasks tasks
 COPY workflows workflows
 RUN --mount=type=cache,target=/var/cache/uv \
-    uv pip install --python /opt/venv/bin/python --no-deps .
+    uv pip install --python /opt/venv/bin/python --build-constraints constraints-gpu.txt --no-deps .
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="videossr-gpu" org.opencontainers.image.licenses="Apache-2.0"
