@@ -1,9 +1,19 @@
-"""Checks of configuration values: each failure is one ValueError with the field, what came and what was expected."""
+"""Checks of configuration values: each failure is one ValueError with the field, what came and what was expected.
 
-import math
+Every number has a largest value. It is far beyond what anybody needs and says that somebody mistyped, before a machine
+tries to start a hundred thousand processes.
+"""
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
+
+MOST = 10**9
+"""Of what has no closer limit: bytes, items, steps."""
+_MOST_CHARACTERS = 1000
+_MOST_NAMES = 1000
+_SHOWN_CHARACTERS = 120
 
 
 @dataclass(frozen=True)
@@ -23,13 +33,26 @@ def check(config: object, rule: Rule, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
         if not rule.holds(value):
-            raise ValueError(f"{name}: got {value!r}, expected {rule.expected}")
+            raise ValueError(f"{name}: got {shown(value)}, expected {rule.expected}")
 
 
-def at_least(minimum: float, field: str = "") -> Rule:
-    """No less than `minimum`, which is the value of `field` if one is named."""
-    expected = f"at least {minimum}" + (f" ({field})" if field else "")
-    return Rule(lambda value: minimum <= value < math.inf, expected)
+def shown(value: object) -> str:
+    """`value` as one line of bounded length."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError) as error:  # of an integer with thousands of digits
+        return f"a {type(value).__name__} that cannot be shown ({error})"
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"
+
+
+def at_least(minimum: float, field: str = "", *, most: float = MOST) -> Rule:
+    """From `minimum`, which is the value of `field` if one is named, to `most`."""
+    expected = f"at least {minimum}" + (f" ({field})" if field else "") + f", at most {most}"
+    return Rule(lambda value: minimum <= value <= most, expected)
+
+
+def above_zero(most: float = MOST) -> Rule:
+    return Rule(lambda value: 0 < value <= most, f"a number above 0, at most {most}")
 
 
 def between(minimum: float, maximum: float) -> Rule:
@@ -57,20 +80,32 @@ def shares_of(*options: str) -> Rule:
     )
 
 
-def per_item_of(names: tuple[str, ...], field: str) -> Rule:
+def per_item_of(names: tuple[str, ...], field: str, *, most: int) -> Rule:
     """One count for each of `names`, the value of `field`."""
     return Rule(
-        lambda counts: len(counts) == len(names) and min(counts) >= 0 < max(counts),
-        f"{len(names)} counts, one for each of {field} ({', '.join(names)}), not all 0",
+        lambda counts: len(counts) == len(names) and min(counts) >= 0 < max(counts) <= most,
+        f"{len(names)} counts, one for each of {field} ({', '.join(names)}), not all 0, each at most {most}",
     )
 
 
+def _is_name(text: object) -> bool:
+    return isinstance(text, str) and bool(text.strip()) and text.isprintable() and len(text) <= _MOST_CHARACTERS
+
+
+def _are_names(names: Any) -> bool:
+    return len(set(names)) == len(names) <= _MOST_NAMES and all(map(_is_name, names))
+
+
+def _is_key(key: str) -> bool:
+    return not key.startswith("/") and ".." not in PurePosixPath(key).parts
+
+
 COUNT = at_least(1)
-POSITIVE = Rule(lambda value: 0 < value < math.inf, "a number above 0")
+POSITIVE = above_zero()
 SHARE = between(0, 1)
 INNER_SHARE = Rule(lambda value: 0 < value < 1, "a share above 0 and below 1")
 EDGE_SHARE = Rule(lambda value: 0 <= value < 0.5, "a share from 0 to below 0.5 (both ends are cut)")
-NAME = Rule(lambda name: bool(name.strip()), "a name")
+NAME = Rule(_is_name, f"a name of at most {_MOST_CHARACTERS} printable characters")
 MODEL_NAME = Rule(
     lambda name: (
         0 < len(name) <= 200
@@ -83,10 +118,15 @@ MODEL_NAME = Rule(
     "a name that MLflow's registry takes: at most 200 printable characters, no / : or \\, no space or dot at its ends, "
     "not both kinds of quotes, and not ending in -champions",
 )
-NAMES = Rule(
-    lambda names: len(names) > 0 and len(set(names)) == len(names) and all(names), "at least one name, each once"
+NAMES = Rule(lambda names: len(names) > 0 and _are_names(names), "at least one name, each once")
+PLACES = Rule(_are_names, f"at most {_MOST_NAMES} paths or beginnings of URIs, each once")
+KEYS = Rule(
+    lambda keys: _are_names(keys) and all(map(_is_key, keys)),
+    f"at most {_MOST_NAMES} keys below the data root (relative, without ..), each once",
 )
 LEVELS = Rule(
-    lambda levels: len(levels) > 0 and list(levels) == sorted(set(levels)) and all(map(SHARE.holds, levels)),
-    "at least one level, rising from 0 to 1, each once",
+    lambda levels: (
+        0 < len(levels) <= _MOST_NAMES and list(levels) == sorted(set(levels)) and all(map(SHARE.holds, levels))
+    ),
+    f"at least one level, rising from 0 to 1, each once, at most {_MOST_NAMES}",
 )

@@ -7,12 +7,11 @@ A value that would only hurt later is refused here, with a ValueError.
 from dataclasses import dataclass, field
 
 from tasks.core.checks import (
-    COUNT,
     LEVELS,
     NAME,
     NAMES,
-    POSITIVE,
     SHARE,
+    above_zero,
     at_least,
     check,
     one_of,
@@ -47,9 +46,10 @@ class PerturbConfig:
     def __post_init__(self) -> None:
         check(self, NAMES, "pretexts", "grounding_kinds", "jigsaw_kinds")
         check(self, LEVELS, "levels")
-        check(self, per_item_of(self.pretexts, "pretexts"), "train_samples_per_clip", "heldout_samples_per_clip")
+        counts = per_item_of(self.pretexts, "pretexts", most=10**4)
+        check(self, counts, "train_samples_per_clip", "heldout_samples_per_clip")
         check(self, SHARE, "exploration")
-        check(self, COUNT, "viubench_items_per_type", "shard_size_clips")
+        check(self, at_least(1, most=10**6), "viubench_items_per_type", "shard_size_clips")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class ValidateConfig:
     """Whether manifests without training clips and samples are refused; a benchmark has none."""
 
     def __post_init__(self) -> None:
-        check(self, COUNT, "num_rerendered")
+        check(self, at_least(1, most=10**7), "num_rerendered")
         check(self, SHARE, "max_rejected_share")
 
 
@@ -80,8 +80,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check(self, NAME, "base")
-        check(self, at_least(32), "tiny_hidden_size")
-        check(self, COUNT, "tiny_num_layers")
+        check(self, at_least(32, most=8192), "tiny_hidden_size")
+        check(self, at_least(1, most=256), "tiny_num_layers")
         check(self, one_of("float32", "bfloat16", "float16"), "dtype")
 
 
@@ -106,8 +106,10 @@ class VllmConfig:
     """Give the GPU's memory to the trainer during updates; turn it off where both fit."""
 
     def __post_init__(self) -> None:
-        check(self, COUNT, "max_model_tokens", "max_batch_tokens", "max_sequences", "tensor_parallel")
-        check(self, POSITIVE, "cache_gib")
+        check(self, at_least(1, most=2**24), "max_model_tokens", "max_batch_tokens")
+        check(self, at_least(1, most=65536), "max_sequences")
+        check(self, at_least(1, most=1024), "tensor_parallel")
+        check(self, above_zero(16384), "cache_gib")
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,11 @@ class RolloutConfig:
 
     def __post_init__(self) -> None:
         check(self, one_of("transformers", "vllm"), "engine")
-        check(self, at_least(2), "rollouts_per_prompt")
-        check(self, POSITIVE, "temperature", "logprob_gap_alarm")
-        check(self, COUNT, "max_answer_tokens", "prompts_per_batch")
+        check(self, at_least(2, most=4096), "rollouts_per_prompt")
+        check(self, above_zero(100), "temperature")
+        check(self, above_zero(), "logprob_gap_alarm")
+        check(self, at_least(1, most=2**20), "max_answer_tokens")
+        check(self, at_least(1, most=65536), "prompts_per_batch")
 
 
 @dataclass(frozen=True)
@@ -158,11 +162,12 @@ class CalibrateConfig:
 
     def __post_init__(self) -> None:
         check(self, one_of("plan", "all"), "select_by")
-        check(self, COUNT, "max_rollouts", "num_samples", "shard_groups")
-        check(self, at_least(2), "rollouts_per_sample")
+        check(self, at_least(2, most=4096), "rollouts_per_sample")
         check(self, at_least(self.rollouts_per_sample, "rollouts_per_sample"), "max_rollouts")
-        check(self, at_least(0), "min_spread")
-        check(self, POSITIVE, "plan_temperature")
+        check(self, at_least(1), "num_samples")
+        check(self, at_least(1, most=10**6), "shard_groups")
+        check(self, SHARE, "min_spread")
+        check(self, above_zero(100), "plan_temperature")
         check(self, SHARE, "pretext_floor", "min_share_with_spread", "round_correlation")
 
     @property
@@ -189,5 +194,5 @@ class RetrainConfig:
     promote: PromoteConfig = field(default_factory=PromoteConfig)
 
     def __post_init__(self) -> None:
-        check(self, at_least(0), "seed")
-        check(self, COUNT, "rounds")
+        check(self, at_least(0, most=2**53 - 1), "seed")  # whole numbers that every reader of JSON keeps exactly
+        check(self, at_least(1, most=1000), "rounds")

@@ -6,8 +6,10 @@ from tasks.core.checks import (
     COUNT,
     EDGE_SHARE,
     INNER_SHARE,
-    POSITIVE,
+    KEYS,
+    PLACES,
     SHARE,
+    above_zero,
     at_least,
     between,
     check,
@@ -71,19 +73,34 @@ class IngestConfig:
     video_memory_mib: int = 2048
     """Most memory that a worker may ask for."""
     shard_size_videos: int = 256
+    min_new_videos: int = 1
+    """Least number of new videos that start `retrain_if_new`; fewer wait for others."""
+    quiet_seconds: float = 0.0
+    """How long a file must have stood unchanged for `retrain_if_new` to count it: a younger one is still arriving."""
 
     def __post_init__(self) -> None:
-        check(self, COUNT, "num_frames", "min_area_px", "shard_size_videos")
-        check(self, COUNT, "min_source_side_px", "max_source_area_px", "max_fetch_mib")
+        check(self, at_least(1, most=4096), "num_frames")
+        check(self, at_least(1, most=4096 * 4096), "min_area_px")
+        check(self, at_least(1, most=16384), "min_source_side_px")
+        check(self, at_least(1, most=32768 * 32768), "max_source_area_px")
+        check(self, at_least(1, most=2**24), "max_fetch_mib")
+        check(self, at_least(1, most=10**6), "shard_size_videos")
+        check(self, COUNT, "min_new_videos")
+        check(self, at_least(0, most=30 * 86400), "quiet_seconds")
         check(self, at_least(0), "min_train_clips", "min_heldout_clips")
         check(self, EDGE_SHARE, "edge_share")
-        check(self, at_least(self.min_area_px, "min_area_px"), "max_area_px")
+        check(self, at_least(self.min_area_px, "min_area_px", most=4096 * 4096), "max_area_px")
         check(self, between(1, 100), "jpeg_quality")
         check(self, between(1, self.jpeg_quality), "min_jpeg_quality")
-        check(self, at_least(0), "min_motion", "min_seconds", "num_workers")
+        check(self, at_least(0, most=255), "min_motion")
+        check(self, at_least(0, most=86400), "min_seconds")
+        check(self, at_least(0, most=1024), "num_workers")
         check(self, SHARE, "max_damaged_share", "max_blank_share", "min_distinct_share")
         check(self, one_of("reject", "keep"), "near_duplicates")
         check(self, between(0, 0.3), "near_duplicate_distance")
         check(self, INNER_SHARE, "heldout_share")
-        check(self, POSITIVE, "video_timeout_seconds", "max_bits_per_px")
-        check(self, at_least(256), "video_memory_mib")
+        check(self, above_zero(7 * 86400), "video_timeout_seconds")
+        check(self, above_zero(100), "max_bits_per_px")
+        check(self, at_least(256, most=2**20), "video_memory_mib")
+        check(self, KEYS, "avoid")
+        check(self, PLACES, "list_roots")

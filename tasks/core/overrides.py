@@ -1,31 +1,26 @@
 """A user's changes to a preset. Nothing is dropped in silence: an unknown key or a mistyped value ends the run."""
 
-import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from difflib import get_close_matches
 from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from tasks.core.checks import shown
 from tasks.core.config import RetrainConfig
 from tasks.core.errors import InputError
+from tasks.core.strict_json import read_object
+from tasks.core.suggest import suggest
 
 
 def read_overrides(text: str) -> Mapping[str, object]:
     """The JSON object that a user typed, e.g. '{"train": {"num_steps": 10}}'.
 
     Raises:
-        InputError: it is no JSON object.
+        InputError: it is no JSON object, or one that could be misunderstood (`tasks.core.strict_json`).
     """
-    expected = """expected a JSON object such as {"train": {"num_steps": 10}}"""
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"overrides: cannot read {text!r} as JSON ({error}); {expected}") from error
-    if not isinstance(found, dict):
-        raise InputError(f"overrides: got {text!r}; {expected}")
-    return found
+    return read_object(text, "overrides", """expected a JSON object such as {"train": {"num_steps": 10}}""")
 
 
 def apply_overrides(config: RetrainConfig, overrides: Mapping[str, object]) -> RetrainConfig:
@@ -68,6 +63,8 @@ def checked_value(value: object, hint: Any, *, path: str) -> object:
     """
     # JSON and YAML have lists where the dataclasses have tuples; everything else must fit as it is.
     given = tuple(value) if isinstance(value, list) else value
+    if _holds_negative_zero(given):
+        raise InputError(f"config {path}: got {_shown(value)}, a negative zero; write 0")
     try:
         return TypeAdapter(hint).validate_python(given, strict=True)
     except ValidationError as error:
@@ -83,9 +80,9 @@ def checked_value(value: object, hint: Any, *, path: str) -> object:
 
 
 def _unknown_key(path: str, *, known: Mapping[str, object]) -> InputError:
-    closest = get_close_matches(path, _all_paths(), n=1)
-    hint = f", did you mean {closest[0]}?" if closest else ";"
-    return InputError(f"config {path!r}: unknown key{hint} known here: {', '.join(known)}")
+    meant = suggest(path, _all_paths())
+    hint = f", did you mean {meant}?" if meant else ";"
+    return InputError(f"config {shown(path)}: unknown key{hint} known here: {', '.join(known)}")
 
 
 def _all_paths(section: Any = RetrainConfig, prefix: str = "") -> Iterator[str]:
@@ -95,5 +92,17 @@ def _all_paths(section: Any = RetrainConfig, prefix: str = "") -> Iterator[str]:
             yield from _all_paths(hint, f"{prefix}{name}.")
 
 
+def _holds_negative_zero(value: object) -> bool:
+    """It equals 0, but what depends on it would be found under another key."""
+    match value:
+        case float():
+            return value == 0 and math.copysign(1, value) < 0
+        case tuple():
+            return any(map(_holds_negative_zero, value))
+        case Mapping():
+            return any(map(_holds_negative_zero, value.values()))
+    return False
+
+
 def _shown(value: object) -> str:
-    return f"{value!r} ({type(value).__name__})"
+    return f"{shown(value)} ({type(value).__name__})"

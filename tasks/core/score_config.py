@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tasks.core.checks import COUNT, MODEL_NAME, SHARE, at_least, check, shares_of, some_of
+from tasks.core.checks import MODEL_NAME, SHARE, at_least, check, shares_of, some_of
 
 PLACES = ("viubench", "heldout", "overall")
 """Where a challenger can win or lose."""
@@ -21,7 +21,8 @@ class EvaluateConfig:
     """A benchmark of which less could be shown gets no headline; 0 asks for one in any case."""
 
     def __post_init__(self) -> None:
-        check(self, COUNT, "heldout_rollouts_per_sample", "questions_per_batch", "questions_per_shard")
+        check(self, at_least(1, most=4096), "heldout_rollouts_per_sample")
+        check(self, at_least(1, most=10**6), "questions_per_batch", "questions_per_shard")
         check(self, SHARE, "min_coverage")
 
 
@@ -45,5 +46,5 @@ class PromoteConfig:
         check(self, MODEL_NAME, "model_name")
         check(self, some_of(*PLACES), "must_win")
         check(self, shares_of(*PLACES), "may_lose")
-        check(self, at_least(0), "min_videos")
+        check(self, at_least(0, most=10**6), "min_videos")
         check(self, SHARE, "min_coverage")

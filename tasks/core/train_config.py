@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
-from tasks.core.checks import COUNT, POSITIVE, at_least, between, check, one_of
+from tasks.core.checks import above_zero, at_least, between, check, one_of
+
+_MOST_STEPS = 10**7
+_MOST_PROCESSES = 1024
+"""Of one node."""
 
 
 @dataclass(frozen=True)
@@ -15,9 +19,10 @@ class WarmStartConfig:
     checkpoint_every_steps: int = 50
 
     def __post_init__(self) -> None:
-        check(self, at_least(0), "num_steps")
-        check(self, COUNT, "batch_size", "checkpoint_every_steps")
-        check(self, POSITIVE, "learning_rate")
+        check(self, at_least(0, most=_MOST_STEPS), "num_steps")
+        check(self, at_least(1, most=_MOST_STEPS), "checkpoint_every_steps")
+        check(self, at_least(1, most=65536), "batch_size")
+        check(self, above_zero(1000), "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -79,19 +84,22 @@ class TrainConfig:
     """Steps without an update, because the gradient was not finite, after which the run gives up."""
 
     def __post_init__(self) -> None:
-        check(self, COUNT, "num_steps", "prompts_per_step", "microbatch_tokens")
-        check(self, COUNT, "checkpoint_every_steps", "checkpoints_kept", "show_every_steps")
-        check(self, COUNT, "max_skipped_in_a_row")
+        check(self, at_least(1, most=_MOST_STEPS), "num_steps", "checkpoint_every_steps", "show_every_steps")
+        check(self, at_least(1, most=_MOST_STEPS), "checkpoints_kept", "max_skipped_in_a_row")
+        check(self, at_least(1, most=10**6), "prompts_per_step")
+        check(self, at_least(1, most=2**30), "microbatch_tokens")
         check(self, one_of("smooth", "strict"), "reward")
-        check(self, COUNT, "updates_per_batch", "refill_rounds")
+        check(self, at_least(1, most=1000), "refill_rounds")
         check(self, between(1, self.prompts_per_step), "updates_per_batch")
-        check(self, POSITIVE, "learning_rate", "ratio_clip_low", "ratio_clip_high", "max_grad_norm")
-        check(self, at_least(1), "ratio_cap")
+        check(self, above_zero(1000), "learning_rate", "ratio_clip_low", "ratio_clip_high")
+        check(self, above_zero(), "max_grad_norm")
+        check(self, at_least(1, most=10**6), "ratio_cap")
         check(self, one_of("token", "sequence", "constant"), "loss_average")
         check(self, one_of("keep", "drop", "resample"), "flat_groups")
-        check(self, at_least(0), "kl_coefficient")
-        check(self, at_least(0), "warmup_steps")
+        check(self, at_least(0, most=1000), "kl_coefficient")
+        check(self, at_least(0, most=_MOST_STEPS), "warmup_steps")
         check(self, one_of("constant", "linear", "cosine"), "learning_rate_decay")
         check(self, between(0, 3), "zero_stage")
-        check(self, at_least(0), "processes", "lora_rank", "prefetch_workers")
-        check(self, POSITIVE, "lora_alpha")
+        check(self, at_least(0, most=_MOST_PROCESSES), "processes", "prefetch_workers")
+        check(self, at_least(0, most=65536), "lora_rank")
+        check(self, above_zero(10**6), "lora_alpha")
