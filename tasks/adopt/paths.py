@@ -1,9 +1,12 @@
 """Where the videos of a foreign data set lie: prefixes rewritten, and never outside the folder given."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.core.checks import shown
+from tasks.core.errors import InputError
 from tasks.exchange.row import RowError, short, why
 
 
@@ -45,10 +48,13 @@ def parse_rewrites(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """From texts like `OLD=NEW`.
 
     Raises:
-        ValueError: one has no equals sign, or nothing before it.
+        InputError: one has no equals sign, nothing before it, or the OLD of another.
     """
     for text in texts:
-        if "=" not in text or text.startswith("="):
-            raise ValueError(f"rewrite: got {text!r}, expected OLD=NEW, e.g. /data/frames=frames")
-    pairs = [text.split("=", 1) for text in texts]
+        if "=" not in text or text.startswith("=") or not text.isprintable():
+            raise InputError(f"rewrites: got {shown(text)}, expected OLD=NEW, e.g. /data/frames=frames")
+    pairs = [tuple(text.split("=", 1)) for text in texts]
+    twice = [old for old, number in Counter(old for old, _ in pairs).items() if number > 1]
+    if twice:
+        raise InputError(f"rewrites: {shown(twice[0])} is rewritten twice, and only the first would count; leave one")
     return tuple((old, new) for old, new in pairs)

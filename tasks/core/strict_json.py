@@ -12,7 +12,7 @@ from tasks.core.checks import shown
 from tasks.core.errors import InputError
 
 _MOST_CHARACTERS = 2**20
-_MOST_DIGITS = 30
+_MOST_DIGITS = 400
 """Beyond every limit of a configuration; Python itself refuses to show numbers of over 4,300."""
 
 
@@ -30,14 +30,14 @@ class _Object(list[tuple[str, Any]]):
     """An object as it was written: a dict would drop keys that come twice."""
 
 
-def read_object(text: str, what: str, expected: str) -> dict[str, Any]:
+def read_object(text: str, what: str, expected: str, *, most_characters: int = _MOST_CHARACTERS) -> dict[str, Any]:
     """The JSON object that `text` holds; `what` the text is and what was `expected` stand in the error.
 
     Raises:
         InputError: it holds none, or something that could be misunderstood; names the key.
     """
-    if len(text) > _MOST_CHARACTERS:
-        raise InputError(f"{what}: got {len(text)} characters, at most {_MOST_CHARACTERS} can be read; {expected}")
+    if len(text) > most_characters:
+        raise InputError(f"{what}: got {len(text)} characters, at most {most_characters} can be read; {expected}")
     try:
         found = json.loads(
             text, object_pairs_hook=_Object, parse_int=_whole, parse_float=_number, parse_constant=_constant

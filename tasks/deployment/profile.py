@@ -6,15 +6,30 @@ the workflows are registered, e.g. {"stages": {"train": {"gpus": 4}}, "nightly":
 
 import json
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
+from tasks.core.checks import NAME, Rule, at_least, check, shown
 from tasks.core.errors import InputError
+from tasks.core.overrides import read_overrides
+from tasks.core.strict_json import read_object
+from tasks.core.suggest import suggest
 
+_EXPECTED = "expected a JSON object with stages, nightly and min_success_ratio"
+_QUANTITY = Rule(
+    lambda text: re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?(m|[kMGTP]|[KMGTP]i)?", text) is not None,
+    'a quantity of Kubernetes such as "4", "500m" or "16Gi"',
+)
+_QUANTITY_OR_NONE = Rule(lambda text: text == "" or _QUANTITY.holds(text), f"{_QUANTITY.expected}, or nothing")
+_CRON = Rule(
+    lambda text: re.fullmatch(r"@[a-z]+|([0-9A-Za-z*/,?#-]+ ){4}[0-9A-Za-z*/,?#-]+", text) is not None,
+    'five fields as cron has them, such as "0 2 * * *"',
+)
 SectionT = TypeVar("SectionT", "Needs", "Nightly")
 DEPLOYMENT_VARIABLE = "VIDEOSSR_DEPLOYMENT"
 
@@ -56,6 +71,15 @@ class Needs:
     node_selector: dict[str, str] = field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
 
+    def __post_init__(self) -> None:
+        check(self, _QUANTITY, "cpu", "memory")
+        check(self, _QUANTITY_OR_NONE, "shared_memory")
+        check(self, at_least(0, most=64), "gpus")
+        check(self, at_least(1, most=4096), "nodes")
+        check(self, at_least(0, most=100), "retries")
+        check(self, at_least(1, most=90 * 24 * 60), "timeout_minutes")
+        check(self, NAME, "image")
+
 
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +94,11 @@ class Nightly:
     tracking_uri: str = "http://videossr-mlflow:5000"
     preset: str = "videossr_8b"
     overrides: str = "{}"
+
+    def __post_init__(self) -> None:
+        check(self, _CRON, "cron", "arrival_cron")
+        check(self, NAME, "videos", "data_root", "tracking_uri", "preset")
+        read_overrides(self.overrides)
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -112,23 +141,23 @@ def read_deployment(environment: Mapping[str, str] = os.environ) -> Deployment:
     if not name:
         return DEFAULT
     try:
-        found = json.loads(Path(name).read_text("utf-8"))
+        text = Path(name).read_text("utf-8-sig")
     except (OSError, ValueError) as error:
-        raise InputError(f"{DEPLOYMENT_VARIABLE}: cannot read {name!r} as JSON: {error}") from error
-    return _changed(found, name)
+        raise InputError(f"{DEPLOYMENT_VARIABLE}: cannot read {name!r}: {error}") from error
+    return _changed(read_object(text, f"{DEPLOYMENT_VARIABLE}: {name}", _EXPECTED), name)
 
 
-def _changed(found: object, name: str) -> Deployment:
-    if not isinstance(found, dict) or not isinstance(found.get("stages", {}), dict):
-        raise InputError(f"{name}: expected a JSON object with stages and nightly, got {str(found)[:80]}")
+def _changed(found: Mapping[str, Any], name: str) -> Deployment:
+    if not isinstance(found.get("stages", {}), dict):
+        raise InputError(f"{name}: stages: got {shown(found['stages'])}, expected sections by stage")
     ratio = found.get("min_success_ratio", DEFAULT.min_success_ratio)
-    if not isinstance(ratio, (int, float)) or not 0 < ratio <= 1:
-        raise InputError(f"{name}: min_success_ratio: got {ratio!r}, expected a number above 0, at most 1")
+    if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 < ratio <= 1:
+        raise InputError(f"{name}: min_success_ratio: got {shown(ratio)}, expected a number above 0, at most 1")
     unknown = [key for key in found if key not in ("stages", "nightly", "min_success_ratio")]
     unknown += [f"stages.{key}" for key in found.get("stages", {}) if key not in DEFAULT.stages]
     if unknown:
         raise InputError(
-            f"{name}: unknown {unknown[0]!r}; expected stages ({', '.join(DEFAULT.stages)}), "
+            f"{name}: unknown {shown(unknown[0])}{_meant(unknown[0])}; expected stages ({', '.join(DEFAULT.stages)}), "
             "nightly and min_success_ratio"
         )
     stages = {
@@ -147,8 +176,23 @@ def _merged(section: SectionT, changes: object, where: str) -> SectionT:
     adapter = TypeAdapter(type(section))
     try:
         given = adapter.dump_python(section) | TypeAdapter(dict[str, object]).validate_python(changes)
-        return adapter.validate_python(given)
+        # By way of JSON, where strictness still takes lists for tuples, and whole numbers for others.
+        return adapter.validate_json(json.dumps(given), strict=True)
+    except InputError as error:  # of the overrides in it
+        raise InputError(f"{where}.{error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if first["type"] == "value_error":
+            raise InputError(f"{where}.{first['ctx']['error']}") from error
         place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{where}.{place}: got {first['input']!r:.80}: {first['msg']}") from error
+        unknown = (
+            _meant(f"{where.rpartition(': ')[2]}.{place}") if first["type"] == "unexpected_keyword_argument" else ""
+        )
+        raise InputError(f"{where}.{place}: got {shown(first['input'])}: {first['msg']}{unknown}") from error
+
+
+def _meant(unknown: str) -> str:
+    known = [f"stages.{stage}" for stage in DEFAULT.stages] + [f"nightly.{own.name}" for own in fields(Nightly)]
+    known += [f"stages.{stage}.{own.name}" for stage in DEFAULT.stages for own in fields(Needs)]
+    meant = suggest(unknown, ["stages", "nightly", "min_success_ratio", *known])
+    return f", did you mean {meant}?" if meant else ""

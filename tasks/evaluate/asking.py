@@ -6,8 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from tasks.core.checks import shown
 from tasks.core.errors import InputError
 from tasks.core.overrides import checked_value
+from tasks.core.strict_json import read_object
+from tasks.core.suggest import suggest
 from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tasks.evaluate.benchmarks.conditions import Conditions
 
@@ -36,21 +39,6 @@ def read_conditions(text: str, names: Sequence[str]) -> dict[str, Conditions]:
     return {name: _changed(name, common | dict(own.get(name, {})), own) for name in names}
 
 
-def read_object(text: str, what: str, expected: str) -> Mapping[str, Any]:
-    """A JSON object that a user typed for the option `what`.
-
-    Raises:
-        InputError: it is none.
-    """
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise InputError(f"{what}: got {text!r}; {expected}")
-    return found
-
-
 def _content(text: str) -> str:
     """Long words are easier to keep in a file than to quote for a shell."""
     if text.lstrip().startswith("{") or not text.strip():
@@ -77,7 +65,11 @@ def _changed(name: str, changes: Mapping[str, Any], own: Mapping[str, Any]) -> C
     for field, value in changes.items():
         path = f"conditions.{name}" if field in own.get(name, {}) else "conditions"
         if field not in hints:
-            raise InputError(f"{path}: unknown {field!r}; known are {', '.join(hints)}, and the names of benchmarks")
+            meant = suggest(field, {**hints, **BENCHMARKS})
+            hint = f", did you mean {meant}?" if meant else ";"
+            raise InputError(
+                f"{path}: unknown {shown(field)}{hint} known are {', '.join(hints)}, and the names of benchmarks"
+            )
         checked_value(value, hints[field], path=f"{path}.{field}")
     try:
         return replace(BENCHMARKS[name].conditions, **changes)

@@ -1,18 +1,20 @@
 """Respondents without a model: one guesses, one reads from a file. With them the whole path runs anywhere."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core.errors import InputError
 from tasks.core.seeding import generator
+from tasks.core.strict_json import read_object
 from tasks.core.types import Sample
 from tasks.evaluate.answer_space import space_of
 from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tasks.evaluate.benchmarks.conditions import Conditions
 from tasks.evaluate.respond import Answer, Show
 
+_MOST_CHARACTERS = 2**28
+"""Of a script: long answers to every question of all benchmarks."""
 _ANY = "*"
 """In a script, the text for every question that it does not name."""
 
@@ -58,10 +60,12 @@ class ScriptedRespondent:
             InputError: there is no such file, or it holds something else.
         """
         try:
-            texts = json.loads(path.read_text("utf-8"))
+            text = path.read_text("utf-8")
         except (OSError, ValueError) as error:
             raise InputError(f"model: scripted: cannot read {str(path)!r} ({error})") from error
-        if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+        what, expected = f"model: scripted: {str(path)!r}", "expected an object from question ids to texts"
+        texts = read_object(text, what, expected, most_characters=_MOST_CHARACTERS)
+        if not all(isinstance(text, str) for text in texts.values()):
             raise InputError(f"model: scripted: {str(path)!r} is no JSON object from question ids to texts")
         return cls(texts)
 

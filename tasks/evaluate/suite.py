@@ -11,8 +11,9 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import write_rows
 from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
+from tasks.core.strict_json import read_object
 from tasks.core.types import Sample
-from tasks.evaluate.asking import read_conditions, read_object
+from tasks.evaluate.asking import read_conditions
 from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tasks.evaluate.guess import missing_of
 from tasks.evaluate.outputs import BenchmarkFolder, Questions, QuestionShard

@@ -211,6 +211,6 @@ def test_json_that_could_be_misunderstood_is_refused_in_one_line(text: str, reas
 @given(value=st.dictionaries(st.text(max_size=8), _json, max_size=3))
 def test_json_that_cannot_be_misunderstood_is_read_as_it_is(value: dict[str, object]) -> None:
     text = json.dumps(value)
-    if re.search(r"NaN|Infinity|-0\.0|[0-9]{30}", text):
+    if re.search(r"NaN|Infinity|-0\.0|[0-9]{400}", text):
         return
     assert read_overrides(text) == value

@@ -45,12 +45,37 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         ({"nightly": {"crontab": ""}}, "nightly.crontab"),
         ({"stages": {"gpu": {"nodes": 2}}}, r"stages.gpu.nodes: got 2, expected 1"),
         ({"stages": {"train": {"nodes": 0}}}, r"stages.train.nodes: got 0"),
+        (
+            {"stages": {"train": {"nodes": 10**30}}},
+            r"nodes: got 10{30}, expected at least 1, at most 4096",
+        ),
+        ({"stages": {"train": {"gpus": 1e30}}}, r"stages.train.gpus: got 1e\+30"),
+        ({"stages": {"train": {"gpus": 100_000}}}, r"stages.train.gpus: got 100000, expected at least 0, at most 64"),
+        ({"stages": {"train": {"gpus": True}}}, "stages.train.gpus: got True"),
+        ({"stages": {"train": {"gpus": "4"}}}, "stages.train.gpus: got '4'"),
+        ({"stages": {"cpu": {"retries": -1}}}, "stages.cpu.retries: got -1, expected at least 0"),
+        ({"stages": {"cpu": {"timeout_minutes": 0}}}, "stages.cpu.timeout_minutes: got 0"),
+        ({"stages": {"cpu": {"memory": "much"}}}, "stages.cpu.memory: got 'much', expected a quantity"),
+        ({"stages": {"cpu": {"cpus": "4"}}}, r"stages.cpu.cpus: got '4': .*, did you mean stages.cpu.cpu\?"),
+        ({"stages": {"cpu": {"node_selectors": {}}}}, r"did you mean stages.cpu.node_selector\?"),
+        ({"stages": []}, "stages: got"),
+        ({"stages": {"train": 3}}, "stages.train"),
+        ({"nightly": {"cron": "every day"}}, "nightly.cron: got 'every day', expected five fields as cron has them"),
+        ({"nightly": {"overrides": "{"}}, "nightly.overrides: cannot read '{' as JSON"),
+        ({"nightly": {"videos": ""}}, "nightly.videos: got ''"),
+        ({"nightli": {}}, r"unknown 'nightli', did you mean nightly\?"),
+        ('{"nightly": {}, "nightly": {}}', "nightly: the key is given twice"),
+        ('{"min_success_ratio": NaN}', "min_success_ratio: got NaN"),
+        ("[" * 100_000, "nested too deeply"),
+        ({"min_success_ratio": True}, "min_success_ratio: got True"),
         ({"min_success_ratio": 2}, "min_success_ratio: got 2"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name_and_key(tmp_path: Path, content: object, reason: str) -> None:
-    with pytest.raises(InputError, match=reason):
+    with pytest.raises(InputError, match=reason) as caught:
         read_deployment({DEPLOYMENT_VARIABLE: _write(tmp_path, content)})
+    assert len(str(caught.value).splitlines()) == 1
+    assert "deployment.json" in str(caught.value)
 
 
 def _write(tmp_path: Path, content: object) -> str:
