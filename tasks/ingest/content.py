@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tasks.core.digest import digest_of, sha256_of_file
 from tasks.core.store import Store
-from tasks.ingest.remote import fetch, version_of
+from tasks.ingest.locate import Remote
+from tasks.ingest.remote import Facts, facts_of, fetch
 
 _SETTLED_NS = 2 * 10**9
 """FAT keeps times in steps of two seconds; all others are finer."""
@@ -25,6 +26,7 @@ class Known:
     """Of the record; empty if the file's version is unknown."""
     sha256: str
     """Empty if there is no record."""
+    facts: Facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,20 +39,20 @@ class Content:
     """Fetched: to be deleted after use."""
 
 
-def known_content(store: Store, place: Path | str) -> Known:
+def known_content(store: Store, place: Path | Remote) -> Known:
     """What is recorded of the file or URI.
 
     Raises:
         OSError: it is not there.
     """
-    version = _version_of_file(place) if isinstance(place, Path) else version_of(place)
-    if version is None:
-        return Known(key="", sha256="")
-    key = f"ingest/contents/{digest_of(str(place), version)}"
-    return Known(key=key, sha256=store.read_bytes(key).decode() if store.exists(key) else "")
+    facts = _facts_of_file(place) if isinstance(place, Path) else facts_of(place)
+    if facts.version is None:
+        return Known(key="", sha256="", facts=facts)
+    key = f"ingest/contents/{digest_of(str(place), facts.version)}"
+    return Known(key=key, sha256=store.read_bytes(key).decode() if store.exists(key) else "", facts=facts)
 
 
-def read_content(store: Store, place: Path | str, target: Path, max_fetch_mib: int) -> Content:
+def read_content(store: Store, place: Path | Remote, target: Path, max_fetch_mib: int) -> Content:
     """The file, or the object fetched to `target`; its content is put on record.
 
     Raises:
@@ -71,14 +73,15 @@ def read_content(store: Store, place: Path | str, target: Path, max_fetch_mib: i
     return content
 
 
-def _stood_still(store: Store, place: Path | str, key: str) -> bool:
+def _stood_still(store: Store, place: Path | Remote, key: str) -> bool:
     """Whether the record made before reading is true of what was read."""
     if isinstance(place, Path) and time.time_ns() - place.stat().st_ctime_ns < _SETTLED_NS:
         return False
     return known_content(store, place).key == key
 
 
-def _version_of_file(path: Path) -> str:
-    facts = path.stat()
+def _facts_of_file(path: Path) -> Facts:
+    stat = path.stat()
     # The time of change cannot be set back, unlike the time of modification.
-    return f"{facts.st_size}|{facts.st_mtime_ns}|{facts.st_ctime_ns}"
+    version = f"{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
+    return Facts(version, stat.st_size, stat.st_ctime_ns / 1e9)

@@ -20,7 +20,7 @@ from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
 from tasks.ingest.checksums import take_checksums
 from tasks.ingest.lists import MAX_LIST_BYTES, Entry, promises, read_list
-from tasks.ingest.locate import is_uri
+from tasks.ingest.locate import Refused, Remote, is_uri
 from tasks.ingest.outputs import VideoShard
 from tasks.ingest.remote import list_below, read_start
 
@@ -107,12 +107,15 @@ def _glob(pattern: str) -> _Listing:
 def _remote(uri: str) -> _Listing:
     try:
         found = list_below(uri)
-        if not found.is_one or not _is_text(read_start(uri, _HEAD_BYTES)):
+        itself = Remote(uri, (found.root,))
+        if not found.is_one or not _is_text(read_start(itself, _HEAD_BYTES)):
             return _files(found.root, found.uris)
-        data = read_start(uri, MAX_LIST_BYTES + 1)
+        data = read_start(itself, MAX_LIST_BYTES + 1)
         return _listed(found.root, _entries(uri, len(data), lambda: data))
     except InputError:
         raise
+    except Refused as refused:
+        raise InputError(f"videos: {uri!r} cannot be read: {refused.detail}") from refused
     except Exception as error:  # Every file system has errors of its own.
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(

@@ -6,11 +6,13 @@ Uploads are not trusted: links, `..` and list files must not lead anywhere else 
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from tasks.ingest.reasons import Reason
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_IPV6_HOST = re.compile(r"(?<=://)\[[0-9A-Fa-f:.]+\]")
 
 
 class Refused(ValueError):  # noqa: N818 (a verdict more than an error)
@@ -22,12 +24,23 @@ class Refused(ValueError):  # noqa: N818 (a verdict more than an error)
         self.detail = detail
 
 
+class Remote(NamedTuple):
+    """An input that is not a file of this machine."""
+
+    uri: str
+    roots: tuple[str, ...]
+    """Where the user said that it may lie; a host of the web that none of these names must be a public one."""
+
+    def __str__(self) -> str:
+        return self.uri
+
+
 def is_uri(text: str) -> bool:
     """Whether `text` begins with a scheme, as in s3://bucket/a.mp4."""
     return bool(_SCHEME.match(text))
 
 
-def locate(root: str, name: str, more_roots: Sequence[str] = ()) -> Path | str:
+def locate(root: str, name: str, more_roots: Sequence[str] = ()) -> Path | Remote:
     """The file behind `name` with all links resolved, or its URI.
 
     Raises:
@@ -47,13 +60,14 @@ def locate(root: str, name: str, more_roots: Sequence[str] = ()) -> Path | str:
     return path
 
 
-def _uri(uri: str, roots: Sequence[str]) -> str:
+def _uri(uri: str, roots: Sequence[str]) -> Remote:
     # `::` chains file systems in fsspec (zip::file:...), and `..` is resolved by servers and HTTP clients.
     climbs = ".." in PurePosixPath(unquote(uri)).parts
-    if "::" in uri or climbs or not any(_begins(uri, root) for root in roots if is_uri(root)):
+    is_chain = "::" in _IPV6_HOST.sub("", uri)
+    if is_chain or climbs or not any(_begins(uri, root) for root in roots if is_uri(root)):
         allowed = ", ".join(root for root in roots if is_uri(root)) or "no URI at all"
         raise Refused(Reason.OUTSIDE, f"allowed here: {allowed}; without `..` and `::` (see ingest.list_roots)")
-    return uri
+    return Remote(uri, tuple(roots))
 
 
 def _begins(uri: str, root: str) -> bool:

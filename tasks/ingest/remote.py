@@ -1,14 +1,18 @@
 """Object stores and the web, through fsspec: what is there, whether it changed, and fetching one object."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import fsspec
 
-from tasks.ingest.locate import Refused
+from tasks.ingest.locate import Refused, Remote
 from tasks.ingest.reasons import Reason
+from tasks.ingest.web import SCHEMES, InsideError, web_files
 
 _CHUNK_BYTES = 4 * 2**20
 _VERSION_FIELDS = (
@@ -23,7 +27,10 @@ _VERSION_FIELDS = (
     "mtime",
 )
 """What file systems call that which changes with an object's content."""
-_WEB = ("http", "https")
+_TIME_FIELDS = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "modified", "created")
+"""What they call the time of its last change; Google's `created` is older than its `updated`."""
+_FOLDER_MARKS = ("/", "_$folder$")
+"""How the name ends of an empty object by which consoles and Hadoop say that there is a folder."""
 
 
 class Found(NamedTuple):
@@ -38,7 +45,7 @@ class Found(NamedTuple):
 def list_below(uri: str) -> Found:
     """The objects below a folder or that match a glob, or the object itself; on the web there are only objects."""
     scheme = uri.partition("://")[0]
-    if scheme in _WEB:
+    if scheme in SCHEMES:
         return Found(uri.rpartition("/")[0], [uri], is_one=True)
     files = fsspec.filesystem(scheme)
     files.invalidate_cache()  # A long-lived process may have listed it before.
@@ -51,38 +58,57 @@ def list_below(uri: str) -> Found:
         return Found(itself.rpartition("/")[0], [itself], is_one=True)
     else:
         root, found = path, files.find(path, detail=True)
-    names = sorted(name for name, info in found.items() if info["type"] == "file" and not _is_hidden(name, root))
+    names = sorted(name for name, info in found.items() if _is_object(name, info) and not _is_hidden(name, root))
     return Found(files.unstrip_protocol(root), [files.unstrip_protocol(name) for name in names])
 
 
-def read_start(uri: str, num_bytes: int) -> bytes:
-    """The first bytes of an object."""
+class Facts(NamedTuple):
+    """What a server says of an object."""
+
+    version: str | None
+    """Changes whenever the object does; None if its server does not say."""
+    num_bytes: int | None
+    changed_seconds: float | None
+    """When it changed last, since 1970."""
+
+
+def read_start(place: Remote, num_bytes: int) -> bytes:
+    """The first bytes of an object.
+
+    Raises:
+        Refused: it, or where it leads, lies inside.
+    """
     start = b""
-    for chunk in _chunks(uri, num_bytes):
+    for chunk in _chunks(place, num_bytes):
         start += chunk
         if len(start) >= num_bytes:
             break
     return start[:num_bytes]
 
 
-def version_of(uri: str) -> str | None:
-    """Changes whenever the object does; None if its server does not say."""
-    files = _file_system(uri)
-    info: dict[str, Any] = files.info(uri)
+def facts_of(place: Remote) -> Facts:
+    """
+    Raises:
+        Refused: it, or where it leads, lies inside.
+        OSError: it is not there.
+    """
+    with _explained():
+        info: dict[str, Any] = _file_system(place).info(place.uri)
     marks = [str(info[name]) for name in _VERSION_FIELDS if info.get(name)]
-    return "|".join([str(info.get("size")), *marks]) if marks else None
+    version = "|".join([str(info.get("size")), *marks]) if marks else None
+    return Facts(version, info.get("size"), next(filter(None, map(_seconds, _times(info))), None))
 
 
-def fetch(uri: str, target: Path, *, max_mib: int) -> str:
+def fetch(place: Remote, target: Path, *, max_mib: int) -> str:
     """Copy the object to `target`; returns its SHA-256.
 
     Raises:
-        Refused: it is larger than `max_mib`.
+        Refused: it is larger than `max_mib`, or it, or where it leads, lies inside.
     """
     total, num_bytes = hashlib.sha256(), 0
-    size = _file_system(uri).info(uri).get("size") or 0
+    size = facts_of(place).num_bytes or 0
     with target.open("wb") as file:
-        for chunk in _chunks(uri, _CHUNK_BYTES):
+        for chunk in _chunks(place, _CHUNK_BYTES):
             num_bytes += len(chunk)
             # A server may promise less than it sends, or nothing.
             if max(size, num_bytes) > max_mib * 2**20:
@@ -92,17 +118,55 @@ def fetch(uri: str, target: Path, *, max_mib: int) -> str:
     return total.hexdigest()
 
 
-def _chunks(uri: str, num_bytes: int) -> Iterator[bytes]:
-    files = _file_system(uri)
+def _chunks(place: Remote, num_bytes: int) -> Iterator[bytes]:
     # Without blocks, a web server need not know ranges.
-    options = {"block_size": 0} if uri.partition("://")[0] in _WEB else {}
-    with files.open(uri, "rb", **options) as file:
+    options = {"block_size": 0} if _is_web(place) else {}
+    with _explained(), _file_system(place).open(place.uri, "rb", **options) as file:
         while chunk := file.read(num_bytes):
             yield chunk
 
 
-def _file_system(uri: str) -> Any:
-    return fsspec.filesystem(uri.partition("://")[0])
+@contextmanager
+def _explained() -> Iterator[None]:
+    """fsspec reports whatever happens on the web as a missing file: say what it was."""
+    try:
+        yield
+    except Exception as error:
+        found: BaseException | None = error
+        while found is not None and not isinstance(found, InsideError):
+            found = found.__cause__ or found.__context__
+        if found is not None:
+            raise Refused(Reason.OUTSIDE, str(found)) from error
+        if isinstance(error, FileNotFoundError) and error.__cause__:
+            raise FileNotFoundError(f"{error.__cause__}") from error
+        raise
+
+
+def _file_system(place: Remote) -> Any:
+    return web_files(place.roots) if _is_web(place) else fsspec.filesystem(place.uri.partition("://")[0])
+
+
+def _is_web(place: Remote) -> bool:
+    return place.uri.partition("://")[0] in SCHEMES
+
+
+def _times(info: Mapping[str, Any]) -> Iterator[Any]:
+    return (info[name] for name in _TIME_FIELDS if info.get(name))
+
+
+def _seconds(time: object) -> float | None:
+    try:
+        if isinstance(time, str):
+            time = datetime.fromisoformat(time) if time[:4].isdigit() else parsedate_to_datetime(time)
+        if isinstance(time, datetime):
+            return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+        return float(time) if isinstance(time, (int, float)) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _is_object(name: str, info: Mapping[str, Any]) -> bool:
+    return info["type"] == "file" and not (info.get("size") == 0 and name.endswith(_FOLDER_MARKS))
 
 
 def _is_hidden(name: str, root: str) -> bool:
