@@ -21,10 +21,13 @@ def retrain_if_new(
     data_root: str = "./.videossr",
     tracking_uri: str = "",
 ) -> Promotion:
-    """Without a new or changed video, or beside an equal `retrain`, it ends in seconds and opens no run."""
+    """Without a new or changed video, or beside an equal `retrain`, it ends in seconds and opens no run.
+
+    `ingest.min_new_videos` says how many it takes, `ingest.quiet_seconds` how long each must have stood still.
+    """
     config = configure(preset=preset, overrides=overrides)
     shards = list_videos(videos=videos, config=config.ingest)
-    has_new = has_new_videos(shards=shards, data_root=data_root)
+    has_new = has_new_videos(shards=shards, config=config.ingest, data_root=data_root)
     is_free = may_start(job="retrain", given={"videos": videos}, config=config, preset=preset, data_root=data_root)
     promotion: Promotion = (
         conditional("arrivals")

@@ -63,8 +63,8 @@ class IngestConfig:
     """Aimed at where the share gives fewer, by taking the lowest hashes, from at most half of the clips: as many as
     `promote.min_videos` asks for. Fewer are a warning."""
     list_roots: tuple[str, ...] = ("s3://", "gs://", "https://", "http://")
-    """What the lines of a list file may name besides files below its own folder: folders, or beginnings of URIs. A server
-    inside (of this machine or a private network) is read only if its host stands here, as in "http://videos.lan/"."""
+    """What the lines of a list file may name besides files below its own folder: folders, or beginnings of URIs. A
+    server of this machine or a private network is read only if its host stands here, as in "http://videos.lan/"."""
     max_fetch_mib: int = 8192
     """Largest remote file that is fetched."""
     num_workers: int = 0

@@ -1,25 +1,97 @@
-"""Is there a video that no run has read yet? Only listings and records are looked at, so it costs seconds."""
+"""Is there a video that no run has read yet? Listings, records and headers are looked at, so it mostly costs seconds.
 
+A file counts if it is a video at first sight and its content is not known. What does not count is said with its reason:
+texts and pictures, empty files and unfinished downloads, and known videos that were touched, copied or renamed. To
+recognise these, a file that is as long as a known one is read once.
+"""
+
+import tempfile
+import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
+from tasks.core.config import IngestConfig
 from tasks.core.store import Store
-from tasks.ingest.content import known_content
-from tasks.ingest.locate import Refused, locate
+from tasks.ingest.content import is_read_before, known_content
+from tasks.ingest.glance import Look, reason_against
+from tasks.ingest.locate import Refused, Remote, locate
 from tasks.ingest.outputs import VideoShard
+from tasks.ingest.reasons import Reason
+from tasks.video.isolation import Limits, run_isolated
 
 _LOOKUPS = 8
+_KNOWN = "known"
+_SAME_CONTENT = "known under another name or time"
+_UNFINISHED = "unfinished download"
+_YOUNG = "still arriving (ingest.quiet_seconds)"
+_PARTIAL_SUFFIXES = (
+    *(".part", ".partial", ".crdownload", ".download", ".opdownload", ".tmp", ".temp", ".filepart", ".!ut", ".aria2"),
+    *(".!qb", ".bc!", ".dtapart", ".swp", "~"),
+)
+"""How browsers, clients and editors call a file until it is whole and gets its name."""
 
 
-def count_new(store: Store, shards: Sequence[VideoShard]) -> int:
-    """Videos that are new or changed; one that cannot be looked up is no reason to start."""
+@dataclass(frozen=True, kw_only=True)
+class Arrivals:
+    """What is new among the listed files."""
 
-    def is_new(job: tuple[VideoShard, str]) -> bool:
-        shard, name = job
-        try:
-            return not known_content(store, locate(shard.root, name, tuple(shard.more_roots))).sha256
-        except (OSError, Refused):
-            return False
+    num_new: int
+    not_counted: dict[str, int]
+    """All others, by reason."""
 
-    with ThreadPoolExecutor(_LOOKUPS) as threads:
-        return sum(threads.map(is_new, [(shard, name) for shard in shards for name in shard.names]))
+    def start(self, config: IngestConfig) -> bool:
+        """Whether that is enough to start the main job."""
+        return self.num_new >= config.min_new_videos
+
+    def line(self, config: IngestConfig) -> str:
+        """What was found and decided, for people."""
+        found = f"{self.num_new or 'none'} of {self.num_new + sum(self.not_counted.values())}"
+        reasons = ", ".join(f"{number} {reason}" for reason, number in self.not_counted.items())
+        needed = f"{config.min_new_videos} needed (ingest.min_new_videos)"
+        decided = "the main job starts" if self.start(config) else f"the main job does not start: {needed}"
+        return f"{found}{f'; not counted: {reasons}' if reasons else ''}; {decided}"
+
+
+def find_arrivals(store: Store, shards: Sequence[VideoShard], config: IngestConfig) -> Arrivals:
+    """Look at every listed file."""
+    with tempfile.TemporaryDirectory(prefix="videossr-arrivals-") as scratch:
+
+        def look_up(job: tuple[VideoShard, str]) -> str | Look:
+            shard, name = job
+            try:
+                place = locate(shard.root, name, tuple(shard.more_roots))
+                return _reason(store, place, config, scratch) or Look(place=place, scratch=scratch)
+            except Refused as refused:
+                return refused.reason
+            except OSError:
+                return Reason.UNREADABLE
+
+        with ThreadPoolExecutor(_LOOKUPS) as threads:
+            found = list(threads.map(look_up, [(shard, name) for shard in shards for name in shard.names]))
+        reasons = [reason for reason in found if isinstance(reason, str)]
+        looks = [look for look in found if isinstance(look, Look)]
+        for _, outcome in run_isolated(reason_against, looks, Limits.of(config)):
+            reason = outcome.failure or outcome.result
+            reasons += [reason] if reason else []
+    counts = sorted(Counter(map(str, reasons)).items(), key=lambda item: (-item[1], item[0]))
+    return Arrivals(num_new=len(found) - len(reasons), not_counted=dict(counts))
+
+
+def _reason(store: Store, place: Path | Remote, config: IngestConfig, scratch: str) -> str:
+    """Why the file does not count, by what is known without looking at its kind; empty if it may count."""
+    known = known_content(store, place)
+    facts = known.facts
+    if known.sha256:
+        return _KNOWN
+    if str(place).lower().endswith(_PARTIAL_SUFFIXES):
+        return _UNFINISHED
+    if facts.num_bytes == 0:
+        return Reason.EMPTY_FILE
+    if facts.changed_seconds is not None and time.time() - facts.changed_seconds < config.quiet_seconds:
+        return _YOUNG
+    if isinstance(place, Remote) and (facts.num_bytes or 0) > config.max_fetch_mib * 2**20:
+        return Reason.FILE_TOO_LARGE
+    return _SAME_CONTENT if is_read_before(store, place, Path(scratch), config.max_fetch_mib) else ""

@@ -3,9 +3,13 @@
 A small record says which content a path or URI had at which version: size and times of a local file, what an object
 store says of an object. A local file that changed a moment ago gets no record: it might change again unnoticed,
 within the resolution of its times.
+
+Which contents were read at all is kept by their size, so that one that comes back under another name or time is
+recognised, and only a file that is as long as a known one has to be read for it.
 """
 
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,9 +72,48 @@ def read_content(store: Store, place: Path | Remote, target: Path, max_fetch_mib
         except BaseException:
             target.unlink(missing_ok=True)
             raise
-    if known.key and known.sha256 != content.sha256 and _stood_still(store, place, known.key):
-        store.write_bytes(known.key, content.sha256.encode())
+    size_key = _size_key(content.path.stat().st_size, content.sha256)
+    if not store.exists(size_key):
+        store.write_bytes(size_key, content.sha256.encode())
+    _record(store, place, known, content.sha256)
     return content
+
+
+def is_read_before(store: Store, place: Path | Remote, scratch: Path, max_fetch_mib: int) -> bool:
+    """Whether this content was read before, under whatever name; if so, it is put on record for this one.
+
+    Costs reading the file (fetching the object) once if a content of its length is known, and nothing if none is.
+
+    Raises:
+        OSError: it cannot be read.
+        tasks.ingest.locate.Refused: it is larger than `max_fetch_mib`.
+    """
+    known = known_content(store, place)
+    num_bytes = known.facts.num_bytes
+    if known.sha256 or (num_bytes is not None and not store.list_keys(_size_key(num_bytes))):
+        return bool(known.sha256)
+    if isinstance(place, Path):
+        num_bytes, sha256 = place.stat().st_size, sha256_of_file(place)
+    else:
+        target = scratch / uuid.uuid4().hex
+        try:
+            sha256 = fetch(place, target, max_mib=max_fetch_mib)
+            num_bytes = target.stat().st_size
+        finally:
+            target.unlink(missing_ok=True)
+    if not store.exists(_size_key(num_bytes, sha256)):
+        return False
+    _record(store, place, known, sha256)
+    return True
+
+
+def _size_key(num_bytes: int, sha256: str = "") -> str:
+    return f"ingest/sizes/{num_bytes}" + (f"/{sha256}" if sha256 else "")
+
+
+def _record(store: Store, place: Path | Remote, known: Known, sha256: str) -> None:
+    if known.key and known.sha256 != sha256 and _stood_still(store, place, known.key):
+        store.write_bytes(known.key, sha256.encode())
 
 
 def _stood_still(store: Store, place: Path | Remote, key: str) -> bool:

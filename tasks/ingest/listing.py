@@ -22,7 +22,7 @@ from tasks.ingest.checksums import take_checksums
 from tasks.ingest.lists import MAX_LIST_BYTES, Entry, promises, read_list
 from tasks.ingest.locate import Refused, Remote, is_uri
 from tasks.ingest.outputs import VideoShard
-from tasks.ingest.remote import list_below, read_start
+from tasks.ingest.remote import list_below, marks_folder, read_start
 
 _HEAD_BYTES = 4096
 
@@ -154,6 +154,8 @@ def _is_text(head: bytes) -> bool:
 def _may_be_read(parent: str, name: str) -> bool:
     """Pipes and devices would hang a reader; broken links and links to folders get their own rejection."""
     path = os.path.join(parent, name)
+    if marks_folder(name) and os.path.isfile(path) and os.path.getsize(path) == 0:
+        return False  # came along from an object store
     return os.path.islink(path) or os.path.isfile(path)
 
 

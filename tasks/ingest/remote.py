@@ -30,7 +30,8 @@ _VERSION_FIELDS = (
 _TIME_FIELDS = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "modified", "created")
 """What they call the time of its last change; Google's `created` is older than its `updated`."""
 _FOLDER_MARKS = ("/", "_$folder$")
-"""How the name ends of an empty object by which consoles and Hadoop say that there is a folder."""
+"""How the name ends of an empty object by which consoles and Hadoop say that there is a folder; others name it as the
+folder itself is called."""
 
 
 class Found(NamedTuple):
@@ -58,8 +59,20 @@ def list_below(uri: str) -> Found:
         return Found(itself.rpartition("/")[0], [itself], is_one=True)
     else:
         root, found = path, files.find(path, detail=True)
-    names = sorted(name for name, info in found.items() if _is_object(name, info) and not _is_hidden(name, root))
+    folders = {name.rpartition("/")[0] for name in found}
+    names = sorted(
+        name
+        for name, info in found.items()
+        if info["type"] == "file"
+        and not (info.get("size") == 0 and (marks_folder(name) or name in folders))
+        and not _is_hidden(name, root)
+    )
     return Found(files.unstrip_protocol(root), [files.unstrip_protocol(name) for name in names])
+
+
+def marks_folder(name: str) -> bool:
+    """Whether an empty object of this name only says that there is a folder."""
+    return name.endswith(_FOLDER_MARKS)
 
 
 class Facts(NamedTuple):
@@ -163,10 +176,6 @@ def _seconds(time: object) -> float | None:
         return float(time) if isinstance(time, (int, float)) else None
     except (ValueError, OverflowError):
         return None
-
-
-def _is_object(name: str, info: Mapping[str, Any]) -> bool:
-    return info["type"] == "file" and not (info.get("size") == 0 and name.endswith(_FOLDER_MARKS))
 
 
 def _is_hidden(name: str, root: str) -> bool:

@@ -15,16 +15,16 @@ def list_videos(videos: str, config: IngestConfig) -> list[VideoShard]:
 
 
 @stage_task("light")
-def has_new_videos(shards: list[VideoShard], data_root: str) -> bool:
-    """Whether any listed video is new or changed since the last run with this data root."""
+def has_new_videos(shards: list[VideoShard], config: IngestConfig, data_root: str) -> bool:
+    """Whether enough of the listed videos are new or changed since the last run with this data root."""
     import click
 
     from tasks.core.store import Store, absolute_root
-    from tasks.ingest.arrivals import count_new
+    from tasks.ingest.arrivals import find_arrivals
 
-    num_new = count_new(Store(absolute_root(data_root)), shards)
-    click.echo(f"new videos          {num_new or 'none'} of {sum(len(shard.names) for shard in shards)}")
-    return num_new > 0
+    arrivals = find_arrivals(Store(absolute_root(data_root)), shards, config)
+    click.echo(f"new videos          {arrivals.line(config)}")
+    return arrivals.start(config)
 
 
 @stage_task("cpu")

@@ -7,7 +7,6 @@ import pytest
 
 from tasks.core.config import IngestConfig
 from tasks.core.store import Store
-from tasks.ingest.arrivals import count_new
 from tasks.ingest.listing import list_shards
 from tasks.ingest.shard import ingest_videos
 from tests.helpers.pyflyte import run_pyflyte
@@ -19,30 +18,13 @@ CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, n
 
 
 @pytest.mark.slow
-def test_new_and_changed_videos_count_and_rejected_ones_do_not(tmp_path: Path) -> None:
-    folder, store = tmp_path / "videos", Store(str(tmp_path / "root"))
-    folder.mkdir()
-    write_video(folder / "a.mp4")
-    (folder / "broken.mp4").write_bytes(b"no video")
-    time.sleep(_SETTLED_SECONDS)
-    shards = list_shards(str(folder), CONFIG)
-    assert count_new(store, shards) == 2
-    for shard in shards:
-        ingest_videos(store, shard, CONFIG)
-    assert count_new(store, shards) == 0
-    write_video(folder / "b.mp4", num_frames=70)
-    assert count_new(store, list_shards(str(folder), CONFIG)) == 1
-    write_video(folder / "a.mp4", num_frames=80)
-    assert count_new(store, list_shards(str(folder), CONFIG)) == 2
-
-
-@pytest.mark.slow
 def test_without_a_new_video_it_ends_at_once_and_with_one_the_main_job_starts(
     pyflyte_env: dict[str, str], tmp_path: Path
 ) -> None:
     folder, root = tmp_path / "videos", tmp_path / "root"
     folder.mkdir()
     write_video(folder / "a.mp4")
+    (folder / "notes.txt").write_text("no video")
     time.sleep(_SETTLED_SECONDS)
     for shard in list_shards(str(folder), CONFIG):
         ingest_videos(Store(str(root)), shard, CONFIG)
@@ -50,13 +32,22 @@ def test_without_a_new_video_it_ends_at_once_and_with_one_the_main_job_starts(
         *["run", "workflows/retrain_if_new.py", "retrain_if_new", "--preset=smoke", f"--videos={folder}"],
         '--overrides={"ingest": {"min_train_clips": 50}}',
     ]
+    # What comes with videos, and a known one that was only touched.
+    (folder / "notes.txt").write_text("still no video")
+    (folder / "Thumbs.db").touch()
+    (folder / "b.mp4.part").write_bytes((folder / "a.mp4").read_bytes()[:-1])
+    (folder / "a.mp4").touch()
     quiet = run_pyflyte([*command, f"--data_root={root}"], env=pyflyte_env)
     assert quiet.returncode == 0, quiet.stdout[-2000:] + quiet.stderr[-2000:]
-    assert "new videos          none of 1" in quiet.stdout
+    assert (
+        "new videos          none of 4; not counted: 1 empty file, 1 known under another name or time, 1 not a video, "
+        "1 unfinished download; the main job does not start: 1 needed (ingest.min_new_videos)"
+    ) in quiet.stdout
     assert "nothing new" in quiet.stdout
     assert not (root / "mlflow.db").exists(), "no run was opened"
     write_video(folder / "b.mp4", num_frames=70)
     started = run_pyflyte([*command, f"--data_root={root}"], env=pyflyte_env)
-    assert "new videos          1 of 2" in started.stdout
+    assert "new videos          1 of 5; not counted: " in started.stdout
+    assert "; the main job starts\n" in started.stdout
     assert started.returncode == 1, "the main job started, and found too few clips to train on"
     assert "at least 50 needed" in started.stdout + started.stderr

@@ -1,0 +1,66 @@
+"""Is a file a video, at first sight? What its header says, without decoding: milliseconds a file.
+
+Of an object in a store the first bytes are looked at. Where these do not tell, it may be one: ingest will find out.
+"""
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from tasks.ingest.locate import Refused, Remote
+from tasks.ingest.reasons import Reason
+from tasks.ingest.remote import read_start
+from tasks.video.errors import Problem, VideoError
+from tasks.video.probe import BROKEN, open_video
+
+_HEAD_BYTES = 4 * 2**20
+"""FFmpeg tells containers apart by the first mebibyte; what it says of streams may stand a little later."""
+_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+"""What an old QuickTime file may begin with; its index often stands at its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One file to look at."""
+
+    place: Path | Remote
+    scratch: str
+    """Folder for the first bytes of objects."""
+
+
+def reason_against(look: Look) -> Reason | None:
+    """Why the file is no video; None if it is one, or may be. Never raises on a bad file."""
+    try:
+        if isinstance(look.place, Path):
+            return _reason(look.place, is_whole=True)
+        head = read_start(look.place, _HEAD_BYTES)
+        with NamedTemporaryFile(dir=look.scratch) as file:
+            file.write(head)
+            file.flush()
+            return _reason(Path(file.name), is_whole=len(head) < _HEAD_BYTES)
+    except Refused as refused:
+        return refused.reason
+    except OSError:
+        return Reason.UNREADABLE
+
+
+def _reason(path: Path, *, is_whole: bool) -> Reason | None:
+    try:
+        with open_video(path) as (container, stream):
+            num_packets = sum(1 for packet in islice(container.demux(stream), 2) if packet.size)
+            is_still = num_packets < 2 and (is_whole or container.format.name.endswith("_pipe"))
+            return Reason.TOO_FEW_FRAMES if is_still else None
+    except VideoError as error:
+        return None if not is_whole and _may_go_on(path, error.problem) else Reason(error.problem.value)
+    except MemoryError:
+        raise
+    except BROKEN:
+        return None  # A video, of which ingest will find out how much can be read.
+
+
+def _may_go_on(path: Path, problem: Problem) -> bool:
+    """Whether what was not found at the beginning may stand further on."""
+    with path.open("rb") as file:
+        kind = file.read(8)[4:]
+    return problem is Problem.INCOMPLETE_FILE or (problem is Problem.NOT_A_VIDEO and kind in _QUICKTIME)
