@@ -18,8 +18,8 @@ from tasks.core.errors import InputError
 from tasks.core.store import Store
 
 _SAME_NATS = 0.1
-"""Mean distance of log-probabilities by token: servers that compute in 16 bits differ by about a tenth of it from one
-batch to the next."""
+"""Mean distance of log-probabilities by token: a choice, far above the last bits of 16-bit numbers, which change with
+what else is in the batch. A false alarm would cost all answers of a run."""
 
 logger = logging.getLogger(__name__)
 
