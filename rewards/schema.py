@@ -22,7 +22,6 @@ from math import isclose
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from rewards.answers import KIND_OF, Answer, AnswerKind
-from rewards.lenient import parse_leniently
 from rewards.parse import format_answer, parse_answer
 from rewards.verify import verify, verify_strict
 
@@ -140,13 +139,6 @@ def score(text: str, truth: str, schema: Schema) -> Reward:
         parsed=None not in said,
         parts={part.name: value for part, value in zip(schema, smooth, strict=True) if part.name},
     )
-
-
-def score_leniently(text: str, truth: str, schema: Schema) -> float:
-    """Smooth reward of what a person would read out of `text`; for reports beside `score`, never for training."""
-    said = [parse_leniently(piece, part.kind) for piece, part in zip(_pieces(text, schema), schema, strict=True)]
-    pairs = zip(said, _read(truth, schema), schema, strict=True)
-    return min(1.0, sum(part.weight * verify(predicted, answer) for predicted, answer, part in pairs if answer))
 
 
 def _parts(answer_type: Any, name: str, share: float) -> list[Part]:

@@ -161,8 +161,6 @@ class Rollout:
     num_tokens: int
     reward_by_part: dict[str, float] = field(default_factory=dict)
     """Smooth reward of every part of an answer that has several; empty for a plain one."""
-    lenient_reward: float = 0.0
-    """What a person would read out of the text is worth this; reported, never trained on."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What an answer is worth: the text against the sample's right answer. The same for a model and for a guesser."""
 
-from rewards.schema import read_schema, score, score_leniently
+from rewards.schema import read_schema, score
 from tasks.core.types import Rollout, Sample
 
 
@@ -18,5 +18,4 @@ def reward_answer(sample: Sample, index: int, text: str, *, num_tokens: int, tru
         truncated=truncated,
         num_tokens=num_tokens,
         reward_by_part=dict(reward.parts),
-        lenient_reward=score_leniently(text, sample.answer, schema),
     )

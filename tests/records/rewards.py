@@ -39,7 +39,7 @@ def rewards(seed: int, folder: Path) -> object:
 def _earned(texts: Sequence[str], truth: str, kind: str) -> dict[str, str]:
     """What earns something or can be read; the texts that are worth nothing are counted."""
     lines = {text: _line(text, truth, kind) for text in texts}
-    worthless = "0.0 strict 0.0 lenient 0.0 unread"
+    worthless = "0.0 strict 0.0 unread"
     listed = {text[:40]: line for text, line in lines.items() if line != worthless}
     return listed | {"(worth nothing)": str(len(lines) - len(listed))}
 
@@ -48,7 +48,7 @@ def _line(text: str, truth: str, kind: str) -> str:
     found = reward(text, truth, kind)
     parts = "".join(f" {name} {value!r}" for name, value in found.parts.items())
     read = f"read {canonical(text, kind)}" if found.parsed else "unread"
-    return f"{found.total!r}{parts} strict {found.strict!r} lenient {found.lenient!r} {read}"
+    return f"{found.total!r}{parts} strict {found.strict!r} {read}"
 
 
 def _drawn(truth: str, seed: int) -> list[str]:

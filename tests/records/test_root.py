@@ -3,17 +3,20 @@
 import json
 import logging
 import sqlite3
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from tasks.core.digest import digest_of_folder
 from tasks.core.errors import InputError
 from tasks.core.latest import find_manifests
 from tasks.core.manifest import read_rows
+from tasks.core.scores import SampleScore
 from tasks.core.store import Store
-from tasks.core.types import Clip, Run, Sample
+from tasks.core.types import Clip, Rollout, Run, Sample
 from tasks.promote.rollback import fetch_champion, move_champion
 from tasks.tracking.run import open_registry
 from tasks.tracking.tracker import ModelRegistry, RegisteredModel
@@ -95,6 +98,15 @@ def test_the_latest_data_set_can_be_read(store: Store) -> None:
     samples, clips = find_manifests(store, "", "")
     known = {clip.clip_id for clip in read_rows(store, clips, Clip)}
     assert {view.clip_id for sample in read_rows(store, samples, Sample) for view in sample.views} <= known
+
+
+def test_rows_that_held_more_are_still_read(store: Store, root: Root) -> None:
+    for pattern, row_type in (("calibrated/*/rollouts.parquet", Rollout), ("evaluated/*/predictions.parquet", SampleScore)):
+        files = sorted(root.data_root.glob(pattern))
+        assert files
+        for path in files:
+            assert set(pq.read_schema(path).names) > {field.name for field in fields(row_type)}, "nothing to leave out"
+            assert read_rows(store, str(path.relative_to(root.data_root)), row_type)
 
 
 def test_the_same_command_reuses_everything_and_meets_the_stored_champion(

@@ -40,6 +40,6 @@ def test_every_part_is_rewarded_and_recorded(sample: Sample) -> None:
     assert rollout.parsed
 
 
-def test_what_a_person_would_read_is_recorded_apart(sample: Sample) -> None:
+def test_an_answer_in_a_sentence_misses_the_format(sample: Sample) -> None:
     rollout = reward_answer(sample, 0, "From 2.0 to 6.0; I saw 2.", num_tokens=9)
-    assert (rollout.reward, rollout.parsed, rollout.lenient_reward) == (0.0, False, 1.0)
+    assert (rollout.reward, rollout.parsed) == (0.0, False)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rewards.schema import canonical_answer, read_schema, score, score_leniently
+from rewards.schema import canonical_answer, read_schema, score
 from tasks.calibrate.measure import measure
 from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.select import select
@@ -61,7 +61,6 @@ class Earned:
 
     total: float
     strict: float
-    lenient: float
     parsed: bool
     parts: Mapping[str, float]
 
@@ -69,7 +68,7 @@ class Earned:
 def reward(text: str, truth: str, kind: str) -> Earned:
     schema = read_schema(kind)
     found = score(text, truth, schema)
-    return Earned(found.total, found.strict, score_leniently(text, truth, schema), found.parsed, found.parts)
+    return Earned(found.total, found.strict, found.parsed, found.parts)
 
 
 def canonical(text: str, kind: str) -> str | None:
