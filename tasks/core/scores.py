@@ -25,8 +25,6 @@ class SampleScore:
     """Empty for samples that are no VIUBench items."""
     score: float
     """What counts: mean reward on held-out samples, the paper's metric of the type on VIUBench."""
-    smooth: float
-    """Mean smooth reward of the answers."""
     parsed_share: float
     """Share of the answers in the asked format; the others score 0 and stay in the mean."""
     truncated_share: float

@@ -75,7 +75,6 @@ def _row(sample: Sample, rollouts: Sequence[Rollout], failure: str) -> SampleSco
         level=sample.level,
         viubench_type=viubench_type(sample) if sample.split == Split.VIUBENCH else "",
         score=_mean(metric(rollout) for rollout in rollouts),
-        smooth=_mean(rollout.reward for rollout in rollouts),
         parsed_share=_mean(rollout.parsed for rollout in rollouts),
         truncated_share=_mean(rollout.truncated for rollout in rollouts),
         num_rollouts=len(rollouts),

@@ -39,7 +39,6 @@ class Contents:
     """Steps done; the position in the data and in the learning rate's schedule are functions of it."""
     num_updates: int
     """Updates among them; the others were left out."""
-    num_ranks: int
     origin: dict[str, str]
     """The run in the tracker, and the data and plan that the run works on."""
     digests: dict[str, str]
@@ -147,7 +146,6 @@ class Checkpoints(Generic[RowT]):
         contents = Contents(
             num_steps=num_steps,
             num_updates=self.engine.num_updates,
-            num_ranks=self.engine.ranks.count,
             origin=dict(self.origin),
             digests=digests,
         )

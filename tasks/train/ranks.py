@@ -29,10 +29,6 @@ class Ranks:
         """Whether this process is the one that writes records and metrics."""
         return self.index == 0
 
-    def owns(self, number: int) -> bool:
-        """Whether item `number` falls to this rank, in turn."""
-        return number % self.count == self.index
-
     def gather(self, own: ItemT) -> list[ItemT]:
         """What every rank gave, in rank order."""
         if self._group is None:

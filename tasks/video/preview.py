@@ -34,10 +34,9 @@ class Marks:
 
     asked: tuple[int, ...]
     """Frames altered by what the question asks for; in a video without edits those in the interval of the answer."""
-    others: tuple[int, ...]
-    """Frames altered only by what it does not ask for: a second span, shapes that do not count."""
     note: str
-    """What the marks do not show, in words."""
+    """What the marks do not show, in words: frames altered only by what it does not ask for (a second span, shapes that
+    do not count), or where the parts of a jigsaw begin."""
 
 
 def preview_sheet(store: Store, sample: Sample, clips: Mapping[str, Clip], notes: Sequence[str] = ()) -> bytes:
@@ -77,14 +76,14 @@ def marks_of(sample: Sample, view: View, timestamps_seconds: Sequence[float]) ->
         count = len(sample.answer)
         length = (view.stop_frame - view.start_frame) // max(1, count)
         parts = ", ".join(f"part {k + 1} from frame {k * length}" for k in range(count))
-        return Marks(asked=(), others=(), note=parts)
+        return Marks(asked=(), note=parts)
     if not view.edits:
-        return Marks(asked=_frames_of_answer(sample, timestamps_seconds), others=(), note="")
+        return Marks(asked=_frames_of_answer(sample, timestamps_seconds), note="")
     asked_edits = _asked(sample, view.edits, timestamps_seconds)
     asked = {frame for edit in asked_edits for frame in frames_of(edit)}
     others = {frame for edit in view.edits for frame in frames_of(edit)} - asked
     note = f"not marked: {len(others)} frames altered as distraction" if others else ""
-    return Marks(asked=tuple(sorted(asked)), others=tuple(sorted(others)), note=note)
+    return Marks(asked=tuple(sorted(asked)), note=note)
 
 
 def frames_of(edit: Edit) -> range:

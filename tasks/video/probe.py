@@ -49,7 +49,6 @@ class Packets:
 class Probe:
     """What a file promises."""
 
-    codec: str
     header_seconds: float
     """Length of the video stream by its header; 0 if it does not say."""
     frame_seconds: float
@@ -81,7 +80,6 @@ def probe(path: Path) -> Probe:
                 Problem.NO_TIMESTAMPS, "the packets carry no time stamps and the header states no frame rate"
             )
         return Probe(
-            codec=stream.codec_context.name,
             header_seconds=float(duration * time_base) if duration and time_base else 0.0,
             frame_seconds=float(1 / rate) if rate else 0.0,
             pixel_aspect=float(stream.sample_aspect_ratio or 1),

@@ -65,10 +65,7 @@ def evaluation(seed: int, folder: Path) -> object:
     """The main job's rows of the same policy: held-out samples and VIUBench items."""
     store, clips, samples = _samples(seed, folder)
     rows = score_with_policy(store, fixed_policy(seed), samples, clips, seed)
-    return {
-        row.sample_id: f"score {row.score!r} smooth {row.smooth!r} parsed {row.parsed_share!r} {list(row.answers)}"
-        for row in rows
-    }
+    return {row.sample_id: f"score {row.score!r} parsed {row.parsed_share!r} {list(row.answers)}" for row in rows}
 
 
 def _samples(seed: int, folder: Path) -> tuple[Store, list[Clip], list[Sample]]:

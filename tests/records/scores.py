@@ -145,6 +145,6 @@ def _estimates(told: ModelScores) -> dict[str, object]:
 def _lines(rows: Sequence[SampleScore]) -> dict[str, str]:
     return {
         row.sample_id: f"{row.viubench_type or row.pretext}: score {row.score!r}, {row.num_rollouts} answers, "
-        f"parsed {row.parsed_share!r}, smooth {row.smooth!r}"
+        f"parsed {row.parsed_share!r}"
         for row in rows
     }

@@ -101,7 +101,10 @@ def test_the_latest_data_set_can_be_read(store: Store) -> None:
 
 
 def test_rows_that_held_more_are_still_read(store: Store, root: Root) -> None:
-    for pattern, row_type in (("calibrated/*/rollouts.parquet", Rollout), ("evaluated/*/predictions.parquet", SampleScore)):
+    for pattern, row_type in (
+        ("calibrated/*/rollouts.parquet", Rollout),
+        ("evaluated/*/predictions.parquet", SampleScore),
+    ):
         files = sorted(root.data_root.glob(pattern))
         assert files
         for path in files:

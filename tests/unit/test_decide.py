@@ -171,7 +171,6 @@ def _answers(eases, rng):  # type: ignore[no-untyped-def]
             level=0.5,
             viubench_type=f"type {number}" if split == Split.VIUBENCH else "",
             score=float(rng.random() < ease),
-            smooth=0.0,
             parsed_share=1.0,
             truncated_share=0.0,
             num_rollouts=1,

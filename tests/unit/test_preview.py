@@ -69,7 +69,7 @@ def test_a_second_span_is_not_marked_but_told(store: Store) -> None:
     clip = make_clip(num_frames=12)
     sample = sample_of(clip, (OTHER, ASKED))
     marks = marks_of(sample, sample.views[0], clip.timestamps_seconds)
-    assert (marks.asked, marks.others) == ((3, 4, 5), (8, 9))
+    assert marks.asked == (3, 4, 5)
     assert "2 frames" in marks.note
 
 

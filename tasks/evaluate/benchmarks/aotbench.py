@@ -29,7 +29,6 @@ class _Row:
     """With its ending, from the data's root."""
     question: str
     ans: str
-    qa_idx: int | str = ""
     question_type: str = ""
 
 
