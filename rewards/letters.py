@@ -3,7 +3,8 @@
 A sentence asserts a letter ("the answer is C", "C is right"), consists of it ("(C)"), begins with it ("C. Because"),
 only names it, or rejects it ("not C", "C is wrong"). The last assertion decides, else the only letter that is a
 sentence, else the only one that begins one, else the only one that is named; else an option's own words where a
-sentence says nothing more. Alternatives ("A or B") and letters that are rejected afterwards decide nothing. It never guesses.
+sentence says nothing more. Alternatives ("A or B") and letters that are rejected afterwards decide nothing. It never
+guesses.
 """
 
 import re

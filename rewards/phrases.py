@@ -66,7 +66,8 @@ LED_BEFORE = re.compile(
 
 REJECTED_BEFORE = re.compile(
     rf"(?:(?:^|\W|\w(?=n't)){_NOT}\W+(?:(?!and\b)\w+\W+){{0,5}}|"
-    r"(?:^|\W)(?:neither|nor|without|unlike|except|excluding|exclud\w+|eliminat\w+|reject\w*|dismiss\w*|discard\w*|"
+    r"(?:^|\W)(?:unlike|contrary to)\W+(?:\w+\W+){0,5}|"
+    r"(?:^|\W)(?:neither|nor|without|except|excluding|exclud\w+|eliminat\w+|reject\w*|dismiss\w*|discard\w*|"
     r"discount\w*|rul\w+\W+out|cross\w*\W+out|drop|ignor\w+|avoid\w*|versus|vs|than|instead of|over|besides|against|no|"
     r"anything but|unless)\W+(?:(?:either|both|all|options?|choices?|letters?|for|of|the|as)\W+)*|"
     r"\b(?:wrong|incorrect|false)\W+(?:answers?|options?|choices?|ones?)\W+(?:is|are|include)\W+(?:\w+\W+){0,2}|"

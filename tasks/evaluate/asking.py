@@ -35,8 +35,9 @@ def read_conditions(text: str, names: Sequence[str]) -> dict[str, Conditions]:
             raise InputError(f"conditions: {name} is not among the benchmarks that are asked ({', '.join(names)})")
         if not isinstance(changes, Mapping):
             raise InputError(f"conditions.{name}: got {changes!r:.80}, expected a JSON object of conditions")
+    found = {name: _changed(name, common | dict(own.get(name, {})), own) for name in names}
     _check_common_wording(common, own, names)
-    return {name: _changed(name, common | dict(own.get(name, {})), own) for name in names}
+    return found
 
 
 def _content(text: str) -> str:

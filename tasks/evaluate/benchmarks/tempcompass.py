@@ -140,8 +140,8 @@ def _read_yes_no(sample: Sample, text: str) -> Reading:
 
 
 def _read_matching(sample: Sample, text: str) -> Reading:
-    """Official: the whole line, its sentence, its label or its bare number (`eval_rule` in eval_caption_matching.py).
-    Robust: labels are read as letters.
+    """Official: the whole line, its sentence, its label or its bare number (`eval_rule` in eval_caption_matching.py; a
+    final dot, about which that script asks a judge, makes no difference). Robust: labels are read as letters.
     """
     facts = sample.benchmark
     assert facts is not None
@@ -156,13 +156,9 @@ def _read_matching(sample: Sample, text: str) -> Reading:
 
 
 def _is_said(line: str, said: str) -> bool:
-    label, _, sentence = line.partition(": ")
-    number = _label(line)[1]
-    return (
-        said in (line, sentence.split(": ")[0])
-        or (") " in said and said.split(") ")[1] == sentence)
-        or bool({said, said.replace(".", "")} & {label, number})
-    )
+    label, number, sentence = _label(line)
+    words = {part.rstrip(".") for part in (said, *said.split(") ", 2)[1:2])}
+    return bool(words & {line.rstrip("."), sentence.rstrip(".")} or {said, said.replace(".", "")} & {label, number})
 
 
 def _label(line: str) -> tuple[str, str, str]:
