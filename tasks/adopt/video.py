@@ -29,7 +29,7 @@ from tasks.video.frames import Frames
 from tasks.video.probe import probe
 from tasks.video.resize import choose_size
 
-_VERSION = 2
+_VERSION = 3
 """Raised when the same files and config give other frames."""
 _CLIP_ID_DIGITS = 16
 _SETTLED_NS = 2 * 10**9

@@ -25,7 +25,7 @@ from tasks.video.fingerprint import fingerprint
 from tasks.video.frame_store import pack_clip
 from tasks.video.isolation import Failure
 
-_VERSION = 3
+_VERSION = 4
 """Raised when the same file and config give another outcome, so that kept verdicts are not reused."""
 DECISIVE = (
     *("num_frames", "edge_share", "min_area_px", "max_area_px", "max_damaged_share"),

@@ -17,6 +17,7 @@ from tasks.ingest.history import add_to_history, find_trained, read_history
 from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
 from tasks.ingest.reasons import Reason
 from tasks.ingest.split import assign_sides
+from tasks.video.errors import kind_of
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +112,11 @@ def _by_reason(rejected: Sequence[Rejection]) -> dict[str, int]:
     return dict(Counter(row.reason for row in rejected).most_common())
 
 
+def _by_warning(clips: Sequence[Clip]) -> dict[str, int]:
+    """How many clips have a warning of each kind."""
+    return dict(Counter(kind for clip in clips for kind in set(map(kind_of, clip.warnings))))
+
+
 def _lost(name: str) -> Rejection:
     return Rejection(source=name, reason=Reason.SHARD_FAILED, detail="see the failed element of the map task")
 
@@ -134,6 +140,7 @@ def _report(
             "heldout": sides[Split.HELDOUT],
             **split_counts,
             "with_warnings": sum(bool(clip.warnings) for clip in clips),
+            **{f"warning/{kind}": number for kind, number in sorted(_by_warning(clips).items())},
             "verified": sum(clip.is_verified for clip in clips),
             "new": sum(shard.num_new for shard in shards),
             "reused": sum(shard.num_reused for shard in shards),

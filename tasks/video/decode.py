@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from tasks.core.config import IngestConfig
 from tasks.video.complaints import Complaints, heard_complaints
-from tasks.video.errors import Problem, VideoError
+from tasks.video.errors import Problem, Remark, VideoError
 from tasks.video.frames import Frame, Frames
 from tasks.video.probe import BROKEN, Probe, probe
 from tasks.video.resize import Resizer
@@ -76,10 +76,12 @@ def decode_video(path: Path, choice: FrameChoice, *, num_threads: int = 1, may_s
     wanted = _choose(promise.times_seconds, choice)
     if not may_skip:
         return _decode_plainly(path, promise, choice, num_threads)
-    shortcut = take_shortcut(path, promise, wanted, _resizer(promise, choice), num_threads)
+    resizer = _resizer(promise, choice)
+    shortcut = take_shortcut(path, promise, wanted, resizer, num_threads)
     if shortcut.frames is None:
         return _decode_plainly(path, promise, choice, num_threads, shortcut.warnings)
-    warnings = (*promise.warnings, *shortcut.warnings, *_warning_of_length(promise, promise.times_seconds))
+    length = _warning_of_length(promise, promise.times_seconds)
+    warnings = (*promise.warnings, *resizer.warnings, *shortcut.warnings, *length)
     return _footage(promise.times_seconds, wanted, shortcut.frames, warnings)
 
 
@@ -117,7 +119,7 @@ def _choose(times: Sequence[float], choice: FrameChoice) -> tuple[int, ...]:
 
 
 def _resizer(promise: Probe, choice: FrameChoice) -> Resizer:
-    return Resizer(pixel_aspect=promise.pixel_aspect, min_area_px=choice.min_area_px, max_area_px=choice.max_area_px)
+    return Resizer(display=promise.display, min_area_px=choice.min_area_px, max_area_px=choice.max_area_px)
 
 
 def _decode_plainly(
@@ -126,11 +128,12 @@ def _decode_plainly(
     times: Sequence[float] = promise.times_seconds
     for _ in range(_MOST_PASSES):
         wanted = _choose(times, choice)
-        decoded = _decode(path, promise, wanted, _resizer(promise, choice), num_threads)
+        resizer = _resizer(promise, choice)
+        decoded = _decode(path, promise, wanted, resizer, num_threads)
         num_lost = _check(promise, decoded, choice)
         if _choose(decoded.times_seconds, choice) == wanted:
             frames = np.stack([decoded.frames[rank] for rank in wanted])
-            all_warnings = (*promise.warnings, *warnings, *_warnings(promise, decoded, num_lost))
+            all_warnings = (*promise.warnings, *resizer.warnings, *warnings, *_warnings(promise, decoded, num_lost))
             return _footage(decoded.times_seconds, wanted, frames, all_warnings)
         times = decoded.times_seconds
     raise VideoError(Problem.DECODE_ERRORS, f"{_MOST_PASSES} passes of the decoder delivered different frames")
@@ -246,10 +249,12 @@ def _warnings(promise: Probe, decoded: _Pass, num_lost: int) -> tuple[str, ...]:
     warnings = []
     lost = lost_times(promise.times_seconds, decoded.times_seconds)
     if lost or decoded.num_errors:
-        warnings.append(f"{_damage(promise, decoded, lost)}; {num_lost} chosen frames moved to the nearest good one")
+        moved = f"{num_lost} chosen frames moved to the nearest good one"
+        warnings.append(Remark.DAMAGED_FRAMES.of(f"{_damage(promise, decoded, lost)}; {moved}"))
     warnings.extend(_warning_of_length(promise, decoded.times_seconds))
     if not promise.times_seconds:
-        warnings.append(f"time stamps missing from the file; where needed, frames {promise.frame_seconds:.4f} s apart")
+        detail = f"time stamps missing from the file; where needed, frames {promise.frame_seconds:.4f} s apart"
+        warnings.append(Remark.NO_TIMESTAMPS.of(detail))
     return tuple(warnings)
 
 
@@ -257,4 +262,5 @@ def _warning_of_length(promise: Probe, times: Sequence[float]) -> list[str]:
     length = duration_seconds(times)
     if length >= _SHORT_OF_HEADER * promise.header_seconds:
         return []
-    return [f"the header promises {promise.header_seconds:.2f} s, {length:.2f} s could be read"]
+    detail = f"the header promises {promise.header_seconds:.2f} s, {length:.2f} s could be read"
+    return [Remark.SHORTER.of(detail)]

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tasks.core.types import VideoFile
 from tasks.video.decode import decode_frames
+from tasks.video.display import Display
 from tasks.video.frames import MULTIPLE_PX, Frame, Frames
 from tasks.video.official_frames import Selection, official_size, select_frames
 from tasks.video.probe import probe
@@ -56,8 +57,9 @@ def show_file(root: Path, file: VideoFile, showing: Showing) -> ShownVideo:
         start_seconds=file.start_seconds,
         stop_seconds=file.stop_seconds,
     )
+    display = Display(orientation=promise.display.orientation)  # Pixels are square to it, and nothing is cropped.
     resizer = Resizer(
-        pixel_aspect=1.0, min_area_px=showing.min_area_px, max_area_px=showing.max_area_px, rule=official_size
+        display=display, min_area_px=showing.min_area_px, max_area_px=showing.max_area_px, rule=official_size
     )
     return _shown(decode_frames(path, promise, selection.indices, resizer), selection)
 

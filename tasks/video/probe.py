@@ -1,4 +1,4 @@
-"""Opens a video and reads what its packets promise, without decoding.
+"""Opens a video and reads what its packets promise, and how the first picture says all are to be shown.
 
 The file's name and any other file it may point to are kept from FFmpeg: it would decode a long `notes.txt` as a text
 animation because of its ending, and follow a playlist out of the folder or onto the network. Of the packets only their
@@ -13,18 +13,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 import av
+from av.codec.context import Flags
 from av.container import InputContainer
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tasks.video.complaints import Complaints, heard_complaints
-from tasks.video.errors import Problem, VideoError
+from tasks.video.display import AS_STORED, Display, crop_of, matrix_of, orientation_of, remarks_on
+from tasks.video.errors import Problem, Remark, VideoError
 
 _SIGNATURES = {"MP4": (4, b"ftyp"), "Matroska": (0, b"\x1aE\xdf\xa3"), "ASF": (0, b"0&\xb2u"), "AVI": (8, b"AVI ")}
 """Where the bytes stand that tell a broken video from a file of another kind."""
 _STAMPED_CODECS = frozenset({"av1", "h264", "hevc", "libdav1d", "mjpeg", "mpeg2video", "vp8", "vp9"})
 _STAMPED_CONTAINERS = frozenset({"matroska", "mov", "mpegts"})
 """Where a packet's time stamp is known to be that of its picture. It is not for VC-1 in ASF, nor MPEG-4 in AVI."""
-_DAMAGED = ("the container or its packets are damaged",)
+_DAMAGED = (Remark.DAMAGED_CONTAINER.of("the container or its packets are damaged"),)
 BROKEN = (av.FFmpegError, IndexError)
 """What reading packets raises for broken files; the second where a damaged transport stream grows a stream."""
 _VP8_SHOWN = 0x10
@@ -53,14 +56,15 @@ class Probe:
     """Length of the video stream by its header; 0 if it does not say."""
     frame_seconds: float
     """Nominal time between frames; 0 if unknown."""
-    pixel_aspect: float
-    """Width of a pixel as shown, its height being 1."""
+    display: Display
     times_seconds: tuple[float, ...]
     """When the frames should be shown, ascending; empty if the packets carry no time stamps."""
     shown_stamps: "array[int]"
     """The same in units of the stream."""
     packets: Packets | None
     """None if time stamps do not tell pictures apart, or a packet is damaged."""
+    has_true_stamps: bool
+    """A picture has the time stamp of its packet."""
     warnings: tuple[str, ...]
 
 
@@ -68,7 +72,8 @@ def probe(path: Path) -> Probe:
     """Read the packets of the video stream.
 
     Raises:
-        VideoError: the file cannot be opened or has no usable video stream.
+        VideoError: the file cannot be opened, has no usable video stream, is encrypted, or asks to be shown in a way
+            that is not known.
     """
     with heard_complaints(is_on=True) as complaints, open_video(path) as (container, stream):
         duration, rate = stream.duration, stream.average_rate or stream.guessed_rate
@@ -82,11 +87,16 @@ def probe(path: Path) -> Probe:
         return Probe(
             header_seconds=float(duration * time_base) if duration and time_base else 0.0,
             frame_seconds=float(1 / rate) if rate else 0.0,
-            pixel_aspect=float(stream.sample_aspect_ratio or 1),
+            display=_display(container, stream, found.first_frame),
             times_seconds=tuple(float(stamp * time_base) for stamp in shown) if time_base else (),
             shown_stamps=shown,
             packets=_trusted(found, container, stream),
-            warnings=(*_choice_of_stream(container, stream), *(_DAMAGED if found.is_damaged else ())),
+            has_true_stamps=_has_true_stamps(container, stream),
+            warnings=(
+                *_choice_of_stream(container, stream),
+                *(_DAMAGED if found.is_damaged else ()),
+                *(remarks_on(found.first_frame, stream) if found.first_frame else ()),
+            ),
         )
 
 
@@ -110,6 +120,15 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             yield container, _video_stream(container)
 
 
+def set_decoder(stream: VideoStream, *, num_threads: int) -> None:
+    """Before the first packet is decoded."""
+    decoder = stream.codec_context
+    decoder.thread_count = num_threads
+    decoder.thread_type = "AUTO" if num_threads > 1 else "SLICE"
+    # Or what the codec crops on the left stays, where it is no multiple of what processors like.
+    decoder.flags |= Flags.unaligned
+
+
 class _Nameless:
     """A file without its name."""
 
@@ -120,7 +139,8 @@ class _Nameless:
 def _video_stream(container: InputContainer) -> VideoStream:
     moving = _moving_pictures(container)
     if not moving:
-        found = ", ".join(str(stream.type) for stream in container.streams) or "none"
+        kinds = ("cover picture" if stream.type == "video" else str(stream.type) for stream in container.streams)
+        found = ", ".join(kinds) or "none"
         raise VideoError(Problem.NO_VIDEO_STREAM, f"streams found: {found}")
     readable = [stream for stream in moving if stream.codec_context is not None]
     if not readable:
@@ -142,7 +162,17 @@ def _choice_of_stream(container: InputContainer, stream: VideoStream) -> tuple[s
     num_streams = len(_moving_pictures(container))
     if num_streams == 1:
         return ()
-    return (f"{num_streams} video streams; stream {stream.index} ({stream.width}x{stream.height}) was read",)
+    detail = f"{num_streams} video streams; stream {stream.index} ({stream.width}x{stream.height}) was read"
+    return (Remark.SEVERAL_STREAMS.of(detail),)
+
+
+def _display(container: InputContainer, stream: VideoStream, frame: VideoFrame | None) -> Display:
+    matrix = matrix_of(frame) if frame else None
+    return Display(
+        pixel_aspect=float(stream.sample_aspect_ratio or 1),
+        orientation=orientation_of(matrix) if matrix else AS_STORED,
+        crop=crop_of(container, stream),
+    )
 
 
 @dataclass(kw_only=True)
@@ -154,6 +184,7 @@ class _Found:
     keys: list[int] = field(default_factory=list)
     shown: "array[int]" = field(default_factory=lambda: array("q"))
     is_damaged: bool = False
+    first_frame: VideoFrame | None = None
 
     def add(self, packet: "av.Packet[VideoStream]", *, is_shown: bool) -> None:
         assert packet.pts is not None
@@ -167,29 +198,53 @@ class _Found:
 
 
 def _read_packets(container: InputContainer, stream: VideoStream, complaints: Complaints) -> _Found:
-    """Empty if a packet without a time stamp comes: then the order of decoding is all there is."""
-    found, is_vp8 = _Found(), stream.codec_context.name == "vp8"
+    """Without stamps if a packet without one comes: then the order of decoding is all there is.
+
+    Raises:
+        VideoError: it is encrypted.
+    """
+    found, is_vp8, heard = _Found(), stream.codec_context.name == "vp8", 0
+    set_decoder(stream, num_threads=1)  # Complaints of other threads go unheard.
     try:
         for packet in container.demux(stream):
+            found.is_damaged |= complaints.count() > heard
+            if packet.has_sidedata("encryption_info"):
+                raise VideoError(Problem.ENCRYPTED, "its packets are encrypted; decrypt the file first")
+            found.first_frame = found.first_frame or _first_frame(packet)
+            heard = complaints.count()
             if packet.size and packet.pts is None:
-                return _Found()
+                return _Found(first_frame=found.first_frame)
             if packet.size:
                 found.add(packet, is_shown=not is_vp8 or bool(memoryview(packet)[0] & _VP8_SHOWN))
-            found.is_damaged |= complaints.count() > 0
     except MemoryError:  # A limit, not damage; FFmpeg's kind is an FFmpegError too.
         raise
-    except BROKEN:
-        return _Found()  # The decoder finds out how far the file can be read.
+    except BROKEN:  # The decoder finds out how far the file can be read.
+        return _Found(first_frame=found.first_frame)
     return found
 
 
-def _trusted(found: _Found, container: InputContainer, stream: VideoStream) -> Packets | None:
-    is_known = stream.codec_context.name in _STAMPED_CODECS
-    is_known &= bool(_STAMPED_CONTAINERS & set(container.format.name.split(",")))
-    is_distinct = len(set(found.stamps)) == len(found.stamps) > 0
-    if not is_known or not is_distinct or found.is_damaged or found.keys[:1] != [0]:
+def _first_frame(packet: "av.Packet[VideoStream]") -> VideoFrame | None:
+    try:
+        return next(iter(packet.decode()), None)
+    except MemoryError:
+        raise
+    except av.FFmpegError:
         return None
-    has_index = "mov" in container.format.name.split(",")
+
+
+def _has_true_stamps(container: InputContainer, stream: VideoStream) -> bool:
+    return stream.codec_context.name in _STAMPED_CODECS and bool(_STAMPED_CONTAINERS & _formats(container))
+
+
+def _formats(container: InputContainer) -> set[str]:
+    return set(container.format.name.split(","))
+
+
+def _trusted(found: _Found, container: InputContainer, stream: VideoStream) -> Packets | None:
+    is_distinct = len(set(found.stamps)) == len(found.stamps) > 0
+    if not _has_true_stamps(container, stream) or not is_distinct or found.is_damaged or found.keys[:1] != [0]:
+        return None
+    has_index = "mov" in _formats(container)
     return Packets(stamps=found.stamps, dts=found.dts, keys=tuple(found.keys), has_index=has_index)
 
 

@@ -1,5 +1,7 @@
 """The one step between the decoder's picture and the stored frame: upright, RGB, at its final size.
 
+What the file asks for is in `tasks.video.display`. HDR is mapped to BT.709 by the same scaler.
+
 FFmpeg's scaler with a bicubic filter that widens with the ratio, so nothing flickers however far a picture shrinks. It
 goes from the decoder's planes to small RGB at once: no large RGB picture is made, and rounding happens once. The exact
 flags take the slower arithmetic that gives the same bytes on every processor and does not darken the picture.
@@ -7,15 +9,19 @@ Of an interlaced frame the upper field alone is used: one moment, without combs 
 sizes stored here.
 """
 
+import functools
 import math
 from fractions import Fraction
 from typing import Protocol
 
+import av
 import numpy as np
 from av.filter import Graph
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorTrc, Interpolation, VideoReformatter
 
+from tasks.video.display import HDR_TRANSFERS, Crop, Display, matrix_of, orientation_of
+from tasks.video.errors import Problem, Remark, VideoError
 from tasks.video.frames import MULTIPLE_PX, Frame
 
 _INVISIBLE_STRETCH = 1.03
@@ -51,37 +57,94 @@ class SizeRule(Protocol):
 class Resizer:
     """Brings the frames of one video to one size, which the first frame decides."""
 
-    def __init__(
-        self, *, pixel_aspect: float, min_area_px: int, max_area_px: int, rule: SizeRule | None = None
-    ) -> None:
-        self._pixel_aspect, self._rule = pixel_aspect, rule or choose_size
+    def __init__(self, *, display: Display, min_area_px: int, max_area_px: int, rule: SizeRule | None = None) -> None:
+        self._display, self._rule = display, rule or choose_size
         self._min_area_px, self._max_area_px = min_area_px, max_area_px
         self._size: tuple[int, int] | None = None
+        self._source = (0, 0)
+        self._has_changes = False
         self._scaler = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> Frame:
-        """The picture (H, W, 3), turned as the file asks."""
-        turns = round(frame.rotation / 90) % 4
-        self._size = self._size or self._choose(frame, turns)
-        width, height = reversed(self._size) if turns % 2 else self._size
-        picture = _upper_field(frame) if frame.interlaced_frame else frame
-        small = self._scaler.reformat(
-            picture, width, height, "rgb24", interpolation=Interpolation.BICUBIC | _EXACT, threads=1
-        )
-        return np.ascontiguousarray(np.rot90(small.to_ndarray(), turns))
+        """The picture (H, W, 3), cropped, turned and mirrored as the file asks.
 
-    def _choose(self, frame: VideoFrame, turns: int) -> tuple[int, int]:
-        width, height = frame.width * self._pixel_aspect, float(frame.height)
-        if turns % 2:
+        Raises:
+            VideoError: nobody knows how to make RGB of it.
+        """
+        orientation = self._display.orientation
+        size = (frame.width, frame.height)
+        if self._size is None:
+            self._size, self._source = self._choose(frame), size
+        self._has_changes |= size != self._source or self._is_turned_otherwise(frame)
+        width, height = reversed(self._size) if orientation.is_transposed else self._size
+        picture = _to_rgb(self._scaler, _shown_part(frame, self._display.crop), width, height)
+        if orientation.is_transposed:
+            picture = picture.swapaxes(0, 1)
+        rows, columns = (-1 if flips else 1 for flips in (orientation.flips_rows, orientation.flips_columns))
+        return np.ascontiguousarray(picture[::rows, ::columns])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was seen in the frames so far."""
+        detail = "all frames are shown in the size and orientation of the first"
+        return (Remark.CHANGES.of(detail),) if self._has_changes else ()
+
+    def _choose(self, frame: VideoFrame) -> tuple[int, int]:
+        crop = self._display.crop
+        width = (frame.width - crop.left - crop.right) * self._display.pixel_aspect
+        height = float(frame.height - crop.top - crop.bottom)
+        if self._display.orientation.is_transposed:
             width, height = height, width
         return self._rule(width, height, min_area_px=self._min_area_px, max_area_px=self._max_area_px)
 
+    def _is_turned_otherwise(self, frame: VideoFrame) -> bool:
+        matrix = matrix_of(frame)
+        return matrix is not None and orientation_of(matrix) != self._display.orientation
 
-def _upper_field(frame: VideoFrame) -> VideoFrame:
+
+def _to_rgb(scaler: VideoReformatter, picture: VideoFrame, width: int, height: int) -> Frame:
+    is_hdr = picture.color_trc in HDR_TRANSFERS
+    flags = Interpolation.BICUBIC | _EXACT
+    try:
+        small = scaler.reformat(
+            picture, width, height, "rgb48le" if is_hdr else "rgb24", interpolation=flags, threads=1
+        )
+        if is_hdr:
+            small = _mapper(width, height, picture.color_trc).reformat(
+                small,
+                format="rgb24",
+                interpolation=flags,
+                dst_color_trc=ColorTrc.BT709,
+                dst_color_primaries=ColorPrimaries.BT709,
+                threads=1,
+            )
+    except MemoryError:  # FFmpeg's kind is an FFmpegError too.
+        raise
+    except av.FFmpegError as error:
+        colours = f"matrix {picture.colorspace}, transfer {picture.color_trc}, primaries {picture.color_primaries}"
+        detail = f"{picture.format.name} with {colours} (numbers of ITU-T H.273)"
+        raise VideoError(Problem.UNSUPPORTED_COLOURS, detail) from error
+    return np.asarray(small.to_ndarray(), np.uint8)
+
+
+@functools.lru_cache(maxsize=8)
+def _mapper(width: int, height: int, transfer: int) -> VideoReformatter:
+    """What maps HDR to BT.709, for one size and transfer: its table takes seconds to make, so videos share it."""
+    return VideoReformatter()
+
+
+def _shown_part(frame: VideoFrame, crop: Crop) -> VideoFrame:
+    """Without what the container cuts off; of an interlaced frame the upper field."""
+    left, right, top, bottom = crop
+    filters = [("crop", f"iw-{left}-{right}:ih-{top}-{bottom}:{left}:{top}")] if any(crop) else []
+    filters += [("field", "type=top")] if frame.interlaced_frame else []
+    if not filters:
+        return frame
     graph = Graph()
     graph.threads = 1
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=_ANY_TIME_BASE)
-    graph.link_nodes(source, graph.add("field", "type=top"), graph.add("buffersink")).configure()
+    steps = [graph.add(*filter) for filter in filters]
+    graph.link_nodes(source, *steps, graph.add("buffersink")).configure()
     graph.vpush(frame)
     return graph.vpull()
 

@@ -21,8 +21,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tasks.video.complaints import Complaints, heard_complaints
+from tasks.video.errors import Remark
 from tasks.video.frames import Frame, Frames
-from tasks.video.probe import BROKEN, Packets, Probe, open_video
+from tasks.video.probe import BROKEN, Packets, Probe, open_video, set_decoder
 from tasks.video.reading_plan import Run, check_runs, needs_seek, plan_reading
 from tasks.video.resize import Resizer
 
@@ -30,7 +31,9 @@ _SKIPPABLE_CODECS = frozenset({"h264", "mpeg2video", "vp8"})
 """In these a picture marked as no reference is used by no other. Not in HEVC: a higher temporal layer may use it."""
 _NOTICE_DAMAGE = {"err_detect": "crccheck+bitstream+buffer+careful+compliant"}
 """Decoders report what they would otherwise mend in silence."""
-_BAD_SEEKS = "pictures after a seek differ from those decoded from the start; read from the start"
+_BAD_SEEKS = Remark.NOT_SEEKABLE.of(
+    "pictures after a seek differ from those decoded from the start; read from the start"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +73,7 @@ def take_shortcut(path: Path, promise: Probe, wanted: Sequence[int], resizer: Re
 def open_decoder(path: Path, num_threads: int) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its video stream, whose decoder uses so many threads."""
     with open_video(path) as (container, stream):
-        stream.codec_context.thread_count = num_threads
-        stream.codec_context.thread_type = "AUTO" if num_threads > 1 else "SLICE"
+        set_decoder(stream, num_threads=num_threads)
         stream.codec_context.options = _NOTICE_DAMAGE
         yield container, stream
 

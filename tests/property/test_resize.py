@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tasks.video.display import Display
 from tasks.video.frames import Frame
 from tasks.video.resize import Resizer, choose_size
 
@@ -48,7 +49,7 @@ def test_limits_that_no_size_meets_are_refused() -> None:
 
 
 def resized(picture: Frame, *, side_px: int) -> Frame:
-    resizer = Resizer(pixel_aspect=1.0, min_area_px=side_px**2, max_area_px=side_px**2)
+    resizer = Resizer(display=Display(), min_area_px=side_px**2, max_area_px=side_px**2)
     return resizer(VideoFrame.from_ndarray(picture, format="rgb24"))
 
 
@@ -88,4 +89,4 @@ def test_of_an_interlaced_picture_one_moment_is_kept() -> None:
     combed = np.zeros((256, 256, 3), np.uint8)
     combed[::2] = 200
     frame = VideoFrame.from_ndarray(combed, format="rgb24").reformat(format="yuv444p")
-    assert 90 < np.mean(Resizer(pixel_aspect=1.0, min_area_px=64**2, max_area_px=64**2)(frame)) < 110
+    assert 90 < np.mean(Resizer(display=Display(), min_area_px=64**2, max_area_px=64**2)(frame)) < 110

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tasks.video.decode import Footage, FrameChoice, decode_video
+from tasks.video.display import Display
 from tasks.video.encode import ffmpeg_binary
 from tasks.video.errors import VideoError
 from tasks.video.probe import probe
@@ -86,7 +87,7 @@ def test_these_are_read_by_seeking(made: Path, name: str) -> None:
     promise = probe(made / name)
     assert promise.packets is not None
     assert len(plan_reading(promise.packets, [60, 200])) == 2
-    resizer = Resizer(pixel_aspect=1.0, min_area_px=1024, max_area_px=96 * 64)
+    resizer = Resizer(display=Display(), min_area_px=1024, max_area_px=96 * 64)
     shortcut = take_shortcut(made / name, promise, [60, 200], resizer, num_threads=1)
     assert shortcut.frames is not None
     assert shortcut.warnings == ()

@@ -19,8 +19,12 @@ def test_of_several_streams_the_default_one_is_read_and_named(tmp_path: Path) ->
     both = ["-i", source, "-map", "0:v", "-map", "0:v", "-s:v:0", "48x32", "-s:v:1", "96x64"]
     ffmpeg(*both, "-disposition:v:0", "default", "-disposition:v:1", "0", str(tmp_path / "first.mkv"))
     ffmpeg(*both, "-disposition:v:0", "default", "-disposition:v:1", "default", str(tmp_path / "larger.mkv"))
-    assert probe(tmp_path / "first.mkv").warnings == ("2 video streams; stream 0 (48x32) was read",)
-    assert probe(tmp_path / "larger.mkv").warnings == ("2 video streams; stream 1 (96x64) was read",)
+    assert probe(tmp_path / "first.mkv").warnings == (
+        "several video streams: 2 video streams; stream 0 (48x32) was read",
+    )
+    assert probe(tmp_path / "larger.mkv").warnings == (
+        "several video streams: 2 video streams; stream 1 (96x64) was read",
+    )
 
 
 def test_a_picture_that_is_never_shown_is_not_promised(tmp_path: Path) -> None:
@@ -50,6 +54,6 @@ def test_a_damaged_header_is_noticed_where_all_packets_are_sound(tmp_path: Path)
     data[size_of_muxing_app] = 0xFE  # Longer than what it stands in.
     path.write_bytes(data)
     promise = probe(path)
-    assert promise.warnings == ("the container or its packets are damaged",)
+    assert promise.warnings == ("damaged container: the container or its packets are damaged",)
     assert promise.packets is None
     assert len(promise.times_seconds) == len(probe(tmp_path / "a.mp4").times_seconds)
