@@ -6,20 +6,18 @@ are, and if it delivers others than promised, the choice is made again from what
 Only the chosen frames are kept in memory.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-import av
 import numpy as np
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from tasks.core.config import IngestConfig
-from tasks.video.complaints import Complaints, heard_complaints
+from tasks.video.complaints import heard_complaints
+from tasks.video.damage import Damage, sound_frames
 from tasks.video.errors import Problem, Remark, VideoError
 from tasks.video.frames import Frame, Frames
-from tasks.video.probe import BROKEN, Probe, probe
+from tasks.video.probe import Probe, probe
 from tasks.video.resize import Resizer
 from tasks.video.shortcut import open_decoder, take_shortcut
 from tasks.video.timeline import choose_frames, duration_seconds, lost_times, span_frames
@@ -109,7 +107,7 @@ class _Pass:
     times_seconds: list[float] = field(default_factory=list)
     frames: dict[int, Frame] = field(default_factory=dict)
     num_errors: int = 0
-    """Packets that the decoder refused or complained about."""
+    """See `tasks.video.damage.Damage`."""
 
 
 def _choose(times: Sequence[float], choice: FrameChoice) -> tuple[int, ...]:
@@ -144,13 +142,14 @@ def _decode(path: Path, promise: Probe, wanted: Collection[int], resizer: Resize
 
     Ranks, because a decoder's output order is the order of presentation even where time stamps are not (VC-1 in ASF).
     """
-    result = _Pass()
+    result, damage = _Pass(), Damage(has_true_stamps=promise.has_true_stamps)
     times: list[float | None] = []
     with open_decoder(path, num_threads) as (container, stream), heard_complaints(is_on=num_threads == 1) as complaints:
-        for rank, frame in enumerate(_good_frames(container.demux(stream), complaints, result)):
+        for rank, frame in enumerate(sound_frames(container.demux(stream), complaints, damage)):
             times.append(frame.time)
             if rank in wanted:
                 result.frames[rank] = resizer(frame)
+    result.num_errors = damage.num_errors
     result.times_seconds = _complete(times, promise)
     return result
 
@@ -163,49 +162,6 @@ def _complete(times: list[float | None], promise: Probe) -> list[float]:
         detail = f"{len(times) - len(known)} of {len(times)} frames have none, and no frame rate is stated"
         raise VideoError(Problem.NO_TIMESTAMPS, detail)
     return [rank * promise.frame_seconds for rank in range(len(times))]
-
-
-def _good_frames(
-    packets: "Iterable[av.Packet[VideoStream]]", complaints: Complaints, result: _Pass
-) -> Iterable[VideoFrame]:
-    damage, heard = _Damage(), 0
-    try:
-        for packet in packets:
-            frames: list[VideoFrame] = []
-            try:
-                frames = packet.decode()
-                is_damaged = complaints.count() > heard  # Of the decoder, or of the container since the last packet.
-            except MemoryError:  # A limit, not damage; FFmpeg's kind is an FFmpegError too.
-                raise
-            except av.FFmpegError:
-                is_damaged = True
-            heard = complaints.count()
-            if is_damaged:
-                result.num_errors += 1
-                damage.begin(packet.pts)
-            yield from (frame for frame in frames if not damage.covers(frame))
-    except MemoryError:
-        raise
-    except BROKEN:  # The file ends before its index says; what came until here is good.
-        result.num_errors += 1
-
-
-class _Damage:
-    """A stretch of broken pictures: decoders mark the first at best, and not those that are predicted from it."""
-
-    def __init__(self) -> None:
-        self._is_on, self._since = False, 0
-
-    def begin(self, stamp: int | None) -> None:
-        self._is_on, self._since = True, stamp or 0
-
-    def covers(self, frame: VideoFrame) -> bool:
-        """Whether the next frame is broken; a later key frame ends the stretch."""
-        if frame.is_corrupt:
-            self.begin(frame.pts)
-        elif frame.key_frame and (frame.pts is None or frame.pts > self._since):
-            self._is_on = False
-        return self._is_on
 
 
 def _check(promise: Probe, decoded: _Pass, choice: FrameChoice) -> int:

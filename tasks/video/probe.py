@@ -28,6 +28,9 @@ _STAMPED_CODECS = frozenset({"av1", "h264", "hevc", "libdav1d", "mjpeg", "mpeg2v
 _STAMPED_CONTAINERS = frozenset({"matroska", "mov", "mpegts"})
 """Where a packet's time stamp is known to be that of its picture. It is not for VC-1 in ASF, nor MPEG-4 in AVI."""
 _DAMAGED = (Remark.DAMAGED_CONTAINER.of("the container or its packets are damaged"),)
+_ENCRYPTED = "the pictures are encrypted; decrypt the file first"
+_WEBM_KEY = "enc_key_id"
+"""FFmpeg's matroskadec.c says so in the stream's metadata; of mp4, in every packet."""
 BROKEN = (av.FFmpegError, IndexError)
 """What reading packets raises for broken files; the second where a damaged transport stream grows a stream."""
 _VP8_SHOWN = 0x10
@@ -204,12 +207,14 @@ def _read_packets(container: InputContainer, stream: VideoStream, complaints: Co
         VideoError: it is encrypted.
     """
     found, is_vp8, heard = _Found(), stream.codec_context.name == "vp8", 0
+    if _WEBM_KEY in stream.metadata:
+        raise VideoError(Problem.ENCRYPTED, _ENCRYPTED)
     set_decoder(stream, num_threads=1)  # Complaints of other threads go unheard.
     try:
         for packet in container.demux(stream):
             found.is_damaged |= complaints.count() > heard
             if packet.has_sidedata("encryption_info"):
-                raise VideoError(Problem.ENCRYPTED, "its packets are encrypted; decrypt the file first")
+                raise VideoError(Problem.ENCRYPTED, _ENCRYPTED)
             found.first_frame = found.first_frame or _first_frame(packet)
             heard = complaints.count()
             if packet.size and packet.pts is None:

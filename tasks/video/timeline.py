@@ -7,15 +7,16 @@ other than zero and a wrong nominal rate do no harm.
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
+from math import inf
 from statistics import median
 
 _LEAST_STEP_SECONDS = 0.001
-"""Frames closer than this are one: time stamps are kept in whole milliseconds."""
+"""Frames closer than this are one: time stamps are kept in whole milliseconds. Some packets hold no picture of their
+own (hidden reference frames) and lie so close beside one that does."""
 _TIE_SECONDS = 1e-6
 """Differences below this are rounding: a tie must not be broken one way here and the other way there."""
 _LOST_AFTER_STEPS = 0.5
-"""A promised time with no frame within this many frame steps was lost. Not zero: some packets hold no picture of their
-own (VP8's hidden reference frames) and lie close beside one that does."""
+"""A promised time with no frame within this many frame steps was lost: decoders may shift time stamps a little."""
 
 
 def frame_step_seconds(times: Sequence[float]) -> float:
@@ -72,8 +73,17 @@ def nearest(times: Sequence[float], time: float) -> int:
 
 
 def lost_times(promised: Sequence[float], delivered: Sequence[float]) -> list[float]:
-    """The times at which a frame was promised and none came."""
-    if not delivered:
-        return list(promised)
+    """The times at which a frame was promised and none came; both ascending. One frame keeps one promise."""
     tolerance = _LOST_AFTER_STEPS * frame_step_seconds(promised)
-    return [time for time in promised if abs(delivered[nearest(delivered, time)] - time) > tolerance]
+    lost: list[float] = []
+    position = 0
+    for time, following in pairwise([*promised, inf]):
+        if following - time < _LEAST_STEP_SECONDS + _TIE_SECONDS:
+            continue  # Two promises of one frame.
+        while position < len(delivered) and delivered[position] < time - tolerance:
+            position += 1
+        if position < len(delivered) and delivered[position] <= time + tolerance:
+            position += 1
+        else:
+            lost.append(time)
+    return lost

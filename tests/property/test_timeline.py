@@ -1,3 +1,5 @@
+from itertools import accumulate
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,3 +71,10 @@ def test_a_packet_without_a_picture_of_its_own_is_not_a_loss() -> None:
 def test_the_duration_ends_with_the_last_frame() -> None:
     assert duration_seconds([1.0, 1.5, 2.0]) == 1.5
     assert duration_seconds([1.0]) == duration_seconds([]) == 0.0
+
+
+@given(st.lists(st.integers(2, 1000), min_size=1, max_size=60), st.data())
+def test_every_lost_frame_is_counted_however_uneven_the_times(steps: list[int], data: st.DataObject) -> None:
+    promised = [millisecond / 1000 for millisecond in accumulate(steps)]
+    kept = data.draw(st.sets(st.sampled_from(promised)))
+    assert len(lost_times(promised, sorted(kept))) == len(promised) - len(kept)

@@ -1,0 +1,100 @@
+"""Which of the decoded pictures are sound.
+
+Decoders mark the first broken picture at best, and not those that are predicted from it: from the first damaged packet
+on nothing is trusted until a key frame that comes later. What was decoded before the damage is sound, though it may be
+shown after it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import av
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from tasks.video.complaints import Complaints
+from tasks.video.probe import BROKEN
+
+
+@dataclass(kw_only=True)
+class Damage:
+    """What was found so far."""
+
+    has_true_stamps: bool
+    """A picture has the time stamp of its packet, so it is known which packet it came in."""
+    _places: dict[int, int] = field(default_factory=dict)
+    """In the order of decoding, by time stamp, of packets whose pictures have not come yet."""
+    _num_sent: int = 0
+    _damaged: set[int] = field(default_factory=set)
+    _ends_early: bool = False
+    _first: int | None = None
+    """Place of the packet at which the present stretch of broken pictures began; None outside of one."""
+    _last: int = 0
+    _last_stamp: int = 0
+    """The last damage of that stretch."""
+
+    def send(self, packet: "av.Packet[VideoStream]") -> None:
+        """A packet goes to the decoder."""
+        if self.has_true_stamps and packet.pts is not None:
+            self._places[packet.pts] = self._num_sent
+        self._num_sent += 1
+
+    @property
+    def num_errors(self) -> int:
+        """Packets that the decoder refused or complained about, or of which it marked the picture as broken."""
+        return len(self._damaged) + self._ends_early
+
+    def end_early(self) -> None:
+        """The file ends before its index says."""
+        self._ends_early = True
+
+    def begin(self, place: int, stamp: int | None) -> None:
+        """A packet is damaged."""
+        self._damaged.add(place)
+        self._first = place if self._first is None else min(self._first, place)
+        self._last, self._last_stamp = max(place, self._last), max(stamp or 0, self._last_stamp)
+
+    def covers(self, frame: VideoFrame) -> bool:
+        """Whether the next picture is broken, or predicted from one that is."""
+        place = None if frame.pts is None else self._places.pop(frame.pts, None)
+        if frame.is_corrupt:
+            self.begin(self.place if place is None else place, frame.pts)
+        elif self._first is not None and frame.key_frame and self._is_later(frame, place):
+            self._first = None
+        return self._first is not None and (place is None or place >= self._first)
+
+    def _is_later(self, frame: VideoFrame, place: int | None) -> bool:
+        if place is not None:
+            return place > self._last
+        return frame.pts is None or frame.pts > self._last_stamp
+
+    @property
+    def place(self) -> int:
+        """Of the packet that was sent last."""
+        return self._num_sent - 1
+
+
+def sound_frames(
+    packets: "Iterable[av.Packet[VideoStream]]", complaints: Complaints, damage: Damage
+) -> Iterable[VideoFrame]:
+    """Decode, and leave out what is broken; `damage` tells afterwards what there was."""
+    heard = 0
+    try:
+        for packet in packets:
+            damage.send(packet)
+            frames: list[VideoFrame] = []
+            try:
+                frames = packet.decode()
+                is_damaged = complaints.count() > heard  # Of the decoder, or of the container since the last packet.
+            except MemoryError:  # A limit, not damage; FFmpeg's kind is an FFmpegError too.
+                raise
+            except av.FFmpegError:
+                is_damaged = True
+            heard = complaints.count()
+            if is_damaged:
+                damage.begin(damage.place, packet.pts)
+            yield from (frame for frame in frames if not damage.covers(frame))
+    except MemoryError:
+        raise
+    except BROKEN:  # The file ends before its index says; what came until here is good.
+        damage.end_early()
