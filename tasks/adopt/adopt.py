@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,7 +17,7 @@ from tasks.adopt.check import check_row
 from tasks.adopt.outputs import AdoptedSet
 from tasks.adopt.paths import Whereabouts
 from tasks.adopt.sample import read_answer, sample_of
-from tasks.adopt.video import TakenVideo, VideoJob, take_video
+from tasks.adopt.video import TakenVideo, VideoJob, read_video, take_video
 from tasks.core.checks import at_least, check, one_of
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
@@ -27,7 +28,8 @@ from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample, Split, StageReport
 from tasks.exchange.files import parse_record, read_records
 from tasks.exchange.row import Origin, Row, RowError, VideoFiles, short
-from tasks.video.isolation import Limits, run_isolated
+from tasks.video.errors import kind_of
+from tasks.video.isolation import Limits, in_threads, isolated
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ def adopt(store: Store, plan: AdoptPlan) -> AdoptedSet:
     found = _Progress()
     for number, record in read_records(plan.file):
         try:
-            _add(found, number, record, store, plan)
+            _add(found, number, record, plan)
         except RowError as error:
             found.rejected.append(_rejection(plan, number, error))
         except Exception as error:  # One row must not end an import of thousands.
@@ -85,7 +87,7 @@ def adopt(store: Store, plan: AdoptPlan) -> AdoptedSet:
             unexpected = RowError("", f"{type(error).__name__}: {short(str(error))}", reason="unexpected error")
             found.rejected.append(_rejection(plan, number, unexpected))
     _draw(found, plan)
-    taken = _take_all(found.jobs, plan.config)
+    taken = _take_all(store, found.jobs, plan.config)
     samples = dict(_samples(found, taken, plan))
     if not samples:
         example = f", e.g. {found.rejected[0].source}: {found.rejected[0].detail}" if found.rejected else ""
@@ -106,23 +108,22 @@ def _draw(found: _Progress, plan: AdoptPlan) -> None:
     found.jobs = {key: job for key, job in found.jobs.items() if key in used}
 
 
-def _add(found: _Progress, number: int, record: object, store: Store, plan: AdoptPlan) -> None:
+def _add(found: _Progress, number: int, record: object, plan: AdoptPlan) -> None:
     row = parse_record(record)
     check_row(row)
     read_answer(row)  # without a right answer its videos are not worth reading
     split = _split_of(row, plan)
     keys = []
     for video in row.videos:
-        job = _job(store, video, split, plan)
+        job = _job(video, split, plan)
         key: _Key = (job.paths, job.fps, job.timestamps_seconds, job.split)
         found.jobs.setdefault(key, job)
         keys.append(key)
     found.rows.append((number, row, split, tuple(keys)))
 
 
-def _job(store: Store, video: VideoFiles, split: Split, plan: AdoptPlan) -> VideoJob:
+def _job(video: VideoFiles, split: Split, plan: AdoptPlan) -> VideoJob:
     return VideoJob(
-        store=store,
         paths=tuple(map(plan.whereabouts.locate, video.paths)),
         is_frames=video.is_frames,
         fps=video.fps,
@@ -140,13 +141,11 @@ def _split_of(row: Row, plan: AdoptPlan) -> Split:
     return Split(name)
 
 
-def _take_all(jobs: Mapping[_Key, VideoJob], config: IngestConfig) -> dict[_Key, TakenVideo]:
-    keys, taken = list(jobs), {}
-    outcomes = run_isolated(take_video, list(jobs.values()), Limits.of(config))
-    for index, outcome in tqdm(outcomes, total=len(keys), desc="adopt", unit="video"):
-        failure = f"{jobs[keys[index]].source}: {outcome.failure}, {outcome.detail}"
-        taken[keys[index]] = outcome.result or TakenVideo(error=failure)
-    return taken
+def _take_all(store: Store, jobs: Mapping[_Key, VideoJob], config: IngestConfig) -> dict[_Key, TakenVideo]:
+    keys, limits = list(jobs), Limits.of(config)
+    with isolated(read_video, limits) as read:
+        taken = in_threads(partial(take_video, store, read=read), list(jobs.values()), limits)
+        return {keys[index]: video for index, video in tqdm(taken, total=len(keys), desc="adopt", unit="video")}
 
 
 def _samples(found: _Progress, taken: Mapping[_Key, TakenVideo], plan: AdoptPlan) -> Iterator[tuple[int, Sample]]:
@@ -198,6 +197,7 @@ def _write(store: Store, clips: list[Clip], samples: Mapping[int, Sample], found
         beyond_limit=found.num_left_out,
     )
     counts.update(f"rejected/{row.reason}" for row in rejected)
+    counts.update(f"warning/{kind}" for clip in clips for kind in set(map(kind_of, clip.warnings)))
     counts.update(f"samples_{sample.split.value}" for sample in rows)
     counts.update(f"samples_{sample.pretext}" for sample in rows)
     return AdoptedSet(

@@ -2,20 +2,21 @@
 
 A list of pictures gives one frame each. Of a video file all frames are taken if there are at most as many as ingest
 keeps of a video, else as many, spread over the whole length. Times count from the start of the video, as those in its
-questions do. Runs in a worker process (`tasks.video.isolation`).
+questions do. `read_video` runs in a worker process (`tasks.video.isolation`) that hands back bytes and reaches nothing
+else; what it found is kept by `take_video`.
 """
 
 import hashlib
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of, sha256_of_file
@@ -26,8 +27,10 @@ from tasks.video.decode import FrameChoice, decode_video
 from tasks.video.fingerprint import fingerprint
 from tasks.video.frame_store import pack_clip
 from tasks.video.frames import Frames
+from tasks.video.isolation import Outcome
 from tasks.video.probe import probe
 from tasks.video.resize import choose_size
+from tasks.video.worker import WorkerError
 
 _VERSION = 3
 """Raised when the same files and config give other frames."""
@@ -42,7 +45,6 @@ logger = logging.getLogger(__name__)
 class VideoJob:
     """One video to take over."""
 
-    store: Store
     paths: tuple[Path, ...]
     is_frames: bool
     fps: float
@@ -54,6 +56,17 @@ class VideoJob:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadVideo:
+    """What a worker found, or why there is nothing."""
+
+    data: bytes = b""
+    """The frames; see `tasks.video.frame_store`."""
+    clip: Clip | None = None
+    """As it will be kept."""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TakenVideo:
     """The clip, or why there is none."""
 
@@ -61,21 +74,45 @@ class TakenVideo:
     error: str = ""
 
 
-def take_video(job: VideoJob) -> TakenVideo:
+def take_video(store: Store, job: VideoJob, read: Callable[[VideoJob], Outcome[ReadVideo]]) -> TakenVideo:
     """Store the frames of one video; files that stand unchanged are not read again. Never raises on a bad file."""
     try:
         key = _key(job)
-        taken = _find(job, key) or _take(job)
-        if taken.clip and _stood_still(job, key):
-            keep_output(job.store, key, taken)
-        return taken
-    except MemoryError:
-        raise MemoryError from None  # FFmpeg's own kind cannot travel between processes.
-    except (ValueError, OSError) as error:
+        return _find(store, job, key) or _take(store, job, key, read(job))
+    except WorkerError:
+        raise
+    except OSError as error:
         return TakenVideo(error=f"{job.source}: {error}")
     except Exception as error:  # One bad file must not end an import of thousands.
         logger.exception("%s: unexpected error", job.source)
         return TakenVideo(error=f"{job.source}: {type(error).__name__}: {error}")
+
+
+def read_video(job: VideoJob) -> ReadVideo:
+    """The frames of one video.
+
+    Raises:
+        MemoryError: it needs more than there is.
+    """
+    try:
+        return _read_video(job)
+    except (ValueError, OSError) as error:
+        if isinstance(error, MemoryError):  # FFmpeg's own kind is an OSError too.
+            raise MemoryError from None
+        return ReadVideo(error=f"{job.source}: {error}")
+
+
+def _take(store: Store, job: VideoJob, key: str, outcome: Outcome[ReadVideo]) -> TakenVideo:
+    if outcome.failure:
+        return TakenVideo(error=f"{job.source}: {outcome.failure}, {outcome.detail}")
+    found = outcome.result
+    assert found
+    taken = TakenVideo(clip=found.clip, error=found.error)
+    if found.clip:
+        store.write_bytes(found.clip.frames_key, found.data)
+        if _stood_still(job, key):
+            keep_output(store, key, taken)
+    return taken
 
 
 def _key(job: VideoJob) -> str:
@@ -85,9 +122,9 @@ def _key(job: VideoJob) -> str:
     return f"adopted/videos/{digest_of('adopt', _VERSION, versions, asked, _limits(job.config))}"
 
 
-def _find(job: VideoJob, key: str) -> TakenVideo | None:
-    found = find_output(job.store, key, TakenVideo)
-    if not found or not found.clip or not job.store.exists(found.clip.frames_key):
+def _find(store: Store, job: VideoJob, key: str) -> TakenVideo | None:
+    found = find_output(store, key, TakenVideo)
+    if not found or not found.clip or not store.exists(found.clip.frames_key):
         return None
     return replace(found, clip=replace(found.clip, source=job.source))
 
@@ -115,7 +152,7 @@ class _Taken:
     warnings: tuple[str, ...] = ()
 
 
-def _take(job: VideoJob) -> TakenVideo:
+def _read_video(job: VideoJob) -> ReadVideo:
     taken = _pictures(job) if job.is_frames else _file(job)
     frames, times = taken.frames, taken.timestamps_seconds
     if job.timestamps_seconds and taken.is_whole:
@@ -124,7 +161,6 @@ def _take(job: VideoJob) -> TakenVideo:
     sha256 = _sha256(job.paths, times)
     frames_key = f"frames/{digest_of('adopt', _VERSION, sha256, _limits(job.config))}.zip"
     packed = pack_clip(frames, job.config)
-    job.store.write_bytes(frames_key, packed.data)
     step = (times[-1] - times[0]) / (len(times) - 1)
     clip = Clip(
         clip_id=sha256[:_CLIP_ID_DIGITS],
@@ -141,7 +177,7 @@ def _take(job: VideoJob) -> TakenVideo:
         fingerprint=fingerprint(frames),
         jpeg_quality=packed.jpeg_quality,
     )
-    return TakenVideo(clip=clip)
+    return ReadVideo(clip=clip, data=packed.data)
 
 
 def _stated_times(job: VideoJob, num_frames: int) -> tuple[float, ...]:
@@ -176,13 +212,14 @@ def _pictures(job: VideoJob) -> _Taken:
 
 
 def _size(path: Path, config: IngestConfig) -> tuple[int, int]:
-    with Image.open(path) as picture:
+    with Image.open(path) as opened:
+        picture = ImageOps.exif_transpose(opened)
         return choose_size(*picture.size, min_area_px=config.min_area_px, max_area_px=config.max_area_px)
 
 
 def _picture(path: Path, width: int, height: int) -> Frames:
     with Image.open(path) as picture:
-        upright = picture.convert("RGB")
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
         resized = upright if upright.size == (width, height) else upright.resize((width, height))
         return np.asarray(resized)
 

@@ -70,7 +70,7 @@ class IngestConfig:
     num_workers: int = 0
     """Processes that read and decode; 0 is one a core."""
     video_timeout_seconds: float = 300.0
-    """Most time that one video may take, fetching included."""
+    """Most time that one video may take to decode, and one that lies elsewhere to fetch."""
     video_memory_mib: int = 2048
     """Most memory that a worker may ask for."""
     shard_size_videos: int = 256

@@ -1,7 +1,8 @@
 """One file -> clip or rejection. Finished verdicts are kept by content, so that no video is decoded twice.
 
 The frames are written before the verdict: whoever finds a verdict finds the frames. `settle` finds what is known
-without reading the file, `examine` does the work (in a worker), `blame` judges a file that took its worker down.
+without reading the file; `examine` has it fetched and looked at, each in a worker of its own, and keeps what came out.
+A worker that took harm from its file is a verdict on the file; one that was killed from outside is none.
 """
 
 import logging
@@ -11,19 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.core.config import IngestConfig
-from tasks.core.digest import digest_of, sha256_of_file
+from tasks.core.digest import digest_of
 from tasks.core.reuse import find_output, keep_output
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split
-from tasks.ingest.content import known_content, read_content
+from tasks.ingest.content import Content, known_content, read_content
 from tasks.ingest.locate import Refused, locate
-from tasks.ingest.quality import find_flaw, find_size_flaw
+from tasks.ingest.look import Fault, Sight, Task
 from tasks.ingest.reasons import Reason
-from tasks.video.decode import Footage, FrameChoice, decode_video
-from tasks.video.errors import VideoError
-from tasks.video.fingerprint import fingerprint
-from tasks.video.frame_store import pack_clip
-from tasks.video.isolation import Failure
+from tasks.video.isolation import Outcome
+from tasks.video.worker import Failure, WorkerError
 
 _VERSION = 4
 """Raised when the same file and config give another outcome, so that kept verdicts are not reused."""
@@ -38,6 +36,8 @@ _CLIP_ID_DIGITS = 16
 _NO_SIDE = Split.TRAIN
 """Sides are given when all clips are known (`tasks.ingest.split`)."""
 
+Look = Callable[[Task], Outcome[Sight | Fault]]
+"""Looks at a file in a process that may crash."""
 logger = logging.getLogger(__name__)
 
 
@@ -80,19 +80,19 @@ def settle(job: Job) -> Verdict | None:
     return _guarded(job, look_up)
 
 
-def examine(job: Job) -> Verdict:
+def examine(job: Job, look: Look, fetch: "Fetch") -> Verdict:
     """The verdict on one file, from the store if its content is known. Never raises on a bad file.
 
     Raises:
-        MemoryError: the file needs more than there is.
+        WorkerError: there are no processes to look at it.
     """
 
     def work() -> Verdict:
         place = locate(job.root, job.name, job.more_roots)
-        content = read_content(job.store, place, Path(job.scratch) / uuid.uuid4().hex, job.config.max_fetch_mib)
+        content = _read(job, place, Path()) if isinstance(place, Path) else _fetched(fetch(job))
         try:
             sha256 = content.sha256
-            return _contradict(job, sha256) or _find(job, sha256) or _judge(job, content.path, sha256)
+            return _contradict(job, sha256) or _find(job, sha256) or _judge(job, sha256, look, content.path)
         finally:
             if content.is_copy:
                 content.path.unlink()
@@ -102,22 +102,19 @@ def examine(job: Job) -> Verdict:
     return verdict
 
 
-def blame(job: Job, failure: Failure, detail: str) -> Verdict:
-    """The verdict on a file whose worker failed. Kept for these limits if the content is known."""
-
-    def judge() -> Verdict:
-        rejected = _rejected(job.name, Reason(failure.value), detail)
+def fetch(job: Job) -> Content | Fault:
+    """A copy of a remote file; for a worker that may reach where it lies."""
+    try:
         place = locate(job.root, job.name, job.more_roots)
-        sha256 = known_content(job.store, place).sha256
-        if not sha256 and isinstance(place, Path):
-            sha256 = sha256_of_file(place)
-        if not sha256:
-            return rejected
-        return keep_output(job.store, _failure_key(job, sha256), replace(rejected, sha256=sha256))
+        return _read(job, place, Path(job.scratch) / uuid.uuid4().hex)
+    except Refused as error:
+        return Fault(reason=error.reason, detail=error.detail)
+    except OSError as error:
+        return Fault(reason=Reason.UNREADABLE, detail=_words(error))
 
-    verdict = _guarded(job, judge)
-    assert verdict
-    return verdict
+
+Fetch = Callable[[Job], Outcome[Content | Fault]]
+"""`fetch` in a process that may hang."""
 
 
 def _guarded(job: Job, judge: Callable[[], Verdict | None]) -> Verdict | None:
@@ -126,13 +123,34 @@ def _guarded(job: Job, judge: Callable[[], Verdict | None]) -> Verdict | None:
         return judge()
     except Refused as error:
         return _rejected(job.name, error.reason, error.detail)
-    except MemoryError:
-        raise  # Not the file's fault: the worker ends, and the limit is named.
+    except WorkerError:
+        raise
     except OSError as error:
-        return _rejected(job.name, Reason.UNREADABLE, error.strerror or str(error) or type(error).__name__)
+        return _rejected(job.name, Reason.UNREADABLE, _words(error))
     except Exception as error:
         logger.exception("%s: unexpected error", job.name)
         return _rejected(job.name, Reason.UNEXPECTED, f"{type(error).__name__}: {error}")
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__
+
+
+def _read(job: Job, place: Path | Remote, target: Path) -> Content:
+    return read_content(job.store, place, target, job.config.max_fetch_mib)
+
+
+def _fetched(outcome: Outcome[Content | Fault]) -> Content:
+    """
+    Raises:
+        Refused: it could not be fetched, which says nothing about its content.
+    """
+    if outcome.failure:
+        raise Refused(Reason(outcome.failure.value), f"while it was fetched: {outcome.detail}")
+    if isinstance(outcome.result, Fault):
+        raise Refused(outcome.result.reason, outcome.result.detail)
+    assert outcome.result
+    return outcome.result
 
 
 def _rejected(name: str, reason: Reason, detail: str) -> Verdict:
@@ -169,46 +187,38 @@ def _find(job: Job, sha256: str) -> Verdict | None:
     return None
 
 
-def _judge(job: Job, path: Path, sha256: str) -> Verdict:
-    digest = _digest(job, sha256)
-    verdict = replace(_decide(job, path, sha256, f"frames/{digest}.zip"), sha256=sha256)
-    return keep_output(job.store, f"ingested/{digest}", verdict)
+def _judge(job: Job, sha256: str, look: Look, path: Path) -> Verdict:
+    outcome, digest = look(Task(path=path, config=job.config)), _digest(job, sha256)
+    if outcome.failure:
+        rejected = replace(_rejected(job.name, Reason(outcome.failure.value), outcome.detail), sha256=sha256)
+        if outcome.failure is Failure.INTERRUPTED:
+            return rejected
+        return keep_output(job.store, _failure_key(job, sha256), rejected)
+    found = outcome.result
+    assert found
+    if isinstance(found, Fault):
+        verdict = _rejected(job.name, found.reason, found.detail)
+    else:
+        frames_key = f"frames/{digest}.zip"
+        job.store.write_bytes(frames_key, found.data)
+        verdict = Verdict(clip=_clip(found, job, sha256=sha256, frames_key=frames_key))
+    return keep_output(job.store, f"ingested/{digest}", replace(verdict, sha256=sha256))
 
 
-def _decide(job: Job, path: Path, sha256: str, frames_key: str) -> Verdict:
-    config = job.config
-    if path.stat().st_size == 0:
-        return _rejected(job.name, Reason.EMPTY_FILE, "0 bytes")
-    try:
-        flaw = find_size_flaw(path, config)
-        if flaw:
-            return _rejected(job.name, *flaw)
-        footage = decode_video(path, FrameChoice.of(config))
-    except VideoError as error:
-        return _rejected(job.name, Reason(error.problem.value), error.detail)
-    flaw = find_flaw(footage.frames, footage.duration_seconds, config)
-    if flaw:
-        return _rejected(job.name, *flaw)
-    packed = pack_clip(footage.frames, config)
-    job.store.write_bytes(frames_key, packed.data)
-    return Verdict(clip=_clip(footage, job, sha256=sha256, frames_key=frames_key, jpeg_quality=packed.jpeg_quality))
-
-
-def _clip(footage: Footage, job: Job, *, sha256: str, frames_key: str, jpeg_quality: int) -> Clip:
-    _, height, width, _ = footage.frames.shape
+def _clip(found: Sight, job: Job, *, sha256: str, frames_key: str) -> Clip:
     return Clip(
         clip_id=sha256[:_CLIP_ID_DIGITS],
         source=job.name,
         sha256=sha256,
         split=_NO_SIDE,
-        duration_seconds=footage.duration_seconds,
-        source_fps=footage.source_fps,
-        width_px=width,
-        height_px=height,
-        timestamps_seconds=footage.timestamps_seconds,
+        duration_seconds=found.duration_seconds,
+        source_fps=found.source_fps,
+        width_px=found.width_px,
+        height_px=found.height_px,
+        timestamps_seconds=found.timestamps_seconds,
         frames_key=frames_key,
-        warnings=footage.warnings,
-        fingerprint=fingerprint(footage.frames),
-        jpeg_quality=jpeg_quality,
+        warnings=found.warnings,
+        fingerprint=found.fingerprint,
+        jpeg_quality=found.jpeg_quality,
         is_verified=bool(job.checksum),
     )

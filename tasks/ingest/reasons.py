@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from tasks.video.errors import Problem
-from tasks.video.isolation import Failure
+from tasks.video.worker import Failure
 
 
 class Reason(StrEnum):
@@ -23,6 +23,8 @@ class Reason(StrEnum):
     CRASHED = Failure.CRASHED.value
     TOO_SLOW = Failure.TOO_SLOW.value
     TOO_MUCH_MEMORY = Failure.TOO_MUCH_MEMORY.value
+    INTERRUPTED = Failure.INTERRUPTED.value
+    """Its worker was killed from outside, each time: not examined, and tried again on the next run."""
     FRAMES_TOO_LARGE = "frames too large"
     FRAMES_TOO_SMALL = "frames too small"
     TOO_SHORT = "too short"

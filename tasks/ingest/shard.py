@@ -1,10 +1,11 @@
-"""All files of one shard, judged in worker processes, with a progress bar."""
+"""All files of one shard, looked at in worker processes, with a progress bar."""
 
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import zip_longest
 
 from tqdm import tqdm
@@ -14,9 +15,10 @@ from tasks.core.digest import digest_of
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
-from tasks.ingest.examine import Job, Verdict, blame, examine, settle
+from tasks.ingest.examine import Job, Verdict, examine, fetch, settle
+from tasks.ingest.look import Fault, Sight, Task, look
 from tasks.ingest.outputs import IngestedShard, VideoShard
-from tasks.video.isolation import Limits, run_isolated
+from tasks.video.isolation import Limits, in_threads, isolated
 
 _LOOKUPS = 8
 """Files looked up at once: it is waiting, mostly for object stores."""
@@ -40,7 +42,7 @@ def ingest_videos(store: Store, shard: VideoShard, config: IngestConfig) -> Inge
 
 
 def judge(
-    store: Store, shard: VideoShard, config: IngestConfig, examine: Callable[[Job], Verdict] = examine
+    store: Store, shard: VideoShard, config: IngestConfig, look: Callable[[Task], Sight | Fault] = look
 ) -> list[Verdict]:
     """One verdict a name, in order, whatever the number of workers."""
     with tempfile.TemporaryDirectory(prefix="videossr-ingest-") as scratch:
@@ -58,7 +60,7 @@ def judge(
             for name, checksum in zip_longest(shard.names, shard.checksums, fillvalue="")
         ]
         with tqdm(total=len(jobs), desc="ingest", unit="video") as bar:
-            return count_copies_once(_judge_all(jobs, config, examine, bar.update))
+            return count_copies_once(_judge_all(jobs, config, look, bar.update))
 
 
 def count_copies_once(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -73,7 +75,10 @@ def count_copies_once(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _judge_all(
-    jobs: Sequence[Job], config: IngestConfig, examine: Callable[[Job], Verdict], advance: Callable[[], object]
+    jobs: Sequence[Job],
+    config: IngestConfig,
+    look: Callable[[Task], Sight | Fault],
+    advance: Callable[[], object],
 ) -> list[Verdict]:
     verdicts: dict[int, Verdict] = {}
     with ThreadPoolExecutor(_LOOKUPS) as threads:
@@ -82,10 +87,10 @@ def _judge_all(
                 verdicts[index] = known
                 advance()
     unknown = [index for index in range(len(jobs)) if index not in verdicts]
-    for position, outcome in run_isolated(examine, [jobs[index] for index in unknown], Limits.of(config)):
-        job = jobs[unknown[position]]
-        verdict = blame(job, outcome.failure, outcome.detail) if outcome.failure else outcome.result
-        assert verdict
-        verdicts[unknown[position]] = verdict
-        advance()
+    limits = Limits.of(config)
+    with isolated(look, limits) as looking, isolated(fetch, limits, has_credentials=True) as fetching:
+        work = partial(examine, look=looking, fetch=fetching)
+        for position, verdict in in_threads(work, [jobs[index] for index in unknown], limits):
+            verdicts[unknown[position]] = verdict
+            advance()
     return [verdicts[index] for index in range(len(jobs))]

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from tasks.core.store import Store
-from tasks.ingest.examine import Job, Verdict, examine
 from tasks.ingest.listing import list_shards
+from tasks.ingest.look import Fault, Sight, Task, look
 from tasks.ingest.shard import judge
 from tasks.video.generate import generate_clips
 from workflows.presets import demo
@@ -26,24 +26,24 @@ def test_ingest_scaling(tmp_path: Path) -> None:
                 (folder / path.name).write_bytes(path.read_bytes())
         time.sleep(2.1)  # A file that changed a moment ago is read again.
         first, second = _seconds(store, folder), _seconds(store, folder)
-        worker = max(int(path.read_text()) for path in Path(store.path("peaks")).iterdir()) / 1024
+        worker = max(int(path.read_text()) for path in (tmp_path / f"videos-{number}-peaks").iterdir()) / 1024
         cells = [number, f"{first:.1f}", f"{1000 * first / number:.0f}", f"{second:.1f}"]
         print(f"| {' | '.join(map(str, cells))} | {worker:.0f} | {_peak_kib() / 1024:.0f} |", flush=True)
 
 
-def examine_and_note_peak(job: Job) -> Verdict:
-    verdict = examine(job)
-    peaks = Path(job.store.path("peaks"))
+def look_and_note_peak(task: Task) -> Sight | Fault:
+    found = look(task)
+    peaks = task.path.parent.with_name(f"{task.path.parent.name}-peaks")
     peaks.mkdir(exist_ok=True)
     (peaks / str(os.getpid())).write_text(str(_peak_kib()))
-    return verdict
+    return found
 
 
 def _seconds(store: Store, folder: Path) -> float:
     config = demo().ingest
     start = time.monotonic()
     shards = list_shards(str(folder), config)
-    verdicts = [verdict for shard in shards for verdict in judge(store, shard, config, examine_and_note_peak)]
+    verdicts = [verdict for shard in shards for verdict in judge(store, shard, config, look_and_note_peak)]
     assert all(verdict.clip for verdict in verdicts)
     return time.monotonic() - start
 

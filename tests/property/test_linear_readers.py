@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rewards.lenient import parse_leniently
 
 from rewards.answers import AnswerKind
-from rewards.lenient import parse_leniently
 from rewards.parse import parse_answer
 from rewards.schema import read_schema, score, score_leniently
 from rewards.spoken import spoken

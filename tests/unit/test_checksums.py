@@ -12,13 +12,14 @@ from tasks.core.config import IngestConfig
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip
-from tasks.ingest.examine import Job, Verdict, examine, settle
+from tasks.ingest.examine import Job, Verdict, settle
 from tasks.ingest.listing import list_shards
 from tasks.ingest.lists import Entry, read_list
 from tasks.ingest.merge import merge_shards
 from tasks.ingest.outputs import IngestedShard
 from tasks.ingest.reasons import Reason
 from tasks.ingest.shard import ingest_videos, judge
+from tests.helpers.examined import examine_here
 from tests.helpers.fuzz import CONFIG as FUZZ_CONFIG
 from tests.helpers.fuzz import damaged, make_sources
 from tests.helpers.videos import write_video
@@ -105,11 +106,11 @@ def test_a_file_is_not_read_again_to_find_the_same_broken_promise(
     monkeypatch.setattr("tasks.ingest.content._SETTLED_NS", 0)
     job = Job(store=store, root=str(folder), name="a.mp4", config=CONFIG, checksum=OTHER)
     assert settle(job) is None
-    assert not examine(job).is_reused
+    assert not examine_here(job).is_reused
     settled = settle(job)
     assert settled is not None
     assert settled.is_reused
-    assert settled.rejection == examine(job).rejection
+    assert settled.rejection == examine_here(job).rejection
 
 
 def test_promises_that_contradict_each_other_cannot_be_kept(store: Store, folder: Path) -> None:

@@ -13,7 +13,8 @@ from tasks.core.config import IngestConfig
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
-from tasks.ingest.examine import DECISIVE, Job, Verdict, examine
+from tasks.ingest.examine import DECISIVE, Verdict
+from tasks.ingest.look import Fault, Sight, Task, look
 from tasks.ingest.outputs import VideoShard
 from tasks.ingest.reasons import Reason
 from tasks.ingest.shard import count_copies_once, ingest_videos, judge
@@ -40,19 +41,25 @@ def shard(tmp_path: Path) -> VideoShard:
     return VideoShard(root=str(folder), names=names)
 
 
-def examine_or_crash(job: Job) -> Verdict:
-    if job.name == "bad.mp4":
+def look_or_crash(task: Task) -> Sight | Fault:
+    if task.path.name == "bad.mp4":
         os.kill(os.getpid(), signal.SIGSEGV)
-    return examine(job)
+    return look(task)
 
 
-def examine_or_hang(job: Job) -> Verdict:
-    if job.name == "bad.mp4":
+def look_or_hang(task: Task) -> Sight | Fault:
+    if task.path.name == "bad.mp4":
         time.sleep(600)
-    return examine(job)
+    return look(task)
 
 
-def crash_always(_: Job) -> Verdict:
+def look_or_be_killed(task: Task) -> Sight | Fault:
+    if task.path.name == "bad.mp4":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return look(task)
+
+
+def crash_always(_: Task) -> Sight | Fault:
     os.kill(os.getpid(), signal.SIGSEGV)
     raise AssertionError
 
@@ -62,16 +69,24 @@ def reason_of(verdict: Verdict) -> str | None:
 
 
 def test_a_crash_costs_its_video_and_is_remembered(store: Store, shard: VideoShard) -> None:
-    verdicts = judge(store, shard, CONFIG, examine_or_crash)
+    verdicts = judge(store, shard, CONFIG, look_or_crash)
     assert [reason_of(verdict) for verdict in verdicts] == [Reason.CRASHED, None, None]
     again = judge(store, shard, CONFIG)
     assert reason_of(again[0]) == Reason.CRASHED
     assert [verdict.is_reused for verdict in again] == [True, True, True]
 
 
+def test_a_worker_killed_from_outside_is_no_verdict_on_its_video(store: Store, shard: VideoShard) -> None:
+    verdicts = judge(store, shard, CONFIG, look_or_be_killed)
+    assert [reason_of(verdict) for verdict in verdicts] == [Reason.INTERRUPTED, None, None]
+    again = judge(store, shard, CONFIG)
+    assert [reason_of(verdict) for verdict in again] == [None, None, None]
+    assert [verdict.is_reused for verdict in again] == [False, True, True]
+
+
 def test_a_hang_costs_its_video_and_more_time_is_another_chance(store: Store, shard: VideoShard) -> None:
     config = replace(CONFIG, video_timeout_seconds=4.0)
-    verdicts = judge(store, shard, config, examine_or_hang)
+    verdicts = judge(store, shard, config, look_or_hang)
     assert [reason_of(verdict) for verdict in verdicts] == [Reason.TOO_SLOW, None, None]
     again = judge(store, shard, CONFIG)
     assert [(reason_of(verdict), verdict.is_reused) for verdict in again] == [(None, False), (None, True), (None, True)]

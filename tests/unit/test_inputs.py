@@ -13,10 +13,11 @@ from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import Rejection
-from tasks.ingest.examine import Job, Verdict, examine, settle
+from tasks.ingest.examine import Job, Verdict, settle
 from tasks.ingest.listing import list_shards
 from tasks.ingest.outputs import VideoShard
 from tasks.ingest.reasons import Reason
+from tests.helpers.examined import examine_here
 from tests.helpers.videos import write_video
 
 CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=1)
@@ -49,7 +50,7 @@ def job(store: Store, shard: VideoShard, name: str, tmp_path: Path, config: Inge
 
 def judged(store: Store, videos: str, tmp_path: Path, config: IngestConfig = CONFIG) -> dict[str, Verdict]:
     shards = list_shards(videos, config)
-    return {name: examine(job(store, shard, name, tmp_path, config)) for shard in shards for name in shard.names}
+    return {name: examine_here(job(store, shard, name, tmp_path, config)) for shard in shards for name in shard.names}
 
 
 def rejection_of(verdict: Verdict) -> Rejection:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.video.isolation import Failure, Limits, run_isolated
+from tasks.video.isolation import Limits, isolated, run_isolated
+from tasks.video.worker import Failure
 from tests.helpers.pyflyte import REPO_ROOT
 
 pytestmark = pytest.mark.slow
@@ -38,6 +39,17 @@ def crash_once(marker: str) -> str:
     return "done"
 
 
+def be_killed(how: int) -> str:
+    os.kill(os.getpid(), how)
+    time.sleep(60)
+    return "survived"
+
+
+def environment(_: int) -> dict[str, str]:
+    said = dict(line.split("=", 1) for line in Path("/proc/self/environ").read_text().split("\0") if line)
+    return {**said, **os.environ}
+
+
 def loaded_modules(_: int) -> list[str]:
     return sorted(sys.modules)
 
@@ -52,6 +64,33 @@ def test_a_crash_costs_only_the_input_that_caused_it() -> None:
 def test_a_worker_that_dies_by_chance_gets_its_input_again(tmp_path: Path) -> None:
     (outcome,) = dict(run_isolated(crash_once, [str(tmp_path / "marker")], LIMITS)).values()
     assert outcome.result == "done"
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_from_outside_is_told_from_a_crash(how: signal.Signals) -> None:
+    ((_, outcome),) = run_isolated(be_killed, [how.value], LIMITS)
+    assert outcome.failure is Failure.INTERRUPTED
+    assert how.name in outcome.detail
+
+
+@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL])
+def test_a_signal_of_its_own_making_is_a_crash(how: signal.Signals) -> None:
+    ((_, outcome),) = run_isolated(be_killed, [how.value], LIMITS)
+    assert outcome.failure is Failure.CRASHED
+    assert how.name in outcome.detail
+
+
+def test_a_worker_knows_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = ("AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_PASSWORD", "GOOGLE_APPLICATION_CREDENTIALS", "FSSPEC_S3_KEY")
+    for name in (*secrets, "HTTPS_PROXY", "SOME_TOKEN"):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    ((_, outcome),) = run_isolated(environment, [0], LIMITS)
+    assert outcome.result is not None
+    assert "secret" not in outcome.result.values()
+    assert outcome.result["OMP_NUM_THREADS"] == "1"
+    with isolated(environment, LIMITS, has_credentials=True) as run:
+        assert (run(0).result or {})["SOME_TOKEN"] == "secret"
 
 
 def test_a_hang_ends_after_its_time_even_if_it_will_not_listen() -> None:

@@ -1,9 +1,9 @@
 """Which option an answer chooses: by hand, for what models say."""
 
 import pytest
+from rewards.lenient import parse_leniently
 
 from rewards.answers import AnswerKind, Choice
-from rewards.lenient import parse_leniently
 from tasks.evaluate.benchmarks.choices import find_letter
 from tests.helpers.choice_texts import OPTIONS, READINGS
 
