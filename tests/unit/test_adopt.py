@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from rewards.answers import AnswerKind
 from tasks.adopt.adopt import AdoptPlan, adopt
@@ -147,6 +147,23 @@ def test_pictures_are_taken_over_at_their_own_size(store: Store, tmp_path: Path)
     (clip,) = read_rows(store, adopted.clips.key, Clip)
     assert (clip.width_px, clip.height_px) == (128, 96)
     assert Image.open(io.BytesIO((tmp_path / "f" / "0.jpg").read_bytes())).size == (128, 96)
+
+
+def test_pictures_are_turned_as_their_camera_says(store: Store, tmp_path: Path) -> None:
+    upright, stored, on_its_side = write_frames(tmp_path / "f"), tmp_path / "stored", Image.Exif()
+    stored.mkdir()
+    on_its_side[ExifTags.Base.Orientation] = 6  # To be turned to the right.
+    for name in upright:
+        Image.open(tmp_path / name).rotate(90, expand=True).save(stored / f"{Path(name).stem}.png", exif=on_its_side)
+    rows = [
+        {"video": names, "question": "?", "answer": "B", "fps": 2}
+        for names in (upright, [f"stored/{Path(name).stem}.png" for name in upright])
+    ]
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps(rows))
+    clips = read_rows(store, import_from(store, file).clips.key, Clip)
+    first, second = (load_frames(store, clip) for clip in clips)
+    assert np.array_equal(first, second)
 
 
 def test_a_video_under_two_names_stays_on_one_side(store: Store, tmp_path: Path) -> None:

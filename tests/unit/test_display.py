@@ -210,3 +210,36 @@ def test_an_encrypted_video_is_told_from_a_damaged_one(tmp_path: Path, options: 
     with pytest.raises(VideoError) as caught:
         decode_video(tmp_path / "a.mp4", CHOICE)
     assert caught.value.problem is Problem.ENCRYPTED
+
+
+def test_an_encrypted_webm_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    path = write_pattern(tmp_path / "a.mkv")
+    # ContentEncodings (RFC 9559, 5.1.4.1.31) of all frames, by AES, with a key of that name.
+    algorithm = element("47E1", b"\5") + element("47E2", b"0123456789abcdef")
+    scope = element("5031", b"\0") + element("5032", b"\1") + element("5033", b"\1")
+    encodings = element("6D80", element("6240", scope + element("5035", algorithm)))
+    path.write_bytes(with_element(path.read_bytes(), encodings, "18538067", "1654AE6B", "AE"))
+    with pytest.raises(VideoError) as caught:
+        decode_video(path, CHOICE)
+    assert caught.value.problem is Problem.ENCRYPTED
+
+
+def element(name: str, payload: bytes) -> bytes:
+    return bytes.fromhex(name) + bytes([0x80 | len(payload)]) + payload
+
+
+def with_element(data: bytes, more: bytes, *parents: str) -> bytes:
+    """A Matroska file with one more element at the end of the one that `parents` lead to."""
+    changed, start, end = bytearray(data), 0, 0
+    for name in parents:
+        while True:  # The names stand in the table of contents too, where no size of this kind follows.
+            start = changed.index(bytes.fromhex(name), start) + len(name) // 2
+            length = 9 - changed[start].bit_length()
+            size = int.from_bytes(changed[start : start + length], "big") & ((1 << 7 * length) - 1)
+            if name != "1654AE6B" or changed[start + length] in (0xAE, 0xBF):
+                break
+        end = start + length + size
+        changed[start : start + length] = ((1 << 7 * length) | size + len(more)).to_bytes(length, "big")
+        start += length
+    changed[end:end] = more
+    return bytes(changed)

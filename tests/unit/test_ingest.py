@@ -18,7 +18,7 @@ from tasks.ingest.reasons import Reason
 from tasks.ingest.shard import ingest_videos
 from tasks.video.encode import write_mp4
 from tests.helpers.examined import examine_here
-from tests.helpers.videos import SHARED_VIDEOS, moving_frames, write_video
+from tests.helpers.videos import SHARED_VIDEOS, moving_frames, write_pattern, write_video
 
 pytestmark = pytest.mark.slow
 
@@ -150,6 +150,18 @@ def test_every_input_is_accounted_for(store: Store, folder: Path) -> None:
     counts = ingest(store, folder).report.counts
     assert counts["videos"] == counts["accepted"] + counts["rejected"] == 5
     assert counts["rejected/static"] == counts["rejected/too few frames"] == counts["rejected/not a video"] == 1
+
+
+def test_warnings_are_counted_by_their_kind(store: Store, folder: Path) -> None:
+    write_pattern(folder / "a.mov", "-c:v", "qtrle", "-pix_fmt", "argb", seconds=4)
+    config = replace(CONFIG, min_train_clips=0, min_heldout_clips=0)
+    found = ingest(store, folder, config)
+    counts = found.report.counts
+    assert (counts["with_warnings"], counts["warning/transparent"]) == (1, 1)
+    clips = read_rows(store, found.clips.key, Clip)
+    assert [clip.warnings for clip in clips if clip.source == "a.mov"] == [
+        ("transparent: shown without its transparency",)
+    ]
 
 
 def test_shards_and_workers_do_not_change_the_outcome(store: Store, folder: Path, tmp_path: Path) -> None:

@@ -59,6 +59,12 @@ def look_or_be_killed(task: Task) -> Sight | Fault:
     return look(task)
 
 
+def look_for_credentials(task: Task) -> Sight | Fault:
+    if "AWS_SECRET_ACCESS_KEY" in os.environ:
+        return Fault(reason=Reason.UNEXPECTED, detail="found some")
+    return look(task)
+
+
 def crash_always(_: Task) -> Sight | Fault:
     os.kill(os.getpid(), signal.SIGSEGV)
     raise AssertionError
@@ -82,6 +88,14 @@ def test_a_worker_killed_from_outside_is_no_verdict_on_its_video(store: Store, s
     again = judge(store, shard, CONFIG)
     assert [reason_of(verdict) for verdict in again] == [None, None, None]
     assert [verdict.is_reused for verdict in again] == [False, True, True]
+
+
+def test_what_decodes_strangers_files_has_no_credentials(
+    store: Store, shard: VideoShard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    verdicts = judge(store, shard, CONFIG, look_for_credentials)
+    assert [reason_of(verdict) for verdict in verdicts] == [None, None, None]
 
 
 def test_a_hang_costs_its_video_and_more_time_is_another_chance(store: Store, shard: VideoShard) -> None:
