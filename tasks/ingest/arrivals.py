@@ -16,11 +16,12 @@ from pathlib import Path
 from tasks.core.config import IngestConfig
 from tasks.core.store import Store
 from tasks.ingest.content import is_read_before, known_content
-from tasks.ingest.glance import Look, reason_against
+from tasks.ingest.glance import Look, prepare, reason_against
 from tasks.ingest.locate import Refused, Remote, locate
 from tasks.ingest.outputs import VideoShard
 from tasks.ingest.reasons import Reason
 from tasks.video.isolation import Limits, run_isolated
+from tasks.video.worker import Failure
 
 _LOOKUPS = 8
 _KNOWN = "known"
@@ -63,7 +64,7 @@ def find_arrivals(store: Store, shards: Sequence[VideoShard], config: IngestConf
             shard, name = job
             try:
                 place = locate(shard.root, name, tuple(shard.more_roots))
-                return _reason(store, place, config, scratch) or Look(place=place, scratch=scratch)
+                return _reason(store, place, config, scratch) or prepare(place, scratch)
             except Refused as refused:
                 return refused.reason
             except OSError:
@@ -74,7 +75,9 @@ def find_arrivals(store: Store, shards: Sequence[VideoShard], config: IngestConf
         reasons = [reason for reason in found if isinstance(reason, str)]
         looks = [look for look in found if isinstance(look, Look)]
         for _, outcome in run_isolated(reason_against, looks, Limits.of(config)):
-            reason = outcome.failure or outcome.result
+            # One that was killed from outside says nothing about its file: it may be a video.
+            failure = outcome.failure if outcome.failure is not Failure.INTERRUPTED else None
+            reason = failure or outcome.result
             reasons += [reason] if reason else []
     counts = sorted(Counter(map(str, reasons)).items(), key=lambda item: (-item[1], item[0]))
     return Arrivals(num_new=len(found) - len(reasons), not_counted=dict(counts))

@@ -17,7 +17,7 @@ from tasks.core.reuse import find_output, keep_output
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split
 from tasks.ingest.content import Content, known_content, read_content
-from tasks.ingest.locate import Refused, locate
+from tasks.ingest.locate import Refused, Remote, locate
 from tasks.ingest.look import Fault, Sight, Task
 from tasks.ingest.reasons import Reason
 from tasks.video.isolation import Outcome

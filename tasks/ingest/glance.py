@@ -3,12 +3,12 @@
 Of an object in a store the first bytes are looked at. Where these do not tell, it may be one: ingest will find out.
 """
 
+import uuid
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
-from tasks.ingest.locate import Refused, Remote
+from tasks.ingest.locate import Remote
 from tasks.ingest.reasons import Reason
 from tasks.ingest.remote import read_start
 from tasks.video.errors import Problem, VideoError
@@ -22,25 +22,30 @@ _QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """One file to look at."""
+    """One file to look at; of an object in a store its first bytes may have to do."""
 
-    place: Path | Remote
-    scratch: str
-    """Folder for the first bytes of objects."""
+    path: Path
+    is_whole: bool
+
+
+def prepare(place: Path | Remote, scratch: str) -> Look:
+    """What `reason_against` needs, which runs where stores cannot be reached.
+
+    Raises:
+        Refused, OSError: the object cannot be read.
+    """
+    if isinstance(place, Path):
+        return Look(path=place, is_whole=True)
+    head = read_start(place, _HEAD_BYTES)
+    path = Path(scratch) / uuid.uuid4().hex
+    path.write_bytes(head)
+    return Look(path=path, is_whole=len(head) < _HEAD_BYTES)
 
 
 def reason_against(look: Look) -> Reason | None:
     """Why the file is no video; None if it is one, or may be. Never raises on a bad file."""
     try:
-        if isinstance(look.place, Path):
-            return _reason(look.place, is_whole=True)
-        head = read_start(look.place, _HEAD_BYTES)
-        with NamedTemporaryFile(dir=look.scratch) as file:
-            file.write(head)
-            file.flush()
-            return _reason(Path(file.name), is_whole=len(head) < _HEAD_BYTES)
-    except Refused as refused:
-        return refused.reason
+        return _reason(look.path, is_whole=look.is_whole)
     except OSError:
         return Reason.UNREADABLE
 
