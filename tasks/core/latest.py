@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from tasks.core.errors import InputError
+from tasks.core.kept import read_json
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip
@@ -66,4 +67,6 @@ def _read_latest(store: Store) -> LatestDataset:
             f"no data set was checked yet: there is no {store.path(LATEST_KEY)!r}; build one first, or give the keys "
             "of its manifests"
         )
-    return TypeAdapter(LatestDataset).validate_json(store.read_bytes(LATEST_KEY))
+    return read_json(
+        store, LATEST_KEY, LatestDataset, "delete it and build the data set again, or give the keys of its manifests"
+    )

@@ -14,10 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from tasks.core.digest import digest_of_bytes
 from tasks.core.errors import InputError
+from tasks.core.kept import read_kept, whole
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip
 
 RowT = TypeVar("RowT")
+_DAMAGE = (pa.ArrowException, ValueError, KeyError, TypeError, OSError, OverflowError, RecursionError)
+"""What a file that is no manifest, or no longer one, raises."""
 _SCALARS: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
@@ -49,22 +52,23 @@ def iterate_rows(
 ) -> Iterator[RowT]:
     """The rows of `read_rows` one after the other, for manifests that are too large to hold as rows."""
     key = manifest.key if isinstance(manifest, Artifact) else manifest
-    data = store.read_bytes(key)
+    data = read_kept(store, key)
     if isinstance(manifest, Artifact) and digest_of_bytes(data) != manifest.digest:
         raise InputError(
             f"{store.path(key)} is not what was written (digest {digest_of_bytes(data)}, expected {manifest.digest}): "
             "it is damaged or was replaced; delete it and run the same command again, which makes it anew"
         )
     # Not pq.read_table: its background thread may still hold the buffer when Python exits, and then aborts the process.
-    file = pq.ParquetFile(io.BytesIO(data))
-    stop = file.metadata.num_rows if stop is None else stop
-    first = 0
-    for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):
-        if first >= stop:
-            return
-        begin, end = (min(max(0, bound - first), batch.num_rows) for bound in (start, stop))
-        yield from _parse(batch.slice(begin, end - begin), first + begin, key, row_type)
-        first += batch.num_rows
+    with whole(store.path(key), *_DAMAGE):
+        file = pq.ParquetFile(io.BytesIO(data))
+        stop = file.metadata.num_rows if stop is None else stop
+        first = 0
+        for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):
+            if first >= stop:
+                return
+            begin, end = (min(max(0, bound - first), batch.num_rows) for bound in (start, stop))
+            yield from _parse(batch.slice(begin, end - begin), first + begin, key, row_type)
+            first += batch.num_rows
 
 
 class Rows(Collection[RowT]):

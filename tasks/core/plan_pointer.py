@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from tasks.core.config import RetrainConfig
 from tasks.core.digest import digest_of
+from tasks.core.kept import read_json
 from tasks.core.measurement import NO_PLAN, DifficultyPlan
 from tasks.core.store import Store
 from tasks.core.types import Artifact
@@ -45,4 +46,6 @@ def publish_plan(store: Store, inputs: str, started_from: DifficultyPlan, plan: 
 
 
 def _read(store: Store) -> _Pointer | None:
-    return TypeAdapter(_Pointer).validate_json(store.read_bytes(_KEY)) if store.exists(_KEY) else None
+    if not store.exists(_KEY):
+        return None
+    return read_json(store, _KEY, _Pointer, "delete it, and the next run starts without a difficulty plan")

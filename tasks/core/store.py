@@ -88,7 +88,7 @@ class Store:
                 raise OSError(f"{path} could not be written: {error}") from error
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        temporary = self._write_aside(data)
+        temporary = self._write_aside(path, data)
         try:
             os.replace(temporary, path)
         except OSError:
@@ -113,7 +113,7 @@ class Store:
                 raise OSError(f"{path} could not be written: {error}") from error
             return True
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        temporary = self._write_aside(data)
+        temporary = self._write_aside(path, data)
         try:
             os.link(temporary, path)  # fails if `path` is there, and never shows half of the data
         except FileExistsError:
@@ -122,8 +122,8 @@ class Store:
             temporary.unlink(missing_ok=True)
         return True
 
-    def _write_aside(self, data: bytes) -> Path:
-        """The data in a file of scratch, on the disk for good."""
+    def _write_aside(self, path: str, data: bytes) -> Path:
+        """The data that is meant for `path` in a file of scratch, on the disk for good."""
         os.makedirs(f"{self._root}/{_SCRATCH}", exist_ok=True)
         temporary = Path(f"{self._root}/{_SCRATCH}/{process_mark()}-{uuid.uuid4().hex}")
         try:
@@ -131,8 +131,10 @@ class Store:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-        except BaseException:  # a full disk should not stay full of this
+        except BaseException as error:  # a full disk should not stay full of this
             temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno is not None and not error.filename:
+                raise OSError(error.errno, os.strerror(error.errno), path) from error  # writing tells no name
             raise
         return temporary
 

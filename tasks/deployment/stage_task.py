@@ -15,6 +15,8 @@ from flytekit.core.type_engine import DataclassTransformer
 from flytekit.exceptions.user import FlyteRecoverableException
 from flytekit.extras.accelerators import GPUAccelerator
 
+from tasks.core.errors import InputError
+from tasks.core.no_room import no_room_line
 from tasks.deployment.profile import Deployment, Needs, read_deployment
 from tasks.deployment.transient import is_transient
 
@@ -30,13 +32,16 @@ def stage_task(kind: str, **more: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def _retried(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Flyte tries again what raises its own recoverable error, and nothing else."""
+    """Flyte tries again what raises its own recoverable error, and nothing else. A full disk is one line."""
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except Exception as error:
+            line = no_room_line(error)
+            if line:
+                raise InputError(line) from error
             if is_transient(error) and _on_a_cluster():
                 raise FlyteRecoverableException(f"{type(error).__name__}: {error}") from error
             raise

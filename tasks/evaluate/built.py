@@ -4,10 +4,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from tasks.core.digest import digest_of_bytes
 from tasks.core.errors import InputError
+from tasks.core.kept import parse_json
 from tasks.core.manifest import read_clips, read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample
@@ -53,7 +52,7 @@ def built_items(folder: Path) -> list[Sample]:
     Raises:
         InputError: its tables are not those that its card describes.
     """
-    card = TypeAdapter(Card).validate_json((folder / _CARD).read_bytes())
+    card = parse_json((folder / _CARD).read_bytes(), str(folder / _CARD), Card, "build the benchmark again")
     key = _checked(folder, "items.parquet", card.items)
     _checked(folder, "clips.parquet", card.clips)
     return read_rows(data_root_of(folder), key, Sample)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from tasks.core.errors import InputError
+from tasks.core.kept import read_json
 from tasks.core.store import Store
 from tasks.core.types import Split
 from tasks.exchange.row import Row
@@ -54,7 +55,8 @@ def write_manifest(target: Store, manifest: Manifest) -> None:
 def read_manifests(target: Store) -> list[Manifest]:
     """Of all splits that lie in the folder."""
     keys = [_key(split) for split in Split]
-    return [_ADAPTER.validate_json(target.read_bytes(key)) for key in keys if target.exists(key)]
+    remedy = "delete it, or choose another folder"
+    return [read_json(target, key, Manifest, remedy) for key in keys if target.exists(key)]
 
 
 def refuse_mixture(target: Store, plan: ExportPlan) -> None:

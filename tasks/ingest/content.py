@@ -8,6 +8,7 @@ Which contents were read at all is kept by their size, so that one that comes ba
 recognised, and only a file that is as long as a known one has to be read for it.
 """
 
+import re
 import time
 import uuid
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tasks.core.store import Store
 from tasks.ingest.locate import Remote
 from tasks.ingest.remote import Facts, facts_of, fetch
 
+_SHA256 = re.compile("[0-9a-f]{64}")
 _SETTLED_NS = 2 * 10**9
 """FAT keeps times in steps of two seconds; all others are finer."""
 
@@ -53,7 +55,9 @@ def known_content(store: Store, place: Path | Remote) -> Known:
     if facts.version is None:
         return Known(key="", sha256="", facts=facts)
     key = f"ingest/contents/{digest_of(str(place), facts.version)}"
-    return Known(key=key, sha256=store.read_bytes(key).decode() if store.exists(key) else "", facts=facts)
+    recorded = store.read_bytes(key).decode(errors="replace") if store.exists(key) else ""
+    # A damaged record is none: the file is read again, and recorded again.
+    return Known(key=key, sha256=recorded if _SHA256.fullmatch(recorded) else "", facts=facts)
 
 
 def read_content(store: Store, place: Path | Remote, target: Path, max_fetch_mib: int) -> Content:

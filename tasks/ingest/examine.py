@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
+from tasks.core.no_room import has_no_room
 from tasks.core.reuse import find_output, keep_output
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split
@@ -110,6 +111,8 @@ def fetch(job: Job) -> Content | Fault:
     except Refused as error:
         return Fault(reason=error.reason, detail=error.detail)
     except OSError as error:
+        if has_no_room(error):
+            raise
         return Fault(reason=Reason.UNREADABLE, detail=_words(error))
 
 
@@ -126,6 +129,8 @@ def _guarded(job: Job, judge: Callable[[], Verdict | None]) -> Verdict | None:
     except WorkerError:
         raise
     except OSError as error:
+        if has_no_room(error):
+            raise  # Nobody's fault either: no video may be turned away for it.
         return _rejected(job.name, Reason.UNREADABLE, _words(error))
     except Exception as error:
         logger.exception("%s: unexpected error", job.name)

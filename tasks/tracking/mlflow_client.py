@@ -78,7 +78,8 @@ def open_client(data_root: str, tracking_uri: str) -> "MlflowClient":
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # reports every table it creates
+    # It reports every table that it creates, and a database's errors with their tracebacks; we say them in one line.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     check_place(data_root, tracking_uri)
     uri = tracking_uri or f"sqlite:///{_database(local_path(data_root))}"
     return MlflowClient(tracking_uri=uri, registry_uri=uri)

@@ -6,12 +6,13 @@ from collections.abc import Collection, Sequence
 from tasks.core.config import ValidateConfig
 from tasks.core.digest import digest_of_bytes
 from tasks.core.errors import InputError
+from tasks.core.kept import read_json
 from tasks.core.manifest import Rows, read_rows
 from tasks.core.seeding import generator
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Sample
 from tasks.validate.expectations import check_clips, check_samples
-from tasks.validate.findings import Finding, findings_json, findings_table, read_findings
+from tasks.validate.findings import Finding, findings_json, findings_table
 from tasks.validate.proof import proof_findings, prove_samples
 from tasks.validate.tables import clips_table, samples_table
 
@@ -28,7 +29,7 @@ def find_or_check(
     seed: int,
 ) -> tuple[Artifact, list[Finding], dict[str, float]]:
     """The findings kept at `key`, or new ones if there are none or they stopped a run; and their counts."""
-    findings = read_findings(store.read_bytes(key)) if store.exists(key) else []
+    findings = read_json(store, key, list[Finding]) if store.exists(key) else []
     reused = bool(findings) and not any(finding.stops_the_run for finding in findings)
     if not reused:
         findings = check_manifests(

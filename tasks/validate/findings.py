@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from pydantic import TypeAdapter
-
 
 class Severity(StrEnum):
     """What a failed check means."""
@@ -45,8 +43,3 @@ def findings_table(findings: Sequence[Finding]) -> str:
 
 def findings_json(findings: Sequence[Finding]) -> bytes:
     return json.dumps([asdict(finding) for finding in findings], indent=1).encode()
-
-
-def read_findings(data: bytes) -> list[Finding]:
-    """What `findings_json` wrote."""
-    return TypeAdapter(list[Finding]).validate_json(data)

@@ -6,7 +6,9 @@ of a clip with one quality, so that no frame looks different for it.
 """
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +21,11 @@ from tasks.core.store import Store
 from tasks.core.types import Clip
 from tasks.video.frames import Frame, Frames
 
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, Image.DecompressionBombError, EOFError, IndexError, KeyError),
+    *(NotImplementedError, OSError, OverflowError, RuntimeError, SyntaxError),
+)
+"""What reading a damaged archive, or a damaged picture in it, raises besides ValueError."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _QUALITY_STEP = 5
@@ -64,7 +71,7 @@ def unpack_frames(data: bytes, start_frame: int = 0, stop_frame: int | None = No
             if not 0 <= start_frame < stop_frame <= num_frames:
                 raise ValueError(f"frames [{start_frame}, {stop_frame}) wanted from an archive of {num_frames}")
             return np.stack([_from_jpeg(archive.read(_name(index))) for index in range(start_frame, stop_frame)])
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
+    except _DAMAGE as error:
         raise ValueError(f"frame archive is damaged: {error}") from error
 
 
@@ -78,7 +85,7 @@ def load_frames(store: Store, clip: Clip, start_frame: int = 0, stop_frame: int 
         return unpack_frames(store.read_bytes(clip.frames_key), start_frame, stop_frame)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(
-            f"frames of {clip.source!r} cannot be read from {clip.frames_key}: {error}; "
+            f"frames of {clip.source!r} cannot be read from {store.path(clip.frames_key)}: {error}; "
             "delete that file if it exists and run again: it is made anew"
         ) from error
 

@@ -46,7 +46,7 @@ def test_new_and_changed_videos_count_and_what_ingest_rejected_does_not(store: S
     (folder / "broken.mp4").write_bytes(write_video(folder / "c.mp4").read_bytes()[:36])
     assert arrivals(store, folder) == (2, {"incomplete file": 1})
     ingest(store, folder)
-    assert arrivals(store, folder) == (0, {"known under another name or time": 3}), "they were only just written"
+    assert arrivals(store, folder)[0] == 0, "though they were only just written"
     write_video(folder / "b.mp4", num_frames=70)
     assert arrivals(store, folder)[0] == 1
     write_video(folder / "a.mp4", num_frames=80)

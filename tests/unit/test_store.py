@@ -121,7 +121,7 @@ import os, sys
 from tasks.core.store import Store
 store = Store(sys.argv[1])
 (store.scratch_folder() / "half of a policy").write_bytes(b"x")
-store._write_aside(b"half of a blob")
+store._write_aside("a blob", b"half of a blob")
 os.kill(os.getpid(), 9)
 """
 

@@ -7,11 +7,12 @@ import pytest
 
 from tasks.core.config import PerturbConfig, ValidateConfig
 from tasks.core.errors import InputError
+from tasks.core.kept import read_json
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample, Split
 from tasks.validate.check import check_manifests, draw_samples, find_or_check, rejected_share, stop_if_bad
-from tasks.validate.findings import Finding, Severity, findings_json, findings_table, read_findings
+from tasks.validate.findings import Finding, Severity, findings_json, findings_table
 from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.samples import plan_all
 
@@ -122,7 +123,7 @@ def test_findings_are_kept_and_only_good_ones_reused(store: Store, clips: list[C
     again, same, second = find_or_check(store, "v/findings.json", *inputs, CONFIG, 0)
     assert (first["reused"], second["reused"]) == (0.0, 1.0)
     assert kept == again
-    assert findings == same == read_findings(store.read_bytes("v/findings.json"))
+    assert findings == same == read_json(store, "v/findings.json", list[Finding])
     store.write_bytes("v/findings.json", findings_json([replace(findings[0], passed=False)]))
     _, _, third = find_or_check(store, "v/findings.json", *inputs, CONFIG, 0)
     assert (third["reused"], third["failed_errors"]) == (0.0, 0.0)
