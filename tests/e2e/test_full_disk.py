@@ -70,11 +70,11 @@ def test_no_video_is_turned_away_because_the_disk_is_full(small_disk: Path, fold
 def test_a_run_on_a_full_disk_ends_in_one_line_and_goes_on_when_there_is_room(
     small_disk: Path, folder: Path, pyflyte_env: dict[str, str]
 ) -> None:
-    videos = [write_video(folder / f"{number}.mp4", num_frames=60 + 7 * number) for number in range(4)]
+    videos = [write_video(folder / f"{number}.mp4", num_frames=40 + number) for number in range(4)]
     places = sorted(uniform_hash("split", sha256_of_file(video)) for video in videos)
     root = small_disk / "root"
     put_empty_database(root / "mlflow.db")
-    ingest = {"near_duplicates": "keep", "heldout_share": sum(places[1:3]) / 2}
+    ingest = {"near_duplicate_distance": 0.0, "heldout_share": sum(places[1:3]) / 2}
     command = ["run", "workflows/build_dataset.py", "build_dataset", "--preset=smoke", f"--videos={folder}"]
     command += [f"--data_root={root}", f"--overrides={json.dumps({'ingest': ingest})}"]
     _fill(small_disk, leave_bytes=200 * 1024)
