@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tasks.core.config import IngestConfig
-from tasks.core.digest import digest_of, sha256_of_file
-from tasks.core.reuse import find_output, keep_output
+from tasks.core.digest import sha256_of_file
+from tasks.core.reuse import find_output, keep_output, work_key
 from tasks.core.store import Store
 from tasks.core.types import Clip, Split
 from tasks.video.decode import FrameChoice, decode_video
@@ -32,8 +32,6 @@ from tasks.video.probe import probe
 from tasks.video.resize import choose_size
 from tasks.video.worker import WorkerError
 
-_VERSION = 3
-"""Raised when the same files and config give other frames."""
 _CLIP_ID_DIGITS = 16
 _SETTLED_NS = 2 * 10**9
 """FAT keeps times in steps of two seconds; all others are finer."""
@@ -119,11 +117,11 @@ def _key(job: VideoJob) -> str:
     """Of everything that decides about the clip, the files by size and times."""
     versions = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in job.paths]
     asked = (job.is_frames, job.fps, job.timestamps_seconds, job.split.value)
-    return f"adopted/videos/{digest_of('adopt', _VERSION, versions, asked, _limits(job.config))}"
+    return work_key("adopted/videos", "import", versions, asked, _limits(job.config))
 
 
 def _find(store: Store, job: VideoJob, key: str) -> TakenVideo | None:
-    found = find_output(store, key, TakenVideo)
+    found = find_output(store, key, TakenVideo, is_cheap=True)
     if not found or not found.clip or not store.exists(found.clip.frames_key):
         return None
     return replace(found, clip=replace(found.clip, source=job.source))
@@ -159,7 +157,7 @@ def _read_video(job: VideoJob) -> ReadVideo:
         times = _stated_times(job, len(frames))
     _check_times(times)
     sha256 = _sha256(job.paths, times)
-    frames_key = f"frames/{digest_of('adopt', _VERSION, sha256, _limits(job.config))}.zip"
+    frames_key = f"{work_key('frames', 'import', sha256, _limits(job.config))}.zip"
     packed = pack_clip(frames, job.config)
     step = (times[-1] - times[0]) / (len(times) - 1)
     clip = Clip(

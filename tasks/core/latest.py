@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from tasks.core.errors import InputError
 from tasks.core.kept import read_json
-from tasks.core.manifest import read_rows
+from tasks.core.manifest import read_artifact, read_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip
 
@@ -42,6 +42,8 @@ def find_manifests(store: Store, samples: str, clips: str) -> tuple[str, str]:
             raise InputError(f"no manifest {where!r}; give a key below the data root, or none for the latest data set")
         return samples, clips
     latest = _read_latest(store)
+    read_artifact(store, latest.samples)
+    read_artifact(store, latest.clips)
     return latest.samples.key, latest.clips.key
 
 
@@ -53,12 +55,16 @@ def find_clips(store: Store, clips: str) -> str:
     """
     if clips and not store.exists(clips):
         raise InputError(f"no manifest {store.path(clips)!r}; give a key below the data root, or none for the latest")
-    return clips or _read_latest(store).clips.key
+    if clips:
+        return clips
+    latest = _read_latest(store)
+    read_artifact(store, latest.clips)
+    return latest.clips.key
 
 
 def latest_clips(store: Store) -> list[Clip]:
     """The clips of the latest data set; none if none was checked here yet."""
-    return read_rows(store, _read_latest(store).clips.key, Clip) if store.exists(LATEST_KEY) else []
+    return read_rows(store, _read_latest(store).clips, Clip) if store.exists(LATEST_KEY) else []
 
 
 def _read_latest(store: Store) -> LatestDataset:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tasks.core.digest import digest_of_bytes
 from tasks.core.errors import InputError
-from tasks.core.kept import read_kept, whole
+from tasks.core.kept import damaged, read_kept, whole
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip
 
@@ -52,12 +52,7 @@ def iterate_rows(
 ) -> Iterator[RowT]:
     """The rows of `read_rows` one after the other, for manifests that are too large to hold as rows."""
     key = manifest.key if isinstance(manifest, Artifact) else manifest
-    data = read_kept(store, key)
-    if isinstance(manifest, Artifact) and digest_of_bytes(data) != manifest.digest:
-        raise InputError(
-            f"{store.path(key)} is not what was written (digest {digest_of_bytes(data)}, expected {manifest.digest}): "
-            "it is damaged or was replaced; delete it and run the same command again, which makes it anew"
-        )
+    data = read_artifact(store, manifest) if isinstance(manifest, Artifact) else read_kept(store, key)
     # Not pq.read_table: its background thread may still hold the buffer when Python exits, and then aborts the process.
     with whole(store.path(key), *_DAMAGE):
         file = pq.ParquetFile(io.BytesIO(data))
@@ -69,6 +64,19 @@ def iterate_rows(
             begin, end = (min(max(0, bound - first), batch.num_rows) for bound in (start, stop))
             yield from _parse(batch.slice(begin, end - begin), first + begin, key, row_type)
             first += batch.num_rows
+
+
+def read_artifact(store: Store, artifact: Artifact) -> bytes:
+    """The file of an artifact, compared with its digest.
+
+    Raises:
+        InputError: it is missing, or not what was written; names it.
+    """
+    data = read_kept(store, artifact.key)
+    found = digest_of_bytes(data)
+    if found != artifact.digest:
+        raise damaged(store.path(artifact.key), f"its digest is {found}, it was written with {artifact.digest}")
+    return data
 
 
 class Rows(Collection[RowT]):

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from tasks.core.digest import digest_of, digest_of_bytes
 from tasks.core.errors import InputError
+from tasks.core.kept import damaged, read_kept
 from tasks.core.stages import code_of
 from tasks.core.store import Store, locate
 from tasks.core.types import Artifact
@@ -45,8 +46,10 @@ def once(store: Store, key: str, output_type: type[OutputT], make: Callable[[], 
     return Once(keep_output(store, key, make()), reused=False)
 
 
-def find_output(store: Store, key: str, output_type: type[OutputT]) -> OutputT | None:
+def find_output(store: Store, key: str, output_type: type[OutputT], *, is_cheap: bool = False) -> OutputT | None:
     """What `keep_output` kept under `key`, if the work was finished before and all its files are still there.
+
+    A damaged record of cheap work is warned about and counts as none.
 
     Raises:
         InputError: the record is damaged.
@@ -54,7 +57,13 @@ def find_output(store: Store, key: str, output_type: type[OutputT]) -> OutputT |
     name = _name(key)
     if not store.exists(name):
         return None
-    output = TypeAdapter(output_type).validate_python(_checked(store, name), strict=False)
+    try:
+        output = TypeAdapter(output_type).validate_python(_checked(store, name))
+    except InputError as error:
+        if not is_cheap:
+            raise
+        logger.warning("%s; it is made anew now", error.message)
+        return None
     gone = [artifact.key for artifact in _artifacts(output) if not _is_there(store, artifact)]
     if gone:
         logger.warning("%s is gone: what %s refers to is made anew", store.path(gone[0]), name)
@@ -73,15 +82,12 @@ def keep_output(store: Store, key: str, output: OutputT) -> OutputT:
 
 def _checked(store: Store, name: str) -> Any:
     try:
-        kept = json.loads(store.read_bytes(name))
+        kept = json.loads(read_kept(store, name))
         if kept["digest"] == _digest(kept["output"]):
             return kept["output"]
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
-    raise InputError(
-        f"{store.path(name)} is damaged: it is not what was written; delete it and run the same command again, which "
-        "makes it anew"
-    )
+    raise damaged(store.path(name), "it is not what was written")
 
 
 def _digest(record: Any) -> str:

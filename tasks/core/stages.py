@@ -48,45 +48,45 @@ class StageCode:
 
 STAGES = {
     "ingest": StageCode(
-        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="19309119368e6709"
+        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="9ea49c2aa8b18b79"
     ),
-    "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="40a33860683dc663"),
+    "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="a1063dbba8da7748"),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="df78307fd6cab338",
+        sources="7455d7dc9419469c",
     ),
     "validate": StageCode(
         version=1,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="0efac7799afa70ac",
+        sources="b857821469976e98",
     ),
-    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="4646a5433293ad4d"),
+    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="ad0290a7ab1cf98c"),
     "calibrate": StageCode(
         version=1,
         modules=("tasks.calibrate.pools", "tasks.calibrate.shard", "tasks.calibrate.select"),
         packages=_ROLLOUT,
-        sources="29084220d52bc03a",
+        sources="c068b79ab1a73cd8",
     ),
     "train": StageCode(
-        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="ce1ec547e3905203"
+        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="dc19e260e912baeb"
     ),
     "evaluate": StageCode(
         version=1,
         modules=("tasks.evaluate.run", "tasks.evaluate.scoring"),
         packages=_ROLLOUT,
-        sources="f52e043675f17a49",
+        sources="b3b85c8a29c3ef4f",
     ),
     "answer": StageCode(
-        version=1, modules=("tasks.evaluate.answering",), packages=_ROLLOUT, sources="bc4b4c7fc65e247a"
+        version=1, modules=("tasks.evaluate.answering",), packages=_ROLLOUT, sources="3e211d0b9c2eb2b9"
     ),
     "diagnose": StageCode(
         version=1,
         modules=("tasks.diagnose.answers", "tasks.diagnose.policy"),
         packages=_ROLLOUT,
-        sources="c29bf50e90fc798e",
+        sources="60294807e9d45b15",
     ),
 }
 

@@ -9,12 +9,12 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.no_room import has_no_room
-from tasks.core.reuse import find_output, keep_output
+from tasks.core.reuse import find_output, keep_output, work_key
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split
 from tasks.ingest.content import Content, known_content, read_content
@@ -24,8 +24,6 @@ from tasks.ingest.reasons import Reason
 from tasks.video.isolation import Outcome
 from tasks.video.worker import Failure, WorkerError
 
-_VERSION = 4
-"""Raised when the same file and config give another outcome, so that kept verdicts are not reused."""
 DECISIVE = (
     *("num_frames", "edge_share", "min_area_px", "max_area_px", "max_damaged_share"),
     *("jpeg_quality", "min_jpeg_quality", "max_bits_per_px"),
@@ -170,20 +168,20 @@ def _contradict(job: Job, sha256: str) -> Verdict | None:
     return replace(_rejected(job.name, Reason.WRONG_CHECKSUM, detail), sha256=sha256)
 
 
-def _digest(job: Job, sha256: str) -> str:
-    return digest_of("ingest", _VERSION, sha256, [getattr(job.config, name) for name in DECISIVE])
+def _key(job: Job, sha256: str) -> str:
+    return work_key("ingested", "ingest", sha256, [getattr(job.config, name) for name in DECISIVE])
 
 
 def _failure_key(job: Job, sha256: str) -> str:
     """With the limits: a video that was too slow gets another chance when there is more time."""
     limits = digest_of(job.config.video_timeout_seconds, job.config.video_memory_mib)
-    return f"ingested/{_digest(job, sha256)}-{limits}"
+    return f"{_key(job, sha256)}-{limits}"
 
 
 def _find(job: Job, sha256: str) -> Verdict | None:
     """The kept verdict on a content, under the file's present name and checksum."""
-    for key in (f"ingested/{_digest(job, sha256)}", _failure_key(job, sha256)):
-        known = find_output(job.store, key, Verdict)
+    for key in (_key(job, sha256), _failure_key(job, sha256)):
+        known = find_output(job.store, key, Verdict, is_cheap=True)
         if known and known.rejection:
             return replace(known, rejection=replace(known.rejection, source=job.name), is_reused=True)
         if known and known.clip and job.store.exists(known.clip.frames_key):
@@ -193,7 +191,7 @@ def _find(job: Job, sha256: str) -> Verdict | None:
 
 
 def _judge(job: Job, sha256: str, look: Look, path: Path) -> Verdict:
-    outcome, digest = look(Task(path=path, config=job.config)), _digest(job, sha256)
+    outcome, key = look(Task(path=path, config=job.config)), _key(job, sha256)
     if outcome.failure:
         rejected = replace(_rejected(job.name, Reason(outcome.failure.value), outcome.detail), sha256=sha256)
         if outcome.failure is Failure.INTERRUPTED:
@@ -204,10 +202,10 @@ def _judge(job: Job, sha256: str, look: Look, path: Path) -> Verdict:
     if isinstance(found, Fault):
         verdict = _rejected(job.name, found.reason, found.detail)
     else:
-        frames_key = f"frames/{digest}.zip"
+        frames_key = f"frames/{PurePosixPath(key).name}.zip"
         job.store.write_bytes(frames_key, found.data)
         verdict = Verdict(clip=_clip(found, job, sha256=sha256, frames_key=frames_key))
-    return keep_output(job.store, f"ingested/{digest}", replace(verdict, sha256=sha256))
+    return keep_output(job.store, key, replace(verdict, sha256=sha256))
 
 
 def _clip(found: Sight, job: Job, *, sha256: str, frames_key: str) -> Clip:
