@@ -80,7 +80,10 @@ STAGES = {
         sources="b3b85c8a29c3ef4f",
     ),
     "answer": StageCode(
-        version=1, modules=("tasks.evaluate.answering",), packages=_ROLLOUT, sources="3e211d0b9c2eb2b9"
+        version=1,
+        modules=("tasks.evaluate.respond", "tasks.evaluate.show", "tasks.evaluate.server", "tasks.rollout.setup"),
+        packages=_ROLLOUT,
+        sources="8d5e735927146bb6",
     ),
     "diagnose": StageCode(
         version=1,

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig
 from tasks.core.digest import digest_of
 from tasks.core.manifest import iterate_rows, read_rows, write_rows
+from tasks.core.stages import code_of
 from tasks.core.store import Store
 from tasks.core.types import Sample
 from tasks.evaluate.contents import VideoContents
@@ -41,8 +42,9 @@ class AnswerBook:
     def __init__(self, store: Store, model: str, folders: Sequence[BenchmarkFolder], contents: VideoContents) -> None:
         """`model` is a digest, equal only for models that answer alike."""
         self._store, self._contents = store, contents
+        code = code_of("answer")
         self._keys = {
-            folder.name: f"answers/{model}/{folder.name}-{digest_of(folder.conditions)}" for folder in folders
+            folder.name: f"answers/{model}/{folder.name}-{digest_of(code, folder.conditions)}" for folder in folders
         }
 
     def find(self, samples: Sequence[Sample]) -> dict[str, Answer]:

@@ -1,4 +1,4 @@
-"""In whose words benchmarks are asked, under which conditions: by benchmark, refused before anything is read, said."""
+"""In whose words benchmarks are asked, and under which conditions: by benchmark, checked first, and said."""
 
 import json
 from pathlib import Path

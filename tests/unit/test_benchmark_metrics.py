@@ -60,6 +60,8 @@ def test_grounding_with_several_windows(tmp_path: Path) -> None:
     assert result.metrics["mIoU of single windows"] == pytest.approx((0.4 + 0 + 1 + 0) / 4)
     # The script leaves unreadable answers out, and what it could not show.
     assert result.official_like == pytest.approx((0.4 + 0.9 + 1) / 3)
+    assert result.official_metrics["R1@0.3"] == pytest.approx(1.0)
+    assert result.official_metrics["R1@0.5"] == result.official_metrics["R1@0.7"] == pytest.approx(2 / 3)
     assert (result.num_unparsed, result.num_missing, result.coverage) == (1, 1, pytest.approx(0.8))
 
 
@@ -100,6 +102,47 @@ def test_pairs_count_only_as_a_whole(tmp_path: Path) -> None:
     assert result.headline.mean == sum(len(pair) == 2 and all(pair) for pair in right.values()) / 4 == 0.25
     assert result.metrics["accuracy of single questions"] == pytest.approx(4 / 7)
     assert (result.num_items, result.headline.num_items) == (7, 4)
+
+
+def test_the_papers_script_leaves_empty_letters_out(tmp_path: Path) -> None:
+    """eval/vqa.py of github.com/lcqysl/VideoSSR fails on them and divides by right and wrong; a blank is wrong."""
+    rows = [{"video": "v", "question": f"?\n{_AB}", "answer": "A", "id": str(n)} for n in range(5)]
+    folders.write_json(tmp_path / "q.json", rows)
+    _, result = _run("universal", tmp_path, {"0": "A", "1": "", "2": None, "3": "A", "4": " A"})
+    assert result.headline.mean == pytest.approx(2 / 5)
+    assert result.official_like == pytest.approx(2 / 3)
+    _, result = _run("universal", tmp_path, {"0": "A", "1": "", "2": "", "3": "A", "4": ""})
+    assert result.official_like == 1.0
+    _, result = _run("universal", tmp_path, dict.fromkeys("01234", ""))
+    assert (result.official_like, result.official_metrics) == (None, {})
+
+
+def test_mvbenchs_script_averages_over_questions(tmp_path: Path) -> None:
+    folders.mvbench(tmp_path)
+    folders.write_json(tmp_path / "json/moving_count.json", [folders.mvbench_row(n % 3) for n in range(8)])
+    samples = list(BENCHMARKS["mvbench"].open(tmp_path).samples())
+    said = ["A", "", "B"]
+    texts = {s.sample_id.removeprefix("mvbench/"): said[n % 3] for n, s in enumerate(samples)}
+    samples, result = _run("mvbench", tmp_path, texts)
+    right = [said[n % 3] == sample.answer for n, sample in enumerate(samples) if said[n % 3]]
+    assert result.official_like == pytest.approx(np.mean(right))
+
+
+def test_a_pair_with_an_empty_answer_is_wrong_for_vinogrounds_script(tmp_path: Path) -> None:
+    rows = [folders.vinoground_row(f"{n}_{half}", "A") for n in range(3) for half in ("pos", "neg")]
+    folders.write_json(tmp_path / "vinoground_textscore.json", rows)
+    texts = ["A", "A", "A", "", None, None]
+    answers = {f"text-{row['idx']}": text for row, text in zip(rows, texts, strict=True)}
+    _, result = _run("vinoground", tmp_path, answers)
+    assert result.headline.mean == pytest.approx(1 / 3)
+    assert result.official_like == pytest.approx(1 / 2)
+
+
+def test_orders_that_cannot_be_read_stay_wrong_for_the_authors_script(tmp_path: Path) -> None:
+    folders.vcrbench(tmp_path)
+    _, result = _run("vcrbench", tmp_path, {"1": "3, 1, 4, 2", "2": "no idea", "3": None})
+    assert result.official_like == pytest.approx(1 / 2)
+    assert result.official_metrics["step accuracy"] == pytest.approx(4 / 7)
 
 
 def test_group_score_wants_text_and_video_right(tmp_path: Path) -> None:

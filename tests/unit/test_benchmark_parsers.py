@@ -65,6 +65,13 @@ def test_options_are_found_at_the_end_of_a_question() -> None:
         ("7", None, None), ("<think>1 - 2</think>3 - 4", (3, 4), (1, 2)),
         ('"He cracks 2-3 eggs" happens in the 10.0 - 12.0 seconds', (10, 12), (2, 3)),
         ("The event happens in the 24.3 - 30.4 seconds.", (24.3, 30.4), (24.3, 30.4)),
+        ("3. - 8.", (3, 8), (3, 8)), ("3.0\n-\n8.0", (3, 8), (3, 8)), ("3.0\t-\t8.0", (3, 8), (3, 8)),
+        ("3.0\u00a0-\u00a08.0", (3, 8), (3, 8)), ("3.0 \u2013 8.0", (3, 8), None),
+        ("3.\u2002\u2014\u20028.", (3, 8), None),
+        ("Starting time: 0.8 seconds. Ending time: 1.1 seconds", (0.8, 1.1), None),
+        ("It starts at 0:05 and ends at 1:12.", (5, 72), None), ("<think>1 to 2", None, None),
+        ("<think>1 - 2</think><answer>3 to 4</answer>", (3, 4), (1, 2)), ("12.54 to 17.83", (12.54, 17.83), None),
+        ("1:05 - 1:09", (65, 69), (1, 5)),
     ],
 )  # fmt: skip
 def test_interval(text: str, robust: tuple[float, float] | None, paper: tuple[float, float] | None) -> None:
