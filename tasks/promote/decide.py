@@ -69,12 +69,16 @@ def judge(
 ) -> Decision:
     """Promoted if and only if every rule of the policy holds."""
     found = gains[opponent]
-    rules = list(_rules(found, {name: coverage[name] for name in (opponent, AFTER)}, policy, advice))
-    promoted = all(holds for holds, _ in rules)
     place = policy.must_win[0]
+    shown = {name: coverage[name] for name in (opponent, AFTER)} if found[place].num_items else {}
+    rules = list(_rules(found, shown, policy, advice))
+    failed = [text for holds, text in rules if not holds]
+    promoted = not failed
     reason = f"{_gain(found[place])} on {place} over {label}"
-    if not promoted:
-        reason += "; not enough: " + "; ".join(text for holds, text in rules if not holds)
+    if failed:
+        # On too few videos the other rules say nothing.
+        told = failed[:1] if policy.min_videos and not rules[0][0] else failed
+        reason += "; not enough: " + "; ".join(told)
     checks = tuple(f"{'yes' if holds else 'no'}: {text}" for holds, text in rules)
     return Decision(promoted=promoted, reason=reason, checks=checks, opponent=opponent, gains=dict(found))
 

@@ -43,7 +43,7 @@ def part_of(row: SampleScore) -> str:
 
 
 def coverage(rows: Iterable[SampleScore]) -> float:
-    """Share of the items that the model was really shown; 0 of none."""
+    """Share of the items that the model was really shown; 0 if there are none."""
     shown = [row.num_rollouts > 0 for row in rows]
     return sum(shown) / max(1, len(shown))
 

@@ -12,8 +12,8 @@ ITEMS_PER_TYPE = 60
 def test_demo_gain(tmp_path: Path) -> None:
     generate_clips(tmp_path / "videos", num_clips=40, seed=0)
     env = {**isolated_env(tmp_path), "OMP_NUM_THREADS": "2"}
-    print("\n| seed | held-out samples | before | after | gain | z | VIUBench before | after | z | seconds |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("\n| seed | held-out samples | before | after | gain | VIUBench before | after | gain | seconds |")
+    print("|---|---|---|---|---|---|---|---|---|")
     summaries = []
     for seed in range(3):
         # A data root each: no seed meets the champion of another.
@@ -41,14 +41,19 @@ def _row(seed: int, summary: dict) -> str:  # type: ignore[type-arg]
     cells = [str(seed), str(summary["heldout"]["gain"]["num_items"])]
     for part in ("heldout", "viubench"):
         found = summary[part]
-        cells += [f"{found[name]['mean']:.3f} ± {found[name]['se']:.3f}" for name in ("before", "after")]
+        cells += [_score(found[name]) for name in ("before", "after")]
         gain = found["gain"]
-        cells += [f"{gain['mean']:+.3f} ± {gain['se']:.3f}"] if part == "heldout" else []
-        cells += [f"{gain['z']:.1f}"]
+        interval = gain["no_interval"] or f"{gain['low']:+.3f} to {gain['high']:+.3f}"
+        cells += [f"{gain['mean']:+.3f} ({interval})"]
     cells += [f"{sum(summary['seconds'].values()):.0f}"]
     return f"| {' | '.join(cells)} |"
 
 
+def _score(found: dict) -> str:  # type: ignore[type-arg]
+    """A mean of which all videos are alike has no error."""
+    return f"{found['mean']:.3f}" + ("" if found["no_interval"] else f" ± {found['se']:.3f}")
+
+
 def _type_row(kind: str, summaries: list[dict]) -> str:  # type: ignore[type-arg]
     found = [summary["viubench"][name]["by_type"][kind] for summary in summaries for name in ("before", "after")]
-    return "| " + " | ".join([kind, *(f"{one['mean']:.3f} ± {one['se']:.3f}" for one in found)]) + " |"
+    return "| " + " | ".join([kind, *map(_score, found)]) + " |"

@@ -192,6 +192,39 @@ def test_without_a_known_error_numbers_become_null_and_the_decision_is_found_aga
     assert Outcome(data_root, inputs, registry).promotion == first.promotion
 
 
+@pytest.mark.parametrize(("num_videos", "reason"), [(3, "3 videos: no interval"), (0, "0 videos: no interval")])
+def test_too_few_videos_are_reported_and_promote_nothing(
+    data_root: str, registry: MemoryRegistry, num_videos: int, reason: str
+) -> None:
+    """Even if every video gains the same, and the challenger is clearly better."""
+    inputs = make_inputs(Store(data_root), num_items=9 if num_videos else 0, num_videos=num_videos)
+    outcome = Outcome(data_root, inputs, registry)
+    gain = outcome.summary["heldout"]["gain"]
+    assert (gain["no_interval"], gain["num_videos"]) == (reason, num_videos)
+    assert (gain["se"], gain["low"], gain["high"], gain["degrees_of_freedom"]) == (None,) * 4
+    assert not outcome.promotion.promoted
+    assert "promotion needs 10 (promote.min_videos): add about 18 videos" in outcome.promotion.reason
+    assert f"held-out reward: {reason}" in outcome.table
+    assert reason in outcome.report
+    assert not re.search(r"\bnan\b", outcome.table + re.sub(r"base64,[^\"]*", "", outcome.report))
+    metrics = outcome.tracker.metrics
+    assert metrics["heldout/videos"] == [(0, num_videos)]
+    assert not [name for name in metrics if name.endswith(("gain_low", "gain_high", "gain_z"))]
+    assert registry.versions["videossr"][0].tags["videossr.heldout_interval"] == reason
+
+
+def test_an_interval_says_what_it_rests_on(outcome: Outcome) -> None:
+    gain = outcome.summary["viubench"]["gain"]
+    assert (gain["num_videos"], gain["no_interval"]) == (11, "")
+    assert 1 < gain["degrees_of_freedom"] < 11
+    degrees = f"11 videos, {gain['degrees_of_freedom']:.1f} degrees of freedom"
+    assert f"VIUBench: {degrees}" in outcome.table
+    assert degrees in outcome.promotion.reason
+    assert outcome.summary["intervals"] in outcome.table
+    assert "Student" in outcome.report
+    assert outcome.tracker.metrics["viubench/gain_degrees_of_freedom"] == [(0, gain["degrees_of_freedom"])]
+
+
 def test_scores_of_both_models_are_needed(data_root: str, inputs: Inputs) -> None:
     with pytest.raises(ValueError, match="expected scores of 'before' and 'after'"):
         load_evidence(Store(data_root), replace(inputs, scores=inputs.scores[:1]))
