@@ -5,8 +5,8 @@ import re
 _HIDDEN = "***"
 _USER = re.compile(r"(?<=://)[^\s/?#]*@")
 """User and password as they should be written; a password may hold an @."""
-_ODD_USER = re.compile(r"(?<=://)[^\s/?#@:]+:(?!\d+[/?#])[^\s@]*@")
-"""The same with a / ? or # in the password, which should have been written as %2F and so on."""
+_ODD_USER = re.compile(r"(?<=://)[^\s/?#@:]+:(?!\d+[/?#])\S*@")
+"""The same with a / ? or # in the password, which should have been written as %2F and so on: rather hide too much."""
 _SECRETS = re.compile(
     r"([?&][^=&\s]*(?:password|passwd|secret|token|signature|sig|credential|accesskeyid|api_?key)[^=&\s]*=)[^&#\s'\"]+",
     re.IGNORECASE,
@@ -16,7 +16,7 @@ _SECRETS = re.compile(
 
 def redact(text: str) -> str:
     """`text`, whose addresses hold no user, password or signature any more."""
-    for pattern in (_USER, _ODD_USER):
+    for pattern in (_ODD_USER, _USER):
         text = pattern.sub(f"{_HIDDEN}@", text)
     return _SECRETS.sub(rf"\1{_HIDDEN}", text)
 

@@ -1,0 +1,201 @@
+"""A registered policy is found where it lies: on any server, from any data root; or one line says that it is not."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+
+from tasks.core.checks import MODEL_NAME
+from tasks.core.config import PromoteConfig
+from tasks.core.errors import InputError
+from tasks.core.store import Store, locate
+from tasks.core.types import Artifact, Run
+from tasks.promote.rollback import fetch_champion, move_champion
+from tasks.tracking.check import check_tracking, find_champion
+from tasks.tracking.memory_tracker import MemoryRegistry
+from tasks.tracking.run import open_registry, start_run
+from tests.helpers.mlflow_database import put_empty_database
+from tests.helpers.mlflow_server import MlflowServer
+from tests.helpers.tracked import mlflow_uri
+
+pytestmark = pytest.mark.slow
+KEY = "trained/k/policy"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    server = MlflowServer(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(params=["sqlite", "server", "server and file URI"])
+def run(request: pytest.FixtureRequest, server: MlflowServer, data_root: str) -> Run:
+    uri = "" if request.param == "sqlite" else server.uri
+    return _start(f"file://{data_root}" if "file" in request.param else data_root, uri)
+
+
+def _start(root: str, uri: str) -> Run:
+    if not uri:
+        put_empty_database(Path(root) / "mlflow.db")
+    run_id = start_run(root, experiment="places", run_key="k", params={}, tracking_uri=uri)
+    return Run(data_root=root, run_id=run_id, preset="places", tracking_uri=uri)
+
+
+def _promote(run: Run, name: str, digest: str, files: tuple[str, ...] = ("config.json", "model.safetensors")) -> str:
+    """Files in the run's data root, registered as the champion."""
+    for file in files:
+        content = {"weight_map": {"a": "part-1.safetensors"}} if "index" in file else {"made by": digest}
+        Store(run.data_root).write_bytes(f"{KEY}/{file}", json.dumps(content).encode())
+    registry = open_registry(run)
+    version = registry.register(name, Artifact(KEY, digest), {})
+    standing = registry.standing(name)
+    before = standing.champion.version if standing.champion else ""
+    registry.move_champion(name, version, last_move=standing.last_move, champion=before)
+    return version
+
+
+def test_any_data_root_registers_and_promotes_on_any_server(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    name = request.node.name
+    version = _promote(run, name, "aaa")
+    store, registry = Store(run.data_root), open_registry(run)
+    assert check_tracking(run.data_root, run.tracking_uri, name) == run.tracking_uri
+    champion = find_champion(store, registry, name)
+    assert champion is not None
+    assert (champion.version, champion.policy) == (version, Artifact(KEY, "aaa"))
+    assert fetch_champion(store, registry, name, tmp_path / "model") == champion
+    assert json.loads((tmp_path / "model" / "config.json").read_text()) == {"made by": "aaa"}
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri(run))
+    fetched = {path.name: path.read_text() for path in Path(download_artifacts(f"models:/{name}@champion")).iterdir()}
+    if run.tracking_uri:  # the server cannot know a path of its client
+        assert json.loads(fetched["policy.json"]) == {
+            "address": f"{run.data_root}/{KEY}",
+            "digest": "aaa",
+            "data_root": run.data_root,
+        }
+        assert f"{run.data_root}/{KEY}" in fetched["README.md"]
+    else:
+        assert fetched.keys() == {"config.json", "model.safetensors"}
+
+
+def test_a_champion_of_another_data_root_is_taken_from_there(
+    server: MlflowServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    name = request.node.name
+    first, second = (_start(str(tmp_path / root), server.uri) for root in "ab")
+    _promote(first, name, "aaa")
+    registry, store = open_registry(second), Store(second.data_root)
+    champion = find_champion(store, registry, name)
+    assert champion is not None
+    assert champion.policy == Artifact(f"{first.data_root}/{KEY}", "aaa")
+    place, key = locate(store, champion.policy.key)
+    assert (place.local_folder(key) / "config.json").is_file()
+    fetch_champion(store, registry, name, tmp_path / "model")
+    assert json.loads((tmp_path / "model" / "config.json").read_text()) == {"made by": "aaa"}
+
+    assert _promote(second, name, "bbb") == "2"
+    assert move_champion(store, registry, name).endswith("is version 1 now, before it was version 2")
+    found = find_champion(Store(first.data_root), open_registry(first), name)
+    assert found is not None
+    assert found.policy == Artifact(KEY, "aaa")
+    Store(first.data_root).delete(KEY)
+    with pytest.raises(InputError, match=f"version 1 .* are not in the data root .*{first.data_root}"):
+        check_tracking(first.data_root, server.uri, name)
+
+
+@pytest.mark.parametrize("gone", ["config.json", "model.safetensors", "part-1.safetensors", ""])
+def test_a_champion_without_its_files_is_one_line_before_anything_starts(
+    data_root: str, gone: str, request: pytest.FixtureRequest
+) -> None:
+    run = _start(data_root, "")
+    name, index = request.node.name, "model.safetensors.index.json"
+    files = ("config.json", index, "part-1.safetensors") if "part" in gone else ("config.json", "model.safetensors")
+    _promote(run, name, "aaa", files)
+    check_tracking(run.data_root, run.tracking_uri, name)
+    Store(run.data_root).delete(f"{KEY}/{gone}" if gone else KEY)
+    with pytest.raises(InputError, match=f"no {gone or 'config.json'}.*put them back there, or make another") as told:
+        check_tracking(run.data_root, run.tracking_uri, name)
+    assert "\n" not in str(told.value)
+
+
+def test_a_version_that_named_no_address_lies_where_it_was_registered_from(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    run, name = _start(str(tmp_path / "new"), ""), request.node.name
+    old = tmp_path / "old"
+    client = MlflowClient(mlflow_uri(run))
+    client.create_registered_model(name)
+    tags = {"videossr.policy_key": KEY, "videossr.policy_digest": "aaa"}
+    client.create_model_version(name, f"{old}/{KEY}", run.run_id, tags=tags)
+    client.set_registered_model_alias(name, "champion", "1")
+    with pytest.raises(InputError, match=f"not in the other data root that it lies in .{old}/{KEY}: no config.json"):
+        check_tracking(run.data_root, "", name)
+    for root in (run.data_root, str(old)):  # moved, and then back
+        for file in ("config.json", "model.safetensors"):
+            Store(root).write_bytes(f"{KEY}/{file}", b"{}")
+        champion = find_champion(Store(run.data_root), open_registry(run), name)
+        assert champion is not None
+        assert champion.policy.key == (KEY if root == run.data_root else f"{old}/{KEY}")
+
+
+def test_a_version_that_names_no_file_at_all_is_passed_over(run: Run, request: pytest.FixtureRequest) -> None:
+    client = MlflowClient(mlflow_uri(run))
+    client.create_registered_model(request.node.name)
+    client.create_model_version(request.node.name, f"runs:/{run.run_id}/x", run.run_id)
+    client.set_registered_model_alias(request.node.name, "champion", "1")
+    check_tracking(run.data_root, run.tracking_uri, request.node.name)
+    assert find_champion(Store(run.data_root), open_registry(run), request.node.name) is None
+
+
+_NAMES = st.text(st.sampled_from("aZ0 ._-'\"`%&?#@+()[]{}=<>$!*~^|;,ü視"), min_size=1, max_size=12)
+
+
+@given(name=_NAMES)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_name_that_is_let_through_can_be_registered_and_found(
+    server: MlflowServer, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    if MODEL_NAME.holds(name):
+        run = _start(str(tmp_path_factory.getbasetemp() / "names"), server.uri)
+        version = _promote(run, name, name.encode().hex())
+        champion = find_champion(Store(run.data_root), open_registry(run), name)
+        assert champion is not None
+        assert champion.version == version
+
+
+_REFUSED = [
+    "",
+    " ",
+    " a",
+    "team/video",
+    "a:b",
+    "../../x",
+    "..",
+    ".",
+    "a\\b",
+    "a\nb",
+    "' and \"",
+    "x-champions",
+    "a" * 201,
+]
+
+
+@pytest.mark.parametrize("name", _REFUSED)
+def test_a_name_that_the_registry_would_refuse_is_refused_at_once(name: str, data_root: str) -> None:
+    for refused in (
+        lambda: PromoteConfig(model_name=name),
+        lambda: move_champion(Store(data_root), MemoryRegistry(), name),
+        lambda: check_tracking(data_root, "", name or "/"),
+    ):
+        with pytest.raises(ValueError, match=r"model_name: got .* expected a name that MLflow") as told:
+            refused()
+        assert "\n" not in str(told.value)
