@@ -48,48 +48,48 @@ class StageCode:
 
 STAGES = {
     "ingest": StageCode(
-        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="9ea49c2aa8b18b79"
+        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="3e475724cfa3d2fc"
     ),
-    "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="a1063dbba8da7748"),
+    "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="5d0bb90e19ef6113"),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="7455d7dc9419469c",
+        sources="8d24ee7314d1a866",
     ),
     "validate": StageCode(
         version=1,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="b857821469976e98",
+        sources="e304379426b0c3bb",
     ),
-    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="ad0290a7ab1cf98c"),
+    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="8e8e50f182e46881"),
     "calibrate": StageCode(
         version=1,
         modules=("tasks.calibrate.pools", "tasks.calibrate.shard", "tasks.calibrate.select"),
         packages=_ROLLOUT,
-        sources="c068b79ab1a73cd8",
+        sources="2fb8753db4125e35",
     ),
     "train": StageCode(
-        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="dc19e260e912baeb"
+        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="cc8a730c57a70835"
     ),
     "evaluate": StageCode(
         version=1,
         modules=("tasks.evaluate.run", "tasks.evaluate.scoring"),
         packages=_ROLLOUT,
-        sources="b3b85c8a29c3ef4f",
+        sources="bda646f51ff31e92",
     ),
     "answer": StageCode(
         version=1,
         modules=("tasks.evaluate.respond", "tasks.evaluate.show", "tasks.evaluate.server", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="8d5e735927146bb6",
+        sources="ee80c46cd0b3edc4",
     ),
     "diagnose": StageCode(
         version=1,
         modules=("tasks.diagnose.answers", "tasks.diagnose.policy"),
         packages=_ROLLOUT,
-        sources="60294807e9d45b15",
+        sources="67e613f6bd26fdfe",
     ),
 }
 
