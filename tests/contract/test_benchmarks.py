@@ -155,6 +155,11 @@ def test_a_file_that_is_cut_off_is_named(benchmark: FolderBenchmark) -> None:
     for path in files:
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) - max(12, len(whole) // 10)])
+    if benchmark.name == "universal":  # anybody's rows: the others go on
+        (cut,) = [sample for sample in benchmark.samples() if not sample.question]
+        assert cut.views[0].file and files[0].name in cut.views[0].file.missing
+        assert "cut off" in cut.views[0].file.missing
+        return
     with pytest.raises(InputError, match=r"cut off|is no (Parquet|JSON)|no JSON") as caught:
         list(benchmark.samples())
     assert any(path.name in str(caught.value) for path in files)
