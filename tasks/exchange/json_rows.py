@@ -13,7 +13,7 @@ from typing import Any
 
 _TOKEN = re.compile(rb'[\[\]{},]|"[^"\\\n]*(?:\\.[^"\\\n]*)*"?')
 """What decides where a row ends; a text that is not closed ends with its line, where JSON allows none to go on."""
-_ROW_ON_A_LINE = re.compile(rb"[ \t\r]*(\n[ \t]*)\{")
+_ROW_ON_A_LINE = re.compile(rb"[ \t\r]*(\n[ \t]{0,64})\{")
 """How the first row of a list begins, if each has a line of its own: the others begin alike, and nothing inside one."""
 _DETAIL_CHARS = 200
 

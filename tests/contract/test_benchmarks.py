@@ -1,6 +1,7 @@
 """What holds for every benchmark, on a folder as its authors lay it out."""
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -157,8 +158,8 @@ def test_a_file_that_is_cut_off_is_named(benchmark: FolderBenchmark) -> None:
         path.write_bytes(whole[: len(whole) - max(12, len(whole) // 10)])
     if benchmark.name == "universal":  # anybody's rows: the others go on
         (cut,) = [sample for sample in benchmark.samples() if not sample.question]
-        assert cut.views[0].file and files[0].name in cut.views[0].file.missing
-        assert "cut off" in cut.views[0].file.missing
+        assert cut.views[0].file is not None
+        assert re.search(rf"{files[0].name}, row .*cut off", cut.views[0].file.missing)
         return
     with pytest.raises(InputError, match=r"cut off|is no (Parquet|JSON)|no JSON") as caught:
         list(benchmark.samples())

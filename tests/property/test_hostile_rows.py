@@ -9,9 +9,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tasks.core.manifest import read_rows
+from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
-from tasks.core.types import Rejection
+from tasks.core.types import Rejection, Sample
+from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tasks.exchange.row import Origin
 from tests.helpers.datasets import import_from, write_frames
 
@@ -50,6 +51,15 @@ _likely = st.fixed_dictionaries(
         "answer": st.sampled_from(["B", 3, "0.5-1.5"]) | _value,
         "fps": st.just(2) | _number,
         **dict.fromkeys(["level", "kind", "pretext", "sample_id", "answer_kind", "timestamps_seconds"], _value),
+    },
+)
+_questions = st.fixed_dictionaries(
+    {"video": st.just("gone.mp4") | _value, "question": st.just("What?") | _value},
+    optional={
+        "answer": st.sampled_from(["A", "0.5-1.5", "9-2", "2,1", "٣-٥"]) | _value,
+        "options": st.just(["a", "b"]) | _value,
+        "id": st.sampled_from(["row 1", "row 2", 7]) | _value,
+        "tags": st.dictionaries(_text, _value, max_size=2) | _value,
     },
 )
 _lines = st.one_of(
@@ -100,3 +110,15 @@ def test_every_row_of_a_list_is_imported_or_listed(folder: Path, rows: list[obje
     assert counts["rows"] == len(imported) + len(rejected)
     assert {0, counts["rows"] - 1} <= set(imported)
     assert all(row.reason.startswith("bad ") and row.detail for row in rejected)
+
+
+@settings(max_examples=40, phases=[Phase.generate])
+@given(lines=st.lists(_lines | _questions.map(lambda row: json.dumps(row).encode()), max_size=40))
+def test_every_line_of_ones_own_benchmark_is_a_question_or_says_why_not(folder: Path, lines: list[bytes]) -> None:
+    root = folder / "own"
+    root.mkdir(exist_ok=True)
+    good = {"video": "gone.mp4", "question": "What?", "options": ["a", "b"], "answer": "A", "id": "good"}
+    (root / "rows.jsonl").write_bytes(b"\n".join([json.dumps(good).encode(), *lines]))
+    samples = list(BENCHMARKS["universal"].open(root).samples())
+    assert len(samples) == len({sample.sample_id for sample in samples}) == len(lines) + 1
+    write_rows(Store(str(folder / "root")), "questions.parquet", Sample, samples)
