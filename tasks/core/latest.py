@@ -42,9 +42,7 @@ def find_manifests(store: Store, samples: str, clips: str) -> tuple[str, str]:
             raise InputError(f"no manifest {where!r}; give a key below the data root, or none for the latest data set")
         return samples, clips
     latest = _read_latest(store)
-    read_artifact(store, latest.samples)
-    read_artifact(store, latest.clips)
-    return latest.samples.key, latest.clips.key
+    return _checked(store, latest.samples), _checked(store, latest.clips)
 
 
 def find_clips(store: Store, clips: str) -> str:
@@ -57,14 +55,24 @@ def find_clips(store: Store, clips: str) -> str:
         raise InputError(f"no manifest {store.path(clips)!r}; give a key below the data root, or none for the latest")
     if clips:
         return clips
-    latest = _read_latest(store)
-    read_artifact(store, latest.clips)
-    return latest.clips.key
+    return _checked(store, _read_latest(store).clips)
 
 
 def latest_clips(store: Store) -> list[Clip]:
     """The clips of the latest data set; none if none was checked here yet."""
     return read_rows(store, _read_latest(store).clips, Clip) if store.exists(LATEST_KEY) else []
+
+
+def _checked(store: Store, manifest: Artifact) -> str:
+    """Its key, if it still is what was checked."""
+    try:
+        read_artifact(store, manifest)
+    except (InputError, ValueError) as error:
+        raise InputError(
+            f"{store.path(LATEST_KEY)} names what is not there as it was: {error}; build the data set again, or give "
+            "the keys of its manifests"
+        ) from error
+    return manifest.key
 
 
 def _read_latest(store: Store) -> LatestDataset:

@@ -48,9 +48,9 @@ class StageCode:
 
 STAGES = {
     "ingest": StageCode(
-        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="3e475724cfa3d2fc"
+        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="49cbc4942754bb90"
     ),
-    "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="5d0bb90e19ef6113"),
+    "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="1741ffa58b12676a"),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),

@@ -16,7 +16,7 @@ from tasks.core.manifest import read_rows, write_rows
 from tasks.core.measurement import NO_PLAN
 from tasks.core.plan_pointer import plan_to_start_from, publish_plan
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Clip
+from tasks.core.types import Clip, Sample
 from tasks.validate.findings import Finding, findings_json
 from tasks.video.frame_store import load_frames
 from tests.helpers.clips import make_clip, store_clip
@@ -33,7 +33,11 @@ class _Kept:
     read: Callable[[Store], Any]
 
 
-_LATEST = LatestDataset(clips=Artifact("clips", "d", 1), samples=Artifact("samples", "d", 1), run_id="r")
+def _point_to_a_data_set(store: Store) -> None:
+    clips, samples = (write_rows(store, f"{row.__name__}.parquet", row, []) for row in (Clip, Sample))
+    point_to_latest(store, LatestDataset(clips=clips, samples=samples, run_id="r"))
+
+
 _KINDS = {
     "manifest": _Kept(
         "m/clips.parquet",
@@ -42,7 +46,7 @@ _KINDS = {
     ),
     "latest data set": _Kept(
         LATEST_KEY,
-        lambda store: point_to_latest(store, _LATEST),
+        lambda store: _point_to_a_data_set(store),
         lambda store: find_manifests(store, "", ""),
     ),
     "difficulty plan": _Kept(

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rewards.lenient import parse_leniently
 
 from rewards.answers import AnswerKind
 from rewards.parse import parse_answer
-from rewards.schema import read_schema, score, score_leniently
+from rewards.schema import read_schema, score
 from rewards.spoken import spoken
 from tasks.adopt.sample import sample_of
 from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
@@ -51,10 +50,8 @@ def _other_readers() -> dict[str, Reader]:
     found: dict[str, Reader] = {"spoken": spoken, "question of a row": question_of, "imported answer": _imported}
     for kind in AnswerKind:
         found[f"official {kind}"] = lambda text, kind=kind: parse_answer(text, kind)
-        found[f"lenient {kind}"] = lambda text, kind=kind: parse_leniently(text, kind)
     schema, truth = read_schema(_SCHEMA), "1.0-2.0; 21; it rains"
     found["record"] = lambda text: score(text, truth, schema)
-    found["record, lenient"] = lambda text: score_leniently(text, truth, schema)
     return found
 
 

@@ -61,7 +61,7 @@ def test_one_wording_serves_benchmarks_that_are_asked_alike(tmp_path: Path) -> N
         ({"charades_sta": 32}, "conditions.charades_sta: got 32"),
         ({"charades_sta": {"max_frames": "many"}}, "conditions.charades_sta.max_frames"),
         ({"charades_sta": {"max_frame": 3}}, "conditions.charades_sta: unknown 'max_frame'"),
-        ("/nowhere.json", "got '/nowhere.json'"),
+        ("/nowhere.json", "cannot read '/nowhere.json' as JSON"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_before_a_file_is_read(tmp_path: Path, conditions: object, reason: str) -> None:

@@ -29,7 +29,18 @@ from tests.bench.device.training import kernel_times
 from tests.helpers.pyflyte import REPO_ROOT
 
 # What comes with torch, torchvision and transformers; jaxtyping has a stand-in.
-_THERE = {"PIL", "click", "fsspec", "jaxtyping", "numpy", "safetensors", "tokenizers", "torch", "transformers"}
+_THERE = {
+    "PIL",
+    "click",
+    "fsspec",
+    "huggingface_hub",
+    "jaxtyping",
+    "numpy",
+    "safetensors",
+    "tokenizers",
+    "torch",
+    "transformers",
+}
 
 _CHILD = """
 import os, signal, sys, time

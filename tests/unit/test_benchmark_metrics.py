@@ -248,8 +248,8 @@ def test_choice_benchmarks_score_the_share_that_is_right(tmp_path: Path, name: s
 
 
 def test_intervals_are_over_videos_not_questions(tmp_path: Path) -> None:
-    lines = [f"V{video} 0 10##it moves {n}." for video in range(4) for n in range(25)]
+    lines = [f"V{video} 0 10##it moves {n}." for video in range(10) for n in range(10)]
     (tmp_path / "charades_sta_test.txt").write_text("\n".join(lines))
     _, result = _run("charades_sta", tmp_path, {str(n): "0 - 10" if n < 50 else "50 - 60" for n in range(100)})
-    assert (result.headline.num_items, result.headline.num_videos) == (100, 4)
-    assert result.headline.se == pytest.approx(0.5 / np.sqrt(3), rel=0.3), "as of 4 videos; 0.05 as of 100 questions"
+    assert (result.headline.num_items, result.headline.num_videos) == (100, 10)
+    assert result.headline.se == pytest.approx(0.5 / np.sqrt(9), rel=0.3), "as of 10 videos; 0.05 as of 100 questions"

@@ -190,7 +190,7 @@ def test_rows_that_cannot_be_shown_are_counted_and_if_none_can_that_is_an_error(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"model": "./nothing"}, r"model: no folder '\./nothing'; expected a folder"),
+        ({"model": "./nothing"}, r"model: no folder '\./nothing'; expected the name"),
         ({"model": "/"}, r"model: no model \(config\.json\)"),
         ({"reward": "soft"}, "reward: got 'soft', expected smooth or strict"),
         ({"rollouts": 1}, "rollouts_per_prompt: got 1, expected at least 2"),

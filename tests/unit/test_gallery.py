@@ -10,7 +10,7 @@ from tasks.core.errors import InputError
 from tasks.core.latest import LatestDataset, find_manifests, point_to_latest
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Clip, Rejection, Sample
+from tasks.core.types import Clip, Rejection, Sample
 from tasks.preview.gallery import write_gallery
 from tasks.preview.wish import Wish, choose
 from tasks.validate.look import samples_page
@@ -87,13 +87,16 @@ def test_the_latest_data_set_stands_for_keys_that_are_not_given(tmp_path: Path) 
     store = Store(str(tmp_path))
     with pytest.raises(InputError, match="no data set was checked yet"):
         find_manifests(store, "", "")
-    latest = LatestDataset(clips=Artifact("c.parquet", "1"), samples=Artifact("s.parquet", "2"), run_id="r")
-    point_to_latest(store, latest)
+    clips, samples = (write_rows(store, key, row, []) for key, row in (("c.parquet", Clip), ("s.parquet", Sample)))
+    point_to_latest(store, LatestDataset(clips=clips, samples=samples, run_id="r"))
     assert find_manifests(store, "", "") == ("s.parquet", "c.parquet")
     with pytest.raises(InputError, match="belong together"):
         find_manifests(store, "s.parquet", "")
     with pytest.raises(InputError, match="no manifest"):
         find_manifests(store, "other.parquet", "c.parquet")
+    store.write_bytes("s.parquet", b"another one")
+    with pytest.raises(InputError, match=r"latest_dataset\.json names what is not there as it was: .*s\.parquet"):
+        find_manifests(store, "", "")
 
 
 def test_the_page_of_checked_samples_counts_them_and_shows_some(tmp_path: Path) -> None:
