@@ -4,7 +4,7 @@ A run that is repeated with the same inputs starts from the plan it started from
 did is found again; a run with new videos, another model or another configuration starts from the newest plan.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pydantic import TypeAdapter
 
@@ -16,6 +16,8 @@ from tasks.core.store import Store
 from tasks.core.types import Artifact
 
 _KEY = "calibrated/latest.json"
+_WHEN_TO_START = ("min_new_videos", "quiet_seconds")
+"""Fields of ingest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +29,11 @@ class _Pointer:
 
 
 def run_inputs(clips: Artifact, config: RetrainConfig) -> str:
-    """Digest of what a run was given: its clips and its configuration."""
-    return digest_of("run", clips.digest, config)
+    """Digest of what a run was given: its clips and its configuration, but for what says only when one starts."""
+    given = asdict(config)
+    for name in _WHEN_TO_START:
+        del given["ingest"][name]
+    return digest_of("run", clips.digest, given)
 
 
 def plan_to_start_from(store: Store, inputs: str) -> DifficultyPlan:

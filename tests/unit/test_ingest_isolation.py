@@ -28,6 +28,7 @@ HARMLESS = {
     *("avoid", "near_duplicates", "near_duplicate_distance", "heldout_share", "min_train_clips", "min_heldout_clips"),
     "for_training",
     *("list_roots", "max_fetch_mib", "num_workers", "video_timeout_seconds", "video_memory_mib", "shard_size_videos"),
+    *("min_new_videos", "quiet_seconds"),
 }
 
 
