@@ -12,7 +12,7 @@ import pytest
 
 from tasks.core.digest import digest_of_folder
 from tasks.core.errors import InputError
-from tasks.core.latest import find_manifests
+from tasks.core.latest import find_manifests, latest_clips
 from tasks.core.manifest import read_rows
 from tasks.core.scores import SampleScore
 from tasks.core.store import Store
@@ -112,21 +112,21 @@ def test_rows_that_held_more_are_still_read(store: Store, root: Root) -> None:
             assert read_rows(store, str(path.relative_to(root.data_root)), row_type)
 
 
-def test_the_same_command_reuses_everything_and_meets_the_stored_champion(
-    root: Root, pyflyte_env: dict[str, str]
+def test_the_same_command_continues_with_the_split_and_the_stored_champion(
+    root: Root, store: Store, pyflyte_env: dict[str, str]
 ) -> None:
+    before = {clip.source: clip.split for clip in latest_clips(store)}
     done = run_pyflyte(root.retrain(LAST_SEED), env=pyflyte_env)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     summary: dict[str, Any] = json.loads((root.data_root / "summary.json").read_text())
-    counts = summary["counts"]
-    assert (counts["ingest"]["new"], counts["perturb"]["new_clips"]) == (0, 0)
-    assert {stage: counts[stage]["reused"] for stage in ("warm_start", "train")} == {"warm_start": 1, "train": 1}
-    reused = {name: counts[f"evaluate_{name}"]["reused"] for name in ("before", "after", "champion")}
-    assert reused == {"before": 1, "after": 1, "champion": 0}, "the champion had not met these samples yet"
+    assert summary["counts"]["ingest"]["reused"] == 0, "work of an earlier version is not taken for today's"
+    # The lowest hashes of half the folder would be three: one of them was in training.
+    assert {clip.source: clip.split for clip in latest_clips(store)} == before
+    assert summary["clips"]["by_split"] == {"heldout": 2, "train": 4}
     decision = summary["decision"]
-    assert (decision["compared_with"], decision["champion"]) == ("champion", "1")
+    assert (decision["promoted"], decision["compared_with"], decision["champion"]) == (False, "champion", "1")
     assert "champion version 1" in decision["reason"]
-    assert decision["version"] == "2", "the same challenger as before"
+    assert summary["heldout"]["champion"]["no_interval"] == "2 videos: no interval"
 
 
 def _tags(root: Root, name: str) -> dict[str, str]:
