@@ -96,6 +96,7 @@ def test_a_kill_around_a_step_neither_loses_nor_doubles_it(run: Run, after: bool
     dying = DyingTracker(run)
     dying.after = after
     tracker = PatientTracker(dying, Store(run.data_root))
+
     def three_steps() -> None:
         for step in range(3):
             tracker.log_step({"loss": float(step)}, step, "trained/a")
