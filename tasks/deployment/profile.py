@@ -17,6 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from tasks.core.checks import NAME, Rule, at_least, check, shown
 from tasks.core.errors import InputError
 from tasks.core.overrides import read_overrides
+from tasks.core.redact import redact
 from tasks.core.strict_json import read_object
 from tasks.core.suggest import suggest
 
@@ -99,6 +100,11 @@ class Nightly:
         check(self, _CRON, "cron", "arrival_cron")
         check(self, NAME, "videos", "data_root", "tracking_uri", "preset")
         read_overrides(self.overrides)
+        if redact(self.tracking_uri) != self.tracking_uri:
+            raise ValueError(
+                f"tracking_uri: got {redact(self.tracking_uri)!r}, expected an address without a password, which Flyte "
+                "would keep and show: give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to the pods"
+            )
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -188,7 +194,7 @@ def _merged(section: SectionT, changes: object, where: str) -> SectionT:
         unknown = (
             _meant(f"{where.rpartition(': ')[2]}.{place}") if first["type"] == "unexpected_keyword_argument" else ""
         )
-        raise InputError(f"{where}.{place}: got {shown(first['input'])}: {first['msg']}{unknown}") from error
+        raise InputError(f"{where}.{place}: got {redact(shown(first['input']))}: {first['msg']}{unknown}") from error
 
 
 def _meant(unknown: str) -> str:

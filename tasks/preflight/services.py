@@ -12,6 +12,7 @@ from flyteidl.service import admin_pb2_grpc
 
 from tasks.core.store import Store
 from tasks.preflight.finding import Finding, Status
+from tasks.tracking.address import credentials, log_in
 
 _SECONDS = 10
 _PINNED = re.compile(r".+(@sha256:[0-9a-f]{64}|:(?!latest$)[\w][\w.-]*)$")
@@ -52,17 +53,21 @@ def check_store(data_root: str) -> Iterator[Finding]:
 
 
 def check_mlflow(tracking_uri: str) -> Iterator[Finding]:
-    """Does the server answer under this name, and which version is it?"""
-    with urllib.request.urlopen(f"{tracking_uri.rstrip('/')}/version", timeout=_SECONDS) as answer:
+    """Does the server answer under this name, to this user, and which version is it?"""
+    address = log_in(tracking_uri)
+    if not address:
+        yield Finding(
+            name="MLflow", status=Status.MISSING, detail="no server named", todo="give --tracking-uri http://HOST:PORT"
+        )
+        return
+    headers = {"Content-Type": "application/json", **credentials()}
+    request = urllib.request.Request(f"{address}/version", headers=headers)
+    with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
         version = answer.read().decode().strip()
     body = json.dumps({"max_results": 1}).encode()
-    request = urllib.request.Request(
-        f"{tracking_uri.rstrip('/')}/api/2.0/mlflow/experiments/search",
-        data=body,
-        headers={"Content-Type": "application/json"},
-    )
+    request = urllib.request.Request(f"{address}/api/2.0/mlflow/experiments/search", data=body, headers=headers)
     with urllib.request.urlopen(request, timeout=_SECONDS):
-        yield Finding(name="MLflow", status=Status.OK, detail=f"{tracking_uri} answers, version {version}")
+        yield Finding(name="MLflow", status=Status.OK, detail=f"{address} answers, version {version}")
 
 
 def check_images(images: Sequence[str]) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from tasks.core.errors import InputError
 from tasks.core.redact import redact
-from tasks.tracking.address import PASSWORD_VARIABLE, USER_VARIABLE
+from tasks.tracking.address import PASSWORD_VARIABLE, TOKEN_VARIABLE, USER_VARIABLE
 from tasks.tracking.tracker import TrackerRefusedError, TrackerUnreachableError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "MALFORMED_REQUEST", "RES
 _REFUSED_STATUS = {400, 411, 413, 414, 422}
 """The same as HTTP has them, for artifacts: MLflow's own client passes those on."""
 _MENDS = {
-    401: f"it wants to know who asks: set {USER_VARIABLE} and {PASSWORD_VARIABLE}, or MLFLOW_TRACKING_TOKEN",
+    401: f"it wants to know who asks: set {USER_VARIABLE} and {PASSWORD_VARIABLE}, or {TOKEN_VARIABLE}",
     403: "this user may not do that, or the server does not know its own name (mlflow server --allowed-hosts)",
     404: "there is no such run or place there: it was deleted, or another server answers at this address",
 }

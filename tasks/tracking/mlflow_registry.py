@@ -91,7 +91,7 @@ class MlflowRegistry:
             trial = f"videossr-check-{uuid.uuid4().hex}"
             self._create_model(trial)
             try:
-                self._client.create_model_version(trial, f"runs:/{trial}/{_POINTER}", trial, await_creation_for=0)
+                self._create_version(trial, [f"{self._data_root}/{trial}", f"runs:/{trial}/{_POINTER}"], trial, {})
             finally:
                 self._client.delete_registered_model(trial)
 

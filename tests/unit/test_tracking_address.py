@@ -1,6 +1,7 @@
 """Addresses of MLflow servers, and how addresses are shown."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.core.errors import InputError
 from tasks.core.redact import redact
+from tasks.deployment.profile import read_deployment
 from tasks.promote.rollback import main as fetch
 from tasks.tracking.address import log_in
 from tasks.tracking.check import check_tracking
@@ -83,6 +85,15 @@ def test_in_a_pod_a_password_in_the_address_is_refused(monkeypatch: pytest.Monke
         log_in("http://me:s3cret@host:5000")
     assert "s3cret" not in str(refused.value)
     assert log_in("http://host:5000") == "http://host:5000"
+
+
+def test_a_password_is_not_registered_with_a_launch_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment = tmp_path / "deployment.json"
+    deployment.write_text('{"nightly": {"cron": "", "tracking_uri": "http://me:s3cret@host:5000"}}')
+    monkeypatch.setenv("VIDEOSSR_DEPLOYMENT", str(deployment))
+    with pytest.raises(InputError, match="which Flyte would keep and show") as refused:
+        read_deployment()
+    assert "s3cret" not in str(refused.value)
 
 
 _SECRET = st.text("abcXYZ019-_.~!$'()*+,;:@/?#%&=", min_size=1).map(lambda text: f"s3cret{text}s3cret")
