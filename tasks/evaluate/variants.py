@@ -65,8 +65,12 @@ def _against(store: Store, first: ModelScores, own: ModelScores, split: Split) -
         for found in (first, own)
     )
     found = paired_difference(before, after)
+    if found.num_items == 0:
+        return "–"
     return f"{found.mean:+.3f} ({found.no_interval or f'{found.low:+.3f} to {found.high:+.3f}'})"
 
 
 def _with_se(found: Estimate) -> str:
+    if found.num_items == 0:
+        return "–"
     return f"{found.mean:.3f}" if found.no_interval else f"{found.mean:.3f} ± {found.se:.3f}"
