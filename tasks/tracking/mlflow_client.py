@@ -72,7 +72,10 @@ def open_client(data_root: str, tracking_uri: str) -> "MlflowClient":
 
     Raises:
         InputError: the file cannot be made or is none of MLflow's.
+        ValueError: the address holds a password: a run, which is kept with every output, would hold it too.
     """
+    if redact(tracking_uri) != tracking_uri:
+        raise ValueError(f"expected an address without a password (`log_in`), got {redact(tracking_uri)!r}")
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is imported; there is no other switch
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)

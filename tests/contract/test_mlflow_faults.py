@@ -241,8 +241,8 @@ def test_a_password_is_used_and_neither_shown_nor_kept(
     kept += [path.read_bytes() for path in Path(data_root).rglob("*") if path.is_file()]
     told = f"{kept} {caplog.text} {refused.value} {shut.value}"
     assert not [secret for secret in ("w0rd", "p%40ss", "p@ss") if secret in told]
-    with pytest.raises(ValueError, match="must not hold a password") as held:
-        Run(data_root=data_root, run_id="", preset="", tracking_uri=secret)
+    with pytest.raises(ValueError, match="an address without a password") as held:
+        open_registry(Run(data_root=data_root, run_id="", preset="", tracking_uri=secret))
     assert "w0rd" not in str(held.value)
 
 

@@ -98,8 +98,8 @@ def test_one_process_goes_on_where_two_ranks_were_told_to_stop(
 class StoppingTracker(MemoryTracker):
     """Sends this process a SIGTERM, as Kubernetes does, when step 1 is logged."""
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        super().log_metrics(metrics, step)
+    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+        super().log_step(metrics, step, series)
         if step == 1:
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -197,8 +197,8 @@ class TellingTracker(MemoryTracker):
         super().__init__()
         self._at_step = at_step
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        super().log_metrics(metrics, step)
+    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+        super().log_step(metrics, step, series)
         if step == self._at_step:
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -29,10 +29,10 @@ class StoppingTracker(MemoryTracker):
         super().__init__()
         self._stop_at = stop_at
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
         if step == self._stop_at:
             raise StoppedError
-        super().log_metrics(metrics, step)
+        super().log_step(metrics, step, series)
 
 
 @pytest.fixture
