@@ -48,48 +48,48 @@ class StageCode:
 
 STAGES = {
     "ingest": StageCode(
-        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="49cbc4942754bb90"
+        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="a29aa79e98c21654"
     ),
-    "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="1741ffa58b12676a"),
+    "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="b190b36867bb2d5e"),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="8d24ee7314d1a866",
+        sources="b91c5512895408cd",
     ),
     "validate": StageCode(
         version=1,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="e304379426b0c3bb",
+        sources="15e8e0ef3326faf2",
     ),
-    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="8e8e50f182e46881"),
+    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="3effd6311b772aeb"),
     "calibrate": StageCode(
         version=1,
         modules=("tasks.calibrate.pools", "tasks.calibrate.shard", "tasks.calibrate.select"),
         packages=_ROLLOUT,
-        sources="2fb8753db4125e35",
+        sources="8378718fe1992134",
     ),
     "train": StageCode(
-        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="cc8a730c57a70835"
+        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="e9e3074938fb6c9c"
     ),
     "evaluate": StageCode(
         version=1,
         modules=("tasks.evaluate.run", "tasks.evaluate.scoring"),
         packages=_ROLLOUT,
-        sources="bda646f51ff31e92",
+        sources="69ab962e4ea41d1e",
     ),
     "answer": StageCode(
         version=1,
         modules=("tasks.evaluate.respond", "tasks.evaluate.show", "tasks.evaluate.server", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="ee80c46cd0b3edc4",
+        sources="cd07ff5333269a48",
     ),
     "diagnose": StageCode(
         version=1,
         modules=("tasks.diagnose.answers", "tasks.diagnose.policy"),
         packages=_ROLLOUT,
-        sources="67e613f6bd26fdfe",
+        sources="33d5e1e440387f23",
     ),
 }
 

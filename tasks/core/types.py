@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tasks.core.edits import Edit
-from tasks.core.redact import redact
 
 OUTSIDE = "outside:"
 
@@ -192,10 +191,6 @@ class Run:
     """MLflow server; empty for the sqlite file below a local data root. It holds no password: a run is kept."""
     lease: str = ""
     """Name of the lease (`tasks.core.lease`) that whoever works on the run holds; empty if none is needed."""
-
-    def __post_init__(self) -> None:
-        if redact(self.tracking_uri) != self.tracking_uri:
-            raise ValueError(f"a run's tracking_uri must not hold a password, got {redact(self.tracking_uri)!r}")
 
 
 @dataclass(frozen=True)
