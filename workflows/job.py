@@ -151,8 +151,8 @@ def _fail(data_root: str, tracking_uri: str, error: FlyteError | None) -> None:
             stage=error.failed_node_id if error else "unknown",
             error=error.message if error else "a stage failed",
         )
-    except Exception:  # what this raised would take the place of the error that people have to see
-        logger.exception("could not mark the job's run as failed")
+    except Exception as failure:  # raised, it would take the place of the error that people have to see
+        logger.warning("could not mark the job's run as failed: %s: %s", type(failure).__name__, failure)
 
 
 def _names(job: str, given: dict[str, str], config: RetrainConfig, preset: str) -> tuple[str, str]:

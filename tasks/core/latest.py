@@ -11,6 +11,7 @@ from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip
 
 LATEST_KEY = "latest_dataset.json"
+_REMEDY = "delete it and build the data set again, or give the keys of its manifests"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +68,9 @@ def _checked(store: Store, manifest: Artifact) -> str:
     """Its key, if it still is what was checked."""
     try:
         read_artifact(store, manifest)
-    except (InputError, ValueError) as error:
-        raise InputError(
-            f"{store.path(LATEST_KEY)} names what is not there as it was: {error}; build the data set again, or give "
-            "the keys of its manifests"
-        ) from error
+    except (InputError, ValueError, OSError) as error:
+        problem = str(error).partition("; ")[0]
+        raise InputError(f"{store.path(LATEST_KEY)} names what is not there as it was: {problem}; {_REMEDY}") from error
     return manifest.key
 
 
@@ -81,6 +80,4 @@ def _read_latest(store: Store) -> LatestDataset:
             f"no data set was checked yet: there is no {store.path(LATEST_KEY)!r}; build one first, or give the keys "
             "of its manifests"
         )
-    return read_json(
-        store, LATEST_KEY, LatestDataset, "delete it and build the data set again, or give the keys of its manifests"
-    )
+    return read_json(store, LATEST_KEY, LatestDataset, _REMEDY)

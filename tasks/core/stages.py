@@ -48,7 +48,7 @@ class StageCode:
 
 STAGES = {
     "ingest": StageCode(
-        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="a29aa79e98c21654"
+        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="a278a124ef700df6"
     ),
     "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="b190b36867bb2d5e"),
     "perturb": StageCode(
@@ -77,7 +77,7 @@ STAGES = {
         version=1,
         modules=("tasks.evaluate.run", "tasks.evaluate.scoring"),
         packages=_ROLLOUT,
-        sources="69ab962e4ea41d1e",
+        sources="93f33d07210a20db",
     ),
     "answer": StageCode(
         version=1,

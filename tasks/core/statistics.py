@@ -18,7 +18,7 @@ A stratum is a part that counts equally whatever its number of items, such as on
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
@@ -28,7 +28,8 @@ MIN_VIDEOS = 5
 """Least number of videos for an interval."""
 METHOD = (
     "95 % intervals over videos: CR2 standard errors, Student's t with Bell and McCaffrey's degrees of freedom (fewer "
-    f"where few videos make the spread), scores on the log-odds scale; none below {MIN_VIDEOS} videos or of equal means"
+    "where few videos carry the spread), scores on the log-odds scale; "
+    f"none below {MIN_VIDEOS} videos or of equal means"
 )
 _LEVEL = 0.95
 _ROUNDING = 1e-12
@@ -45,6 +46,15 @@ class Scored:
     stratum: str = ""
 
 
+# Not as plain defaults: those stand in the type that Flyte registers, whose JSON knows no infinite number.
+def _infinity() -> float:
+    return math.inf
+
+
+def _minus_infinity() -> float:
+    return -math.inf
+
+
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """A mean, of scores or of gains, with how far to trust it."""
@@ -52,12 +62,12 @@ class Estimate:
     mean: float
     num_items: int
     num_videos: int
-    se: float = math.inf
+    se: float = field(default_factory=_infinity)
     """Standard error over videos; infinite where there is no interval."""
     degrees_of_freedom: float = 0.0
-    low: float = -math.inf
+    low: float = field(default_factory=_minus_infinity)
     """End of the 95 % interval."""
-    high: float = math.inf
+    high: float = field(default_factory=_infinity)
     no_interval: str = ""
     """Why there is none, e.g. "3 videos: no interval"; empty if there is one."""
 

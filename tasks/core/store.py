@@ -11,13 +11,17 @@ import shutil
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from tasks.core.owner import is_gone, process_mark
 
+MadeT = TypeVar("MadeT")
 _UNFINISHED = ".tmp-"
 _SCRATCH = "scratch"
 _SCRATCH_SECONDS = 7 * 24 * 3600
@@ -91,9 +95,8 @@ class Store:
         temporary = self._write_aside(path, data)
         try:
             os.replace(temporary, path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        finally:
+            self._leave_scratch(temporary)
 
     def create(self, key: str, data: bytes) -> bool:
         """Write a blob if there is none yet, and say whether: of several who try at once it is true for one.
@@ -119,20 +122,19 @@ class Store:
         except FileExistsError:
             return False
         finally:
-            temporary.unlink(missing_ok=True)
+            self._leave_scratch(temporary)
         return True
 
     def _write_aside(self, path: str, data: bytes) -> Path:
         """The data that is meant for `path` in a file of scratch, on the disk for good."""
-        os.makedirs(f"{self._root}/{_SCRATCH}", exist_ok=True)
-        temporary = Path(f"{self._root}/{_SCRATCH}/{process_mark()}-{uuid.uuid4().hex}")
+        temporary, number = self._in_scratch(lambda name: os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
-            with open(temporary, "wb") as file:
+            with open(number, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
         except BaseException as error:  # a full disk should not stay full of this
-            temporary.unlink(missing_ok=True)
+            self._leave_scratch(temporary)
             if isinstance(error, OSError) and error.errno is not None and not error.filename:
                 raise OSError(error.errno, os.strerror(error.errno), path) from error  # writing tells no name
             raise
@@ -156,12 +158,9 @@ class Store:
         (source / "_DONE").touch()
         for file in filter(Path.is_file, source.rglob("*")):
             _flush_to_disk(file)
-        replaced = f"{self._root}/{_SCRATCH}/{process_mark()}-{uuid.uuid4().hex}"
-        os.makedirs(f"{self._root}/{_SCRATCH}", exist_ok=True)
-        if os.path.exists(path):
-            os.replace(path, replaced)
+        replaced = self._in_scratch(lambda name: os.replace(path, name))[0] if os.path.exists(path) else None
         os.replace(source, path)
-        shutil.rmtree(replaced, ignore_errors=True)
+        self._leave_scratch(replaced or source)
 
     def has_folder(self, key: str) -> bool:
         """Whether the folder was finished."""
@@ -199,8 +198,27 @@ class Store:
         """A fresh folder to build an output in; on the root's own disk when local, so that moving it is atomic."""
         if not self.is_local:
             return _temporary_folder()
-        os.makedirs(f"{self._root}/{_SCRATCH}", exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"{process_mark()}-", dir=f"{self._root}/{_SCRATCH}"))
+        return self._in_scratch(os.mkdir)[0]
+
+    def _in_scratch(self, make: Callable[[Path], MadeT]) -> tuple[Path, MadeT]:
+        """A new name in the scratch of a local root, with what `make` makes there."""
+        name = Path(self._root, _SCRATCH, f"{process_mark()}-{uuid.uuid4().hex}")
+        while True:
+            name.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                return name, make(name)
+            except FileNotFoundError:
+                if name.parent.exists():
+                    raise  # else another process has just left the scratch empty and taken it away
+
+    def _leave_scratch(self, name: Path) -> None:
+        """Remove what is left under the name, and scratch if nothing else is in it: a root may be a person's folder."""
+        if name.is_dir():
+            shutil.rmtree(name, ignore_errors=True)
+        else:
+            name.unlink(missing_ok=True)
+        with suppress(OSError):
+            Path(self._root, _SCRATCH).rmdir()
 
     def clean_scratch(self) -> int:
         """Remove what processes that were killed left behind, here and in this machine's temporary folder: how many."""

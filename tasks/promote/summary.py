@@ -19,7 +19,7 @@ Summary = dict[str, Any]
 def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promotion, *, champion: str) -> Summary:
     """Build the summary. Keys:
 
-    run          run_id, preset, seed, data_root
+    run          run_id, preset, seed, data_root, tracking_uri (empty for the sqlite file of the data root)
     clips        found, accepted, rejected, rejected_by_reason {reason: n}, by_split {split: n}, with_warnings,
                  verified (against a checksum that came with them), by_jpeg_quality {quality: n}
     samples      by_split {split: n}, selected (training samples of the last round)
@@ -46,7 +46,13 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
     Numbers that are not known (the standard error of three videos, the mean of nothing) are null.
     """
     summary = {
-        "run": {"run_id": run.run_id, "preset": run.preset, "seed": run.seed, "data_root": run.data_root},
+        "run": {
+            "run_id": run.run_id,
+            "preset": run.preset,
+            "seed": run.seed,
+            "data_root": run.data_root,
+            "tracking_uri": run.tracking_uri,
+        },
         "clips": _clips(evidence),
         "samples": {
             "by_split": _count(s.split for s in evidence.samples),

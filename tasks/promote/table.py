@@ -71,7 +71,8 @@ def _outcome(summary: Summary) -> Iterator[tuple[str, str]]:
     yield from (("", check) for check in decision["checks"])
     yield "model", f"version {decision['version']}{', champion' if decision['version'] == decision['champion'] else ''}"
     yield "report", summary["report"]
-    yield "MLflow", f"make ui DATA_ROOT={shlex.quote(summary['run']['data_root'])}"
+    run = summary["run"]
+    yield "MLflow", run["tracking_uri"] or f"make ui DATA_ROOT={shlex.quote(run['data_root'])}"
 
 
 def _lines(rows: Iterable[tuple[str, str]]) -> str:

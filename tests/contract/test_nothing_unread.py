@@ -17,12 +17,14 @@ _PACKAGES = ("rewards", "tasks", "workflows")
 
 ALLOWED = {
     "BenchmarkResult.official_like": "result.json holds it, beside the headline",
+    "BenchmarkResult.official_metrics": "result.json holds it, beside the headline",
     "BenchmarkResult.num_unparsed_robust": "result.json holds it, beside the paper's",
     "Prediction.truth": "predictions.parquet holds it, for people who look at answers",
     "ValidatedSet.findings": "Flyte shows it: where the checks lie",
     "MemoryRegistry": "the registry without a server, in the suite of registries",
     "PAPER_BENCHMARKS": "which of the benchmarks are the paper's: what tests count",
-    "Store.has_folder": "what a finished folder is",
+    "serve": "a worker's program names it, as text",
+    "Fetch": "a type that stands in quotes, because it comes later",
     "pack_frames": "an archive of a chosen quality, for tests of those who read it",
 }
 """What nothing in the product reads, and why it is there all the same."""

@@ -175,7 +175,7 @@ def test_addresses_and_scripts_that_cannot_be_used_are_refused(tmp_path: Path) -
         ("http://127.0.0.1:9/v1#m", "no OpenAI-compatible server answers"),
         ("http://127.0.0.1:9/v1", "expected an address with a model"),
         (f"scripted:{tmp_path}/none.json", "cannot read"),
-        (f"scripted:{tmp_path}/list.json", "no JSON object"),
+        (f"scripted:{tmp_path}/list.json", "expected an object from question ids to texts"),
         (f"{tmp_path}", "no model"),
     ]:
         with pytest.raises(InputError, match=reason):

@@ -117,7 +117,7 @@ def test_one_more_video_and_two_rounds_start_from_the_plan_of_the_run_before(pla
     # No plan changes what held-out clips get; the new one may be one of them.
     heldout = summary["clips"]["by_split"]["heldout"]
     assert counts["perturb"]["reused_clips"] in (heldout - 1, heldout)
-    plan = place.rows("select value from params where key = 'difficulty_plan_round'")
+    plan = place.rows("select value from tags where key = 'videossr.difficulty_plan_round'")
     assert sorted(plan) == [("0",), ("0",), ("1",)], "three runs, the first two of the same inputs"
     assert summary["training"]["steps"] == 12
     assert len(summary["calibration"]["levels"]) == 2

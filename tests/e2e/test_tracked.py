@@ -51,7 +51,7 @@ def test_the_same_command_goes_on_after_videos_were_added(
         (run,) = client.search_runs(places)
     finally:
         del os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"]
-    assert (run.info.status, run.data.tags["videossr.num_files"]) == ("FINISHED", "7")
+    assert (run.info.status, run.data.metrics["ingest/videos"]) == ("FINISHED", 7)
     assert not [name for name in run.data.tags if re.search("fail|error", name)]
 
     told = [done.stdout + done.stderr for done in (first, second)] + [str(run.data.tags), str(run.data.params)]

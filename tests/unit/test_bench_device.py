@@ -2,7 +2,6 @@
 
 import ast
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from torch.autograd import DeviceType
 from torch.nn.functional import scaled_dot_product_attention
 from torch.profiler import ProfilerActivity, profile
 
+from tasks.core.owner import started
 from tests.bench.device import attention, tower
 from tests.bench.device.command import main
 from tests.bench.device.keep import LINES, RESULTS, Keeper
@@ -29,18 +29,8 @@ from tests.bench.device.training import kernel_times
 from tests.helpers.pyflyte import REPO_ROOT
 
 # What comes with torch, torchvision and transformers; jaxtyping has a stand-in.
-_THERE = {
-    "PIL",
-    "click",
-    "fsspec",
-    "huggingface_hub",
-    "jaxtyping",
-    "numpy",
-    "safetensors",
-    "tokenizers",
-    "torch",
-    "transformers",
-}
+_LIBRARIES = {"huggingface_hub", "safetensors", "tokenizers", "transformers"}
+_THERE = _LIBRARIES | {"PIL", "click", "fsspec", "jaxtyping", "numpy", "torch"}
 
 _CHILD = """
 import os, signal, sys, time
@@ -286,11 +276,7 @@ def small() -> Setting:
 
 
 def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"  # not collected yet
+    return started(pid) != ""
 
 
 def _outside(modules: set[str]) -> set[str]:

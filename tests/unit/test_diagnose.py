@@ -36,7 +36,7 @@ from workflows.configure import configure_diagnosis
 NUM_ROLLOUTS = 4
 CONFIG = RetrainConfig(
     ingest=IngestConfig(num_frames=8, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=1),
-    model=ModelConfig(base="scripted"),
+    model=ModelConfig(base="tiny"),
     rollout=RolloutConfig(rollouts_per_prompt=NUM_ROLLOUTS),
 )
 

@@ -13,10 +13,11 @@ from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import Rejection
-from tasks.ingest.examine import Job, examine
+from tasks.ingest.examine import Job
 from tasks.ingest.listing import list_shards
 from tasks.ingest.reasons import Reason
 from tasks.ingest.web import is_public
+from tests.helpers.examined import examine_here
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +103,7 @@ class _Judge:
                     store=self._store, root=shard.root, name=name, config=config, scratch=str(self._folder),
                     more_roots=roots,
                 )  # fmt: skip
-                rejection = examine(job).rejection
+                rejection = examine_here(job).rejection
                 assert rejection is not None
                 found[name] = rejection
         assert len(found) == len(lines)

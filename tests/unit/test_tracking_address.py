@@ -89,7 +89,7 @@ def test_in_a_pod_a_password_in_the_address_is_refused(monkeypatch: pytest.Monke
 
 def test_a_password_is_not_registered_with_a_launch_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment = tmp_path / "deployment.json"
-    deployment.write_text('{"nightly": {"cron": "", "tracking_uri": "http://me:s3cret@host:5000"}}')
+    deployment.write_text('{"nightly": {"tracking_uri": "http://me:s3cret@host:5000"}}')
     monkeypatch.setenv("VIDEOSSR_DEPLOYMENT", str(deployment))
     with pytest.raises(InputError, match="which Flyte would keep and show") as refused:
         read_deployment()

@@ -222,4 +222,5 @@ def _fields_hint(row_type: type[Any], record: Mapping[Any, object]) -> str:
     needed = [field.name for field in fields(row_type) if field.default is MISSING and field.default_factory is MISSING]
     if all(name in record for name in needed):
         return ""
-    return f"; it has the fields {', '.join(map(str, record)) or 'none'}, expected {', '.join(needed)}"[:600]
+    found = ", ".join(short(name).strip("'") for name in record) or "none"
+    return f"; it has the fields {found}, expected {', '.join(needed)}"[:600]
