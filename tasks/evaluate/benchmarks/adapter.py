@@ -153,7 +153,8 @@ class FolderBenchmark:
             paper_parsed=False,
             robust_parsed=False,
             failure=reason,
-            chance=expected_score(sample),
+            # What stands for a row that cannot be used has no right answer.
+            chance=expected_score(sample) if sample.answer else 0.0,
             group=facts.group,
             tags=facts.tags,
         )
