@@ -79,8 +79,10 @@ def open_job(
 
 
 @stage_task("light")
-def may_start(job: str, given: dict[str, str], config: RetrainConfig, preset: str, data_root: str) -> bool:
-    """Whether nobody else is at work on the same job: for jobs that a schedule starts, which then just end."""
+def may_start(
+    is_wanted: bool, job: str, given: dict[str, str], config: RetrainConfig, preset: str, data_root: str
+) -> bool:
+    """Whether the job `is_wanted` and nobody else is at work on it: one that a schedule starts then just ends."""
     import click
 
     from tasks.core import lease
@@ -88,8 +90,8 @@ def may_start(job: str, given: dict[str, str], config: RetrainConfig, preset: st
 
     experiment, key = _names(job, given, config, preset)
     store = Store(absolute_root(data_root))
-    if not lease.is_held_by_another(store, f"{experiment}-{key}"):
-        return True
+    if not is_wanted or not lease.is_held_by_another(store, f"{experiment}-{key}"):
+        return is_wanted
     found = lease.find(store, f"{experiment}-{key}")
     click.echo(f"at work already     {found.owner.name if found else ''}: nothing to do")
     return False

@@ -28,10 +28,17 @@ def retrain_if_new(
     config = configure(preset=preset, overrides=overrides)
     shards = list_videos(videos=videos, config=config.ingest)
     has_new = has_new_videos(shards=shards, config=config.ingest, data_root=data_root)
-    is_free = may_start(job="retrain", given={"videos": videos}, config=config, preset=preset, data_root=data_root)
+    starts = may_start(
+        is_wanted=has_new,
+        job="retrain",
+        given={"videos": videos},
+        config=config,
+        preset=preset,
+        data_root=data_root,
+    )
     promotion: Promotion = (
         conditional("arrivals")
-        .if_(has_new.is_true() & is_free.is_true())
+        .if_(starts.is_true())
         .then(
             retrain(videos=videos, preset=preset, overrides=overrides, data_root=data_root, tracking_uri=tracking_uri)
         )

@@ -235,6 +235,7 @@ def _chosen(block: Any, inputs: Any) -> Any:
     """The node of the first case that holds, or the last one."""
     for case in (block.case, *block.other):
         compared = case.condition.comparison
+        assert case.condition.WhichOneof("expr") == "comparison", f"{case.condition} is not covered"
         assert compared.operator == condition_pb2.ComparisonExpression.EQ, f"{case.condition} is not covered"
         if _operand(compared.left_value, inputs) == _operand(compared.right_value, inputs):
             return case.then_node
