@@ -40,15 +40,13 @@ def start_run(
     experiment: str,
     run_key: str,
     params: Mapping[str, object],
-    facts: Mapping[str, object] | None = None,
     tracking_uri: str = "",
     name: str = "",
 ) -> str:
     """Id of the run: an unfinished one with this key goes on, else a new one starts, called `name` if there is one.
 
-    `params` are part of what the key stands for; nested ones become names with dots. `facts` are what may be another
-    at the next try (how many files there are): they become tags. Two runs with the same key at the same time would
-    share one record. What earlier runs could not send is sent first.
+    `params` are part of what the key stands for; nested ones become names with dots. Two runs with the same key at the
+    same time would share one record: whoever opens a job holds its lease. What could not be sent before is sent first.
 
     Raises:
         InputError: the data root is remote, and no server is named; or the address is none of a server.
@@ -63,7 +61,7 @@ def start_run(
     check_artifacts(run)
     tracker = open_tracker(run)
     tracker.set_status(RunStatus.RUNNING)
-    tracker.set_tags(_NO_FAILURE | {f"videossr.{fact}": str(value) for fact, value in (facts or {}).items()})
+    tracker.set_tags(_NO_FAILURE)
     tracker.log_params(dict(_flat(params)))
     return run_id
 

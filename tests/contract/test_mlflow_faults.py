@@ -52,8 +52,8 @@ def proxy(server: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fau
         yield proxy
 
 
-def _start(root: str, uri: str, key: str, **facts: object) -> Run:
-    run_id = start_run(root, experiment="faults", run_key=key, params={"seed": 0}, facts=facts, tracking_uri=uri)
+def _start(root: str, uri: str, key: str) -> Run:
+    run_id = start_run(root, experiment="faults", run_key=key, params={"seed": 0}, tracking_uri=uri)
     return Run(data_root=root, run_id=run_id, preset="faults", tracking_uri=uri)
 
 

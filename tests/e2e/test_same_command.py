@@ -1,7 +1,10 @@
 """The same command again: beside itself, after its files were damaged or removed, after its model was replaced."""
 
+import os
 import shutil
+import signal
 import sqlite3
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import pytest
 
 from tests.helpers.pyflyte import REPO_ROOT, isolated_env, run_pyflyte
 from tests.helpers.smoke_run import SMALL, copy_started_run, retrain_args
+from tests.helpers.videos import write_video
 from tests.helpers.warm import process as warm
 
 pytestmark = pytest.mark.slow
@@ -59,6 +63,26 @@ def test_of_two_equal_commands_one_works_and_the_other_ends_with_one_line(folder
     assert _rows(folder / "root", "select status from runs") == [("FINISHED",)]
     steps = _rows(folder / "root", "select step, count(*) from metrics where key = 'reward/mean' group by step")
     assert steps == [(step, 1) for step in range(6)], "nothing is done, or written down, twice"
+
+
+def test_a_start_on_arrival_ends_well_beside_an_equal_run(folder: Path, env: dict[str, str]) -> None:
+    write_video(folder / "videos" / "new.mp4", num_frames=70)
+    args = retrain_args(folder)
+    running = warm.start(["pyflyte", *args], cwd=REPO_ROOT, env=env)
+    try:
+        while not list(folder.glob("root/leases/*/*.json")):
+            assert running.poll() is None
+            time.sleep(0.01)
+        os.killpg(running.pid, signal.SIGSTOP)
+        on_arrival = [
+            {"workflows/retrain.py": "workflows/retrain_if_new.py", "retrain": "retrain_if_new"}.get(a, a) for a in args
+        ]
+        done = run_pyflyte(on_arrival, env=env)
+    finally:
+        running.kill()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "new videos          1 of " in done.stdout
+    assert f"at work already     process {running.pid} on" in done.stdout
 
 
 def test_damaged_weights_are_not_trained_from(folder: Path, env: dict[str, str]) -> None:
