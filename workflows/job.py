@@ -8,7 +8,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flytekit import workflow
 from flytekit.types.error import FlyteError
@@ -16,6 +16,9 @@ from flytekit.types.error import FlyteError
 from tasks.core.config import RetrainConfig
 from tasks.core.types import Run
 from tasks.deployment.stage_task import stage_task
+
+if TYPE_CHECKING:
+    from tasks.core.lease import Lease
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +57,6 @@ def open_job(
     from tasks.tracking.run import start_run
 
     root = absolute_root(data_root)
-    store = Store(root)
     given = given | ({"limit": str(limit)} if limit else {})
     if "dataset" in given and not Path(given["dataset"]).is_file():
         raise InputError(f"dataset: no file {given['dataset']!r}; give a .parquet, .jsonl or .json file")
@@ -63,7 +65,8 @@ def open_job(
     address = check_tracking(root, tracking_uri, config.promote.model_name if job in _REGISTERS else "")
     experiment, key = _names(job, given, config, preset)
     name = f"{experiment}-{key}"
-    mine = lease.take(store, name)
+    mine = _take(root, name)
+    store = Store(root)
     store.clean_scratch()
     end_abandoned(root, address)
     run_id = start_run(
@@ -155,6 +158,27 @@ def _fail(data_root: str, tracking_uri: str, error: FlyteError | None) -> None:
         )
     except Exception as failure:  # raised, it would take the place of the error that people have to see
         logger.warning("could not mark the job's run as failed: %s: %s", type(failure).__name__, failure)
+
+
+def _take(root: str, name: str) -> "Lease":
+    """The job's lease: the first that is written to the data root, so it also finds out whether that can be."""
+    from tasks.core import lease
+    from tasks.core.errors import InputError
+    from tasks.core.no_room import no_room_line
+    from tasks.core.redact import redact
+    from tasks.core.store import Store
+    from tasks.deployment.transient import is_transient
+
+    try:
+        return lease.take(Store(root), name)
+    except Exception as error:  # of whichever store it is: no such bucket, no credentials, no rights, no such scheme
+        if isinstance(error, InputError) or is_transient(error) or no_room_line(error):
+            raise
+        problem = redact(f"{type(error).__name__}: {error}".splitlines()[0])
+        raise InputError(
+            f"data_root: {redact(root)!r} cannot be written to ({problem}); expected a folder, or a bucket and "
+            "credentials that may write there"
+        ) from error
 
 
 def _names(job: str, given: dict[str, str], config: RetrainConfig, preset: str) -> tuple[str, str]:

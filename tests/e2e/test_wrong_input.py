@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.pyflyte import run_pyflyte
+from tests.helpers.videos import write_video
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +38,18 @@ def test_wrong_arguments_write_nothing(
     root = tmp_path / "root"
     assert message in _refused(pyflyte_env, root, *given)
     assert not root.exists()
+
+
+@pytest.mark.parametrize("root", ["a file", "a file/below"])
+def test_a_data_root_that_cannot_be_written_is_refused_before_a_video_is_read(
+    pyflyte_env: dict[str, str], tmp_path: Path, root: str
+) -> None:
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos" / "a.mp4")
+    (tmp_path / "a file").write_text("mine")
+    message = _refused(pyflyte_env, tmp_path / root, f"--videos={tmp_path}/videos", "--preset=smoke")
+    assert f"data_root: '{tmp_path / root}' cannot be written to (" in message
+    assert (tmp_path / "a file").read_text() == "mine"
 
 
 def test_a_folder_without_a_video_is_refused_with_the_reasons(pyflyte_env: dict[str, str], tmp_path: Path) -> None:
