@@ -26,6 +26,7 @@ _UNFINISHED = ".tmp-"
 _SCRATCH = "scratch"
 _SCRATCH_SECONDS = 7 * 24 * 3600
 """Scratch of another machine, whose processes cannot be looked at, is kept this long after its last change."""
+_SCRATCH_ATTEMPTS = 1000
 _local_copies: dict[tuple[str, str], Path] = {}
 """Folders of remote roots that this process downloaded: one copy each, removed when it ends."""
 
@@ -203,13 +204,14 @@ class Store:
     def _in_scratch(self, make: Callable[[Path], MadeT]) -> tuple[Path, MadeT]:
         """A new name in the scratch of a local root, with what `make` makes there."""
         name = Path(self._root, _SCRATCH, f"{process_mark()}-{uuid.uuid4().hex}")
-        while True:
+        for attempt in range(_SCRATCH_ATTEMPTS):
             name.parent.mkdir(parents=True, exist_ok=True)
             try:
                 return name, make(name)
-            except FileNotFoundError:
-                if name.parent.exists():
-                    raise  # else another process has just left the scratch empty and taken it away
+            except FileNotFoundError:  # another process has just left the scratch empty and taken it away
+                if attempt == _SCRATCH_ATTEMPTS - 1:
+                    raise
+        raise AssertionError
 
     def _leave_scratch(self, name: Path) -> None:
         """Remove what is left under the name, and scratch if nothing else is in it: a root may be a person's folder."""
