@@ -15,11 +15,10 @@ from tasks.deployment.stage_task import stage_dynamic
 from tasks.evaluate.outputs import Candidate
 from tasks.evaluate.task import evaluate_candidate, name_variants, tabulate_variants
 from tasks.ingest.outputs import VideoShard
-from tasks.ingest.task import list_videos
 from tasks.train.task import warm_start_policy
 from workflows.build_dataset import make_dataset, plan_samples
 from workflows.configure import configure
-from workflows.job import close_job, in_order, job, open_job
+from workflows.job import close_job, in_order, job, open_on_videos
 from workflows.train_rounds import train_round
 from workflows.variants import variant_config
 
@@ -37,16 +36,14 @@ def ablation(
 ) -> Artifact:
     """Train and score every variant; prints the table and keeps it as Markdown."""
     config = configure(preset=preset, overrides=overrides)
-    shards = list_videos(videos=videos, config=config.ingest)
-    run = open_job(
+    shards, run = open_on_videos(
         job="ablation",
-        given={"videos": videos},
         config=config,
         preset=preset,
+        videos=videos,
         data_root=data_root,
         tracking_uri=tracking_uri,
     )
-    in_order(shards, run)
     table: Artifact = train_variants(shards=shards, run=run, config=config, variants=variants)
     in_order(table, close_job(run=run))
     return table

@@ -11,12 +11,11 @@ from tasks.core.config import RetrainConfig
 from tasks.core.measurement import DifficultyPlan
 from tasks.core.types import Artifact, Run
 from tasks.ingest.outputs import VideoShard
-from tasks.ingest.task import list_videos
 from tasks.perturb.task import merge_samples, perturb_shard, shard_clips, start_plan
 from tasks.validate.task import validate_manifests
 from workflows.configure import configure
 from workflows.ingest_videos import ingest_videos
-from workflows.job import close_job, in_order, job, open_job
+from workflows.job import close_job, in_order, job, open_on_videos
 from workflows.outputs import Dataset, PlannedSamples
 
 
@@ -30,16 +29,14 @@ def build_dataset(
 ) -> Dataset:
     """A data set to look at, to export, or to train on later."""
     config = configure(preset=preset, overrides=overrides)
-    shards = list_videos(videos=videos, config=config.ingest)
-    run = open_job(
+    shards, run = open_on_videos(
         job="build_dataset",
-        given={"videos": videos},
         config=config,
         preset=preset,
+        videos=videos,
         data_root=data_root,
         tracking_uri=tracking_uri,
     )
-    in_order(shards, run)
     data = make_dataset(shards=shards, run=run, config=config)
     in_order(data.validated.samples, close_job(run=run))
     return Dataset(clip_set=data.clip_set, plan=data.plan, sample_set=data.sample_set, validated=data.validated)

@@ -5,12 +5,11 @@ pyflyte run workflows/build_viubench.py build_viubench --videos DIR
 
 from tasks.evaluate.outputs import Benchmark
 from tasks.evaluate.task import publish_benchmark
-from tasks.ingest.task import list_videos
 from tasks.perturb.task import plan_benchmark_items
 from tasks.validate.task import validate_manifests
 from workflows.configure import configure_benchmark
 from workflows.ingest_videos import ingest_videos
-from workflows.job import close_job, in_order, job, open_job
+from workflows.job import close_job, in_order, job, open_on_videos
 
 
 @job
@@ -24,16 +23,14 @@ def build_viubench(
 ) -> Benchmark:
     """Ingest, plan items on all clips, prove answers, write the benchmark's folder."""
     config = configure_benchmark(preset=preset, items_per_type=items_per_type, seed=seed)
-    shards = list_videos(videos=videos, config=config.ingest)
-    run = open_job(
+    shards, run = open_on_videos(
         job="build_viubench",
-        given={"videos": videos},
         config=config,
         preset=preset,
+        videos=videos,
         data_root=data_root,
         tracking_uri=tracking_uri,
     )
-    in_order(shards, run)
     clip_set = ingest_videos(shards=shards, run=run, config=config.ingest)
     plan = plan_benchmark_items(clips=clip_set.clips, rejected=clip_set.rejected, run=run, config=config.perturb)
     validated = validate_manifests(

@@ -4,10 +4,10 @@ pyflyte run workflows/check_leaks.py check_leaks --videos BENCHMARK_VIDEOS
 """
 
 from tasks.core.types import Artifact
-from tasks.ingest.task import list_videos, report_leaks
+from tasks.ingest.task import report_leaks
 from workflows.configure import configure_comparison
 from workflows.ingest_videos import ingest_videos
-from workflows.job import close_job, in_order, job, open_job
+from workflows.job import close_job, in_order, job, open_on_videos
 
 
 @job
@@ -25,16 +25,15 @@ def check_leaks(
     out the clips that were found.
     """
     config = configure_comparison(preset=preset, overrides=overrides)
-    shards = list_videos(videos=videos, config=config.ingest)
-    run = open_job(
+    shards, run = open_on_videos(
         job="check_leaks",
-        given={"videos": videos, "clips": clips},
         config=config,
         preset=preset,
+        videos=videos,
         data_root=data_root,
         tracking_uri=tracking_uri,
+        clips=clips,
     )
-    in_order(shards, run)
     benchmark = ingest_videos(shards=shards, run=run, config=config.ingest)
     table: Artifact = report_leaks(benchmark=benchmark, clips=clips, run=run, config=config.ingest)
     in_order(table, close_job(run=run))

@@ -16,6 +16,7 @@ from flytekit.types.error import FlyteError
 from tasks.core.config import RetrainConfig
 from tasks.core.types import Run
 from tasks.deployment.stage_task import stage_task
+from tasks.ingest.task import list_videos
 
 if TYPE_CHECKING:
     from tasks.core.lease import Lease
@@ -81,6 +82,27 @@ def open_job(
     return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=address, lease=name)
 
 
+def open_on_videos(
+    *, job: str, config: Any, preset: str, videos: str, data_root: str, tracking_uri: str, **more: Any
+) -> tuple[Any, Any]:
+    """How a job on raw videos begins, inside its workflow: (their shards, its run).
+
+    They are listed and checked first, so nothing is written for videos that cannot be listed. `more` is what else the
+    job was given.
+    """
+    shards = list_videos(videos=videos, config=config.ingest)
+    run = open_job(
+        job=job,
+        given={"videos": videos, **more},
+        config=config,
+        preset=preset,
+        data_root=data_root,
+        tracking_uri=tracking_uri,
+    )
+    in_order(shards, run)
+    return shards, run
+
+
 @stage_task("light")
 def may_start(
     is_wanted: bool, job: str, given: dict[str, str], config: RetrainConfig, preset: str, data_root: str
@@ -92,11 +114,10 @@ def may_start(
     from tasks.core.store import Store, absolute_root
 
     experiment, key = _names(job, given, config, preset)
-    store = Store(absolute_root(data_root))
-    if not is_wanted or not lease.is_held_by_another(store, f"{experiment}-{key}"):
+    other = lease.find_other(Store(absolute_root(data_root)), f"{experiment}-{key}") if is_wanted else None
+    if other is None:
         return is_wanted
-    found = lease.find(store, f"{experiment}-{key}")
-    click.echo(f"at work already     {found.owner.name if found else ''}: nothing to do")
+    click.echo(f"at work already     {other.owner.name}: nothing to do")
     return False
 
 

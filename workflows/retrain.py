@@ -8,13 +8,12 @@ from functools import partial
 from flytekit import map_task
 
 from tasks.evaluate.task import evaluate_candidate, list_candidates
-from tasks.ingest.task import list_videos
 from tasks.promote.outputs import Promotion
 from tasks.promote.task import promote
 from tasks.train.task import warm_start_policy
 from workflows.build_dataset import make_dataset
 from workflows.configure import configure
-from workflows.job import close_job, in_order, job, open_job
+from workflows.job import close_job, in_order, job, open_on_videos
 from workflows.train_rounds import train_rounds
 
 
@@ -28,16 +27,14 @@ def retrain(
 ) -> Promotion:
     """Ingest, perturb, validate, (warm start,) rounds of calibrate and train, evaluate, promote."""
     config = configure(preset=preset, overrides=overrides)
-    shards = list_videos(videos=videos, config=config.ingest)
-    run = open_job(
+    shards, run = open_on_videos(
         job="retrain",
-        given={"videos": videos},
         config=config,
         preset=preset,
+        videos=videos,
         data_root=data_root,
         tracking_uri=tracking_uri,
     )
-    in_order(shards, run)
     data = make_dataset(shards=shards, run=run, config=config)
 
     start = warm_start_policy(

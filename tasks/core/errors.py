@@ -6,6 +6,8 @@
 Everything else is a plain ValueError (bad argument) or an assert (our own invariant).
 """
 
+from collections.abc import Iterator
+
 import click
 
 
@@ -29,3 +31,12 @@ class Interrupted(SystemExit):  # it is no error, as KeyboardInterrupt is none
 
     def __str__(self) -> str:
         return self.message
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and those that it was raised from or while handling, each once."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

@@ -93,10 +93,11 @@ def find_all(store: Store) -> dict[str, Lease]:
     return {name: lease for name in names if (lease := find(store, name)) is not None}
 
 
-def is_held_by_another(store: Store, name: str) -> bool:
-    """Whether somebody else is at work on it."""
+def find_other(store: Store, name: str) -> Lease | None:
+    """The lease of somebody else who is at work on it."""
     lease = find(store, name)
-    return lease is not None and not lease.is_released and lease.owner != this_owner() and is_alive(lease)
+    is_other = lease is not None and not lease.is_released and lease.owner != this_owner() and is_alive(lease)
+    return lease if is_other else None
 
 
 def update(store: Store, name: str, lease: Lease) -> None:

@@ -1,7 +1,8 @@
 """Errors of a disk that takes nothing more: they are nobody's input, and one line says what to do."""
 
 import errno
-from collections.abc import Iterator
+
+from tasks.core.errors import causes
 
 _MEANING = {
     errno.ENOSPC: "the disk is full; make room, or name a data root (or TMPDIR) on another disk",
@@ -20,7 +21,7 @@ def has_no_room(error: BaseException) -> bool:
 
 def no_room_line(error: BaseException) -> str:
     """What to do if `error`, or one that it was raised from, says that nothing can be written; else empty."""
-    for found in _chain(error):
+    for found in causes(error):
         if isinstance(found, OSError) and found.errno in _MEANING:
             where = f"{found.filename}: " if found.filename else ""
             return f"{where}{_MEANING[found.errno]}; the same command then goes on"
@@ -28,11 +29,3 @@ def no_room_line(error: BaseException) -> str:
             first = str(found).strip().splitlines()[0]
             return f"{first}: {_MEANING[errno.ENOSPC]}; the same command then goes on"
     return ""
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__

@@ -48,7 +48,7 @@ class StageCode:
 
 STAGES = {
     "ingest": StageCode(
-        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="a278a124ef700df6"
+        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="ad86305e2a881cd2"
     ),
     "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="b190b36867bb2d5e"),
     "perturb": StageCode(
@@ -63,33 +63,33 @@ STAGES = {
         packages=("great-expectations", "numpy"),
         sources="15e8e0ef3326faf2",
     ),
-    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="3effd6311b772aeb"),
+    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="54acdbd84236ea6c"),
     "calibrate": StageCode(
         version=1,
         modules=("tasks.calibrate.pools", "tasks.calibrate.shard", "tasks.calibrate.select"),
         packages=_ROLLOUT,
-        sources="8378718fe1992134",
+        sources="e2667750835105f6",
     ),
     "train": StageCode(
-        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="e9e3074938fb6c9c"
+        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="5a9dc853cb1cfda9"
     ),
     "evaluate": StageCode(
         version=1,
         modules=("tasks.evaluate.run", "tasks.evaluate.scoring"),
         packages=_ROLLOUT,
-        sources="93f33d07210a20db",
+        sources="5f0cb80eeb78d35a",
     ),
     "answer": StageCode(
         version=1,
         modules=("tasks.evaluate.respond", "tasks.evaluate.show", "tasks.evaluate.server", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="cd07ff5333269a48",
+        sources="2c66f5bafa0757c9",
     ),
     "diagnose": StageCode(
         version=1,
         modules=("tasks.diagnose.answers", "tasks.diagnose.policy"),
         packages=_ROLLOUT,
-        sources="33d5e1e440387f23",
+        sources="636f0c48e90c4e17",
     ),
 }
 

@@ -1,6 +1,6 @@
 """Which errors may pass by themselves: a cluster tries those again, and no others."""
 
-from collections.abc import Iterator
+from tasks.core.errors import causes
 
 _NAMES = {
     "TrackerUnreachableError",
@@ -19,17 +19,9 @@ _NAMES = {
 
 def is_transient(error: BaseException) -> bool:
     """Whether the error, or one that it was raised from, means that a service did not answer."""
-    return any(_is_transient(found) for found in _chain(error))
+    return any(_is_transient(found) for found in causes(error))
 
 
 def _is_transient(error: BaseException) -> bool:
     named = {kind.__name__ for kind in type(error).__mro__} & _NAMES
     return bool(named) or isinstance(error, (ConnectionError, TimeoutError))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__

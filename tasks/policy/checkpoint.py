@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from tasks.core.digest import digest_of_folder, sha256_of_file
 from tasks.core.errors import InputError
 from tasks.core.store import Store, locate
 from tasks.core.types import OUTSIDE, Artifact
-from tasks.policy.source import find_source
+from tasks.policy.source import Source, find_source
 
 TINY_BASE = "tiny"
 """The model name that stands for the small model made on the spot."""
@@ -116,7 +117,7 @@ def open_policy(store: Store, artifact: Artifact, dtype: str) -> Policy:
         InputError: it is not what it was: damaged, or replaced since.
     """
     if artifact.is_outside:
-        source = find_source(artifact.key.removeprefix(OUTSIDE))
+        source = _find_once(artifact.key.removeprefix(OUTSIDE))
         if source.digest != artifact.digest:
             raise InputError(
                 f"the model {source.name!r} was replaced while the run went on; run the same command again, which "
@@ -125,11 +126,18 @@ def open_policy(store: Store, artifact: Artifact, dtype: str) -> Policy:
         return load_policy(source.name, dtype, source.revision)
     place, key = locate(store, artifact.key)  # a champion may lie in another data root
     folder = place.local_folder(key)
-    check_folder(folder, artifact.digest, place.path(key))
+    _check_once(folder, artifact.digest, place.path(key))
     return load_policy(folder, dtype)
 
 
-def check_folder(folder: Path, digest: str, shown: str) -> None:
+# Training opens one policy up to three times (to train, to answer, as reference): gigabytes are read through once.
+@cache
+def _find_once(address: str) -> Source:
+    return find_source(address)
+
+
+@cache
+def _check_once(folder: Path, digest: str, shown: str) -> None:
     """Compare a policy's files with the digest that they had; `shown` is where it lies, for people.
 
     Raises:

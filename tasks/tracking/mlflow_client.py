@@ -135,7 +135,7 @@ def reaching_artifacts() -> Iterator[None]:
         raise OSError(f"its store of artifacts: {error}") from error
 
 
-def once(find: Callable[[], FoundT | None], make: Callable[[], FoundT]) -> FoundT:
+def find_or_make(find: Callable[[], FoundT | None], make: Callable[[], FoundT]) -> FoundT:
     """What `find` finds, else what `make` makes; an answer that comes too late leaves one, not several.
 
     MLflow's client would repeat the request itself, unseen. Here every repetition looks first.

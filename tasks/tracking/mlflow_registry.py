@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.store import Store, locate
 from tasks.core.types import Artifact, Run
-from tasks.tracking.mlflow_client import FoundT, asking, once, open_client, reaching_artifacts
+from tasks.tracking.mlflow_client import FoundT, asking, find_or_make, open_client, reaching_artifacts
 from tasks.tracking.moves import Move, effective
 from tasks.tracking.tracker import ChampionMovedError, RegisteredModel, Standing
 
@@ -121,7 +121,7 @@ class MlflowRegistry:
             self._create_version(_log(name), [*sources, f"models:/{name}/{version}"], target.run_id, tags)
             return True
 
-        once(find, make)
+        find_or_make(find, make)
         moves = self.moves(name)
         if not self._has_moved(moves, version, last_move):
             raise _moved(name, version, champion, moves[-1].version)
@@ -148,7 +148,7 @@ class MlflowRegistry:
             made.append(str(version.version))
             return version
 
-        version = str(once(find, make).version)
+        version = str(find_or_make(find, make).version)
         if not made:
             self.tag(name, version, all_tags)
         return version

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from tasks.core.redact import redact
 from tasks.core.types import Run
-from tasks.tracking.mlflow_client import asking, database_path, local_path, once, open_client, reaching_artifacts
+from tasks.tracking.mlflow_client import (
+    asking,
+    database_path,
+    find_or_make,
+    local_path,
+    open_client,
+    reaching_artifacts,
+)
 from tasks.tracking.tracker import RunStatus
 
 if TYPE_CHECKING:
@@ -77,7 +84,7 @@ def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, ru
         place = _find_or_create_experiment(client, experiment, artifacts)
         root = _shown_root(data_root, tracking_uri)
         tags = {_RUN_KEY: run_key, _DATA_ROOT: root}
-        found = once(
+        found = find_or_make(
             lambda: _used(_runs(client, place, run_key, root, _UNFINISHED)),
             lambda: str(client.create_run(place, tags=tags, run_name=redact(name) or None).info.run_id),
         )
@@ -112,7 +119,7 @@ def find_or_create_child(run: Run, name: str) -> str:
         client = open_client(run.data_root, run.tracking_uri)
         place = str(client.get_run(run.run_id).info.experiment_id)
         tags = {_PARENT: run.run_id, _RUN_KEY: f"{run.run_id}/{name}"}
-        return once(
+        return find_or_make(
             lambda: _used(_runs(client, place, tags[_RUN_KEY])),
             lambda: str(client.create_run(place, tags=tags, run_name=name).info.run_id),
         )
@@ -186,4 +193,6 @@ def _find_or_create_experiment(client: "MlflowClient", name: str, artifacts: str
             client.restore_experiment(found.experiment_id)
         return str(found.experiment_id) if found else None
 
-    return once(find, lambda: str(client.create_experiment(name, artifact_location=artifacts, tags=_SHOWN_AS_TRAINING)))
+    return find_or_make(
+        find, lambda: str(client.create_experiment(name, artifact_location=artifacts, tags=_SHOWN_AS_TRAINING))
+    )

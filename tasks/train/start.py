@@ -10,7 +10,8 @@ from tasks.core.reuse import find_output, keep_output, work_key
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Sample, Split, StageReport
 from tasks.policy.checkpoint import TINY_BASE, outside_policy, store_policy
-from tasks.policy.named import digest_of_named, open_named
+from tasks.policy.named import open_named
+from tasks.policy.source import find_source
 from tasks.tracking.tracker import Tracker
 from tasks.train.outputs import WarmStarted
 from tasks.train.warm_start import warm_start
@@ -29,13 +30,14 @@ def start_policy(
     if model.base != TINY_BASE and config.num_steps == 0:
         return WarmStarted(policy=outside_policy(model.base), report=_report(0.0, config.num_steps, {}))
     decisive = replace(config, checkpoint_every_steps=WarmStartConfig().checkpoint_every_steps)
-    rows = [row for row in read_rows(store, samples, Sample) if row.split == Split.TRAIN]
-    base = digest_of_named(model.base, model, (row.question for row in rows), seed)
+    # The tiny model is made of the samples, which are in the key.
+    base = "" if model.base == TINY_BASE else find_source(model.base).digest
     key = work_key("policies", "warm_start", base, model, decisive, samples.digest, clips.digest, seed)
     found = find_output(store, key, WarmStarted)
     if found is not None:
         return replace(found, report=_report(0.0, config.num_steps, {"reused": 1.0}))
     started = time.perf_counter()
+    rows = [row for row in read_rows(store, samples, Sample) if row.split == Split.TRAIN]
     policy = open_named(model.base, model, (row.question for row in rows), seed)
     counts: Mapping[str, float] = {}
     if config.num_steps:

@@ -135,7 +135,7 @@ def test_the_owner_gets_it_again_and_gives_it_back_once(store: Store) -> None:
     assert found is not None
     assert found.is_released
     assert lease.take(store, "job").since >= first.since
-    assert not lease.is_held_by_another(store, "job")
+    assert lease.find_other(store, "job") is None
 
 
 def _stranger(store: Store, *, silent_seconds: float, machine: str = "elsewhere") -> Lease:
@@ -149,7 +149,7 @@ def _stranger(store: Store, *, silent_seconds: float, machine: str = "elsewhere"
 
 def test_an_owner_elsewhere_counts_as_long_as_it_is_heard_of(store: Store) -> None:
     held = _stranger(store, silent_seconds=lease.SILENCE_SECONDS / 2)
-    assert lease.is_held_by_another(store, "job")
+    assert lease.find_other(store, "job") == held
     with pytest.raises(HeldError, match=r"process 7 on elsewhere, since .* MLflow run run-7"):
         lease.take(store, "job")
     assert lease.find(store, "job") == held, "a refused one changes nothing"

@@ -16,7 +16,7 @@ from tasks.tracking.check import check_tracking
 from tasks.tracking.run import child_run, fail_run, finish_run, open_registry, open_tracker, stage, start_run
 from tasks.tracking.tracker import TrackerUnreachableError
 from tests.helpers.faulty_proxy import FaultyProxy, faulty_proxy
-from tests.helpers.mlflow_server import MlflowServer
+from tests.helpers.mlflow_server import MlflowServer, running_server
 from tests.helpers.tracked import seen_in_mlflow
 
 pytestmark = pytest.mark.slow
@@ -35,10 +35,8 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    server = MlflowServer(tmp_path_factory.mktemp("server"))
-    server.start()
-    yield server
-    server.kill()
+    with running_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tasks.tracking.check import check_tracking, find_champion
 from tasks.tracking.memory_tracker import MemoryRegistry
 from tasks.tracking.run import open_registry, start_run
 from tests.helpers.mlflow_database import put_empty_database
-from tests.helpers.mlflow_server import MlflowServer
+from tests.helpers.mlflow_server import MlflowServer, running_server
 from tests.helpers.tracked import mlflow_uri
 
 pytestmark = pytest.mark.slow
@@ -29,10 +29,8 @@ KEY = "trained/k/policy"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    server = MlflowServer(tmp_path_factory.mktemp("server"))
-    server.start()
-    yield server
-    server.kill()
+    with running_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "server", "server and file URI"])

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -55,3 +56,14 @@ class MlflowServer:
         if self._process is not None:
             self._process.kill()
             self._process = None
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[MlflowServer]:
+    """Started, and ended with the context."""
+    server = MlflowServer(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
