@@ -25,8 +25,15 @@ if TYPE_CHECKING:
 FoundT = TypeVar("FoundT")
 
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-_PATIENCE = {_RETRIES: "2", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+_PATIENCE = {
+    _RETRIES: "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a gateway may say an hour: entries wait meanwhile, nobody else
+}
 """MLflow's own defaults would hold up training for minutes at every call; a set variable is left as it is."""
+_LONGEST_ANSWER = 300
+"""Of what a server said, as it is shown and kept: a gateway may answer with a whole page in one line."""
 _REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "MALFORMED_REQUEST", "RESOURCE_ALREADY_EXISTS"}
 """Answers to the question itself, which asking again does not change; all others may pass."""
 _REFUSED_STATUS = {400, 411, 413, 414, 422}
@@ -106,13 +113,16 @@ def asking(tracking_uri: str) -> Iterator[None]:
         TrackerUnreachableError: it does not answer now, or not to this user: the same call may work later.
         TrackerRefusedError: it took the question and said no.
     """
+    from google.protobuf.json_format import ParseError
     from mlflow.exceptions import MlflowException
 
     place = redact(tracking_uri) or "the sqlite file of the data root"
     try:
         yield
-    except (MlflowException, OSError) as error:  # requests' errors are OSErrors
+    except (MlflowException, OSError, ParseError) as error:  # requests' errors are OSErrors; another kind of answer
         first_line = redact((str(error).strip() or type(error).__name__).splitlines()[0])
+        if len(first_line) > _LONGEST_ANSWER:
+            first_line = f"{first_line[:_LONGEST_ANSWER]}..."
         if _is_refusal(error):
             raise TrackerRefusedError(f"MLflow at {place} refuses: {first_line}") from error
         mend = _MENDS.get(_status(error), "")

@@ -20,7 +20,7 @@ from tasks.tracking.mlflow_client import (
     open_client,
     reaching_artifacts,
 )
-from tasks.tracking.tracker import RunStatus
+from tasks.tracking.tracker import RunStatus, TrackerUnreachableError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -88,6 +88,10 @@ def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, ru
             lambda: _used(_runs(client, place, run_key, root, _UNFINISHED)),
             lambda: str(client.create_run(place, tags=tags, run_name=redact(name) or None).info.run_id),
         )
+        if not found:
+            raise TrackerUnreachableError(
+                f"what answers at {tracking_uri} is no MLflow server (its new run has no id); name the server's address"
+            )
         _delete_unused(client, found, _runs(client, place, run_key, root, _RUNS_ON))
         return found
 

@@ -26,6 +26,8 @@ FAULTS: dict[str, dict[str, Any]] = {
     "403": {"status": 403, "body": '{"error_code": "PERMISSION_DENIED", "message": "Permission denied"}'},
     "404": {"status": 404},
     "404 of MLflow": {"status": 404, "body": GONE},
+    "200 of a gateway": {"status": 200, "body": f"<html>{'log in ' * 10_000}</html>"},
+    "429": {"status": 429, "retry_after": "3600"},
     "500": {"status": 500},
     "503": {"status": 503, "body": '{"error_code": "TEMPORARILY_UNAVAILABLE", "message": "database is locked"}'},
     "late": {"is_late": True},
@@ -69,6 +71,7 @@ def test_what_a_server_does_not_take_now_is_kept_and_is_there_once(
         tracker.log_bytes("report/note.txt", b"kept")
         tracker.log_dataset("clips", Artifact("clips.parquet", "abc", 7), "train")
     assert "cannot be reached" in caplog.text
+    assert max(map(len, caplog.messages)) < 1200
     assert ("MLFLOW_TRACKING_USERNAME" in caplog.text) == (fault == "401"), "who reads it knows what to mend"
     proxy.mend()
     finish_run(run)
@@ -78,6 +81,13 @@ def test_what_a_server_does_not_take_now_is_kept_and_is_there_once(
     assert (kept.tags["colour"], kept.files, kept.status) == ("green", {"report/note.txt": b"kept"}, "FINISHED")
     assert kept.datasets == [("clips", "abc", "train")]
     assert _entries(data_root) == []
+
+
+@pytest.mark.parametrize("body", ["{}", "", '{"status": "ok"}', '{"experiments": 1, "experiment": []}', "[]", "<html>"])
+def test_what_is_no_mlflow_server_is_said_in_one_line(proxy: FaultyProxy, data_root: str, body: str) -> None:
+    proxy.fail(".", status=200, body=body)
+    with pytest.raises(TrackerUnreachableError, match=proxy.uri):
+        _start(data_root, proxy.uri, "nowhere")
 
 
 def test_what_waits_for_a_server_is_sent_to_no_other_one(

@@ -21,6 +21,8 @@ class Fault:
     status: int = 0
     """Answered instead of the server; 0 for a fault of another kind."""
     body: str = "<html>no</html>"
+    retry_after: str = ""
+    """What the answer says in its header of this name."""
     is_late: bool = False
     """The server gets the request at once, the client its answer when it has gone away."""
     is_dropped: bool = False
@@ -95,7 +97,8 @@ class FaultyProxy:
         if fault is not None:
             fault.num_seen += 1
             if fault.status:
-                _answer(handler, fault.status, [("Content-Type", "application/json")], fault.body.encode())
+                headers = [("Content-Type", "application/json"), ("Retry-After", fault.retry_after)]
+                _answer(handler, fault.status, [(n, v) for n, v in headers if v], fault.body.encode())
                 return
         status, headers, data = self._ask(handler, body)
         if fault is not None and fault.is_late:
