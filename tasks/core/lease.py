@@ -7,6 +7,7 @@ whether an owner is silent.
 """
 
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -16,13 +17,15 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from tasks.core.errors import InputError
 from tasks.core.owner import machine, started
 from tasks.core.store import Store
 
 LEASES = "leases"
+_NUMBERED = re.compile(r"\d{6,}\.json")
+"""Copies that a person or a program made beside them have other names."""
 BEAT_SECONDS = 30.0
 SILENCE_SECONDS = 600.0
 """An owner that cannot be looked at (on another machine) counts as dead after this long without a heartbeat. Taking
@@ -144,10 +147,10 @@ def held(store: Store, name: str) -> Iterator[None]:
 
 def is_alive(lease: Lease) -> bool:
     """Whether the owner still works: its process is looked at if it is here, else its heartbeat counts."""
-    owner, me = lease.owner, this_owner()
-    if owner.machine and owner.machine == me.machine and not owner.execution:
+    owner = lease.owner
+    if _is_here(owner):
         return started(owner.pid) == owner.started
-    return (datetime.now(UTC) - datetime.fromisoformat(lease.beat)).total_seconds() < SILENCE_SECONDS
+    return _seconds_since(lease.beat) < SILENCE_SECONDS
 
 
 def this_owner() -> Owner:
@@ -167,23 +170,34 @@ def _owner(pid: int) -> Owner:
 
 def _held(lease: Lease) -> str:
     run = f", MLflow run {lease.run_id}" if lease.run_id else ""
+    ended = "" if _is_here(lease.owner) else f", {SILENCE_SECONDS / 60:.0f} minutes after it was last heard of"
     return (
         f"the same job is at work already: {lease.owner.name}, since {lease.since} (last heard of {lease.beat}{run}); "
-        "wait for it or end it: the same command then goes on with what it finished"
+        f"wait for it or end it: the same command then goes on with what it finished{ended}"
     )
 
 
 def _newest(store: Store, name: str) -> tuple[int, Lease | None]:
-    keys = store.list_keys(f"{LEASES}/{name}")
+    keys = [key for key in store.list_keys(f"{LEASES}/{name}") if _NUMBERED.fullmatch(Path(key).name)]
     if not keys:
         return 0, None
-    number = int(Path(keys[-1]).stem)
     try:
-        return number, TypeAdapter(Lease).validate_json(store.read_bytes(keys[-1]))
-    except ValidationError as error:
+        lease = TypeAdapter(Lease).validate_json(store.read_bytes(keys[-1]))
+        _seconds_since(lease.beat)
+        return int(Path(keys[-1]).stem), lease
+    except (ValueError, TypeError, IsADirectoryError) as error:
         raise InputError(
             f"{store.path(keys[-1])} is damaged; delete it if no other command works on this data root"
         ) from error
+
+
+def _is_here(owner: Owner) -> bool:
+    """Whether it can be looked at from this process."""
+    return bool(owner.machine) and owner.machine == this_owner().machine and not owner.execution
+
+
+def _seconds_since(moment: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
 
 
 def _key(name: str, number: int) -> str:

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
+from tasks.core.checks import shown
 from tasks.core.digest import digest_of_bytes
 from tasks.core.errors import InputError
-from tasks.core.kept import damaged, read_kept, whole
+from tasks.core.kept import MADE_ANEW, damaged, read_kept, whole
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip
 
@@ -62,7 +63,7 @@ def iterate_rows(
             if first >= stop:
                 return
             begin, end = (min(max(0, bound - first), batch.num_rows) for bound in (start, stop))
-            yield from _parse(batch.slice(begin, end - begin), first + begin, key, row_type)
+            yield from _parse(batch.slice(begin, end - begin), first + begin, store.path(key), row_type)
             first += batch.num_rows
 
 
@@ -95,7 +96,7 @@ class Rows(Collection[RowT]):
         return any(row == own for own in self)
 
 
-def _parse(batch: pa.RecordBatch, first: int, key: str, row_type: type[RowT]) -> Iterator[RowT]:
+def _parse(batch: pa.RecordBatch, first: int, path: str, row_type: type[RowT]) -> Iterator[RowT]:
     nested = [field.name for field in batch.schema if field.metadata == _NESTED]
     adapter = _adapter(row_type)  # type: ignore[arg-type]
     for number, record in enumerate(batch.to_pylist(), first):
@@ -106,8 +107,9 @@ def _parse(batch: pa.RecordBatch, first: int, key: str, row_type: type[RowT]) ->
             problem = error.errors()[0]
             field = ".".join(map(str, problem["loc"]))
             raise InputError(
-                f"{key}, row {number}, field {field!r}: {problem['msg']} (got {problem['input']!r}); "
-                f"expected the columns of {row_type.__name__}: {', '.join(f.name for f in fields(row_type))}"  # type: ignore[arg-type]
+                f"{path}, row {number}, field {field!r}: {problem['msg']} (got {shown(problem['input'])}); "
+                f"expected the columns of {row_type.__name__}: {', '.join(f.name for f in fields(row_type))}; "  # type: ignore[arg-type]
+                f"if the file is damaged, {MADE_ANEW}"
             ) from error
 
 

@@ -73,11 +73,14 @@ class Store:
         return data
 
     def list_keys(self, folder: str) -> list[str]:
-        """What lies right below `folder`, sorted; none if there is no such folder."""
+        """What lies right below `folder`, sorted; none if there is no such folder.
+
+        Names with a dot in front are not ours: file managers (`.DS_Store`) and NFS (`.nfs...`) leave them.
+        """
         if not self.exists(folder):
             return []
         names = [str(path).rsplit("/", 1)[-1] for path in self._fs.ls(self.path(folder), detail=False, refresh=True)]
-        return [f"{folder}/{name}" for name in sorted(names) if _UNFINISHED not in name]
+        return [f"{folder}/{name}" for name in sorted(names) if _UNFINISHED not in name and not name.startswith(".")]
 
     def write_bytes(self, key: str, data: bytes) -> None:
         """Write a blob: afterwards it is there whole or not at all.

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
+from tasks.core.errors import InputError
 from tasks.core.latest import latest_clips
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
@@ -57,7 +58,18 @@ def find_trained(clips: Sequence[Clip], history: Sequence[Trained], config: Inge
 
 
 def _kept(store: Store) -> dict[str, Trained]:
-    return {row.sha256: row for key in store.list_keys(_FOLDER) for row in read_rows(store, key, Trained)}
+    return {row.sha256: row for key in store.list_keys(_FOLDER) for row in _read(store, key)}
+
+
+def _read(store: Store, key: str) -> list[Trained]:
+    try:
+        return read_rows(store, key, Trained)
+    except InputError as error:  # unlike other manifests, no command makes it anew
+        problem = error.message.partition("; ")[0]
+        raise InputError(
+            f"{problem}; put a copy of it back: it says what was in training; if there is none, delete it, but then "
+            "clips that models of this data root were trained on may be held out, and scores on those say too much"
+        ) from error
 
 
 def _row(clip: Clip) -> Trained:

@@ -66,7 +66,7 @@ class Outbox:
                 entry = json.loads(self._store.read_bytes(key))
                 if not isinstance(entry, dict):
                     raise ValueError(f"expected an object, got {type(entry).__name__}")
-            except ValueError as error:
+            except (ValueError, RecursionError, IsADirectoryError) as error:
                 logger.error("%s is no entry for a tracker (%s): it is left there; delete it", key, error)
                 continue
             if not send(entry):

@@ -150,7 +150,7 @@ def _stranger(store: Store, *, silent_seconds: float, machine: str = "elsewhere"
 def test_an_owner_elsewhere_counts_as_long_as_it_is_heard_of(store: Store) -> None:
     held = _stranger(store, silent_seconds=lease.SILENCE_SECONDS / 2)
     assert lease.find_other(store, "job") == held
-    with pytest.raises(HeldError, match=r"process 7 on elsewhere, since .* MLflow run run-7"):
+    with pytest.raises(HeldError, match=r"process 7 on elsewhere, since .* MLflow run run-7.* 10 minutes after it was"):
         lease.take(store, "job")
     assert lease.find(store, "job") == held, "a refused one changes nothing"
 
@@ -196,7 +196,25 @@ def test_all_pods_of_an_execution_are_one_owner(root: str, start: Start, monkeyp
     assert taken.owner.name == "Flyte execution f1"
 
 
-def test_a_damaged_lease_is_one_line_that_names_the_file(store: Store) -> None:
-    store.write_bytes("leases/job/000001.json", b"{")
-    with pytest.raises(InputError, match=r"leases/job/000001\.json is damaged; delete it"):
-        lease.take(store, "job")
+@pytest.mark.parametrize("content", [b"{", b"", b"\0" * 400, b"beat", None])
+def test_a_damaged_lease_is_one_line_that_names_the_file(tmp_path: Path, content: bytes | None) -> None:
+    store = Store(str(tmp_path))
+    taken = _stranger(store, silent_seconds=0)
+    path = tmp_path / "leases/job/000001.json"
+    path.unlink()
+    if content is None:  # a folder in its place
+        path.mkdir()
+    else:
+        path.write_bytes(lease._json(replace(taken, beat="no moment")) if content == b"beat" else content)
+    for look in (lambda: lease.take(store, "job"), lambda: lease.find_all(store)):
+        with pytest.raises(InputError, match=r"leases/job/000001\.json is damaged; delete it"):
+            look()
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "job/.nfs00000000001", "job/._000001.json", "job/000002 (copy).json"])
+def test_what_others_leave_beside_leases_is_none(tmp_path: Path, name: str) -> None:
+    store = Store(str(tmp_path))
+    mine = lease.take(store, "job")
+    (tmp_path / "leases" / name).write_bytes(b"theirs")
+    assert lease.find_all(store) == {"job": mine}
+    assert lease.take(store, "job") == mine
