@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 FoundT = TypeVar("FoundT")
+ARTIFACTS = "mlartifacts"
+"""Folder of a local data root for the files of runs."""
 
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _PATIENCE = {
@@ -208,15 +210,34 @@ def _database(folder: str) -> str:
     try:
         os.makedirs(folder, exist_ok=True)
         if not os.path.exists(path):
-            _put_database(path, f"{folder}/mlartifacts")
+            _put_database(path, f"{folder}/{ARTIFACTS}")
         with closing(sqlite3.connect(path, timeout=60)) as connection:
             connection.execute("select version_num from alembic_version").fetchone()
+            _follow_move(connection, f"{folder}/{ARTIFACTS}")
     except (OSError, sqlite3.Error) as error:
         raise InputError(
             f"MLflow's records in {path} cannot be used: {error}; free the disk or mend the rights if that is the "
             "reason, else move the file away (runs and registered models are in it) or put a copy back"
         ) from error
     return path
+
+
+def _follow_move(connection: sqlite3.Connection, place: str) -> None:
+    """Let artifacts lie in `place`, which is below the data root as it is called now.
+
+    MLflow keeps whole paths: in a data root that was moved or copied they name where it was, and what is new would be
+    written there.
+    """
+    known = connection.execute("select distinct artifact_location from experiments").fetchall()
+    for (before,) in known:
+        if not before or before == place or not before.endswith(f"/{ARTIFACTS}"):
+            continue
+        with connection:
+            for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+                connection.execute(
+                    f"update {table} set {column} = ? || substr({column}, ?) where substr({column} || '/', 1, ?) = ?",
+                    (place, len(before) + 1, len(before) + 1, f"{before}/"),
+                )
 
 
 def _put_database(path: str, artifacts: str) -> None:

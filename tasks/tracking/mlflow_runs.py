@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tasks.core.redact import redact
 from tasks.core.types import Run
 from tasks.tracking.mlflow_client import (
+    ARTIFACTS,
     asking,
     database_path,
     find_or_make,
@@ -80,7 +81,7 @@ def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, ru
     with asking(tracking_uri):
         client = open_client(data_root, tracking_uri)
         # A server chooses where artifacts go; with sqlite alone they would land in the working folder.
-        artifacts = None if tracking_uri else f"{local_path(data_root)}/mlartifacts"
+        artifacts = None if tracking_uri else f"{local_path(data_root)}/{ARTIFACTS}"
         place = _find_or_create_experiment(client, experiment, artifacts)
         root = _shown_root(data_root, tracking_uri)
         tags = {_RUN_KEY: run_key, _DATA_ROOT: root}

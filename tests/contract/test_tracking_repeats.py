@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from tasks.tracking.mlflow_tracker import MlflowTracker
 from tasks.tracking.patient_tracker import PatientTracker
 from tasks.tracking.run import child_run, finish_run, open_tracker, start_run
 from tests.helpers.mlflow_database import put_empty_database
-from tests.helpers.pyflyte import isolated_env
+from tests.helpers.pyflyte import REPO_ROOT, isolated_env
 from tests.helpers.tracked import mlflow_uri, seen_in_mlflow
 from tests.helpers.warm import process as warm
 
@@ -24,6 +25,15 @@ FIRST_START = """
 import sys
 from tasks.tracking.run import start_run
 print(start_run(sys.argv[1], experiment="first", run_key=sys.argv[2], params={"seed": 0}))
+"""
+
+GO_ON = """
+import sys
+from tasks.core.types import Run
+from tasks.tracking.run import open_tracker, start_run
+run_id = start_run(sys.argv[1], experiment="repeats", run_key="k", params={})
+open_tracker(Run(data_root=sys.argv[1], run_id=run_id, preset="")).log_bytes("report/second.txt", b"2")
+print(run_id)
 """
 
 
@@ -48,6 +58,28 @@ def test_what_changed_between_two_tries_hinders_none_of_them(data_root: str) -> 
     assert kept.params == {"videos": "./vv", "long": "x" * 6000, "new.in this version": "1"}
     changed = {name: value for name, value in kept.tags.items() if name.startswith("param.")}
     assert changed == {"param.videos": "/here/vv"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_moved", [True, False], ids=["moved", "copied"])
+def test_files_of_a_data_root_that_was_moved_are_kept_where_it_is_now(run: Run, tmp_path: Path, is_moved: bool) -> None:
+    open_tracker(run).log_bytes("report/first.txt", b"1")
+    elsewhere = tmp_path / "else" / "where"
+    shutil.copytree(run.data_root, elsewhere)
+    if is_moved:
+        shutil.rmtree(run.data_root)
+    before = sorted(Path(run.data_root).rglob("*"))
+    # In a process of its own: MLflow's client remembers where it wrote a run's files.
+    done = warm.run(["python", "-c", GO_ON, str(elsewhere)], cwd=REPO_ROOT, env=isolated_env(tmp_path))
+    assert done.stdout.strip() == run.run_id, done.stderr
+    files = elsewhere / "mlartifacts" / run.run_id / "artifacts" / "report"
+    assert {path.name: path.read_bytes() for path in files.iterdir()} == {"first.txt": b"1", "second.txt": b"2"}
+    known = MlflowClient(f"sqlite:///{elsewhere}/mlflow.db")
+    assert known.get_run(run.run_id).info.artifact_uri == str(files.parent)
+    assert {e.artifact_location for e in known.search_experiments(filter_string="name != 'Default'")} == {
+        str(elsewhere / "mlartifacts")
+    }
+    assert sorted(Path(run.data_root).rglob("*")) == before
 
 
 def test_steps_that_are_done_again_after_a_kill_stand_there_once(run: Run) -> None:
