@@ -24,6 +24,8 @@ from tasks.core.owner import machine, started
 from tasks.core.store import Store
 
 LEASES = "leases"
+_WORK = "work/"
+"""Leases of work that jobs share stand apart from those of jobs."""
 _NUMBERED = re.compile(r"\d{6,}\.json")
 """Copies that a person or a program made beside them have other names."""
 BEAT_SECONDS = 30.0
@@ -78,7 +80,7 @@ def take(store: Store, name: str) -> Lease:
             if lease.owner == this_owner():
                 return lease
             if is_alive(lease):
-                raise HeldError(_held(lease))
+                raise HeldError(_held(name, lease))
         now = _now()
         mine = Lease(owner=this_owner(), since=now, beat=now)
         if store.create(_key(name, number + 1), _json(mine)):
@@ -145,6 +147,21 @@ def held(store: Store, name: str) -> Iterator[None]:
         thread.join()
 
 
+@contextmanager
+def working(store: Store, key: str) -> Iterator[None]:
+    """Make what lies below `key` alone: jobs that differ in other things may want the same work.
+
+    Raises:
+        HeldError: another process or execution makes it.
+    """
+    name = f"{_WORK}{key}"
+    try:
+        with held(store, name):
+            yield
+    finally:
+        release(store, name)  # after the last heartbeat, which would take it back
+
+
 def is_alive(lease: Lease) -> bool:
     """Whether the owner still works: its process is looked at if it is here, else its heartbeat counts."""
     owner = lease.owner
@@ -168,11 +185,13 @@ def _owner(pid: int) -> Owner:
     return Owner(name=name, machine=machine(), pid=pid, started=started(pid))
 
 
-def _held(lease: Lease) -> str:
+def _held(name: str, lease: Lease) -> str:
+    is_work = name.startswith(_WORK)
+    what = f"another job makes {name.removeprefix(_WORK)} just now" if is_work else "the same job is at work already"
     run = f", MLflow run {lease.run_id}" if lease.run_id else ""
     ended = "" if _is_here(lease.owner) else f", {SILENCE_SECONDS / 60:.0f} minutes after it was last heard of"
     return (
-        f"the same job is at work already: {lease.owner.name}, since {lease.since} (last heard of {lease.beat}{run}); "
+        f"{what}: {lease.owner.name}, since {lease.since} (last heard of {lease.beat}{run}); "
         f"wait for it or end it: the same command then goes on with what it finished{ended}"
     )
 

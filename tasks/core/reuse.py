@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
+from tasks.core import lease
 from tasks.core.digest import digest_of, digest_of_bytes
 from tasks.core.errors import InputError
 from tasks.core.kept import damaged, read_kept
@@ -39,11 +40,18 @@ def work_key(folder: str, stage: str, *inputs: object) -> str:
 
 
 def once(store: Store, key: str, output_type: type[OutputT], make: Callable[[], OutputT]) -> Once[OutputT]:
-    """What was kept under `key` (of `work_key`), or what `make` returns, kept from now on."""
+    """What was kept under `key` (of `work_key`), or what `make` returns, kept from now on.
+
+    Raises:
+        HeldError: another job makes it just now.
+    """
     found = find_output(store, key, output_type)
-    if found is not None:
-        return Once(found, reused=True)
-    return Once(keep_output(store, key, make()), reused=False)
+    if found is None:
+        with lease.working(store, key):
+            found = find_output(store, key, output_type)  # another job may just have ended it
+            if found is None:
+                return Once(keep_output(store, key, make()), reused=False)
+    return Once(found, reused=True)
 
 
 def find_output(store: Store, key: str, output_type: type[OutputT], *, is_cheap: bool = False) -> OutputT | None:

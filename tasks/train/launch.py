@@ -9,6 +9,7 @@ import torch
 from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from tasks.core import lease
 from tasks.core.errors import InputError, Interrupted
 from tasks.core.training import Trained
 from tasks.tracking.memory_tracker import MemoryTracker
@@ -20,16 +21,16 @@ from tasks.train.stop import handlers_kept
 
 
 def train_on_nodes(job: GrpoJob) -> Trained:
-    """GRPO on all the processes that the configuration asks for.
+    """GRPO on all the processes that the configuration asks for; its work is nobody else's meanwhile.
 
     Where a launcher started this process already (`RANK` is set), it takes part in that group instead.
 
     Raises:
-        InputError, Interrupted: as in one process.
+        InputError, Interrupted: as in one process; HeldError: another job is at the same training.
     """
     if int(os.environ.get("RANK", "0")) > 0:
         return _take_part(job, MemoryTracker(run_id=job.run.run_id))
-    with stage(job.run, "train") as tracker:
+    with stage(job.run, "train") as tracker, lease.working(job.store, job.key):
         return _take_part(job, tracker) if "RANK" in os.environ else _train_on_this_node(job, tracker)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tasks.core.config import ModelConfig, WarmStartConfig
 from tasks.core.manifest import read_clips, read_rows
-from tasks.core.reuse import find_output, keep_output, work_key
+from tasks.core.reuse import once, work_key
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Sample, Split, StageReport
 from tasks.policy.checkpoint import TINY_BASE, outside_policy, store_policy
@@ -33,20 +33,23 @@ def start_policy(
     # The tiny model is made of the samples, which are in the key.
     base = "" if model.base == TINY_BASE else find_source(model.base).digest
     key = work_key("policies", "warm_start", base, model, decisive, samples.digest, clips.digest, seed)
-    found = find_output(store, key, WarmStarted)
-    if found is not None:
-        return replace(found, report=_report(0.0, config.num_steps, {"reused": 1.0}))
-    started = time.perf_counter()
-    rows = [row for row in read_rows(store, samples, Sample) if row.split == Split.TRAIN]
-    policy = open_named(model.base, model, (row.question for row in rows), seed)
-    counts: Mapping[str, float] = {}
-    if config.num_steps:
-        counts = warm_start(policy, rows, read_clips(store, clips), store, key, config, tracker, seed)
-    artifact = store_policy(store, f"{key}/policy", policy)
-    report = _report(time.perf_counter() - started, config.num_steps, counts)
-    output = keep_output(store, key, WarmStarted(policy=artifact, report=report))
+
+    def make() -> WarmStarted:
+        started = time.perf_counter()
+        rows = [row for row in read_rows(store, samples, Sample) if row.split == Split.TRAIN]
+        policy = open_named(model.base, model, (row.question for row in rows), seed)
+        counts: Mapping[str, float] = {}
+        if config.num_steps:
+            counts = warm_start(policy, rows, read_clips(store, clips), store, key, config, tracker, seed)
+        artifact = store_policy(store, f"{key}/policy", policy)
+        report = _report(time.perf_counter() - started, config.num_steps, counts)
+        return WarmStarted(policy=artifact, report=report)
+
+    made = once(store, key, WarmStarted, make)
+    if made.reused:
+        return replace(made.output, report=_report(0.0, config.num_steps, {"reused": 1.0}))
     store.delete(f"{key}/checkpoints")
-    return output
+    return made.output
 
 
 def _report(seconds: float, num_steps: int, counts: Mapping[str, float]) -> StageReport:

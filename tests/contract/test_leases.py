@@ -41,6 +41,26 @@ sys.stdin.readline()
 print(store.create("once/blob", sys.argv[2].encode()), flush=True)
 """
 
+_MAKE = """
+import sys
+from tasks.core import lease
+from tasks.core.reuse import once
+from tasks.core.store import Store
+from tasks.core.types import Artifact
+
+def make():
+    print("makes it", flush=True)
+    sys.stdin.readline()
+    return Artifact("", sys.argv[2])
+
+sys.stdin.readline()
+try:
+    made = once(Store(sys.argv[1]), "trained/abc", Artifact, make)
+    print("has", made.output.digest, made.reused, flush=True)
+except lease.HeldError as error:
+    print("refused:", error, flush=True)
+"""
+
 
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -125,6 +145,24 @@ def test_one_process_gets_the_lease_and_the_others_are_told_who_has_it(root: str
     winner.wait()
     mine = lease.take(store, "job")  # its owner is dead
     assert mine.owner == lease.this_owner()
+
+
+def test_work_that_two_jobs_share_is_made_by_one(root: str, store: Store, start: Start) -> None:
+    first, second = (start(_MAKE, root, name) for name in ("first", "second"))
+    _go(first)
+    assert _line(first) == "makes it"
+    _go(second)
+    refused = _line(second)
+    assert refused.startswith(f"refused: another job makes trained/abc just now: process {first.pid} on")
+    _go(first)
+    assert _line(first) == "has first False"
+    third, fourth = (start(_MAKE, root, name) for name in ("third", "fourth"))
+    _go(third)
+    assert _line(third) == "has first True"
+    store.delete("trained/abc")
+    _go(fourth)
+    assert _line(fourth) == "makes it", "nobody is at it any more"
+    assert lease.find_all(store) == {}, "it is no job"
 
 
 def test_the_owner_gets_it_again_and_gives_it_back_once(store: Store) -> None:
