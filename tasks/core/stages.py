@@ -48,48 +48,48 @@ class StageCode:
 
 STAGES = {
     "ingest": StageCode(
-        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="ad86305e2a881cd2"
+        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="23691997b4196d70"
     ),
-    "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="b190b36867bb2d5e"),
+    "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="9fd4625b55107d1b"),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="b91c5512895408cd",
+        sources="12660c5c5ec78680",
     ),
     "validate": StageCode(
         version=1,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="15e8e0ef3326faf2",
+        sources="d174b67b017f743b",
     ),
-    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="54acdbd84236ea6c"),
+    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="0ba9baa7b6e11cb6"),
     "calibrate": StageCode(
         version=1,
         modules=("tasks.calibrate.pools", "tasks.calibrate.shard", "tasks.calibrate.select"),
         packages=_ROLLOUT,
-        sources="e2667750835105f6",
+        sources="3c0a7b42e0ab9a06",
     ),
     "train": StageCode(
-        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="5a9dc853cb1cfda9"
+        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="b17abc4d57279255"
     ),
     "evaluate": StageCode(
         version=1,
         modules=("tasks.evaluate.run", "tasks.evaluate.scoring"),
         packages=_ROLLOUT,
-        sources="5f0cb80eeb78d35a",
+        sources="0de9488af8f71f7c",
     ),
     "answer": StageCode(
         version=1,
         modules=("tasks.evaluate.respond", "tasks.evaluate.show", "tasks.evaluate.server", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="2c66f5bafa0757c9",
+        sources="fc69d810e3f08510",
     ),
     "diagnose": StageCode(
         version=1,
         modules=("tasks.diagnose.answers", "tasks.diagnose.policy"),
         packages=_ROLLOUT,
-        sources="636f0c48e90c4e17",
+        sources="694614b0dc9bd642",
     ),
 }
 

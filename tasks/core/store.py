@@ -195,7 +195,6 @@ class Store:
 
     def delete(self, key: str) -> None:
         """Remove a blob or folder; nothing happens if there is none."""
-        self._fs.invalidate_cache()  # what other processes have written belongs to it, and is in no older listing
         if self.exists(key):
             self._fs.rm(self.path(key), recursive=True)
 
