@@ -88,7 +88,7 @@ def find_letter(text: str, letters: str, options: Sequence[str] = ()) -> str | N
     same = option_of(plain, letters, options)
     if same is not None:
         return same
-    mentions = list(_mentions(plain, letters))
+    mentions = list(_mentions(_without_names(plain, options), letters))
     rejected = {letter: place for place, m in enumerate(mentions) if m.said is _Said.REJECTED for letter in m.letters}
     asserted = [(place, m.letters) for place, m in enumerate(mentions) if m.said is _Said.ASSERTED]
     standing = [letters for place, letters in asserted if rejected.get(letters, -1) < place]
@@ -111,6 +111,16 @@ def find_words(text: str, options: Sequence[str]) -> int | None:
     return letters.index(stated) if stated else None
 
 
+def _without_names(text: str, options: Sequence[str]) -> str:
+    """Without letters that are a part of what options are about: `Cup C`, `D minor`."""
+    pairs = {(pair[0], pair[1].lower()) for option in options for pair in phrases.NAMED.findall(_plain(option))}
+    pairs |= {(pair[1], pair[0].lower()) for option in options for pair in phrases.NAMING.findall(_plain(option))}
+    if not pairs:
+        return text
+    named = phrases.NAMED.sub(lambda m: m[0].replace(m[1], "0", 1) if (m[1], m[2].lower()) in pairs else m[0], text)
+    return phrases.NAMING.sub(lambda m: f"{m[0][:-1]}0" if (m[2], m[1].lower()) in pairs else m[0], named)
+
+
 def _only(letters: str) -> str | None:
     return letters[0] if len(set(letters)) == 1 else None
 
@@ -121,6 +131,7 @@ def _plain(text: str) -> str:
         text = f"{text[:_HEAD_CHARS]}\n...\n{text[-_TAIL_CHARS:].partition(' ')[2]}"
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("[", "(").replace("]", ")").replace("\r", "\n")
     text = _QUOTE.sub(" ", _SHORT.sub(r"\1", _MARKUP.sub(" ", text)))
+    text = phrases.ANSWER_MARK.sub("Answer: ", text)
     return phrases.RUN_ON.sub(r"\1\n", _BLANKS.sub(" ", text.replace("İ", "I")), count=1)
 
 
@@ -219,6 +230,8 @@ def _said(sides: _Sides, mood: _Mood) -> _Said:
     clause = phrases.BOUNDARY.split(before)[-1]
     if phrases.SPARED.search(before):
         return _Said.NAMED if "than" in before.split()[-3:] else _Said.ASSERTED
+    if phrases.ALL_BUT.search(before):
+        return _Said.ASSERTED if phrases.REJECTED_AFTER.match(after) else _Said.REJECTED
     if phrases.REJECTED_BEFORE.search(clause) or phrases.REJECTED_ALIKE.search(before):
         return _Said.REJECTED
     if phrases.REJECTED_AFTER.match(after):
@@ -227,7 +240,8 @@ def _said(sides: _Sides, mood: _Mood) -> _Said:
         return {"no": _Said.REJECTED, "yes": _Said.ASSERTED}.get(mood.reply, _Said.NAMED)
     is_asserted = phrases.ASSERTED_BEFORE.search(before) or phrases.AFFIRMED_AFTER.match(after)
     if is_asserted or (phrases.LED_BEFORE.search(before) and phrases.REASON.match(after)):
-        return _Said.NAMED if mood.is_hedged else _Said.ASSERTED
+        is_open = mood.is_hedged and not phrases.CONCLUDED_BEFORE.search(before)
+        return _Said.NAMED if is_open else _Said.ASSERTED
     return _judged_later(sides, after) or (_lead(sides.before, after) if sides.is_first else _Said.NAMED)
 
 
@@ -250,7 +264,7 @@ def _judged_later(sides: _Sides, after: str) -> _Said | None:
 
 
 def _lead(before: str, after: str) -> _Said:
-    if not phrases.LEAD_IN.fullmatch(before):
+    if not phrases.LEAD_IN.fullmatch(before) or phrases.SHARE.match(after):
         return _Said.NAMED
     if not after.strip(" .!)(:,"):
         return _Said.ALONE

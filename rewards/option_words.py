@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 _LABEL = re.compile(r"^\(?[A-Za-z][.):](?:\s|$)")
-_ARTICLE = re.compile(r"(?:an?|the)\s")
+_ARTICLE = re.compile(r"^(?:an?|the)\s")
 _MARKS = " \t\n\"'*.,:;!()"
 _LEAD_IN = re.compile(
     r"(?:(?:so|thus|therefore|hence|well|ok|okay|i (?:think|believe|guess|would say|say|see)|i'd say|in my opinion|"
@@ -31,7 +31,8 @@ def option_stated(sentences: Iterable[str], letters: str, options: Sequence[str]
     """The letter of the only option that is all that a sentence says after an introduction; yes or no may begin it."""
     levelled = _levelled(letters, options)
     is_yes_no = {option for _, option in levelled} == {"yes", "no"}
-    found: set[str] = set()
+    exact: set[str] = set()
+    close: set[str] = set()
     for sentence in sentences:
         said = _plain(sentence)
         lead = _LEAD_IN.match(said)
@@ -39,11 +40,11 @@ def option_stated(sentences: Iterable[str], letters: str, options: Sequence[str]
         if is_yes_no:
             starts = (_YES_NO.match(rest) for rest in rests)
             rests |= {start[1] for start in starts if start}
-        plain = rests | {_ARTICLE.sub("", rest, count=1) for rest in rests if _ARTICLE.match(rest)}
-        found |= {
-            letter for letter, option in levelled if option in plain or _ARTICLE.sub("", option, count=1) in rests
-        }
-    return _only(found)
+        bare = {_ARTICLE.sub("", rest) for rest in rests}
+        known = {rest.removeprefix("the ") for rest in rests}  # `the dog` is `a dog` of the options; not the other way
+        exact |= {letter for letter, option in levelled if option in rests | bare}
+        close |= {letter for letter, option in levelled if _ARTICLE.sub("", option) in known}
+    return _only(exact or close)
 
 
 def _levelled(letters: str, options: Sequence[str]) -> list[tuple[str, str]]:

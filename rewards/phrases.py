@@ -11,14 +11,15 @@ _FILLER = (
 )
 _NOUN = (
     r"(?:answer|option|choice|solution|response|pick|selection|letter|result|match|verdict|guess|vote|bet|conclusion|"
-    r"candidate|fit|one|respuesta|opción|réponse|antwort|lösung|risposta|resposta|ответ)"
+    r"candidate|fit|one|correction|respuesta|opción|réponse|antwort|lösung|risposta|resposta|ответ)"
 )
 _IS = r"(?:is|are|be|being|remains|must be|should be|would be|will be|has to be|es|est|ist|lautet|è|é)"
 _VERB = (
     r"(?:choos(?:e|ing)|chose|pick(?:ed|ing)?|select(?:ed|ing)?|go(?:es|ing)? (?:with|for)|went with|opt(?:ing)? for|"
-    r"settled? (?:on|for)|say(?:ing)?|guess|conclude|answer(?:ing)?(?: with)?|prefer|vote for|lean(?:ing)? towards?|"
-    r"points? to(?:wards?)?|pointing to|leav(?:es?|ing)|left with|corresponds? to|match(?:es)?|supports?|indicates?|"
-    r"suggests?|favou?rs?|confirms?|equals?|believe|think|suspect)"
+    r"settled? (?:on|for)|say(?:ing)?|guess|conclude|answer(?:ing)?(?: with)?|prefer|vote for|"
+    r"lean(?:ing)?(?: towards?)?|points? to(?:wards?)?|pointing to|leav(?:es?|ing)|left with|"
+    r"corresponds? to|match(?:es)?|supports?|indicates?|"
+    r"suggests?|favou?rs?|confirms?|equals?|believe|think|suspect|mea(?:n|nt))"
 )
 _WRONG = (
     r"(?:wrong|incorrect|false|inaccurate|invalid|implausible|impossible|improbable|unlikely|irrelevant|untrue|mistaken|"
@@ -64,6 +65,9 @@ LED_BEFORE = re.compile(
 )
 """`so B`: asserts only if nothing is said about the letter after it."""
 
+CONCLUDED_BEFORE = re.compile(rf"(?:^|\W)(?:so|thus|hence|therefore)\W+(?:{_FILLER}\W+)*+\W*$")
+"""`If it had melted, it would be A, but it did not, so B`: what is concluded is no part of the condition."""
+
 REJECTED_BEFORE = re.compile(
     rf"(?:(?:^|\W|\w(?=n't)){_NOT}\W+(?:(?!and\b)\w+\W+){{0,5}}|"
     r"(?:^|\W)(?:unlike|contrary to)\W+(?:\w+\W+){0,5}|"
@@ -83,6 +87,12 @@ SPARED = re.compile(
     r"(?:options?\W+|choices?\W+)?\W*$"
 )
 """`all are wrong except`, `less likely than`: what follows stays."""
+
+ALL_BUT = re.compile(
+    r"\b(?:all|every|everything|each|any)\W+(?:(?:of|the|other|one|options?|choices?|answers?)\W+)*+"
+    r"(?:except|but|save|apart from|other than|besides)\W+(?:for\W+)?(?:options?\W+|choices?\W+)?\W*$"
+)
+"""`All but`: what is said of the others is not true of this one."""
 
 REJECTED_ALIKE = re.compile(rf"\b{_WRONG}\W+(?:and\W+)?(?:so|neither|nor)\W+(?:is|are|does|do|can)\W+(?:option\W+)?$")
 """`A is wrong and so is`."""
@@ -125,6 +135,11 @@ REASON = re.compile(
 )
 """What may follow a letter that stands for itself."""
 
+ANSWER_MARK = re.compile(r"(?:^|(?<=[?.] ))[^\w\n]*+A:[^\w\n]*+(?=[A-Z][^\w\n]*+$)", re.MULTILINE)
+"""`A: B` is an answer, as in `Q: ... A: ...`."""
+SHARE = re.compile(r"\W*\d{1,3}(?:\.\d+)? ?%")
+"""After a letter it says how likely that is."""
+
 LISTED = re.compile(
     r"\s*(?:(?P<comma>[,、，])|(?P<word>(?:,\s*)?(?:and/or|and|or|nor|as well as|plus|y|et|und|oder|ou|o|e|и|или)\b|"
     r"[/&+]|[和或与及]))\s*(?:(?:also|either|both|even)\s+)?(?:(?:the\s+)?(?:options?|choices?|answers?|letters?)\s+)?"
@@ -152,6 +167,12 @@ NAME_WORD = re.compile(
     r"bus|route|side|man|woman|video|clip|scene|section|blood)\s+$"
 )
 """The letter after it is a name."""
+_NO_NAME = (
+    r"(?!(?:is|are|was|be|and|or|nor|not|than|both|either|neither|only|to|from|of|by|with|but|so|it|no|yes|the|options?|"
+    r"choices?|answers?|letters?)\b)"
+)
+NAMING = re.compile(rf"(?<![\w'-]){_NO_NAME}([^\W\d_]{{2,30}}) ([A-Z])(?![\w'])")
+"""`Cup C`: in an option, the letter is a part of it."""
 LETTER_FOLLOWS = re.compile(
     r"(?:is|isn't|was|are|aren't|because|since|as|and|or|nor|but|so|seems|fits|matches|best|would|looks|makes|shows|"
     r"describes|states|says|contradicts|cannot|can|can't|does|doesn't|do|has|correctly|accurately|if|when|while|whereas|"
@@ -160,5 +181,7 @@ LETTER_FOLLOWS = re.compile(
     r"alone|only)"
 )
 """After A they tell that it is a letter and no article."""
+NAMED = re.compile(rf"(?<![\w'])([B-HJ-Z]) (?!{LETTER_FOLLOWS.pattern}\b){_NO_NAME}([^\W\d_]{{2,30}})(?![\w'])")
+"""`D minor`, alike."""
 PRONOUN_FOLLOWS = re.compile(r"(?:is|isn't|because|since|fits|matches|describes|or|and|option|shows)")
 """After I they tell that it is a letter and no pronoun."""

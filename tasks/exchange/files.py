@@ -47,9 +47,9 @@ _READERS: tuple[tuple[str, Callable[[Mapping[str, Any]], Row]], ...] = (
     ("video", plain.from_record),
     ("solution", video_r1.from_record),
     ("video_path", rewatch.from_record),
-    ("problem", long_video_reason.from_record),
+    ("videos", long_video_reason.from_record),
 )
-"""The field that gives a layout away; the first that a record has decides."""
+"""The field that gives a layout away; the first that a record has decides, null or not if all are null."""
 
 
 def parse_record(record: object) -> Row:
@@ -62,11 +62,29 @@ def parse_record(record: object) -> Row:
         raise RowError("", record.reason)
     if not isinstance(record, Mapping):
         raise RowError("", f"expected an object, got {short(record)}")
-    for field, from_record in _READERS:
-        if field in record:
-            return from_record(record)
+    held = [field for field, value in record.items() if value is not None]
+    for fields in (held, record):
+        for field, from_record in _READERS:
+            if field in fields:
+                return from_record(record)
     expected = ", ".join(field for field, _ in _READERS)
     raise RowError("", f"got the fields {short(list(record))}; expected one of {expected}")
+
+
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2",
+           b"7z\xbc\xaf": "7z"}  # fmt: skip
+"""By the first bytes."""
+
+
+def refuse_packed(path: Path) -> None:
+    """Raises:
+    InputError: the file is an archive.
+    """
+    with path.open("rb") as file:
+        start = file.read(8)
+    for sign, kind in _PACKED.items():
+        if start.startswith(sign):
+            raise InputError(f"{path} is packed ({kind}); unpack it")
 
 
 def read_records(path: Path) -> Iterator[tuple[int, object]]:
@@ -76,6 +94,7 @@ def read_records(path: Path) -> Iterator[tuple[int, object]]:
         InputError: the file cannot be read at all.
     """
     _check_file(path)
+    refuse_packed(path)
     try:
         yield from _parquet_rows(path) if _is_parquet(path) else json_rows(path.read_bytes(), is_lines=_is_lines(path))
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -1,7 +1,7 @@
 """Rows of JSON text, each read by itself: whatever is wrong with one costs that one.
 
-A file is one JSON list, or a row a line. A list is read as a whole if it can be; else it is cut at the commas between
-its rows, or where the next row's line begins, in time linear in its length.
+A file is one JSON list, or a row a line, or rows that go over several lines. A list is read as a whole if it can be;
+else it is cut at the commas between its rows, or where the next row's line begins, in time linear in its length.
 """
 
 import codecs
@@ -15,6 +15,7 @@ _TOKEN = re.compile(rb'[\[\]{},]|"[^"\\\n]*(?:\\.[^"\\\n]*)*"?')
 """What decides where a row ends; a text that is not closed ends with its line, where JSON allows none to go on."""
 _ROW_ON_A_LINE = re.compile(rb"[ \t\r]*(\n[ \t]{0,64})\{")
 """How the first row of a list begins, if each has a line of its own: the others begin alike, and nothing inside one."""
+_BLANKS = re.compile(r"\s*")
 _DETAIL_CHARS = 200
 
 
@@ -94,9 +95,24 @@ def _starts_as_list(data: bytes) -> bool:
 
 def _pieces(data: bytes, is_lines: bool) -> _Pieces:
     first, _, others = data.lstrip().partition(b"\n")
-    if is_lines or not _starts_as_list(data) or (others.strip() and isinstance(_row(first), list)):
-        return _Pieces(data.split(b"\n"), is_list=False)  # splitlines would know more ends than JSON lines have
-    return _list_pieces(data)
+    if not (is_lines or not _starts_as_list(data) or (others.strip() and isinstance(_row(first), list))):
+        return _list_pieces(data)
+    rows = _rows_over_lines(data) if isinstance(_row(first), Unreadable) else []
+    return _Pieces(rows or data.split(b"\n"), is_list=False)  # splitlines would know more ends than JSON lines have
+
+
+def _rows_over_lines(data: bytes) -> list[bytes]:
+    """Values one after the other, as `jq` writes them; none if one of them is broken."""
+    rows, start, decoder = [], 0, json.JSONDecoder()
+    try:
+        text = data.decode("utf-8").strip()
+        while start < len(text):
+            _, stop = decoder.raw_decode(text, start)
+            rows.append(text[start:stop].encode())
+            start = _BLANKS.match(text, stop).end()  # type: ignore[union-attr]
+    except (ValueError, RecursionError):
+        return []
+    return rows
 
 
 def _list_pieces(data: bytes) -> _Pieces:

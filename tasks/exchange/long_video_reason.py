@@ -11,21 +11,21 @@ Sources: NVlabs/Long-RL, longvideo-reason/step6_reformat_reasoning_data.py, verl
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.exchange.row import Row, build_row, validated
-from tasks.exchange.verifiable import verifiable
+from tasks.exchange.row import Row, Said, build_row, validated
+from tasks.exchange.verifiable import Options, check_is_video, verifiable
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Record:
     problem: str
     videos: str | list[str]
-    answer: str
-    problem_type: str | None = None
-    data_type: str | None = None
-    options: list[str] | None = None
+    answer: Said
+    problem_type: str = ""
+    data_type: str = "video"
+    options: Options = field(default_factory=list)
 
 
 def from_record(record: Mapping[str, Any]) -> Row:
@@ -33,7 +33,8 @@ def from_record(record: Mapping[str, Any]) -> Row:
     RowError: a field is missing or of another type, or no rule can check the answer.
     """
     r: _Record = validated(_Record, record)
-    found = verifiable(r.problem, r.answer, r.problem_type or "", r.options, r.data_type or "video", "answer")
     names = [r.videos] if isinstance(r.videos, str) else r.videos
+    check_is_video(r.data_type, names)
+    found = verifiable(r.problem, r.answer, r.problem_type, r.options, "answer")
     info = {"answer_kind": found.answer_kind, "kind": found.kind}
     return build_row([(name, 0.0) for name in names], found.question, found.answer, info)

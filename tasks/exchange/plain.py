@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, StrictInt
-
-from tasks.exchange.row import Row, build_row, validated
+from tasks.exchange.row import Row, Said, build_row, validated
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Record:
     video: str | list[str]
     question: str
-    answer: str | StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+    answer: Said
     fps: float = 0.0
 
 

@@ -14,20 +14,20 @@ names follow the paper (arXiv 2509.23652) and were not compared with the files.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.exchange.row import Row, build_row, validated
-from tasks.exchange.verifiable import verifiable
+from tasks.exchange.row import Row, Said, build_row, validated
+from tasks.exchange.verifiable import Options, check_is_video, verifiable
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Record:
     video_path: str
     question: str
-    answer: str
+    answer: Said
     source: str = ""
-    options: list[str] | dict[str, str] | None = None
+    options: Options = field(default_factory=list)
 
 
 def from_record(record: Mapping[str, Any]) -> Row:
@@ -35,7 +35,7 @@ def from_record(record: Mapping[str, Any]) -> Row:
     RowError: a field is missing or of another type, or no rule can check the answer.
     """
     r: _Record = validated(_Record, record)
-    options = [f"{letter}. {text}" for letter, text in r.options.items()] if isinstance(r.options, dict) else r.options
-    found = verifiable(r.question, r.answer, "", options, "video", "answer")
+    check_is_video("video", [r.video_path])
+    found = verifiable(r.question, r.answer, "", r.options, "answer")
     name = f"{r.source}/{r.video_path}" if r.source else r.video_path
     return build_row([(name, 0.0)], found.question, found.answer, {"answer_kind": found.answer_kind})

@@ -8,16 +8,22 @@ import functools
 import re
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, StrictInt, TypeAdapter, ValidationError
 
 _QUESTION_CHARS = 100_000
 """About as many as fit into a context of 32k tokens."""
 _CONTROL_TOKEN = re.compile(r"<\|\w{1,64}\|>")
 """As chat templates write them: with one inside, a prompt would be another."""
+_TYPE = re.compile(r"(?:str|int|float|list|dict)\b(?!_)|.*\[")
+"""How Pydantic calls the alternatives of a field, in the place of an error."""
 _MARK = re.compile(r"(?:\bClip \d{1,3}:?\s?)?<video>\s?")
+
+
+Said = str | StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""An answer as JSON may hold it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,16 +98,20 @@ class ExtraInfo:
 
 
 def validated(record_type: type[Any], record: Mapping[str, Any]) -> Any:
-    """`record` as the dataclass `record_type`.
+    """`record` as the dataclass `record_type`. Null stands for an optional field that is not there: a table has it in
+    every row that lacks what another row has.
 
     Raises:
         RowError: a field is missing or of another type.
     """
+    needed = {f.name for f in fields(record_type) if f.default is MISSING and f.default_factory is MISSING}
+    held = {name: value for name, value in record.items() if value is not None or name in needed}
     try:
-        return _adapter(record_type).validate_python(record)  # type: ignore[arg-type]
+        return _adapter(record_type).validate_python(held)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise RowError(".".join(map(str, first["loc"])), f"{first['msg']} (got {short(first['input'])})") from error
+        where = [str(part) for part in first["loc"] if not _TYPE.match(str(part))]
+        raise RowError(".".join(where), f"{first['msg']} (got {short(first['input'])})") from error
     except OverflowError as error:
         raise RowError("", f"a number is out of range: {error}") from error
 

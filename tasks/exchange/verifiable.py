@@ -25,17 +25,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rewards.answers import AnswerKind
-from tasks.exchange.row import RowError, check_question, check_text, short
+from tasks.exchange.row import RowError, Said, check_question, check_text, short
 
 PICTURE = "picture instead of a video"
 NO_RULE = "answer without a rule"
 """Names of metrics too."""
 
 _ANSWER_CHARS = 4096
-_MARKED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
+_MARKED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
 _LETTERED = re.compile(r"\s*\(?([A-Z])[.):]")
 _OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z])[.):]", re.MULTILINE)
-_NUMBER = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_NUMBER = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3}){1,2}|[0-9]{1,9})(?:\.[0-9]{1,9})?")
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _TIMES = re.compile(r"\[?\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*s?\s*(?:-|to|,)\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*s?\s*\]?")
 _KIND_OF_TYPE = {
     "multiple choice": AnswerKind.CHOICE,
@@ -52,6 +53,10 @@ _HOW = {
 }
 
 
+Options = list[str] | dict[str, str | None]
+"""Texts, or texts by letter; a table has null for the letters that another row has."""
+
+
 class Verifiable(NamedTuple):
     """A question with an answer that can be checked."""
 
@@ -62,26 +67,34 @@ class Verifiable(NamedTuple):
     """The type of question, as a name."""
 
 
-def verifiable(
-    problem: str, answer: str, problem_type: str, options: Sequence[str] | None, data_type: str, field: str
-) -> Verifiable:
+def check_is_video(data_type: str, names: Sequence[str]) -> None:
+    """Raises:
+    RowError: the row is about something else.
+    """
+    pictures = [name for name in names if name.lower().endswith(_PICTURES)]
+    if data_type.lower() == "image" or pictures:
+        raise RowError("data_type", f"got {short(pictures[0] if pictures else data_type)}", reason=PICTURE)
+    if data_type.lower() != "video":
+        raise RowError("data_type", f"got {short(data_type)}, expected 'video'")
+
+
+def verifiable(problem: str, answer: Said, problem_type: str, options: Options, field: str) -> Verifiable:
     """`field` is what the layout calls the answer, which may stand between `<answer>` marks.
 
     Raises:
-        RowError: it is about a picture, the answer is not of its type, or no rule can check it; or a text is too long.
+        RowError: the answer is not of its type or says two things, or no rule can check it; options that share a
+            letter, or a text that is empty or too long.
     """
     check_question(problem)
-    check_text(field, answer, _ANSWER_CHARS)
-    if data_type != "video":
-        reason = PICTURE if data_type == "image" else ""
-        raise RowError("data_type", f"got {short(data_type)}, expected 'video'", reason=reason)
-    asked = re.sub(r"[\s_-]+", " ", problem_type.lower()).strip()
-    marked = _MARKED.search(answer)
-    said = (marked[1] if marked else answer).strip()
-    listed = lettered(options or ())
+    if not problem.strip():
+        raise RowError("question", "empty")
+    said = _in_marks(str(answer), field)
+    listed = lettered(options)
     letters = [found[1] for found in map(_LETTERED.match, listed) if found] or _OPTION_LINE.findall(problem)
-    kind = _KIND_OF_TYPE.get(asked) or _shown(said, is_text=asked in _WORDS)
-    written = _written(said, kind, letters) if kind else None
+    asked = re.sub(r"[\s_-]+", " ", problem_type.lower()).strip()
+    letter = _letter(said, letters, listed or problem.split("\n"))
+    kind = _KIND_OF_TYPE.get(asked) or _shown(said, letter, is_text=asked in _WORDS)
+    written = letter if kind is AnswerKind.CHOICE else _written(said, kind) if kind else None
     if kind is None:
         detail = f"{short(said)} to a question of the type {short(problem_type)}: no rule says what else is right"
         raise RowError(field, detail, reason=NO_RULE)
@@ -92,28 +105,62 @@ def verifiable(
     return Verifiable(f"{question.rstrip()}\n{_HOW[kind]}", written, kind, re.sub(r"\W+", "_", asked).strip("_"))
 
 
-def lettered(options: Sequence[str]) -> list[str]:
-    """Options as the question lists them: with their own letters, or with ours if they have none."""
-    if all(_LETTERED.match(option) for option in options):
-        return list(options)
-    return [f"{letter}. {option}" for letter, option in zip(string.ascii_uppercase, options, strict=False)]
+def lettered(options: Options) -> list[str]:
+    """Options as the question lists them: with their own letters, or with ours if they have none.
+
+    Raises:
+        RowError: two have one letter, or there are more than letters.
+    """
+    if isinstance(options, dict):
+        options = [f"{letter}. {text}" for letter, text in options.items() if text is not None]
+    num_given = len(options)
+    if not all(map(_LETTERED.match, options)):
+        options = [f"{letter}. {option}" for letter, option in zip(string.ascii_uppercase, options, strict=False)]
+    own = {found[1] for found in map(_LETTERED.match, options) if found}
+    if len(own) < num_given:
+        raise RowError("options", f"got {short(options)}, expected options with a letter of A to Z each")
+    return options
 
 
-def _shown(said: str, *, is_text: bool) -> AnswerKind | None:
+def _in_marks(answer: str, field: str) -> str:
+    """
+    Raises:
+        RowError: there are several marks, which say different things, or the text is too long.
+    """
+    check_text(field, answer, _ANSWER_CHARS)
+    said: list[str] = [found.strip() for found in _MARKED.findall(answer)] or [answer.strip()]
+    if len(set(said)) > 1:
+        raise RowError(field, f"got {short(answer)}, expected a single answer")
+    return said[0]
+
+
+def _letter(said: str, letters: Sequence[str], lines: Sequence[str]) -> str | None:
+    """`B`, `b`, `(B)`, `B.`, and the whole option with its letter or without."""
+    plain = said.strip("(). ").upper()
+    if plain in letters:
+        return plain
+    stated = {found[1] for line in lines if (found := _LETTERED.match(line)) and _same(said, line, found.end())}
+    return stated.pop() if len(stated) == 1 else None
+
+
+def _same(said: str, line: str, start: int) -> bool:
+    whole, text, own = (" ".join(part.lower().split()).rstrip(".") for part in (line, line[start:], said))
+    return bool(text) and own in (whole, text)
+
+
+def _shown(said: str, letter: str | None, *, is_text: bool) -> AnswerKind | None:
     """The kind of an answer whose type does not tell."""
-    if said.lower() in ("yes", "no"):
+    if letter is None and said.lower() in ("yes", "no"):
         return AnswerKind.TEXT
     if is_text:
         return None
-    if len(said) == 1 and said in string.ascii_uppercase:
+    if letter or (len(said) == 1 and said in string.ascii_uppercase):
         return AnswerKind.CHOICE
     return AnswerKind.NUMBER if _number(said) else None
 
 
-def _written(said: str, kind: AnswerKind, letters: Sequence[str]) -> str | None:
+def _written(said: str, kind: AnswerKind) -> str | None:
     match kind:
-        case AnswerKind.CHOICE:
-            return said if said in letters else None
         case AnswerKind.NUMBER:
             return _number(said)
         case AnswerKind.INTERVAL:
@@ -122,8 +169,7 @@ def _written(said: str, kind: AnswerKind, letters: Sequence[str]) -> str | None:
 
 
 def _number(said: str) -> str | None:
-    plain = said.replace(",", "")
-    return plain if _NUMBER.fullmatch(plain) else None
+    return said.replace(",", "") if _NUMBER.fullmatch(said) else None
 
 
 def _interval(said: str) -> str | None:

@@ -13,21 +13,21 @@ Options follow the question as their authors put them there. Sources: the data c
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.exchange.row import Row, build_row, validated
-from tasks.exchange.verifiable import verifiable
+from tasks.exchange.row import Row, Said, build_row, validated
+from tasks.exchange.verifiable import Options, check_is_video, verifiable
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Record:
     problem: str
-    solution: str
+    solution: Said
     path: str
     problem_type: str
     data_type: str = "video"
-    options: list[str] | None = None
+    options: Options = field(default_factory=list)
 
 
 def from_record(record: Mapping[str, Any]) -> Row:
@@ -35,7 +35,8 @@ def from_record(record: Mapping[str, Any]) -> Row:
     RowError: a field is missing or of another type, it is about a picture, or no rule can check the answer.
     """
     r: _Record = validated(_Record, record)
-    found = verifiable(r.problem, r.solution, r.problem_type, r.options, r.data_type, "solution")
+    check_is_video(r.data_type, [r.path])
+    found = verifiable(r.problem, r.solution, r.problem_type, r.options, "solution")
     return build_row(
         [(r.path, 0.0)], found.question, found.answer, {"answer_kind": found.answer_kind, "kind": found.kind}
     )

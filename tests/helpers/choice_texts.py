@@ -110,5 +110,10 @@ READINGS: list[tuple[str, str | None]] = [
     ('(B) is incorrect; (C) is correct', 'C'), ('The answer is not A.\n\nB', 'B'),
     ('Therefore, option D can be excluded and the answer is A', 'A'), ('There is a red car.', 'A'),
     ('I think there is a dog.', 'C'), ('The red car is not visible.', None), ('Not a red car', None),
-    ('a red car or a dog', None),
+    ('a red car or a dog', None), ('The correct answer is A. Correction: C.', 'C'), ('A (correction: B)', 'B'),
+    ('I said A, but I meant C.', 'C'), ('A or D, but I lean D', 'D'), ('A: B', 'B'), ('Q: which? A: B', 'B'),
+    ('C would be correct if the dog were there, but it is not, so D.', 'D'), ('All except D are wrong', 'D'),
+    ('Every option but D is wrong.', 'D'), ('All options except D are shown.', None),
+    ('A 10%, B 70%, C 10%, D 10%', None), ('B (70%)', 'B'), ('the dog', 'C'), ('It is the blue car.', 'B'),
+    ('A... wait, B', 'B'), ('The answer is A. On second thought, the answer is C.', 'C'),
 ]  # fmt: skip

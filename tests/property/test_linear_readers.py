@@ -24,6 +24,7 @@ Reader = Callable[[str], object]
 _SHAPES = (
     "<think>", "</think><answer>", "\\boxed{", "1", "1.", "1 - ", "2, 1\n", "- ", "\u00a0", "\n", "(", "A or ",
     "not A, is ", '"answer":"', "from ", "1:00 to ", "<video>",
+    "1,", "1 min 1 ", "1:00,", "Step 1: ", "1. Clip ",
 )  # fmt: skip
 _SIZES = (15_625, 125_000, 1_000_000)
 _MOST_GROWTH = 24.0

@@ -3,8 +3,9 @@
 import pytest
 
 from tasks.evaluate.benchmarks.choices import are_lettered, find_letter, options_in
-from tasks.evaluate.benchmarks.grounding import best_iou, find_interval, iou, paper_interval
+from tasks.evaluate.benchmarks.grounding import best_iou, iou, paper_interval
 from tasks.evaluate.benchmarks.orders import find_order, official_order
+from tasks.evaluate.benchmarks.spans import find_interval
 
 _OPTIONS = ("a red car", "a blue car", "a dog", "the man walks")
 
@@ -72,6 +73,20 @@ def test_options_are_found_at_the_end_of_a_question() -> None:
         ("It starts at 0:05 and ends at 1:12.", (5, 72), None), ("<think>1 to 2", None, None),
         ("<think>1 - 2</think><answer>3 to 4</answer>", (3, 4), (1, 2)), ("12.54 to 17.83", (12.54, 17.83), None),
         ("1:05 - 1:09", (65, 69), (1, 5)),
+        ("[3.0, 8.0]", (3, 8), None), ("[[3, 8], [10, 12]]", (3, 8), None), ("[3,8] and [10,12]", (3, 8), None),
+        ('{"timestamps": [3.0, 8.0]}', (3, 8), None), ("[00:03, 00:08]", (3, 8), None), ("(3.0, 8.0)", (3, 8), None),
+        ("**3.0** - **8.0** seconds", (3, 8), None), ("3.0 s -> 8.0 s", (3, 8), None), ("3.0 → 8.0", (3, 8), None),
+        ("00:00:03,500 --> 00:00:08,250", (3.5, 8.25), None), ("(3.0s) - (8.0s)", (3, 8), None),
+        ("3,5 - 8,25 Sekunden", (3.5, 8.25), (5, 8)), ("1,200 to 1,300 seconds", (1200, 1300), None),
+        ("1m30s - 1m45s", (90, 105), None), ("from 1 min 30 s to 1 min 45.5 s", (90, 105.5), None),
+        ("1h2m3s to 1h2m8s", (3723, 3728), None), ("1.5 minutes to 2 minutes", (90, 120), None),
+        ("from 1 to 2 minutes", (60, 120), None), ("from 30 seconds to 2 minutes", (30, 120), None),
+        ("第3秒到第8秒", (3, 8), None), ("3.0秒から8.0秒", (3, 8), None), ("de 3 à 8 secondes", (3, 8), None),
+        ("von 3 bis 8 Sekunden", (3, 8), None), ("de 3 a 8 segundos", (3, 8), None), ("３.０ － ８.０", (3, 8), None),
+        ("It begins at 3.0 s and lasts 5 s", (3, 8), None), ("It begins at 3 and lasts until 8", (3, 8), None),
+        ("At 3 seconds it begins, and at 8 seconds it is over.", (3, 8), None), ("1e1 - 2e1", (10, 20), (1, 2)),
+        ("At 0:03 he comes, at 0:08 he is gone.", (3, 8), None), ("At 3 s, at 5 s and at 8 s he waves.", None, None),
+        ("He lifts 3 boxes and 8 bags.", None, None), ("It takes 5 seconds.", None, None),
     ],
 )  # fmt: skip
 def test_interval(text: str, robust: tuple[float, float] | None, paper: tuple[float, float] | None) -> None:
@@ -102,6 +117,13 @@ def test_best_window_counts() -> None:
         ("First I see 1, 2, 3.\nCorrect order: 3, 2, 1", [1, 2, 3], [3, 2, 1]),
         ("2 -> 1 -> 3", None, [2, 1, 3]), ("213", None, [2, 1, 3]), ("2 1 3", None, [2, 1, 3]),
         ("2,2,1", None, None), ("1, 2", None, None), ("", None, None), ("Order: 1, 2, 3, 4", None, None),
+        ("The correct order is:\n1. Clip 2\n2. Clip 1\n3. Clip 3", None, [2, 1, 3]),
+        ("1. 2\n2. 1\n3. 3", None, [2, 1, 3]),
+        ("Step 1: Clip 2\nStep 2: Clip 1\nStep 3: Clip 3", None, [2, 1, 3]), ("Order: 213", None, [2, 1, 3]),
+        ("Step 1: Clip 2, Step 2: Clip 1, Step 3: Clip 3", [1, 2, 3], [2, 1, 3]),
+        ("- Clip 2\n- Clip 1\n- Clip 3", None, [2, 1, 3]), ("Clip 1: a\nClip 2: b\nClip 3: c", None, None),
+        ("1. Clip 2: she pours\n2. Clip 1: she stirs\n3. Clip 3: she drinks", None, [2, 1, 3]),
+        ("Correct order: 2, 1, 3\nWhy: 1 is pouring, 2 is boiling and 3 is stirring.", [2, 1, 3], [2, 1, 3]),
     ],
 )  # fmt: skip
 def test_order(text: str, official: list[int] | None, robust: list[int] | None) -> None:

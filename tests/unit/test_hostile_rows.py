@@ -1,5 +1,6 @@
 """One bad row costs that row: whatever it holds, in whatever file."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.adopt.outputs import AdoptedSet
+from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Rejection
@@ -92,6 +94,10 @@ def test_the_reasons_say_what_is_wrong(store: Store, folder: Path) -> None:
         (b'\xef\xbb\xbf[{"a": 1}]', 1, 0),
         (b'\xef\xbb\xbf{"a": 1}\r\n\r\n{"a": 2}\r\n', 2, 0),
         (b'{"a": 1}\n{"a"', 2, 1),
+        (b'{\n  "a": 1\n}\n{\n  "a": 2\n}\n', 2, 0),
+        (b'{"data": [\n{"a": 1},\n{"a": 2}]}', 1, 0),
+        (b'{"a": 1}{"a": 2}\n', 2, 0),
+        (b'{\n  "a": 1\n}\n{"a"', 4, 4),
         (b"", 0, 0),
     ],
 )
@@ -100,6 +106,21 @@ def test_a_broken_text_is_cut_into_its_rows(tmp_path: Path, text: bytes, num_row
     rows = [row for _, row in read_records(tmp_path / "rows.json")]
     assert len(rows) == num_rows
     assert sum(not isinstance(row, dict) for row in rows) == num_bad
+
+
+@pytest.mark.parametrize("sign", [gzip.compress(b"x"), b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\x00", b"BZh9"])
+def test_an_archive_is_named_as_one(tmp_path: Path, sign: bytes) -> None:
+    (tmp_path / "rows.json").write_bytes(sign + bytes(100))
+    with pytest.raises(InputError, match=r"rows.json is packed \(\w+\); unpack it") as refused:
+        list(read_records(tmp_path / "rows.json"))
+    assert "\n" not in str(refused.value)
+
+
+def test_rows_over_several_lines_are_filtered_as_they_stand(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    file.write_bytes(b"".join(json.dumps({"a": number}, indent=2).encode() + b"\n" for number in range(3)))
+    file.write_bytes(subset(file, {0, 2}))
+    assert [row for _, row in read_records(file)] == [{"a": 0}, {"a": 2}]
 
 
 def test_rows_are_filtered_out_of_a_broken_file_as_they_stand(tmp_path: Path) -> None:

@@ -70,6 +70,63 @@ def test_what_cannot_be_asked_or_checked_is_refused_with_its_reason(changes: dic
     assert refused.value.reason == reason
 
 
+@pytest.mark.parametrize(
+    "said", ["B", "b", "(B)", "B.", "B. It sleeps", "B. it  sleeps", "It sleeps", "It sleeps.", "<ANSWER>B</ANSWER>",
+             "<think>A or B?</think><answer>B</answer>", "<answer>B</answer> so <answer>B</answer>"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [["A. It barks", "B. It sleeps", "C. It runs"], ["It barks", "It sleeps", "It runs"],
+     {"A": "It barks", "B": "It sleeps", "C": "It runs", "D": None}],
+)  # fmt: skip
+def test_an_option_may_be_named_by_its_letter_or_its_words(said: str, options: object) -> None:
+    sample = _sample(video_r1("a.mp4", options=options, solution=said))
+    assert (sample.answer, sample.answer_kind) == ("B", "choice")
+    assert "Options:\nA. It barks\nB. It sleeps\nC. It runs\n" in sample.question
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"solution": "<answer>A</answer><answer>B</answer>"}, "expected a single answer"),
+        ({"options": ["A. x", "A. y"], "solution": "A"}, "options with a letter of A to Z each"),
+        ({"options": [f"option {n}" for n in range(30)]}, "options with a letter of A to Z each"),
+        ({"options": ["x", "x", "y"], "solution": "x"}, "among A, B, C"),
+        ({"problem": " \n"}, "empty"),
+        ({"problem_type": "numerical", "solution": "1,5"}, "expected an answer of kind number"),
+        ({"problem_type": "numerical", "solution": True}, "'solution': Input should be a valid string"),
+        ({"options": [1, 2]}, r"'options.0': Input should be a valid string"),
+        ({"options": "A. x"}, "'options': Input should be a valid list"),
+    ],
+)
+def test_what_could_mean_two_things_or_nothing_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(RowError, match=message):
+        _sample(video_r1("a.mp4") | changes)
+
+
+def test_a_number_may_be_one_of_json() -> None:
+    assert _sample(video_r1("a.mp4", problem_type="numerical", solution=3, options=[])).answer == "3"
+    assert _sample(long_video_reason("a.mp4", answer=2.5, problem="How far?")).answer == "2.5"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [video_r1("x.png"), video_r1("x.JPG", data_type=None), video_r1("a.mp4", data_type="Image"),
+     long_video_reason("a/b.webp"), rewatch("a.jpeg")],
+)  # fmt: skip
+def test_a_picture_is_known_by_its_name_too(record: dict[str, object]) -> None:
+    with pytest.raises(RowError) as refused:
+        parse_record(record)
+    assert refused.value.reason == "picture instead of a video"
+
+
+def test_a_table_of_several_data_sets_has_null_for_what_a_row_lacks() -> None:
+    rows = [video_r1("a.mp4"), long_video_reason("a.mp4"), rewatch("a.mp4")]
+    names = {name for row in rows for name in row}
+    for row in rows:
+        assert parse_record(dict.fromkeys(names) | row) == parse_record(row)
+
+
 def test_options_without_letters_get_theirs() -> None:
     sample = _sample(video_r1("a.mp4", options=["barks", "sleeps"]))
     assert "A. barks\nB. sleeps" in sample.question

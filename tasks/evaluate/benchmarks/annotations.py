@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from tasks.core.errors import InputError
-from tasks.exchange.files import read_records
+from tasks.exchange.files import read_records, refuse_packed
 from tasks.exchange.json_rows import Unreadable
 from tasks.exchange.row import RowError, short, validated
 
@@ -23,7 +23,6 @@ RowT = TypeVar("RowT")
 _PART = re.compile(r"-(\d{5})-of-(\d{5})")
 """How the hub numbers the files of one table."""
 _PACKED = {".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar"}
-_GZIP = b"\x1f\x8b"
 _COMMON = {"data.json", "test.json", "test.jsonl", "val.json"}
 """Names that other data sets have too, some with the same fields."""
 
@@ -119,7 +118,7 @@ def read_rows_of(
     """
     paths = [files] if isinstance(files, Path) else files
     for part, path in enumerate(paths):
-        for number, record in _table(path) if path.suffix in {".csv", ".tsv"} else _records(path):
+        for number, record in _table(path) if path.suffix in {".csv", ".tsv"} else read_records(path):
             where = Where(path, number if len(paths) == 1 else f"{part}-{number}")
             yield where, where.parse(row_type, _with_names(record, renamed or {}))
 
@@ -163,17 +162,12 @@ def read_text(path: Path) -> str:
     Raises:
         InputError: it is packed, or no UTF-8.
     """
-    _refuse_packed(path)
+    refuse_packed(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text in UTF-8: {error}") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _records(path: Path) -> Iterator[tuple[int, object]]:
-    _refuse_packed(path)
-    yield from read_records(path)
 
 
 def _table(path: Path) -> Iterator[tuple[int, object]]:
@@ -182,12 +176,6 @@ def _table(path: Path) -> Iterator[tuple[int, object]]:
         yield from enumerate(csv.DictReader(text, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True))
     except csv.Error as error:
         raise InputError(f"{path} is no table: {error}") from error
-
-
-def _refuse_packed(path: Path) -> None:
-    with path.open("rb") as file:
-        if file.read(len(_GZIP)) == _GZIP:
-            raise InputError(f"{path} is packed (gzip); unpack it")
 
 
 def _is_common(name: str) -> bool:

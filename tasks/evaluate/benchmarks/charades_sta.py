@@ -22,9 +22,9 @@ from tasks.evaluate.benchmarks.grounding import (
     interval_metrics,
     read_interval,
     window_facts,
-    window_of,
     written,
 )
+from tasks.evaluate.benchmarks.spans import window_of
 
 _LINE = re.compile(r"(\S+) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)##(.*\S.*)")
 _FILES = (

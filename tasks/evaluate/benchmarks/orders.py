@@ -8,6 +8,12 @@ from tasks.core.types import Sample
 from tasks.evaluate.benchmarks.reading import Reading
 
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
+_CLIP = r"(?:the\s)?(?:(?:clip|video|segment)\s?)?#?"
+_COUNTER = re.compile(rf"\bstep\s*+#?\d++\s*+[:=.)-]++\s*+(?={_CLIP}\d)", re.IGNORECASE)
+"""`Step 1: Clip 2`: what counts the places, not the clips."""
+_LISTED = re.compile(rf"\W*+(?:(\d++)\s?[.):]\s*+)?+{_CLIP}(\d++)(\W*+$)?", re.IGNORECASE)
+"""A line of a list: its counter, its clip, and whether that is all."""
+_STATED = re.compile(r"\b(?:order|sequence|answer)\b", re.IGNORECASE)
 _INTEGER = re.compile(r"\d+")
 _MOST_DIGITS = 9
 """A longer integer is no clip's number; Python refuses to convert very long ones."""
@@ -50,16 +56,34 @@ def official_order(text: str, count: int) -> list[int] | None:
 
 
 def find_order(text: str, count: int) -> list[int] | None:
-    """The last sentence that names the numbers 1 to `count`, each once, whatever stands between them."""
-    plain = spoken(text).replace("*", "")
+    """The numbers 1 to `count`, each once, whatever stands between them, of the last sentence that calls itself an
+    order, else of the last with such numbers; else of lines that name a clip each.
+    """
+    plain = _COUNTER.sub("", spoken(text).replace("*", ""))
     bare = plain.strip()
     if len(bare) == count and (found := _order([int(digit) for digit in bare if digit in "123456789"], count)):
         return found
-    for sentence in reversed(_SENTENCE_ENDS.split(plain)):
-        found = _order([integer(number) for number in _INTEGER.findall(sentence)], count)
-        if found:
-            return found
-    return official_order(plain, count)
+    sentences = _SENTENCE_ENDS.split(plain)
+    orders = [(sentence, found) for sentence in sentences if (found := _order_in(sentence, count))]
+    if orders:
+        return next((found for sentence, found in reversed(orders) if _STATED.search(sentence)), orders[-1][1])
+    return _listed_order(plain, count) or official_order(plain, count)
+
+
+def _order_in(sentence: str, count: int) -> list[int] | None:
+    numbers = _INTEGER.findall(sentence)
+    digits = list(numbers[0]) if len(numbers) == 1 and len(numbers[0]) == count else numbers
+    return _order([integer(number) for number in digits], count)
+
+
+def _listed_order(text: str, count: int) -> list[int] | None:
+    """Of lines that are counted (`1. Clip 2: she pours`), or that hold a clip's number and no more."""
+    lines = [found for found in map(_LISTED.match, text.split("\n")) if found]
+    counted = [line for line in lines if line[1]]
+    bare = [line for line in lines if not line[1] and line[3] is not None]
+    if [integer(line[1]) for line in counted] != list(range(1, count + 1)):
+        counted = []
+    return _order([integer(line[2]) for line in counted or bare], count)
 
 
 def integer(digits: str) -> int:

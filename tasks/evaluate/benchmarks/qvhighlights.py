@@ -20,10 +20,10 @@ from tasks.evaluate.benchmarks.grounding import (
     interval_metrics,
     read_interval,
     window_facts,
-    window_of,
     written,
 )
 from tasks.evaluate.benchmarks.protocol import Judged
+from tasks.evaluate.benchmarks.spans import window_of
 
 _THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 

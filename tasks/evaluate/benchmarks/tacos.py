@@ -15,15 +15,14 @@ from tasks.evaluate.benchmarks.adapter import Adapter, Source, make_sample
 from tasks.evaluate.benchmarks.annotations import find_file, is_list_file, read_nested, read_rows_of
 from tasks.evaluate.benchmarks.grounding import (
     GROUNDING_WORDS,
-    Window,
     ask_when,
     interval_metrics,
     read_interval,
     window_facts,
-    window_of,
     written,
 )
 from tasks.evaluate.benchmarks.lookup import stem_of
+from tasks.evaluate.benchmarks.spans import Window, window_of
 
 _FILES = ("test.json", "test.jsonl", "tacos_test.jsonl")
 _CAMERA = "-cam-002"
