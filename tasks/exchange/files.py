@@ -128,7 +128,7 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _is_lines(path: Path) -> bool:
-    return path.suffix == ".jsonl"
+    return path.suffix.lower() == ".jsonl"
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, object]]:

@@ -90,6 +90,42 @@ def test_charades_of_the_hub_asks_what_the_authors_lines_ask(tmp_path: Path) -> 
     assert [replace(s, views=()) for s in authors] == [replace(s, views=()) for s in hub]
 
 
+def test_charades_by_video_asks_what_the_authors_lines_ask(tmp_path: Path) -> None:
+    (tmp_path / "authors").mkdir()
+    folders.charades_sta(tmp_path / "authors")
+    rows: dict[str, dict[str, list[object]]] = {}
+    for line in (tmp_path / "authors/charades_sta_test.txt").read_text().splitlines():
+        video, start, end = line.split("##")[0].split(" ")
+        row = rows.setdefault(video, {"timestamps": [], "sentences": []})
+        row["timestamps"].append([float(start), float(end)])
+        row["sentences"].append(line.split("##")[1])
+    write_json(tmp_path / "by_video/charades_test.json", rows)
+    touch(tmp_path / "by_video", "Charades_v1_480/XK3QZ.mp4")
+    asked = [_asked(_samples("charades_sta", tmp_path / root)) for root in ("authors", "by_video")]
+    assert sorted(map(str, asked[0])) == sorted(map(str, asked[1]))
+    write_json(tmp_path / "by_video/charades_test.json", {"v": {"timestamps": [[1, 2]], "sentences": []}})
+    with pytest.raises(InputError, match="0 for 1 timestamps"):
+        _samples("charades_sta", tmp_path / "by_video")
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("charades_sta_test.txt", "Charades_STA_test.txt"),
+        ("charades_sta_test.txt", "annotations/CHARADES_STA_TEST.TXT"),
+    ],
+)
+def test_annotations_in_other_case_are_found_unless_there_are_two(tmp_path: Path, name: str, other: str) -> None:
+    folders.charades_sta(tmp_path)
+    before = _samples("charades_sta", tmp_path)
+    (tmp_path / other).parent.mkdir(exist_ok=True)
+    (tmp_path / "charades_sta_test.txt").rename(tmp_path / other)
+    assert _samples("charades_sta", tmp_path) == before
+    (tmp_path / other).rename(tmp_path / "charades.csv")
+    with pytest.raises(InputError, match=r"no annotation file in .*; there is charades.csv$"):
+        _samples("charades_sta", tmp_path)
+
+
 def test_longvideobench_of_vlmevalkit_asks_what_the_authors_file_asks(tmp_path: Path) -> None:
     folders.longvideobench(tmp_path / "authors")
     rows = json.loads((tmp_path / "authors/lvb_val.json").read_text())

@@ -107,6 +107,25 @@ def test_what_yt_dlp_stored_is_known_by_its_info_file_or_its_default_name(tmp_pa
     ]  # fmt: skip
 
 
+def test_what_youtube_dl_stored_is_known_by_its_default_name(tmp_path: Path) -> None:
+    row = {"question_id": "1", "question": "?", "options": ["A. a", "B. b"], "answer": "A", "videoID": "-Qw4w9Wg-cQ"}
+    write_parquet(tmp_path / "videomme.parquet", [row])
+    touch(tmp_path, "videos/A title - part 2--Qw4w9Wg-cQ.mp4", "videos/Another-dQw4w9WgXcQ.mp4")
+    (sample,) = _samples("videomme", tmp_path)
+    assert _file(sample).paths == ("videos/A title - part 2--Qw4w9Wg-cQ.mp4",)
+
+
+def test_a_folder_in_other_case_counts_if_none_is_called_as_expected_and_a_file_never(tmp_path: Path) -> None:
+    row = {"question_id": "1", "question": "?", "options": ["A. a", "B. b"], "answer": "A", "videoID": "dQw4w9WgXcQ"}
+    write_parquet(tmp_path / "videomme.parquet", [row])
+    touch(tmp_path, "Videos/dqw4w9wgxcq.mp4")
+    assert not _file(_samples("videomme", tmp_path)[0]).paths
+    touch(tmp_path, "Videos/dQw4w9WgXcQ.mp4")
+    assert _file(_samples("videomme", tmp_path)[0]).paths == ("Videos/dQw4w9WgXcQ.mp4",)
+    touch(tmp_path, "videos/dQw4w9WgXcQ.mp4")
+    assert _file(_samples("videomme", tmp_path)[0]).paths == ("videos/dQw4w9WgXcQ.mp4",)
+
+
 def test_two_downloads_of_one_link_are_ambiguous_and_a_file_with_the_name_comes_first(lvbench: Path) -> None:
     for number in range(2):
         touch(lvbench, f"videos/00000/{number}.mp4")

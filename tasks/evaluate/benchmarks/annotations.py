@@ -23,6 +23,7 @@ RowT = TypeVar("RowT")
 _PART = re.compile(r"-(\d{5})-of-(\d{5})")
 """How the hub numbers the files of one table."""
 _PACKED = {".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar"}
+_TABLES = {".json", ".jsonl", ".parquet", ".csv", ".tsv", ".txt"}
 _COMMON = {"data.json", "test.json", "test.jsonl", "val.json"}
 """Names that other data sets have too, some with the same fields."""
 
@@ -84,26 +85,37 @@ def find_file(root: Path, *names: str) -> Path:
 
 
 def find_parts(root: Path, *names: str) -> list[Path]:
-    """The first of `names` in `root`, else anywhere below, with all its parts: a name with `*` stands for a table that
-    the hub cut into several files (`data/test-*.parquet`). That one and names such as test.json, which any data set may
-    have, count in `root` alone.
+    """The first of `names` in `root`, else anywhere below, as written or else in other case, with all its parts: a name
+    with `*` stands for a table that the hub cut into several files (`data/test-*.parquet`). That one and names such as
+    test.json, which any data set may have, count in `root` alone.
 
     Raises:
         InputError: there is none, a part is missing, or it is there several times below and not in the expected place.
     """
     if not root.is_dir():
         raise InputError(f"no folder {str(root)!r}; give the folder of the benchmark as downloaded")
-    for name in names:
-        found = sorted(path for path in root.glob(name) if path.is_file())
-        if found:
-            return _all_parts(found)
-    for name in (name for name in names if not _is_common(name)):
-        found = sorted(path for path in root.rglob(name) if path.is_file())
-        if len({path.parent for path in found}) > 1:
-            raise InputError(f"{len(found)} files {name} below {str(root)!r}, expected one: {found[0]}, ...")
-        if found:
-            return _all_parts(found)
+    below = [name for name in names if not _is_common(name)]
+    for find in (_as_written, _whatever_case):
+        for name in names:
+            found = find(root, name)
+            if found:
+                return _all_parts(found)
+        for name in below:
+            found = find(root, f"**/{name}")
+            if len({path.parent for path in found}) > 1:
+                raise InputError(f"{len(found)} files {name} below {str(root)!r}, expected one: {found[0]}, ...")
+            if found:
+                return _all_parts(found)
     raise InputError(f"no annotation file in {str(root)!r}; expected {' or '.join(names)}{_hint(root, names)}")
+
+
+def _as_written(root: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in root.glob(pattern) if path.is_file())
+
+
+def _whatever_case(root: Path, pattern: str) -> list[Path]:
+    letters = (f"[{char.lower()}{char.upper()}]" if char.isalpha() else char for char in pattern)
+    return _as_written(root, "".join(letters))
 
 
 def read_rows_of(
@@ -118,7 +130,7 @@ def read_rows_of(
     """
     paths = [files] if isinstance(files, Path) else files
     for part, path in enumerate(paths):
-        for number, record in _table(path) if path.suffix in {".csv", ".tsv"} else read_records(path):
+        for number, record in _table(path) if path.suffix.lower() in {".csv", ".tsv"} else read_records(path):
             where = Where(path, number if len(paths) == 1 else f"{part}-{number}")
             yield where, where.parse(row_type, _with_names(record, renamed or {}))
 
@@ -153,7 +165,7 @@ def is_list_file(path: Path) -> bool:
     """Whether the file holds rows one after the other (JSON list or lines, Parquet), and not one object of them."""
     with path.open("rb") as file:
         start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
-    return path.suffix in {".jsonl", ".parquet"} or start[:1] == b"["
+    return path.suffix.lower() in {".jsonl", ".parquet"} or start[:1] == b"["
 
 
 def read_text(path: Path) -> str:
@@ -173,7 +185,9 @@ def read_text(path: Path) -> str:
 def _table(path: Path) -> Iterator[tuple[int, object]]:
     text = io.StringIO(read_text(path), newline="")
     try:
-        yield from enumerate(csv.DictReader(text, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True))
+        yield from enumerate(
+            csv.DictReader(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        )
     except csv.Error as error:
         raise InputError(f"{path} is no table: {error}") from error
 
@@ -184,9 +198,14 @@ def _is_common(name: str) -> bool:
 
 def _hint(root: Path, names: Sequence[str]) -> str:
     """What may be meant."""
-    packed = (path for name in names for path in root.rglob(f"{PurePosixPath(name).name}.*") if path.suffix in _PACKED)
+    packed = (
+        path for name in names for path in root.rglob(f"{PurePosixPath(name).name}.*") if path.suffix.lower() in _PACKED
+    )
     below = (path for name in names if _is_common(name) for path in root.rglob(name))
+    there = sorted(path.name for path in root.iterdir() if path.suffix.lower() in _TABLES)
     said = [*(f"; unpack {path}" for path in packed), *(f"; if {path} is it, give its folder" for path in below)]
+    if there and not said:
+        said = [f"; there {'is' if len(there) == 1 else 'are'} {', '.join(there[:3])}{', ...' if there[3:] else ''}"]
     return said[0] if said else ""
 
 

@@ -5,6 +5,7 @@ video2dataset   00000/000000000.mp4 beside 00000/000000000.json, which holds the
                 data_writer.py, FilesSampleWriter)
 yt-dlp          NAME.mp4 beside NAME.info.json, which holds the `id` (--write-info-json); or `TITLE [ID].mp4`, its
                 default name
+youtube-dl      `TITLE-ID.mp4`, its default name
 """
 
 import json
@@ -15,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-_TITLE_AND_ID = re.compile(r".*\[([\w-]{6,})\]")
+_TITLE_AND_ID = re.compile(r".*\[([\w-]{6,})\]|.*-([\w-]{11})")
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def download_ids(root: Path, stem: PurePosixPath, texts: Collection[PurePosixPat
         if beside in texts:
             found.add(_id_in(root / beside))
     titled = _TITLE_AND_ID.fullmatch(stem.name)
-    found.add(titled[1] if titled else "")
+    found.add((titled[1] or titled[2]) if titled else "")
     yield from sorted(found - {""})
 
 

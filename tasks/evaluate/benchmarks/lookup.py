@@ -111,9 +111,14 @@ class VideoFolder:
         return VideoFile(paths=tuple(inside), is_frames=True, fps=fps)
 
     def _under(self, name: str, folders: Sequence[str]) -> list[PurePosixPath]:
-        """Files that are called `name` in one of the folders; with the very ending of `name`, if one has it."""
+        """Files that are called `name` in one of the folders; with the very ending of `name`, if one has it. Folders in
+        other case count if none is called as written; ids of YouTube differ by case alone, so names of files do not.
+        """
         known = self._tree.videos.get(stem_of(PurePosixPath(name).name), [])
-        fitting = [path for path in known if any(_ends_in(path, PurePosixPath(folder) / name) for folder in folders)]
+        wanted = [PurePosixPath(folder) / name for folder in folders]
+        fitting = [path for path in known if any(_ends_in(path, whole) for whole in wanted)] or [
+            path for path in known if any(_ends_in(_folded(path), _folded(whole)) for whole in wanted)
+        ]
         return [path for path in fitting if path.name == PurePosixPath(name).name] or fitting
 
     def _distinct(self, paths: Sequence[PurePosixPath], later: str) -> list[PurePosixPath]:
@@ -177,6 +182,10 @@ def _ends_in(path: PurePosixPath, wanted: PurePosixPath) -> bool:
     folders = wanted.parts[:-1]
     own = path.parts[:-1]
     return own[len(own) - len(folders) :] == folders if folders and len(own) >= len(folders) else own == folders
+
+
+def _folded(path: PurePosixPath) -> PurePosixPath:
+    return PurePosixPath(str(path.parent).lower()) / path.name
 
 
 def _is_inside(name: str) -> bool:

@@ -134,7 +134,7 @@ def _file(root: Path) -> Path:
     listed = sorted(root.iterdir()) if root.is_dir() else []
     videos = {stem_of(path.name) for path in listed} - {path.name for path in listed}
     # What a downloader writes beside a video is called as the video is.
-    found = [p for p in listed if p.suffix in _ENDINGS and p.stem.removesuffix(".info") not in videos]
+    found = [p for p in listed if p.suffix.lower() in _ENDINGS and p.stem.removesuffix(".info") not in videos]
     if len(found) != 1:
         raise InputError(
             f"{len(found)} files with questions in {str(root)!r}; expected one .json, .jsonl or .parquet file with "

@@ -63,7 +63,7 @@ def _rows(source: Source, track: str) -> Iterator[tuple[Where, _Row]]:
     name = f"{track.lower()}_video.json"
     paths = find_parts(source.root, f"data/{name}", f"{track}/test-*.parquet", f"{track}.parquet", name)
     path = paths[0]
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         yield from read_rows_of(paths, _Row)
         return
     rows = read_object(path).get(track)

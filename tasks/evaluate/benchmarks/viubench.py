@@ -138,7 +138,7 @@ def _published(source: Source) -> Iterator[Sample]:
 
 
 def _files(root: Path) -> list[Path]:
-    found = sorted(p for p in root.rglob("*") if p.suffix in {".parquet", ".jsonl", ".json"} and p.is_file())
+    found = sorted(p for p in root.rglob("*") if p.suffix.lower() in {".parquet", ".jsonl", ".json"} and p.is_file())
     if not found:
         raise InputError(f"no annotation file in {str(root)!r}; expected the .parquet or .json files of VIUBench")
     return found
