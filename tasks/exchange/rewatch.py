@@ -9,8 +9,9 @@
 The five data sets lie in five folders, so a video is looked for as `source/video_path` below the root; rewrite the
 beginning where a folder is called otherwise (`MiraData/=mira_data/`).
 
-Source: the data card of zcccccz/ReWatch, which shows `source` and `video_path`. It does not show the others: their
-names follow the paper (arXiv 2509.23652) and were not compared with the files.
+Source: the data card of zcccccz/ReWatch, which shows `source` and `video_path`. Neither it nor the README of
+alibaba/ReWatch-R1 shows the others: their names follow the paper (arXiv 2509.23652) and were not compared with the
+files.
 """
 
 from collections.abc import Mapping

@@ -87,6 +87,7 @@ def test_options_are_found_at_the_end_of_a_question() -> None:
         ("At 3 seconds it begins, and at 8 seconds it is over.", (3, 8), None), ("1e1 - 2e1", (10, 20), (1, 2)),
         ("At 0:03 he comes, at 0:08 he is gone.", (3, 8), None), ("At 3 s, at 5 s and at 8 s he waves.", None, None),
         ("He lifts 3 boxes and 8 bags.", None, None), ("It takes 5 seconds.", None, None),
+        ("2,1,3", None, None), ("3 8 12", None, None), ("3.0, 8.0", (3, 8), None), ("3.0\n8.0", (3, 8), None),
     ],
 )  # fmt: skip
 def test_interval(text: str, robust: tuple[float, float] | None, paper: tuple[float, float] | None) -> None:

@@ -37,7 +37,7 @@ _RANGE = re.compile(
     re.IGNORECASE,
 )
 _PAIR = re.compile(rf"\[\s*+({_CLOCK}|{_PLAIN})\s?s?\s*+,\s*+({_CLOCK}|{_PLAIN})\s?s?\s*+\]", re.IGNORECASE)
-_BARE_PAIR = re.compile(rf"\W*+({_CLOCK}|{_NUMBER})\s?s?[\s,;]++({_CLOCK}|{_NUMBER})\s?s?\W*+", re.IGNORECASE)
+_BARE_PAIR = re.compile(rf"\W*+({_CLOCK}|{_PLAIN})\s?s?[\s,;]++({_CLOCK}|{_PLAIN})\s?s?\W*+", re.IGNORECASE)
 _MIXED = re.compile(
     r"(?<![\w.])(?:(\d{1,3})\s?h(?:ours?|rs?)?[\s,]*+)?(\d{1,4})\s?(?:m|mins?|minutes?|分钟?|分)[\s,]*+(?:and\s++)?"
     rf"(\d{{1,2}}(?:\.\d++)?+)\s?{_SECONDS}",
