@@ -60,7 +60,8 @@ def configure_diagnosis(preset: str, overrides: str, model: str, rollouts: int, 
 
     if reward not in ("smooth", "strict"):
         raise InputError(f"reward: got {reward!r}, expected smooth or strict")
-    check_named(model)
+    if model not in ("", "random"):  # the preset's is checked when the job is opened, a guesser needs none
+        check_named(model)
     changed = apply_overrides(preset_config(preset), read_overrides(overrides))
     named = {"model": {"base": model}} if model else {}
     return apply_overrides(changed, named | {"rollout": {"rollouts_per_prompt": rollouts}})
