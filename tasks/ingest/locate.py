@@ -3,6 +3,7 @@
 Uploads are not trusted: links, `..` and list files must not lead anywhere else on this machine.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -51,9 +52,10 @@ def locate(root: str, name: str, more_roots: Sequence[str] = ()) -> Path | Remot
         return _uri(name, [root, *more_roots])
     if is_uri(root):
         return _uri(f"{root}/{name}", [root])
-    top = Path(root).resolve(strict=True)
-    path = (top / name).resolve(strict=True)
-    folders = [top, *(Path(folder).resolve() for folder in more_roots if not is_uri(folder))]
+    # Not Path.resolve: a loop of links is no OSError for it before Python 3.13.
+    top = Path(os.path.realpath(root, strict=True))
+    path = Path(os.path.realpath(top / name, strict=True))
+    folders = [top, *(Path(os.path.realpath(folder)) for folder in more_roots if not is_uri(folder))]
     if not any(path.is_relative_to(folder) for folder in folders):
         detail = f"leads out of {root} (a link, `..`, or a path elsewhere); copy the file, or add to ingest.list_roots"
         raise Refused(Reason.OUTSIDE, detail if more_roots else "a link that leads out of the folder; copy the file")

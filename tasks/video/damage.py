@@ -2,10 +2,11 @@
 
 Decoders mark the first broken picture at best, and not those that are predicted from it: from the first damaged packet
 on nothing is trusted until a key frame that comes later. What was decoded before the damage is sound, though it may be
-shown after it.
+shown after it. Where the next packet was not in its place, the one before may have been hit too, and many decoders do
+not notice: so each is decoded when the next one has been read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import av
@@ -78,23 +79,41 @@ def sound_frames(
     packets: "Iterable[av.Packet[VideoStream]]", complaints: Complaints, damage: Damage
 ) -> Iterable[VideoFrame]:
     """Decode, and leave out what is broken; `damage` tells afterwards what there was."""
-    heard = 0
-    try:
-        for packet in packets:
-            damage.send(packet)
-            frames: list[VideoFrame] = []
-            try:
-                frames = packet.decode()
-                is_damaged = complaints.count() > heard  # Of the decoder, or of the container since the last packet.
-            except MemoryError:  # A limit, not damage; FFmpeg's kind is an FFmpegError too.
-                raise
-            except av.FFmpegError:
-                is_damaged = True
-            heard = complaints.count()
-            if is_damaged:
-                damage.begin(damage.place, packet.pts)
-            yield from (frame for frame in frames if not damage.covers(frame))
-    except MemoryError:
-        raise
-    except BROKEN:  # The file ends before its index says; what came until here is good.
-        damage.end_early()
+    for packet, is_damaged in _with_damage_around(packets, complaints, damage):
+        damage.send(packet)
+        frames: list[VideoFrame] = []
+        heard = complaints.count()
+        try:
+            frames = packet.decode()
+        except MemoryError:  # A limit, not damage; FFmpeg's kind is an FFmpegError too.
+            raise
+        except av.FFmpegError:
+            is_damaged = True
+        if is_damaged or complaints.count() > heard:
+            damage.begin(damage.place, packet.pts)
+        yield from (frame for frame in frames if not damage.covers(frame))
+
+
+def _with_damage_around(
+    packets: "Iterable[av.Packet[VideoStream]]", complaints: Complaints, damage: Damage
+) -> "Iterator[tuple[av.Packet[VideoStream], bool]]":
+    """Each packet, and whether something was complained of right before it, or was astray right behind it."""
+    last, is_damaged = None, False
+    source = iter(packets)
+    while True:
+        heard, astray = complaints.count(), complaints.count_astray()
+        try:
+            packet = next(source, None)
+        except MemoryError:
+            raise
+        except BROKEN:  # The file ends before its index says; what came until here is good.
+            damage.end_early()
+            packet = None
+        has_complained = complaints.count() > heard
+        if last is not None:
+            # At the end of a file that was cut off it is whole, and what would have come next is missing.
+            is_followed = packet is not None and packet.size > 0
+            yield last, is_damaged or (is_followed and complaints.count_astray() > astray)
+        if packet is None:
+            return
+        last, is_damaged = packet, has_complained

@@ -11,13 +11,13 @@ import struct
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-import av.logging
 from av.container import InputContainer
 from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorTrc
 from av.video.stream import VideoStream
 
+from tasks.video.container import description
 from tasks.video.errors import Problem, Remark, VideoError
 
 HDR_TRANSFERS = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
@@ -25,8 +25,8 @@ HDR_TRANSFERS = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
 _MATRIX = "=9i"
 """libavutil/display.h: a b u, c d v, x y w; (p, q) is shown at (a p + c q + x, b p + d q + y)."""
 _ONE, _ONE_OF_W = 1 << 16, 1 << 30
-_SINE_OF_A_DEGREE = math.sin(math.radians(1))
-"""So far from a quarter of a turn FFmpeg takes a matrix for one."""
+_SINE_OF_HALF_A_DEGREE = math.sin(math.radians(0.5))
+"""So far from a quarter of a turn FFmpeg takes a matrix for one: it rounds the angle to whole degrees."""
 _SAME_SCALE = 0.01
 _WIDE = frozenset({ColorPrimaries.BT2020, ColorPrimaries.SMPTE428, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432})
 _ODD_TRANSFERS = frozenset({ColorTrc.LINEAR, ColorTrc.LOG, ColorTrc.LOG_SQRT, ColorTrc.SMPTE428})
@@ -80,7 +80,7 @@ def orientation_of(matrix: tuple[int, ...]) -> Orientation:
     if is_transposed:
         near, far = far, near
     is_known = all(abs(part) >= (1 - _SAME_SCALE) * scale for part in near)
-    is_known &= all(abs(part) <= _SINE_OF_A_DEGREE * scale for part in far)
+    is_known &= all(abs(part) <= _SINE_OF_HALF_A_DEGREE * scale for part in far)
     if not is_known or u or v:
         raise VideoError(Problem.DISPLAY_MATRIX, f"{_shown(matrix)}; only quarter turns and mirrors are")
     across, down = (c, b) if is_transposed else (a, d)
@@ -113,16 +113,10 @@ def remarks_on(frame: VideoFrame, stream: VideoStream) -> tuple[str, ...]:
 def crop_of(container: InputContainer, stream: VideoStream) -> Crop:
     """What the container (clean aperture of mp4, PixelCrop of Matroska) says is not shown of a stream's pictures.
 
-    PyAV does not hand on this side data of a stream; FFmpeg's own description of the file has it.
+    PyAV does not hand on this side data of a stream.
     """
-    level = av.logging.get_level()
-    av.logging.set_level(av.logging.INFO)
-    try:
-        text: str = cast(Any, container).dumps_format()  # Not in PyAV's stubs.
-    finally:
-        av.logging.set_level(level)
     index, crops = -1, dict[int, Crop]()
-    for found in _CROPPING.finditer(text):
+    for found in _CROPPING.finditer(description(container)):
         if found[1]:
             index = int(found[1])
         else:
@@ -143,6 +137,19 @@ def _remarks_on_colours(frame: VideoFrame) -> list[str]:
     if primaries in _WIDE:
         return [Remark.COLOURS.of(f"primaries {ColorPrimaries(primaries).name} shown as BT.709")]
     return []
+
+
+def _unnamed(kinds: type[Type], number: int) -> Type:
+    """FFmpeg has kinds of side data that PyAV does not name, such as EXIF and the displays that MV-HEVC is made for.
+
+    It fails on a frame that has one of them, whatever is wanted of it.
+    """
+    kind: Any = object.__new__(kinds)
+    kind._name_, kind._value_ = f"UNNAMED_{number}", number
+    return cast(Type, kind)
+
+
+Type._missing_ = classmethod(_unnamed)  # type: ignore[assignment]
 
 
 def _side_data(frame: VideoFrame) -> list[SideData]:

@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tasks.video.complaints import Complaints, heard_complaints
+from tasks.video.container import is_cut_off, is_encrypted
 from tasks.video.display import AS_STORED, Display, crop_of, matrix_of, orientation_of, remarks_on
 from tasks.video.errors import Problem, Remark, VideoError
 
@@ -82,6 +83,8 @@ def probe(path: Path) -> Probe:
         duration, rate = stream.duration, stream.average_rate or stream.guessed_rate
         time_base = stream.time_base
         found = _read_packets(container, stream, complaints) if time_base else _Found()
+        if (found.first_frame is None or "asf" in _formats(container)) and is_encrypted(container, path):
+            raise VideoError(Problem.ENCRYPTED, _ENCRYPTED)
         shown = array("q", sorted(found.shown))
         if not shown and not rate:
             raise VideoError(
@@ -120,7 +123,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             raise _unreadable(path, error) from error
         assert isinstance(container, InputContainer)
         with container:
-            yield container, _video_stream(container)
+            yield container, _video_stream(container, path)
 
 
 def set_decoder(stream: VideoStream, *, num_threads: int) -> None:
@@ -139,13 +142,17 @@ class _Nameless:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
-def _video_stream(container: InputContainer) -> VideoStream:
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     moving = _moving_pictures(container)
     if not moving:
         kinds = ("cover picture" if stream.type == "video" else str(stream.type) for stream in container.streams)
         found = ", ".join(kinds) or "none"
+        if "mov" in _formats(container) and is_cut_off(path):
+            raise VideoError(Problem.INCOMPLETE_FILE, f"cut off inside its index; streams found: {found}")
         raise VideoError(Problem.NO_VIDEO_STREAM, f"streams found: {found}")
     readable = [stream for stream in moving if stream.codec_context is not None]
+    if not readable and is_encrypted(container, path):
+        raise VideoError(Problem.ENCRYPTED, _ENCRYPTED)
     if not readable:
         raise VideoError(Problem.UNSUPPORTED_CODEC, "this build of FFmpeg has no decoder for the video stream")
     # What a player would show: the one marked as default, then the largest, then the first.
