@@ -5,6 +5,7 @@ texts and pictures, empty files and unfinished downloads, and known videos that 
 recognise these, a file that is as long as a known one is read once.
 """
 
+import re
 import tempfile
 import time
 from collections import Counter
@@ -20,7 +21,7 @@ from tasks.ingest.glance import Look, prepare, reason_against
 from tasks.ingest.locate import Refused, Remote, locate
 from tasks.ingest.outputs import VideoShard
 from tasks.ingest.reasons import Reason
-from tasks.video.isolation import Limits, run_isolated
+from tasks.video.isolation import Limits, Outcome, isolated, run_isolated
 from tasks.video.worker import Failure
 
 _LOOKUPS = 8
@@ -33,6 +34,8 @@ _PARTIAL_SUFFIXES = (
     *(".!qb", ".bc!", ".dtapart", ".swp", "~"),
 )
 """How browsers, clients and editors call a file until it is whole and gets its name."""
+_PIECE = re.compile(r"\.part-frag\d+$")
+"""How yt-dlp calls a piece of one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,25 +59,42 @@ class Arrivals:
         return f"{found}{f'; not counted: {reasons}' if reasons else ''}; {decided}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Unknown:
+    """A file whose content is not known."""
+
+    store: Store
+    place: Path | Remote
+    config: IngestConfig
+    scratch: str
+    """Folder for what is fetched."""
+
+
 def find_arrivals(store: Store, shards: Sequence[VideoShard], config: IngestConfig) -> Arrivals:
     """Look at every listed file."""
+    limits = Limits.of(config)
     with tempfile.TemporaryDirectory(prefix="videossr-arrivals-") as scratch:
+        with isolated(_look_closer, limits, has_credentials=True) as look_elsewhere:
 
-        def look_up(job: tuple[VideoShard, str]) -> str | Look:
-            shard, name = job
-            try:
-                place = locate(shard.root, name, tuple(shard.more_roots))
-                return _reason(store, place, config, scratch) or prepare(place, scratch)
-            except Refused as refused:
-                return refused.reason
-            except OSError:
-                return Reason.UNREADABLE
+            def look_up(job: tuple[VideoShard, str]) -> str | Look:
+                shard, name = job
+                try:
+                    place = locate(shard.root, name, tuple(shard.more_roots))
+                    if reason := _reason(store, place, config):
+                        return reason
+                    unknown = _Unknown(store=store, place=place, config=config, scratch=scratch)
+                    # What lies elsewhere may come slowly, or never.
+                    return _look_closer(unknown) if isinstance(place, Path) else _result(look_elsewhere(unknown))
+                except Refused as refused:
+                    return refused.reason
+                except OSError:
+                    return Reason.UNREADABLE
 
-        with ThreadPoolExecutor(_LOOKUPS) as threads:
-            found = list(threads.map(look_up, [(shard, name) for shard in shards for name in shard.names]))
+            with ThreadPoolExecutor(_LOOKUPS) as threads:
+                found = list(threads.map(look_up, [(shard, name) for shard in shards for name in shard.names]))
         reasons = [reason for reason in found if isinstance(reason, str)]
         looks = [look for look in found if isinstance(look, Look)]
-        for _, outcome in run_isolated(reason_against, looks, Limits.of(config)):
+        for _, outcome in run_isolated(reason_against, looks, limits):
             # One that was killed from outside says nothing about its file: it may be a video.
             failure = outcome.failure if outcome.failure is not Failure.INTERRUPTED else None
             reason = failure or outcome.result
@@ -83,18 +103,41 @@ def find_arrivals(store: Store, shards: Sequence[VideoShard], config: IngestConf
     return Arrivals(num_new=len(found) - len(reasons), not_counted=dict(counts))
 
 
-def _reason(store: Store, place: Path | Remote, config: IngestConfig, scratch: str) -> str:
-    """Why the file does not count, by what is known without looking at its kind; empty if it may count."""
+def _reason(store: Store, place: Path | Remote, config: IngestConfig) -> str:
+    """Why the file does not count, by what is known without reading it; empty if it may count."""
     known = known_content(store, place)
     facts = known.facts
     if known.sha256:
         return _KNOWN
-    if str(place).lower().endswith(_PARTIAL_SUFFIXES):
+    if _is_unfinished(str(place).lower()):
         return _UNFINISHED
     if facts.num_bytes == 0:
         return Reason.EMPTY_FILE
     if facts.changed_seconds is not None and time.time() - facts.changed_seconds < config.quiet_seconds:
         return _YOUNG
-    if isinstance(place, Remote) and (facts.num_bytes or 0) > config.max_fetch_mib * 2**20:
-        return Reason.FILE_TOO_LARGE
-    return _SAME_CONTENT if is_read_before(store, place, Path(scratch), config.max_fetch_mib) else ""
+    is_too_large = isinstance(place, Remote) and (facts.num_bytes or 0) > config.max_fetch_mib * 2**20
+    return Reason.FILE_TOO_LARGE if is_too_large else ""
+
+
+def _look_closer(unknown: _Unknown) -> str | Look:
+    """Why the file does not count, by its content; what to look at if it may."""
+    store, place, config, scratch = unknown.store, unknown.place, unknown.config, unknown.scratch
+    try:
+        if is_read_before(store, place, Path(scratch), config.max_fetch_mib):
+            return _SAME_CONTENT
+        return prepare(place, scratch)
+    except Refused as refused:
+        return refused.reason
+    except OSError:
+        return Reason.UNREADABLE
+
+
+def _result(outcome: Outcome[str | Look]) -> str | Look:
+    assert outcome.failure or outcome.result
+    return outcome.failure or outcome.result or ""
+
+
+def _is_unfinished(place: str) -> bool:
+    """By its name, or that of its folder: Safari's downloads are folders."""
+    folder, _, name = place.rpartition("/")
+    return name.endswith(_PARTIAL_SUFFIXES) or bool(_PIECE.search(name)) or folder.endswith(".download")

@@ -141,9 +141,16 @@ def _chunks(place: Remote, num_bytes: int) -> Iterator[bytes]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """fsspec reports whatever happens on the web as a missing file: say what it was."""
+    """fsspec reports much of what happens on the web as a missing file, and hands on the rest as it comes.
+
+    Raises:
+        Refused: it leads inside.
+        OSError: anything else, with what it was: a broken transfer, missing credentials, no such address.
+    """
     try:
         yield
+    except MemoryError:
+        raise
     except Exception as error:
         found: BaseException | None = error
         while found is not None and not isinstance(found, InsideError):
@@ -152,7 +159,9 @@ def _explained() -> Iterator[None]:
             raise Refused(Reason.OUTSIDE, str(found)) from error
         if isinstance(error, FileNotFoundError) and error.__cause__:
             raise FileNotFoundError(f"{error.__cause__}") from error
-        raise
+        if isinstance(error, OSError):
+            raise
+        raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 def _file_system(place: Remote) -> Any:

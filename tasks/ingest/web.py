@@ -26,6 +26,10 @@ address 168.63.129.16"), and in Oracle's cloud (192.0.0.192, in a block for prot
 _NAT64 = IPv6Network("64:ff9b::/96")
 """IPv4 addresses as a translator reaches them (RFC 6052)."""
 
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30.0, sock_read=60.0)
+"""Silence that is taken for an end. How long a whole file may take is up to whoever waits for it: the client's own
+limit is five minutes."""
+
 
 class InsideError(ValueError):
     """An address that is not public, on a host that nobody named."""
@@ -91,7 +95,9 @@ class _Client:
 
     async def __call__(self, **options: Any) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(socket_factory=_socket)
-        return aiohttp.ClientSession(connector=connector, middlewares=(self._request,), **options)
+        return aiohttp.ClientSession(
+            connector=connector, middlewares=(self._request,), **{"timeout": _TIMEOUT, **options}
+        )
 
     async def _request(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         """Every request passes through here, each hop of a redirect too."""

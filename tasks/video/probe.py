@@ -85,6 +85,8 @@ def probe(path: Path) -> Probe:
         found = _read_packets(container, stream, complaints) if time_base else _Found()
         if (found.first_frame is None or "asf" in _formats(container)) and is_encrypted(container, path):
             raise VideoError(Problem.ENCRYPTED, _ENCRYPTED)
+        if not found.shown:
+            _check_end(container, path)
         shown = array("q", sorted(found.shown))
         if not shown and not rate:
             raise VideoError(
@@ -147,16 +149,22 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     if not moving:
         kinds = ("cover picture" if stream.type == "video" else str(stream.type) for stream in container.streams)
         found = ", ".join(kinds) or "none"
-        if "mov" in _formats(container) and is_cut_off(path):
-            raise VideoError(Problem.INCOMPLETE_FILE, f"cut off inside its index; streams found: {found}")
+        _check_end(container, path)
         raise VideoError(Problem.NO_VIDEO_STREAM, f"streams found: {found}")
     readable = [stream for stream in moving if stream.codec_context is not None]
-    if not readable and is_encrypted(container, path):
-        raise VideoError(Problem.ENCRYPTED, _ENCRYPTED)
     if not readable:
+        _check_end(container, path)
+        if is_encrypted(container, path):
+            raise VideoError(Problem.ENCRYPTED, _ENCRYPTED)
         raise VideoError(Problem.UNSUPPORTED_CODEC, "this build of FFmpeg has no decoder for the video stream")
     # What a player would show: the one marked as default, then the largest, then the first.
     return max(readable, key=lambda stream: (_is_default(stream), stream.width * stream.height, -stream.index))
+
+
+def _check_end(container: InputContainer, path: Path) -> None:
+    """For a file without pictures: it may have lost them."""
+    if "mov" in _formats(container) and is_cut_off(path):
+        raise VideoError(Problem.INCOMPLETE_FILE, "cut off inside its index")
 
 
 def _moving_pictures(container: InputContainer) -> list[VideoStream]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import ExifTags, Image
 
 from tasks.core.types import VideoFile
 from tasks.video.decode import FrameChoice, decode_video
@@ -72,7 +73,7 @@ def test_an_orientation_that_only_the_first_picture_states_holds_for_all(tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("degrees", [33, 45, 135.5, 3, 267])
+@pytest.mark.parametrize("degrees", [33, 45, 135.5, 3, 267, 0.7, 359, 90.7])
 def test_a_matrix_that_is_none_of_the_eight_is_refused_by_its_name(
     stored: Path, tmp_path: Path, degrees: float
 ) -> None:
@@ -80,6 +81,26 @@ def test_a_matrix_that_is_none_of_the_eight_is_refused_by_its_name(
     with pytest.raises(VideoError, match=r"the display matrix is \[.* .* 0\] \[.* .* 0\] \[0 0 1\]") as caught:
         decode_video(tmp_path / "a.mp4", CHOICE)
     assert caught.value.problem is Problem.DISPLAY_MATRIX
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("degrees", [0.4, 89.6, 359.7])
+def test_a_matrix_that_ffmpeg_rounds_to_a_quarter_is_one(stored: Path, tmp_path: Path, degrees: float) -> None:
+    ffmpeg("-display_rotation", degrees, "-i", stored, "-c", "copy", tmp_path / "a.mp4")
+    assert_shown_as_by_ffmpeg(tmp_path / "a.mp4")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["avi", "mov"])
+def test_pictures_of_a_camera_are_turned_as_their_exif_data_say(tmp_path: Path, ending: str) -> None:
+    """EXIF data are side data that PyAV does not name; they must not hide the rest."""
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=10:d=2", tmp_path / "%02d.png")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    for path in tmp_path.glob("*.png"):
+        Image.open(path).convert("RGB").save(path.with_suffix(".jpg"), exif=exif, quality=95, subsampling=0)
+    ffmpeg("-framerate", 10, "-i", tmp_path / "%02d.jpg", "-c", "copy", tmp_path / f"a.{ending}")
+    assert assert_shown_as_by_ffmpeg(tmp_path / f"a.{ending}").shape[1:3] == (96, 64)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -17,7 +18,9 @@ import pytest
 from PIL import Image
 
 from tasks.core.config import IngestConfig
+from tasks.core.manifest import read_rows
 from tasks.core.store import Store
+from tasks.core.types import Rejection
 from tasks.ingest.arrivals import find_arrivals
 from tasks.ingest.listing import list_shards
 from tasks.ingest.shard import ingest_videos
@@ -81,7 +84,7 @@ NO_VIDEOS: dict[str, Callable[[Path], object]] = {
     ".a.mp4.XyZ123": lambda path: write_video(path.with_name("tmp.mp4"), num_frames=33).rename(path),
     **{
         f"a.mp4{suffix}": lambda path: write_video(path.with_name("tmp.mp4"), num_frames=34).rename(path)
-        for suffix in (".part", ".crdownload", ".tmp", ".download", ".filepart", ".PART")
+        for suffix in (".part", ".crdownload", ".tmp", ".download", ".filepart", ".PART", ".part-Frag12")
     },
 }
 
@@ -99,6 +102,20 @@ def test_what_is_no_video_never_counts(store: Store, folder: Path, mark: str) ->
     assert sum(reasons.values()) == sum(not name.startswith(".") for name in NO_VIDEOS)
     write_video(folder / "new.mp4")
     assert arrivals(store, folder)[0] == 1
+
+
+def test_a_download_that_is_a_folder_until_it_is_whole_does_not_count(store: Store, folder: Path) -> None:
+    (folder / "a.mp4.download").mkdir()
+    write_video(folder / "a.mp4.download" / "a.mp4")
+    assert arrivals(store, folder) == (0, {"unfinished download": 1})
+
+
+def test_links_that_lead_nowhere_hide_no_video(store: Store, folder: Path) -> None:
+    (folder / "loop.mp4").symlink_to("loop.mp4")
+    (folder / "gone.mp4").symlink_to("nowhere.mp4")
+    (folder / "deep" / "up").symlink_to("..")
+    write_video(folder / "a.mp4")
+    assert arrivals(store, folder) == (1, {"cannot be read": 3})
 
 
 def test_a_known_video_that_was_touched_copied_or_renamed_is_known(store: Store, folder: Path) -> None:
@@ -190,6 +207,51 @@ def test_in_an_object_store_it_is_the_same(s3: fsspec.AbstractFileSystem, store:
     s3.pipe("videos/v/new.mp4", write_video(folder / "new.mp4", num_frames=80).read_bytes())
     assert arrivals(store, "s3://videos/v")[0] == 1
     assert arrivals(store, "s3://videos/v", replace(CONFIG, quiet_seconds=3600.0))[0] == 0
+
+
+class _Faulty(SimpleHTTPRequestHandler):
+    """Breaks off, says what is no HTTP, packs badly, or goes silent in the middle."""
+
+    silence = threading.Event()
+
+    def do_GET(self) -> None:
+        if self.path == "/no-http":
+            self.wfile.write(b"\0\1\2\r\n\r\n")
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "100000")
+        if self.path == "/packed":
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(b"\0" * 1000)
+            if self.path == "/silent":
+                self.silence.wait()
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_server_that_fails_costs_its_own_video(store: Store, folder: Path) -> None:
+    write_video(folder / "a.mp4")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Faulty)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/"
+    lines = [f"{url}{name}" for name in ("short", "no-http", "packed", "silent")]
+    lines += ["http://:80/", "https://host:99999/a", f"http://{'a' * 300}/", "a.mp4"]
+    (folder / "list").write_text("\n".join(lines))
+    config = replace(CONFIG, list_roots=(*CONFIG.list_roots, url), video_timeout_seconds=10.0)
+    try:
+        assert arrivals(store, folder / "list", config) == (1, {"cannot be read": 6, "too slow": 1})
+        for shard in list_shards(str(folder / "list"), config):
+            rejected = read_rows(store, ingest_videos(store, shard, config).rejected, Rejection)
+            assert Counter(row.reason for row in rejected) == {"cannot be read": 6, "too slow": 1}
+    finally:
+        _Faulty.silence.set()
+        server.shutdown()
+        server.server_close()
 
 
 class _Reticent(SimpleHTTPRequestHandler):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tasks.video.decode import FrameChoice, decode_video
+from tasks.video.errors import kind_of
 from tests.helpers.videos import as_ffmpeg_shows, write_pattern
 
 pytestmark = pytest.mark.slow
@@ -64,3 +65,45 @@ def test_lost_frames_and_errors_are_counted_right(tmp_path: Path, name: str) -> 
     assert warning.startswith(f"damaged frames: {num_lost} of 60 frames lost, {len(RUINED)} decode errors; ")
     gaps = [np.abs(sound - frame).mean(axis=(1, 2, 3)).min() for frame in footage.frames]
     assert max(gaps) < 6, "a frame that the sound file does not have; colours of small pictures are placed roughly"
+
+
+@pytest.mark.parametrize("change", ["zeros", "noise", "removed", "inserted"])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("vp9.webm", ("-c:v", "libvpx-vp9", "-cpu-used", "8", "-g", "10", "-b:v", "300k")),
+        ("vp8.webm", ("-c:v", "libvpx", "-g", "10", "-b:v", "300k")),
+    ],
+)
+def test_a_packet_that_the_damage_behind_it_may_have_hit_is_not_shown(
+    tmp_path: Path, name: str, options: tuple[str, ...], change: str
+) -> None:
+    """These decoders do not notice; the container does, when the next packet is not in its place."""
+    path = write_pattern(tmp_path / name, *options, size="160x96", seconds=10)
+    sound, data = as_ffmpeg_shows(path, 96, 64).astype(int), path.read_bytes()
+    noise = np.random.default_rng(0).bytes(2000)
+    start = len(data) * 45 // 100
+    middle = {"zeros": bytes(2000), "noise": noise, "removed": b"", "inserted": noise + data[start : start + 2000]}
+    path.write_bytes(data[:start] + middle[change] + data[start + 2000 :])
+    footage = decode_video(path, CHOICE)
+    assert [kind_of(warning) for warning in footage.warnings] == ["damaged container", "damaged frames"]
+    assert max(np.abs(sound - frame).mean(axis=(1, 2, 3)).min() for frame in footage.frames) < 6
+
+
+def test_of_a_file_that_was_cut_off_every_whole_frame_is_kept(tmp_path: Path) -> None:
+    path = write_pattern(tmp_path / "a.webm", "-c:v", "libvpx-vp9", "-cpu-used", "8", "-g", "10", seconds=6)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    (_, warning) = decode_video(path, CHOICE).warnings
+    assert warning.startswith("damaged frames: 0 of ")
+
+
+def test_broken_sound_is_no_damage_of_the_pictures(tmp_path: Path) -> None:
+    path = write_pattern(tmp_path / "a.mp4", "-f", "lavfi", "-i", "sine=d=2", "-c:v", "libx264", "-c:a", "aac")
+    with av.open(str(path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(audio=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    for start, size in packets:
+        assert start is not None
+        data[start : start + size] = np.random.default_rng(start).bytes(size)
+    path.write_bytes(data)
+    assert decode_video(path, CHOICE).warnings == ()

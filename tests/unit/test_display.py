@@ -224,6 +224,52 @@ def test_an_encrypted_webm_is_told_from_a_damaged_one(tmp_path: Path) -> None:
     assert caught.value.problem is Problem.ENCRYPTED
 
 
+@pytest.mark.parametrize("entry", [b"encv", b"drmi"])
+def test_an_mp4_whose_codec_is_hidden_is_encrypted(tmp_path: Path, entry: bytes) -> None:
+    path = write_pattern(tmp_path / "a.mp4", *X264)
+    path.write_bytes(path.read_bytes().replace(b"avc1", entry))
+    assert problem_of(path) is Problem.ENCRYPTED
+
+
+def test_a_scrambled_broadcast_is_encrypted(tmp_path: Path) -> None:
+    data = bytearray(write_pattern(tmp_path / "a.ts", *X264).read_bytes())
+    for at in range(0, len(data), 188):
+        if int.from_bytes(data[at + 1 : at + 3], "big") & 0x1FFF == 0x100:  # FFmpeg's first stream
+            data[at + 3] |= 0xC0
+            payload = at + 4 + (1 + data[at + 4] if data[at + 3] & 0x20 else 0)
+            data[payload : at + 188] = np.random.default_rng(at).bytes(at + 188 - payload)
+    (tmp_path / "a.ts").write_bytes(data)
+    assert problem_of(tmp_path / "a.ts") is Problem.ENCRYPTED
+
+
+def test_an_encrypted_asf_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    data = bytearray(write_pattern(tmp_path / "a.wmv", "-c:v", "wmv2").read_bytes())
+    words = b"".join(struct.pack("<I", len(word)) + word for word in (b"data", b"DRM\0", b"key\0", b"http://\0"))
+    encryption = bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e") + struct.pack("<Q", 24 + len(words)) + words
+    size, number = struct.unpack_from("<QI", data, 16)
+    struct.pack_into("<QI", data, 16, size + len(encryption), number + 1)
+    data[30:30] = encryption
+    (tmp_path / "a.wmv").write_bytes(data)
+    assert problem_of(tmp_path / "a.wmv") is Problem.ENCRYPTED
+
+
+def test_a_file_that_ends_inside_its_index_is_incomplete(tmp_path: Path) -> None:
+    """At every place: FFmpeg opens some of them, and finds streams that are none."""
+    data = write_pattern(tmp_path / "whole.mp4", "-c:v", "libx265", "-x265-params", "log-level=error").read_bytes()
+    start, path = data.index(b"moov") - 4, tmp_path / "a.mp4"
+    for end in range(start + 8, data.index(b"stts"), 16):
+        path.write_bytes(data[:end])
+        assert problem_of(path) is Problem.INCOMPLETE_FILE, end
+
+
+def problem_of(path: Path) -> Problem | None:
+    try:
+        decode_video(path, CHOICE)
+    except VideoError as error:
+        return error.problem
+    return None
+
+
 def element(name: str, payload: bytes) -> bytes:
     return bytes.fromhex(name) + bytes([0x80 | len(payload)]) + payload
 
