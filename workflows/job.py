@@ -25,7 +25,10 @@ logger = logging.getLogger(__name__)
 
 _PLACES = ("videos", "dataset")
 """What a job may be given that names a place: a relative path counts as the absolute one."""
-_TRAINS = ("retrain", "ablation", "train_dataset", "diagnose")
+_PLANS = ("retrain", "ablation", "build_dataset")
+_TRAINS = ("retrain", "ablation", "train_dataset")
+_OPENS_MODEL = dict.fromkeys(_TRAINS, ("tiny",)) | {"diagnose": ("tiny", "random")}
+"""Jobs that begin with `model.base`, and what that may be besides a model's name."""
 _REGISTERS = ("retrain",)
 
 
@@ -52,7 +55,6 @@ def open_job(
     from tasks.core import lease
     from tasks.core.errors import InputError
     from tasks.core.store import Store, absolute_root
-    from tasks.policy.source import check_source
     from tasks.tracking.check import check_tracking
     from tasks.tracking.jobs import end_abandoned
     from tasks.tracking.run import start_run
@@ -61,8 +63,7 @@ def open_job(
     given = given | ({"limit": str(limit)} if limit else {})
     if "dataset" in given and not Path(given["dataset"]).is_file():
         raise InputError(f"dataset: no file {given['dataset']!r}; give a .parquet, .jsonl or .json file")
-    if job in _TRAINS and config.model.base not in ("tiny", "random"):
-        check_source(config.model.base)
+    _check_settings(job, config, root)
     address = check_tracking(root, tracking_uri, config.promote.model_name if job in _REGISTERS else "")
     experiment, key = _names(job, given, config, preset)
     name = f"{experiment}-{key}"
@@ -179,6 +180,28 @@ def _fail(data_root: str, tracking_uri: str, error: FlyteError | None) -> None:
         )
     except Exception as failure:  # raised, it would take the place of the error that people have to see
         logger.warning("could not mark the job's run as failed: %s: %s", type(failure).__name__, failure)
+
+
+def _check_settings(job: str, config: RetrainConfig, root: str) -> None:
+    """What stages would refuse when their turn comes, hours after the first.
+
+    Raises:
+        InputError: one of them would.
+    """
+    from tasks.core.contradictions import check_split, check_training
+    from tasks.core.store import Store
+    from tasks.ingest.merge import check_avoided
+    from tasks.perturb.plan import check_config
+    from tasks.policy.source import check_source
+
+    if job in _PLANS:
+        check_config(config.perturb)
+        check_split(config, trains=job in _TRAINS)
+        check_avoided(Store(root), config.ingest.avoid)
+    if job in _TRAINS:
+        check_training(config)
+    if job in _OPENS_MODEL and config.model.base not in _OPENS_MODEL[job]:
+        check_source(config.model.base)
 
 
 def _take(root: str, name: str) -> "Lease":

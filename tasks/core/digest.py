@@ -20,10 +20,15 @@ def digest_of_bytes(data: bytes) -> str:
 
 
 def digest_of_folder(folder: Path) -> str:
-    """Digest of the names and bytes of all files below `folder`."""
+    """Digest of the names and bytes of all files below `folder`; what is hidden (`.git`, `.cache` of the hub's
+    downloads, with times in it) belongs to other programs.
+    """
     total = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        name = path.relative_to(folder)
+        if any(part.startswith(".") for part in name.parts):
+            continue
+        total.update(name.as_posix().encode() + b"\0")
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()[:_HEX_DIGITS]

@@ -80,7 +80,7 @@ class IngestConfig:
     """How long a file must have stood unchanged for `retrain_if_new` to count it: a younger one is still arriving."""
 
     def __post_init__(self) -> None:
-        check(self, at_least(1, most=4096), "num_frames")
+        check(self, at_least(2, most=4096), "num_frames")  # of one, nothing can be asked
         check(self, at_least(1, most=4096 * 4096), "min_area_px")
         check(self, at_least(1, most=16384), "min_source_side_px")
         check(self, at_least(1, most=32768 * 32768), "max_source_area_px")

@@ -19,6 +19,7 @@ from typing import TypeVar
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from tasks.core.errors import InputError
 from tasks.core.owner import is_gone, process_mark
 
 MadeT = TypeVar("MadeT")
@@ -32,7 +33,13 @@ _local_copies: dict[tuple[str, str], Path] = {}
 
 
 def absolute_root(root: str) -> str:
-    """`root` as it can be passed to other processes: a path becomes absolute, a URI stays."""
+    """`root` as it can be passed to other processes: a path becomes absolute, a URI stays.
+
+    Raises:
+        InputError: it names nothing: that would be the current folder, which nobody means.
+    """
+    if not root.strip():
+        raise InputError(f"data_root: got {root!r}, expected a folder or the address of a bucket")
     return root if "://" in root else os.path.abspath(os.path.expanduser(root))
 
 

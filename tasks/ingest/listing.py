@@ -25,6 +25,7 @@ from tasks.ingest.outputs import VideoShard
 from tasks.ingest.remote import list_below, marks_folder, read_start
 
 _HEAD_BYTES = 4096
+_EXPECTED = "give a folder with video files, a glob ('DIR/**/*.mp4'), a list file or a URI"
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +41,20 @@ def list_shards(videos: str, config: IngestConfig) -> list[VideoShard]:
     """The videos that `videos` names, sorted, in shards.
 
     Raises:
-        InputError: there is no such place, or no video in it.
+        InputError: there is no such place, or no video in it, or fewer than training needs.
     """
+    if not videos.strip():
+        raise InputError(f"videos: got {videos!r}; {_EXPECTED}")
     where = videos.removeprefix("file://")
     listing = _remote(where) if is_uri(where) else _local(os.path.abspath(os.path.expanduser(where)))
     if not listing.names:
         raise InputError(f"videos: {videos!r} holds no file (hidden ones do not count); add videos")
     names, size = sorted(listing.names), config.shard_size_videos
+    if config.for_training and len(names) < config.min_train_clips:
+        raise InputError(
+            f"videos: {len(names)} files in {videos!r}, for training at least {config.min_train_clips} clips needed "
+            "(ingest.min_train_clips); add videos"
+        )
     more_roots = list(config.list_roots) if listing.is_list else []
     shards = (names[at : at + size] for at in range(0, len(names), size))
     return [
@@ -87,9 +95,7 @@ def _local(where: str) -> _Listing:
         return _listed(str(path.parent), _entries(where, path.stat().st_size, path.read_bytes))
     if has_magic(where):
         return _glob(where)
-    raise InputError(
-        f"videos: nothing at {where!r}; give a folder with video files, a glob ('DIR/**/*.mp4'), a list file or a URI"
-    )
+    raise InputError(f"videos: nothing at {where!r}; {_EXPECTED}")
 
 
 def _glob(pattern: str) -> _Listing:

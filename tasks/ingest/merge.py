@@ -35,7 +35,8 @@ def merge_shards(
     found = [clip for shard in shards for clip in read_rows(store, shard.clips, Clip)]
     rejected = [row for shard in shards for row in read_rows(store, shard.rejected, Rejection)]
     originals, copies = drop_exact(found)
-    forbidden = [clip for key in config.avoid for clip in read_forbidden(store, key)]
+    check_avoided(store, config.avoid)
+    forbidden = [clip for key in config.avoid for clip in read_rows(store, key, Clip)]
     allowed, leaks = drop_forbidden(originals, forbidden, config)
     kept, groups, lookalikes = drop_near(allowed, config)
     rejected = sorted([*rejected, *lost, *copies, *leaks, *lookalikes], key=lambda row: (row.source, row.detail))
@@ -82,14 +83,14 @@ def _warn_of_few(sides: Sequence[Split], config: IngestConfig) -> None:
         )
 
 
-def read_forbidden(store: Store, key: str) -> list[Clip]:
+def check_avoided(store: Store, keys: Sequence[str]) -> None:
     """
     Raises:
-        InputError: there is no such manifest.
+        InputError: one of these manifests is not there.
     """
-    if not store.exists(key):
-        raise InputError(f"ingest.avoid: {key!r} is not in the data root; expected what check_leaks printed")
-    return read_rows(store, key, Clip)
+    for key in keys:
+        if not store.exists(key):
+            raise InputError(f"ingest.avoid: {key!r} is not in the data root; expected what check_leaks printed")
 
 
 def check_enough(clips: Sequence[Clip], rejected: Sequence[Rejection], config: IngestConfig) -> None:

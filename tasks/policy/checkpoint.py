@@ -4,6 +4,7 @@ import shutil
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -42,20 +43,28 @@ def load_policy(name: str | Path, dtype: str, revision: str = "") -> Policy:
     """
     disable_progress_bar()
     try:
-        model = Qwen3VLForConditionalGeneration.from_pretrained(
+        loaded: Any = Qwen3VLForConditionalGeneration.from_pretrained(
             name,
             revision=revision or "main",
             dtype=getattr(torch, dtype),
             use_safetensors=True,
             attn_implementation="sdpa",
+            output_loading_info=True,
         )
+        model, found = loaded
         processor = AutoProcessor.from_pretrained(name, revision=revision or "main")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         first_line = str(error).strip().splitlines()[0]
         raise InputError(
             f"cannot load the model {str(name)!r}: {first_line}; expected the name of a Qwen3-VL on the hub, "
             f"a folder in Hugging Face layout with safetensors, or {TINY_BASE!r}"
         ) from error
+    if found["missing_keys"]:  # transformers makes them up, and only warns
+        missing = sorted(found["missing_keys"])
+        raise InputError(
+            f"the model {str(name)!r} lacks {len(missing)} of a Qwen3-VL's weights, e.g. {missing[0]}: it is of "
+            "another kind, or not whole; expected a folder or hub name with all of them"
+        )
     if not isinstance(processor, Qwen3VLProcessor):
         raise InputError(f"the model {str(name)!r} is a {type(processor).__name__}, expected a Qwen3-VL")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -150,8 +159,8 @@ def _check_once(folder: Path, digest: str, shown: str) -> None:
     changed = [name for sha256, name in listed if not _is_as_listed(folder / name, sha256)]
     where = f"{shown}/{changed[0]}" if changed else shown
     raise InputError(
-        f"{where} is not what was written: it is damaged, missing or was replaced; delete {shown} and run the same "
-        "command again, which makes it anew"
+        f"{where} is not what was written: it is damaged, missing or was replaced; put the right file back, or delete "
+        f"{shown} and run the command that made it again"
     )
 
 

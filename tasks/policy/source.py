@@ -1,10 +1,11 @@
 """Which weights a name stands for now: a folder counts by its files, a hub name by its commit."""
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
+from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -13,13 +14,31 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from safetensors import SafetensorError, safe_open
 
+from tasks.core.checks import shown
 from tasks.core.digest import digest_of, digest_of_folder
 from tasks.core.errors import InputError
 
 _EXPECTED = (
     "expected the name of a Qwen3-VL on the hub (NAME@REVISION for a certain one), a folder in Hugging Face layout"
 )
+
+_KIND = "qwen3_vl"
+_CONFIG, _WHOLE, _INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+_WEIGHTS = frozenset({_WHOLE, _INDEX})
+_NEEDED = (
+    frozenset({_CONFIG}),
+    _WEIGHTS,
+    frozenset({"tokenizer.json", "vocab.json"}),
+    frozenset({"processor_config.json", "preprocessor_config.json"}),
+)
+"""Files of which one of each set is there."""
+_POINTER = b"version https://git-lfs"
+
+
+class _UnreachableError(InputError):
+    """The hub cannot be reached, and its cache on this machine has not what is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,30 +84,98 @@ def check_source(name: str) -> None:
     """
     folder = Path(name).expanduser()
     if folder.is_dir() or name.startswith((".", "/", "~")):
-        if not (folder / "config.json").is_file():
-            found = "no model (config.json)" if folder.is_dir() else "no folder"
-            raise InputError(f"model: {found} {name!r}; {_EXPECTED} or 'tiny'")
+        if not folder.is_dir():
+            raise InputError(f"model: no folder {name!r}; {_EXPECTED} or 'tiny'")
+        missing = _missing(folder)
+        if missing:
+            raise InputError(f"model: no {missing} in the folder {name!r}; {_EXPECTED} or 'tiny'")
+        _check_files(name, folder)
         return
     try:
-        find_source(name)
-    except InputError as error:
-        if "FLYTE_INTERNAL_EXECUTION_ID" in os.environ and isinstance(error.__cause__, LocalEntryNotFoundError):
-            return
-        raise
+        _check_on_hub(name)
+    except _UnreachableError:
+        if "FLYTE_INTERNAL_EXECUTION_ID" not in os.environ:
+            raise
+
+
+def _check_on_hub(name: str) -> None:
+    hub_name, _, wanted = name.partition("@")
+    snapshot = _snapshot(hub_name, wanted)
+    missing = _missing(snapshot)
+    _check_files(name, snapshot)
+    if not missing:
+        return
+    try:
+        there = {file.rfilename for file in HfApi().model_info(hub_name, revision=snapshot.name).siblings or ()}
+    except Exception as error:  # of whichever client: offline, no network, an error of the hub
+        raise _UnreachableError(
+            f"model: the hub cannot be reached, and of {name!r} there is no {missing} in its cache on this machine; "
+            f"{_EXPECTED} or 'tiny'"
+        ) from error
+    if not _WEIGHTS & there:
+        raise InputError(f"model: {name!r} has no {' or '.join(sorted(_WEIGHTS))} on the hub; {_EXPECTED} or 'tiny'")
+
+
+def _missing(folder: Path) -> str:
+    """What a model in Hugging Face layout needs and the folder has not; empty if it has all."""
+    for either in _NEEDED:
+        if not any((folder / file).is_file() for file in either):
+            return " or ".join(sorted(either))
+    return next((part for part in _parts(folder) if not (folder / part).is_file()), "")
+
+
+def _parts(folder: Path) -> list[str]:
+    """The files of the weights."""
+    if (folder / _WHOLE).is_file() or not (folder / _INDEX).is_file():
+        return [_WHOLE]
+    try:
+        return sorted(set(json.loads((folder / _INDEX).read_bytes())["weight_map"].values()))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return [f"{_INDEX} that can be read"]
+
+
+def _check_files(name: str, folder: Path) -> None:
+    """Check what can be told without reading gigabytes. Of another model's weights transformers takes what fits, and
+    makes the rest up.
+    """
+    try:
+        kind = json.loads((folder / _CONFIG).read_bytes()).get("model_type")
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"model: {name!r} has a {_CONFIG} that cannot be read ({error}); {_EXPECTED}") from error
+    if kind != _KIND:
+        raise InputError(f"model: {name!r} is a {shown(kind)} (model_type in {_CONFIG}), not a {_KIND}; {_EXPECTED}")
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and _starts(path).startswith(_POINTER):
+            raise InputError(f"model: {str(path)!r} is a pointer of Git LFS, not the file itself; run git lfs pull")
+    for part in filter(Path.is_file, (folder / part for part in _parts(folder))):
+        try:
+            with safe_open(part, framework="np"):
+                pass  # the header says how long the file must be
+        except SafetensorError as error:
+            raise InputError(f"model: {str(part)!r} is damaged or not whole ({error}); copy it again") from error
+
+
+def _starts(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_POINTER))
 
 
 def _commit(name: str, revision: str) -> str:
-    """The commit of a hub model: its configuration is fetched, and lies in the cache under the commit."""
+    return _snapshot(name, revision).name
+
+
+def _snapshot(name: str, revision: str) -> Path:
+    """Where a hub model lies in the cache, under its commit; its configuration is fetched."""
     shown = f"{name}@{revision}" if revision else name
     try:
-        snapshot = snapshot_download(name, revision=revision or None, allow_patterns=["config.json"])
+        snapshot = snapshot_download(name, revision=revision or None, allow_patterns=[_CONFIG])
     except (RepositoryNotFoundError, RevisionNotFoundError, GatedRepoError, HFValidationError) as error:
         raise InputError(f"model: {shown!r} is not on the hub, or not for you; {_EXPECTED} or 'tiny'") from error
     except LocalEntryNotFoundError as error:
-        raise InputError(
+        raise _UnreachableError(
             f"model: the hub cannot be reached and {shown!r} is not in its cache on this machine; {_EXPECTED} or 'tiny'"
         ) from error
     except HfHubHTTPError as error:
         first_line = str(error).strip().splitlines()[0]
         raise InputError(f"model: the hub refuses {shown!r}: {first_line}") from error
-    return Path(snapshot).name
+    return Path(snapshot)

@@ -4,6 +4,7 @@ import json
 import os
 
 from tasks.core.checks import MODEL_NAME
+from tasks.core.digest import digest_of_folder
 from tasks.core.errors import InputError
 from tasks.core.redact import redact
 from tasks.core.store import Store, locate
@@ -65,13 +66,14 @@ def find_champion(store: Store, registry: ModelRegistry, name: str) -> Registere
 
 
 def check_files(store: Store, model: RegisteredModel, name: str) -> None:
-    """Check that the policy's files are there, in this data root or another one, and can be read.
+    """Check that the policy's files are there, in this data root or another one, can be read and are what was
+    registered.
 
     Raises:
         InputError: they are not.
     """
     place, key = locate(store, model.policy.key)
-    problem = _problem(place, key)
+    problem = _problem(place, key, model.policy.digest)
     if problem:
         where = "the data root" if place is store else "the other data root that it lies in"
         where += f" ({redact(place.path(key))}: {problem})"
@@ -81,16 +83,22 @@ def check_files(store: Store, model: RegisteredModel, name: str) -> None:
         )
 
 
-def _problem(place: Store, key: str) -> str:
-    """What hinders to read the policy; empty if nothing does."""
+def _problem(place: Store, key: str, digest: str) -> str:
+    """What hinders to read the policy; empty if nothing does. Files here are read through, those of a bucket are not
+    fetched for it.
+    """
     try:
         if not place.exists(f"{key}/config.json"):
             return "no config.json"
         place.read_bytes(f"{key}/config.json")
         missing = [file for file in _weights(place, key) if not place.exists(f"{key}/{file}")]
+        is_other = bool(digest) and not missing and place.is_local
+        is_other = is_other and digest_of_folder(place.local_folder(key)) != digest
     except Exception as error:  # of whichever store it is: no such bucket, no credentials, no rights
         return redact(f"{type(error).__name__} {error}".splitlines()[0])
-    return f"no {', '.join(missing)}" if missing else ""
+    if missing:
+        return f"no {', '.join(missing)}"
+    return "other content than was registered" if is_other else ""
 
 
 def _weights(place: Store, key: str) -> list[str]:

@@ -12,6 +12,7 @@ from mlflow.artifacts import download_artifacts
 
 from tasks.core.checks import MODEL_NAME
 from tasks.core.config import PromoteConfig
+from tasks.core.digest import digest_of_folder
 from tasks.core.errors import InputError
 from tasks.core.store import Store, locate
 from tasks.core.types import Artifact, Run
@@ -46,13 +47,20 @@ def _start(root: str, uri: str) -> Run:
     return Run(data_root=root, run_id=run_id, preset="places", tracking_uri=uri)
 
 
-def _promote(run: Run, name: str, digest: str, files: tuple[str, ...] = ("config.json", "model.safetensors")) -> str:
+_FILES = ("config.json", "model.safetensors")
+
+
+def _digest(run: Run) -> str:
+    return digest_of_folder(Store(run.data_root).local_folder(KEY))
+
+
+def _promote(run: Run, name: str, made_by: str, files: tuple[str, ...] = _FILES) -> str:
     """Files in the run's data root, registered as the champion."""
     for file in files:
-        content = {"weight_map": {"a": "part-1.safetensors"}} if "index" in file else {"made by": digest}
+        content = {"weight_map": {"a": "part-1.safetensors"}} if "index" in file else {"made by": made_by}
         Store(run.data_root).write_bytes(f"{KEY}/{file}", json.dumps(content).encode())
     registry = open_registry(run)
-    version = registry.register(name, Artifact(KEY, digest), {})
+    version = registry.register(name, Artifact(KEY, _digest(run)), {})
     standing = registry.standing(name)
     before = standing.champion.version if standing.champion else ""
     registry.move_champion(name, version, last_move=standing.last_move, champion=before)
@@ -68,7 +76,7 @@ def test_any_data_root_registers_and_promotes_on_any_server(
     assert check_tracking(run.data_root, run.tracking_uri, name) == run.tracking_uri
     champion = find_champion(store, registry, name)
     assert champion is not None
-    assert (champion.version, champion.policy) == (version, Artifact(KEY, "aaa"))
+    assert (champion.version, champion.policy) == (version, Artifact(KEY, _digest(run)))
     assert fetch_champion(store, registry, name, tmp_path / "model") == champion
     assert json.loads((tmp_path / "model" / "config.json").read_text()) == {"made by": "aaa"}
 
@@ -77,7 +85,7 @@ def test_any_data_root_registers_and_promotes_on_any_server(
     if run.tracking_uri:  # the server cannot know a path of its client
         assert json.loads(fetched["policy.json"]) == {
             "address": f"{run.data_root}/{KEY}",
-            "digest": "aaa",
+            "digest": _digest(run),
             "data_root": run.data_root,
         }
         assert f"{run.data_root}/{KEY}" in fetched["README.md"]
@@ -94,7 +102,7 @@ def test_a_champion_of_another_data_root_is_taken_from_there(
     registry, store = open_registry(second), Store(second.data_root)
     champion = find_champion(store, registry, name)
     assert champion is not None
-    assert champion.policy == Artifact(f"{first.data_root}/{KEY}", "aaa")
+    assert champion.policy == Artifact(f"{first.data_root}/{KEY}", _digest(first))
     place, key = locate(store, champion.policy.key)
     assert (place.local_folder(key) / "config.json").is_file()
     fetch_champion(store, registry, name, tmp_path / "model")
@@ -104,7 +112,7 @@ def test_a_champion_of_another_data_root_is_taken_from_there(
     assert move_champion(store, registry, name).endswith("is version 1 now, before it was version 2")
     found = find_champion(Store(first.data_root), open_registry(first), name)
     assert found is not None
-    assert found.policy == Artifact(KEY, "aaa")
+    assert found.policy == Artifact(KEY, _digest(first))
     Store(first.data_root).delete(KEY)
     with pytest.raises(InputError, match=f"version 1 .* are not in the data root .*{first.data_root}"):
         check_tracking(first.data_root, server.uri, name)
@@ -125,6 +133,16 @@ def test_a_champion_without_its_files_is_one_line_before_anything_starts(
     assert "\n" not in str(told.value)
 
 
+def test_a_champion_whose_files_are_others_is_one_line_before_anything_starts(
+    data_root: str, request: pytest.FixtureRequest
+) -> None:
+    run = _start(data_root, "")
+    _promote(run, request.node.name, "aaa")
+    Store(run.data_root).write_bytes(f"{KEY}/model.safetensors", b"of somebody else")
+    with pytest.raises(InputError, match=r"other content than was registered.*put them back there, or make another"):
+        check_tracking(run.data_root, run.tracking_uri, request.node.name)
+
+
 def test_a_version_that_named_no_address_lies_where_it_was_registered_from(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -132,13 +150,15 @@ def test_a_version_that_named_no_address_lies_where_it_was_registered_from(
     old = tmp_path / "old"
     client = MlflowClient(mlflow_uri(run))
     client.create_registered_model(name)
-    tags = {"videossr.policy_key": KEY, "videossr.policy_digest": "aaa"}
+    for file in _FILES:
+        Store(str(tmp_path / "as it was")).write_bytes(file, b"{}")
+    tags = {"videossr.policy_key": KEY, "videossr.policy_digest": digest_of_folder(tmp_path / "as it was")}
     client.create_model_version(name, f"{old}/{KEY}", run.run_id, tags=tags)
     client.set_registered_model_alias(name, "champion", "1")
     with pytest.raises(InputError, match=f"not in the other data root that it lies in .{old}/{KEY}: no config.json"):
         check_tracking(run.data_root, "", name)
     for root in (run.data_root, str(old)):  # moved, and then back
-        for file in ("config.json", "model.safetensors"):
+        for file in _FILES:
             Store(root).write_bytes(f"{KEY}/{file}", b"{}")
         champion = find_champion(Store(run.data_root), open_registry(run), name)
         assert champion is not None

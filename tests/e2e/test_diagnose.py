@@ -46,6 +46,20 @@ def test_a_released_data_set_is_answered_judged_and_filtered(pyflyte_env: dict[s
     assert logged["diagnose/num_beyond_limit"] == 2
 
 
+@pytest.mark.parametrize("model", ["random", ""])
+def test_the_random_policy_and_the_presets_model_can_be_diagnosed_with(
+    pyflyte_env: dict[str, str], tmp_path: Path, model: str
+) -> None:
+    frames = write_frames(tmp_path / "set" / "frames")
+    file = tmp_path / "set" / "train.parquet"
+    pq.write_table(pa.Table.from_pylist([release_row(frames)]), file)
+    put_empty_database(tmp_path / "root" / "mlflow.db")
+    options = [f"--model={model}", f"--dataset={file}", f"--data_root={tmp_path}/root"]
+    done = run_pyflyte([*COMMAND, *options], env=pyflyte_env)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "1 in the file: 1 answered 3 times each" in done.stdout
+
+
 def test_a_data_set_without_videos_ends_in_one_line(pyflyte_env: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text('{"video": "missing.mp4", "question": "?", "answer": "A"}')
@@ -54,17 +68,3 @@ def test_a_data_set_without_videos_ends_in_one_line(pyflyte_env: dict[str, str],
     assert "none of the 1 rows" in done.stdout + done.stderr
     assert "no file 'missing.mp4'" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("model", [["--model=random"], []], ids=["a guesser", "the preset's model"])
-def test_a_model_that_is_no_folder_and_no_name_on_the_hub(
-    pyflyte_env: dict[str, str], tmp_path: Path, model: list[str]
-) -> None:
-    file = tmp_path / "set" / "train.parquet"
-    frames = write_frames(tmp_path / "set" / "frames")
-    pq.write_table(pa.Table.from_pylist([release_row(frames)]), file)
-    put_empty_database(tmp_path / "root" / "mlflow.db")
-    command = [*(part for part in COMMAND if part != "--model=tiny"), *model, f"--dataset={file}"]
-    done = run_pyflyte([*command, f"--data_root={tmp_path}/root"], env=pyflyte_env)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "1 answered 3 times each" in done.stdout

@@ -26,6 +26,16 @@ def _refused(env: dict[str, str], root: Path, *options: str) -> str:
         (["--videos=text", '--overrides={"train": {"num_step": 1}}'], "did you mean train.num_steps?"),
         (["--videos=text", '--overrides={"train": {"num_steps": "1"}}'], "config train.num_steps: got '1' (str)"),
         (["--videos=text", "--overrides=[1]"], "expected a JSON object"),
+        (
+            ["--videos=text", '--overrides={"perturb": {"jigsaw_kinds": ["clip"]}}'],
+            "perturb.jigsaw_kinds: unknown clip",
+        ),
+        (["--videos=text", '--overrides={"ingest": {"avoid": ["a.parquet"]}}'], "ingest.avoid: 'a.parquet' is not in"),
+        (["--videos=text", '--overrides={"ingest": {"for_training": false}}'], "config ingest.for_training: got False"),
+        (["--videos=text", '--overrides={"ingest": {"min_train_clips": 2}}'], "for training at least 2 clips needed"),
+        (["--videos=text", "--preset=demo", '--overrides={"model": {"dtype": "bfloat16"}}'], "config train.zero_stage"),
+        (["--videos=text", '--overrides={"model": {"base": "random"}}'], "model: "),
+        (["--videos=text", "--data_root="], "data_root: got ''"),
     ],
 )
 def test_wrong_arguments_write_nothing(

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.digest import digest_of_folder
 from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import Artifact
@@ -19,10 +20,11 @@ def store(data_root: str) -> Store:
 
 
 @pytest.fixture
-def registry() -> MemoryRegistry:
+def registry(store: Store) -> MemoryRegistry:
     registry = MemoryRegistry()
     for name in "ab":
-        registry.register("videossr", Artifact(f"policies/{name}", name), {})
+        key = f"policies/{name}"
+        registry.register("videossr", Artifact(key, digest_of_folder(store.local_folder(key))), {})
     registry.move_champion("videossr", "1", last_move=0, champion="")
     registry.move_champion("videossr", "2", last_move=1, champion="1")
     return registry

@@ -1,0 +1,57 @@
+"""Settings that are right by themselves and wrong together: refused before the first video is read.
+
+They are wrong for some jobs only. Others may be given the same configuration (to score a model in another dtype), so it
+is not the configuration itself that refuses them.
+"""
+
+from collections.abc import Iterator
+
+from tasks.core.config import RetrainConfig
+from tasks.core.errors import InputError
+
+
+def check_split(config: RetrainConfig, *, trains: bool) -> None:
+    """Check that there will be clips for training, if the job or its manifests need any.
+
+    Raises:
+        InputError: all would be held out.
+    """
+    if not config.ingest.for_training and (trains or config.validate.needs_training_split):
+        raise InputError(
+            "config ingest.for_training: got False, which holds all clips out, and this job needs some for training; "
+            "leave it True"
+        )
+
+
+def check_training(config: RetrainConfig) -> None:
+    """Check that a job can train with these settings.
+
+    Raises:
+        InputError: two of them contradict each other; names both.
+    """
+    for problem in _contradictions(config):
+        raise InputError(f"config {problem}")
+
+
+def _contradictions(config: RetrainConfig) -> Iterator[str]:
+    train, rollout, dtype = config.train, config.rollout, config.model.dtype
+    together = rollout.vllm.tensor_parallel
+    if dtype == "float16":
+        yield "model.dtype: got 'float16', whose gradients underflow; expected bfloat16 or float32 to train"
+    if train.zero_stage == 0 and dtype != "float32":
+        yield (
+            f"train.zero_stage: got 0 with model.dtype {dtype!r}, which keeps no float32 weights to update; expected "
+            "1, 2 or 3"
+        )
+    if train.zero_stage == 0 and train.offload_optimizer:
+        yield "train.zero_stage: got 0 with train.offload_optimizer, which works from stage 1 on; expected 1, 2 or 3"
+    if rollout.engine == "vllm" and train.processes > 1 and train.processes % together:
+        yield (
+            f"rollout.vllm.tensor_parallel: got {together} with train.processes {train.processes}, which do not fall "
+            f"into engines of {together}; expected a divisor of {train.processes}"
+        )
+    if rollout.engine == "vllm" and rollout.max_answer_tokens >= rollout.vllm.max_model_tokens:
+        yield (
+            f"rollout.max_answer_tokens: got {rollout.max_answer_tokens} with rollout.vllm.max_model_tokens "
+            f"{rollout.vllm.max_model_tokens}, which leaves no room for a prompt; expected fewer"
+        )
