@@ -11,6 +11,8 @@ from typing import Any
 
 MOST = 10**9
 """Of what has no closer limit: bytes, items, steps."""
+_PATCH_PX = 32 * 32
+"""Two by two patches of Qwen3-VL, which it takes together."""
 _MOST_CHARACTERS = 1000
 _MOST_NAMES = 1000
 _SHOWN_CHARACTERS = 120
@@ -58,6 +60,15 @@ def above_zero(most: float = MOST) -> Rule:
 def between(minimum: float, maximum: float) -> Rule:
     """From `minimum` to `maximum`, both included."""
     return Rule(lambda value: minimum <= value <= maximum, f"a number from {minimum} to {maximum}")
+
+
+def area_from(minimum: int) -> Rule:
+    """An area that some frame of at least `minimum` pixels fits in: the model takes sides in multiples of 32."""
+    least = -(-minimum // _PATCH_PX) * _PATCH_PX
+    return Rule(
+        lambda area: area >= least,
+        f"at least {least}: the least area from {minimum} (min_area_px) with sides in multiples of 32",
+    )
 
 
 def one_of(*options: str) -> Rule:

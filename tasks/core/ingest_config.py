@@ -10,6 +10,7 @@ from tasks.core.checks import (
     PLACES,
     SHARE,
     above_zero,
+    area_from,
     at_least,
     between,
     check,
@@ -91,6 +92,7 @@ class IngestConfig:
         check(self, at_least(0), "min_train_clips", "min_heldout_clips")
         check(self, EDGE_SHARE, "edge_share")
         check(self, at_least(self.min_area_px, "min_area_px", most=4096 * 4096), "max_area_px")
+        check(self, area_from(self.min_area_px), "max_area_px")
         check(self, between(1, 100), "jpeg_quality")
         check(self, between(1, self.jpeg_quality), "min_jpeg_quality")
         check(self, at_least(0, most=255), "min_motion")

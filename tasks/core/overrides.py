@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import reduce
 from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -81,6 +82,10 @@ def checked_value(value: object, hint: Any, *, path: str) -> object:
 
 def _unknown_key(path: str, *, known: Mapping[str, object]) -> InputError:
     meant = suggest(path, _all_paths())
+    if meant and meant == path:
+        inner, *outer = reversed(meant.split("."))
+        nested = reduce(lambda text, key: f'{{"{key}": {text}}}', outer, f'{{"{inner}": ...}}')
+        return InputError(f"config {shown(path)}: sections are objects of their own; write {nested}")
     hint = f", did you mean {meant}?" if meant else ";"
     return InputError(f"config {shown(path)}: unknown key{hint} known here: {', '.join(known)}")
 

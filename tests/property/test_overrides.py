@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tasks.core.config import RetrainConfig
 from tasks.core.errors import InputError
 from tasks.core.overrides import apply_overrides, read_overrides
+from tasks.video.resize import choose_size
 
 _SECTIONS = [field.name for field in fields(RetrainConfig)]
 
@@ -123,9 +124,27 @@ def test_a_model_name_that_the_registry_cannot_hold_is_refused(name: str) -> Non
     assert _refusal(("promote", "model_name"), name).startswith("config promote.model_name: ")
 
 
+@given(least=st.integers(1, 10**6), more=st.integers(0, 3000))
+def test_areas_are_taken_if_a_frame_can_have_one_of_them(least: int, more: int) -> None:
+    areas = {"min_area_px": least, "max_area_px": least + more}
+    try:
+        choose_size(16, 9, **areas)
+    except ValueError:
+        with pytest.raises(InputError, match=r"^config ingest\.max_area_px: got .* in multiples of 32"):
+            apply_overrides(RetrainConfig(), {"ingest": areas})
+    else:
+        apply_overrides(RetrainConfig(), {"ingest": areas})
+
+
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", ""])
 def test_a_manifest_outside_the_data_root_is_refused(path: str) -> None:
     assert _refusal(("ingest", "avoid"), [path]).startswith("config ingest.avoid: ")
+
+
+@pytest.mark.parametrize("path", _PATHS, ids=".".join)
+def test_a_path_with_dots_is_answered_with_the_object_to_write(path: tuple[str, ...]) -> None:
+    nested = json.dumps(reduce(lambda inner, key: {key: inner}, reversed(path), 0)).replace("0", "...")
+    assert _refusal((".".join(path),), 1).endswith(f"write {nested}")
 
 
 def _slips(name: str) -> Iterator[str]:

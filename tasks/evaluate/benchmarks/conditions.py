@@ -36,6 +36,7 @@ class Conditions:
         check(self, at_least(0), "temperature")
         check(self, COUNT, "min_area_px", "max_answer_tokens")
         check(self, at_least(self.min_area_px, "min_area_px"), "max_area_px")
+        check(self, at_least(32 * 32), "max_area_px")  # sides are multiples of 32
         check(self, WORDING, "wording")
 
 
