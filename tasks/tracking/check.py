@@ -76,7 +76,7 @@ def check_files(store: Store, model: RegisteredModel, name: str) -> None:
     problem = _problem(place, key, model.policy.digest)
     if problem:
         where = "the data root" if place is store else "the other data root that it lies in"
-        where += f" ({redact(place.path(key))}: {problem})"
+        where += f" ({redact(place.path(key) if place is store else model.policy.key)}: {problem})"
         raise InputError(
             f"version {model.version} of {name!r}: its files are not in {where}; put them back there, or make another "
             "version champion (workflows/rollback.py rollback --version N), or take the alias 'champion' away in MLflow"
