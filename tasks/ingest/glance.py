@@ -11,6 +11,7 @@ from pathlib import Path
 from tasks.ingest.locate import Remote
 from tasks.ingest.reasons import Reason
 from tasks.ingest.remote import read_start
+from tasks.video.container import is_cut_off
 from tasks.video.errors import Problem, VideoError
 from tasks.video.probe import BROKEN, open_video
 
@@ -53,6 +54,8 @@ def reason_against(look: Look) -> Reason | None:
 def _reason(path: Path, *, is_whole: bool) -> Reason | None:
     try:
         with open_video(path) as (container, stream):
+            if is_whole and is_cut_off(path, container):
+                return Reason.INCOMPLETE_FILE  # It is still arriving, or will never be more.
             num_packets = sum(1 for packet in islice(container.demux(stream), 2) if packet.size)
             is_still = num_packets < 2 and (is_whole or container.format.name.endswith("_pipe"))
             return Reason.TOO_FEW_FRAMES if is_still else None

@@ -42,9 +42,11 @@ def is_encrypted(container: InputContainer, path: Path) -> bool:
     return _is_scrambled(head) if name == "mpegts" else _ASF_ENCRYPTION in head or _ASF_MORE_ENCRYPTION in head
 
 
-def is_cut_off(path: Path) -> bool:
-    """Whether an mp4 ends inside one of its outermost boxes."""
+def is_cut_off(path: Path, container: InputContainer) -> bool:
+    """Whether the file is an mp4 that ends inside one of its outermost boxes."""
     size, at = path.stat().st_size, 0
+    if "mov" not in container.format.name.split(","):
+        return False
     with path.open("rb") as file:
         while at + 8 <= size:
             file.seek(at)

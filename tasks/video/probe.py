@@ -163,7 +163,7 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 def _check_end(container: InputContainer, path: Path) -> None:
     """For a file without pictures: it may have lost them."""
-    if "mov" in _formats(container) and is_cut_off(path):
+    if is_cut_off(path, container):
         raise VideoError(Problem.INCOMPLETE_FILE, "cut off inside its index")
 
 

@@ -25,7 +25,7 @@ from tasks.ingest.arrivals import find_arrivals
 from tasks.ingest.listing import list_shards
 from tasks.ingest.shard import ingest_videos
 from tests.helpers.s3_server import s3_server
-from tests.helpers.videos import write_video
+from tests.helpers.videos import ffmpeg, write_video
 
 pytestmark = pytest.mark.slow
 
@@ -108,6 +108,19 @@ def test_a_download_that_is_a_folder_until_it_is_whole_does_not_count(store: Sto
     (folder / "a.mp4.download").mkdir()
     write_video(folder / "a.mp4.download" / "a.mp4")
     assert arrivals(store, folder) == (0, {"unfinished download": 1})
+
+
+def test_an_mp4_counts_when_it_is_whole(store: Store, folder: Path) -> None:
+    """With its index in front it can be read, and is a video, from the first pictures on."""
+    write_video(folder / "source.mp4", num_frames=200)
+    ffmpeg("-i", folder / "source.mp4", "-c", "copy", "-movflags", "faststart", folder / "a.mp4")
+    (folder / "source.mp4").unlink()
+    data = (folder / "a.mp4").read_bytes()
+    for share in (0.3, 0.9):
+        (folder / "a.mp4").write_bytes(data[: int(len(data) * share)])
+        assert arrivals(store, folder) == (0, {"incomplete file": 1})
+    (folder / "a.mp4").write_bytes(data)
+    assert arrivals(store, folder) == (1, {})
 
 
 def test_links_that_lead_nowhere_hide_no_video(store: Store, folder: Path) -> None:
