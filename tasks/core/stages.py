@@ -48,48 +48,48 @@ class StageCode:
 
 STAGES = {
     "ingest": StageCode(
-        version=5, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="23691997b4196d70"
+        version=6, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="3c4e21dd6e4a9ed1"
     ),
-    "import": StageCode(version=3, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="9fd4625b55107d1b"),
+    "import": StageCode(version=4, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="593093116e9ce118"),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="12660c5c5ec78680",
+        sources="4419783e6da72f5b",
     ),
     "validate": StageCode(
         version=1,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="d174b67b017f743b",
+        sources="63b3135b8a160a34",
     ),
-    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="0ba9baa7b6e11cb6"),
+    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="a9456acafcfaf286"),
     "calibrate": StageCode(
         version=1,
         modules=("tasks.calibrate.pools", "tasks.calibrate.shard", "tasks.calibrate.select"),
         packages=_ROLLOUT,
-        sources="3c0a7b42e0ab9a06",
+        sources="2a1b939969aa5f33",
     ),
     "train": StageCode(
-        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="b17abc4d57279255"
+        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="fd1c7567cf054c38"
     ),
     "evaluate": StageCode(
         version=1,
         modules=("tasks.evaluate.run", "tasks.evaluate.scoring"),
         packages=_ROLLOUT,
-        sources="0de9488af8f71f7c",
+        sources="5278367aed575846",
     ),
     "answer": StageCode(
         version=1,
         modules=("tasks.evaluate.respond", "tasks.evaluate.show", "tasks.evaluate.server", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="fc69d810e3f08510",
+        sources="69af11b7c80afbc8",
     ),
     "diagnose": StageCode(
         version=1,
         modules=("tasks.diagnose.answers", "tasks.diagnose.policy"),
         packages=_ROLLOUT,
-        sources="694614b0dc9bd642",
+        sources="92250d5dc5e6cb7b",
     ),
 }
 
