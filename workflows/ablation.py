@@ -43,6 +43,7 @@ def ablation(
         videos=videos,
         data_root=data_root,
         tracking_uri=tracking_uri,
+        lists={"variants": variants},
     )
     table: Artifact = train_variants(shards=shards, run=run, config=config, variants=variants)
     in_order(table, close_job(run=run))

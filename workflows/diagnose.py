@@ -38,6 +38,7 @@ def diagnose(
         preset=preset,
         data_root=data_root,
         tracking_uri=tracking_uri,
+        lists={"rewrites": rewrites},
         limit=limit,
     )
     data = adopt_dataset(

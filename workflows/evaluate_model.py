@@ -43,6 +43,7 @@ def evaluate_model(
         preset=preset,
         data_root=data_root,
         tracking_uri=tracking_uri,
+        lists={},
         limit=limit,
     )
     in_order(folders, run)

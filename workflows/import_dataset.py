@@ -29,6 +29,7 @@ def import_dataset(
         preset=preset,
         data_root=data_root,
         tracking_uri=tracking_uri,
+        lists={"rewrites": rewrites},
     )
     adopted: AdoptedSet = adopt_dataset(
         run=run, dataset=dataset, root=root, rewrites=rewrites, split=split, config=config

@@ -40,15 +40,18 @@ def open_job(
     preset: str,
     data_root: str,
     tracking_uri: str,
+    lists: dict[str, list[str]],
     limit: int = 0,
 ) -> Run:
     """Check what the last stage will need, get the job's lease, and open its MLflow run.
 
-    An unfinished run of the same job goes on, else a new one starts. `limit` belongs to what was given, if it is not 0.
+    An unfinished run of the same job goes on, else a new one starts. `lists` and `limit` belong to what was given, if
+    they are not empty and not 0.
 
     Raises:
         InputError: something that a later stage needs is not there, or the same job is at work.
     """
+    import json
     from dataclasses import asdict, replace
     from pathlib import Path
 
@@ -61,6 +64,7 @@ def open_job(
 
     root = absolute_root(data_root)
     given = given | ({"limit": str(limit)} if limit else {})
+    given |= {name: json.dumps(values, ensure_ascii=False) for name, values in lists.items() if values}
     if "dataset" in given and not Path(given["dataset"]).is_file():
         raise InputError(f"dataset: no file {given['dataset']!r}; give a .parquet, .jsonl or .json file")
     _check_settings(job, config, root)
@@ -84,12 +88,20 @@ def open_job(
 
 
 def open_on_videos(
-    *, job: str, config: Any, preset: str, videos: str, data_root: str, tracking_uri: str, **more: Any
+    *,
+    job: str,
+    config: Any,
+    preset: str,
+    videos: str,
+    data_root: str,
+    tracking_uri: str,
+    lists: dict[str, Any] | None = None,
+    **more: Any,
 ) -> tuple[Any, Any]:
     """How a job on raw videos begins, inside its workflow: (their shards, its run).
 
-    They are listed and checked first, so nothing is written for videos that cannot be listed. `more` is what else the
-    job was given.
+    They are listed and checked first, so nothing is written for videos that cannot be listed. `more` and `lists` are
+    what else the job was given.
     """
     shards = list_videos(videos=videos, config=config.ingest)
     run = open_job(
@@ -99,6 +111,7 @@ def open_on_videos(
         preset=preset,
         data_root=data_root,
         tracking_uri=tracking_uri,
+        lists=lists or {},
     )
     in_order(shards, run)
     return shards, run
@@ -188,7 +201,7 @@ def _check_settings(job: str, config: RetrainConfig, root: str) -> None:
     Raises:
         InputError: one of them would.
     """
-    from tasks.core.contradictions import check_split, check_training
+    from tasks.core.contradictions import check_installed, check_split, check_training
     from tasks.core.store import Store
     from tasks.ingest.merge import check_avoided
     from tasks.perturb.plan import check_config
@@ -200,6 +213,8 @@ def _check_settings(job: str, config: RetrainConfig, root: str) -> None:
         check_avoided(Store(root), config.ingest.avoid)
     if job in _TRAINS:
         check_training(config)
+    if job in _OPENS_MODEL:
+        check_installed(config)
     if job in _OPENS_MODEL and config.model.base not in _OPENS_MODEL[job]:
         check_source(config.model.base)
 

@@ -33,6 +33,7 @@ def train_dataset(
         preset=preset,
         data_root=data_root,
         tracking_uri=tracking_uri,
+        lists={"rewrites": rewrites},
     )
     data = adopt_dataset(run=run, dataset=dataset, root=root, rewrites=rewrites, split="train", config=config)
     start = warm_start_policy(

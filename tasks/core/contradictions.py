@@ -1,9 +1,11 @@
-"""Settings that are right by themselves and wrong together: refused before the first video is read.
+"""Settings that are right by themselves and wrong together, or here: refused before the first video is read.
 
 They are wrong for some jobs only. Others may be given the same configuration (to score a model in another dtype), so it
 is not the configuration itself that refuses them.
 """
 
+import importlib.util
+import os
 from collections.abc import Iterator
 
 from tasks.core.config import RetrainConfig
@@ -31,6 +33,20 @@ def check_training(config: RetrainConfig) -> None:
     """
     for problem in _contradictions(config):
         raise InputError(f"config {problem}")
+
+
+def check_installed(config: RetrainConfig) -> None:
+    """Check that the engine is installed; on a cluster this process may run in an image of another stage.
+
+    Raises:
+        InputError: it is not.
+    """
+    is_here = "FLYTE_INTERNAL_EXECUTION_ID" not in os.environ
+    if is_here and config.rollout.engine == "vllm" and importlib.util.find_spec("vllm") is None:
+        raise InputError(
+            "config rollout.engine: got 'vllm', which is not installed here; install the extra 'gpu' (or 'cpu') of "
+            "this project, or take 'transformers'"
+        )
 
 
 def _contradictions(config: RetrainConfig) -> Iterator[str]:

@@ -107,7 +107,7 @@ class Store:
         try:
             os.replace(temporary, path)
         finally:
-            self._leave_scratch(temporary)
+            self.leave_scratch(temporary)
 
     def create(self, key: str, data: bytes) -> bool:
         """Write a blob if there is none yet, and say whether: of several who try at once it is true for one.
@@ -133,7 +133,7 @@ class Store:
         except FileExistsError:
             return False
         finally:
-            self._leave_scratch(temporary)
+            self.leave_scratch(temporary)
         return True
 
     def _write_aside(self, path: str, data: bytes) -> Path:
@@ -145,7 +145,7 @@ class Store:
                 file.flush()
                 os.fsync(file.fileno())
         except BaseException as error:  # a full disk should not stay full of this
-            self._leave_scratch(temporary)
+            self.leave_scratch(temporary)
             if isinstance(error, OSError) and error.errno is not None and not error.filename:
                 raise OSError(error.errno, os.strerror(error.errno), path) from error  # writing tells no name
             raise
@@ -171,7 +171,7 @@ class Store:
             _flush_to_disk(file)
         replaced = self._in_scratch(lambda name: os.replace(path, name))[0] if os.path.exists(path) else None
         os.replace(source, path)
-        self._leave_scratch(replaced or source)
+        self.leave_scratch(replaced or source)
 
     def has_folder(self, key: str) -> bool:
         """Whether the folder was finished."""
@@ -223,7 +223,7 @@ class Store:
                     raise
         raise AssertionError
 
-    def _leave_scratch(self, name: Path) -> None:
+    def leave_scratch(self, name: Path) -> None:
         """Remove what is left under the name, and scratch if nothing else is in it: a root may be a person's folder."""
         if name.is_dir():
             shutil.rmtree(name, ignore_errors=True)

@@ -7,15 +7,15 @@ import logging
 import os
 import sqlite3
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from tasks.core.errors import InputError
 from tasks.core.redact import redact
+from tasks.core.store import Store
 from tasks.tracking.address import PASSWORD_VARIABLE, TOKEN_VARIABLE, USER_VARIABLE
 from tasks.tracking.tracker import TrackerRefusedError, TrackerUnreachableError
 
@@ -210,7 +210,7 @@ def _database(folder: str) -> str:
     try:
         os.makedirs(folder, exist_ok=True)
         if not os.path.exists(path):
-            _put_database(path, f"{folder}/{ARTIFACTS}")
+            _put_database(Store(folder), path)
         with closing(sqlite3.connect(path, timeout=60)) as connection:
             connection.execute("select version_num from alembic_version").fetchone()
             _follow_move(connection, f"{folder}/{ARTIFACTS}")
@@ -240,19 +240,19 @@ def _follow_move(connection: sqlite3.Connection, place: str) -> None:
                 )
 
 
-def _put_database(path: str, artifacts: str) -> None:
+def _put_database(store: Store, path: str) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
     from sqlalchemy.exc import SQLAlchemyError
 
-    unfinished = f"{path}.tmp-{uuid.uuid4().hex}"
+    unfinished = store.scratch_folder()  # cleaned by the next start if this process is killed
     try:
-        SqlAlchemyStore(f"sqlite:///{unfinished}", artifacts).engine.dispose()  # type: ignore[no-untyped-call]
-        _move_unless_there(unfinished, path)
+        made = f"{unfinished}/mlflow.db"
+        SqlAlchemyStore(f"sqlite:///{made}", store.path(ARTIFACTS)).engine.dispose()  # type: ignore[no-untyped-call]
+        _move_unless_there(made, path)
     except SQLAlchemyError as error:
         raise OSError(str(error).splitlines()[0]) from error
     finally:
-        with suppress(FileNotFoundError):
-            os.unlink(unfinished)
+        store.leave_scratch(unfinished)
 
 
 def _move_unless_there(source: str, target: str) -> None:

@@ -148,7 +148,6 @@ def test_a_finished_run_leaves_no_marks_of_its_steps(run: Run) -> None:
 
 @pytest.mark.slow
 def test_first_starts_at_once_all_work(data_root: str, tmp_path: Path) -> None:
-    (Path(data_root) / "mlflow.db.tmp-of-one-that-was-killed").write_bytes(b"half")
     env = isolated_env(tmp_path)
     with (tmp_path / "log").open("wb") as log:
         commands = [["python", "-c", FIRST_START, data_root, f"run {number}"] for number in range(4)]
@@ -159,7 +158,23 @@ def test_first_starts_at_once_all_work(data_root: str, tmp_path: Path) -> None:
     (experiment,) = client.search_experiments(filter_string="name = 'first'")
     assert len(client.search_runs([experiment.experiment_id])) == 4
     assert experiment.artifact_location == f"{data_root}/mlartifacts"
-    assert sorted(os.listdir(data_root)) == ["mlflow.db", "mlflow.db.tmp-of-one-that-was-killed"]
+    assert os.listdir(data_root) == ["mlflow.db"]
+
+
+@pytest.mark.slow
+def test_a_first_start_that_is_killed_leaves_what_the_next_one_cleans(data_root: str, tmp_path: Path) -> None:
+    command = ["python", "-c", FIRST_START, data_root, "killed"]
+    first = warm.start(command, cwd=tmp_path, env=isolated_env(tmp_path))
+    while not list(Path(data_root).glob("scratch/*/mlflow.db")):
+        assert first.poll() is None
+    first.kill()
+    first.wait()
+    assert os.listdir(data_root) == ["scratch"]
+    store = Store(data_root)
+    assert store.clean_scratch() == 1
+    second = warm.start(command, cwd=tmp_path, env=isolated_env(tmp_path))
+    assert second.wait() == 0
+    assert os.listdir(data_root) == ["mlflow.db"]
 
 
 def _no_database(path: Path) -> None:

@@ -1,11 +1,12 @@
-"""Settings that are right by themselves and wrong together."""
+"""Settings that are right by themselves and wrong together, or that nothing here can follow."""
 
+import importlib.util
 from collections.abc import Mapping
 
 import pytest
 
 from tasks.core.config import RetrainConfig
-from tasks.core.contradictions import check_split, check_training
+from tasks.core.contradictions import check_installed, check_split, check_training
 from tasks.core.errors import InputError
 from tasks.core.overrides import apply_overrides
 from workflows.presets import PRESETS
@@ -59,3 +60,13 @@ def test_videos_that_are_all_held_out_can_be_checked_but_not_trained_on() -> Non
         check_split(config, trains=True)
     with pytest.raises(InputError, match=r"ingest\.for_training"):
         check_split(apply_overrides(RetrainConfig(), {"ingest": {"for_training": False}}), trains=False)
+
+
+def test_an_engine_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = apply_overrides(PRESETS["smoke"](), {"rollout": {"engine": "vllm"}})
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"rollout.engine: got 'vllm', which is not installed here"):
+        check_installed(config)
+    check_installed(PRESETS["smoke"]())
+    monkeypatch.setenv("FLYTE_INTERNAL_EXECUTION_ID", "a1")  # another image may have it
+    check_installed(config)
