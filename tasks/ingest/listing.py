@@ -41,7 +41,7 @@ def list_shards(videos: str, config: IngestConfig) -> list[VideoShard]:
     """The videos that `videos` names, sorted, in shards.
 
     Raises:
-        InputError: there is no such place, or no video in it, or fewer than training needs.
+        InputError: there is no such place, or no video in it.
     """
     if not videos.strip():
         raise InputError(f"videos: got {videos!r}; {_EXPECTED}")
@@ -50,11 +50,6 @@ def list_shards(videos: str, config: IngestConfig) -> list[VideoShard]:
     if not listing.names:
         raise InputError(f"videos: {videos!r} holds no file (hidden ones do not count); add videos")
     names, size = sorted(listing.names), config.shard_size_videos
-    if config.for_training and len(names) < config.min_train_clips:
-        raise InputError(
-            f"videos: {len(names)} files in {videos!r}, for training at least {config.min_train_clips} clips needed "
-            "(ingest.min_train_clips); add videos"
-        )
     more_roots = list(config.list_roots) if listing.is_list else []
     shards = (names[at : at + size] for at in range(0, len(names), size))
     return [

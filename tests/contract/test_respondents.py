@@ -176,7 +176,7 @@ def test_addresses_and_scripts_that_cannot_be_used_are_refused(tmp_path: Path) -
         ("http://127.0.0.1:9/v1", "expected an address with a model"),
         (f"scripted:{tmp_path}/none.json", "cannot read"),
         (f"scripted:{tmp_path}/list.json", "expected an object from question ids to texts"),
-        (f"{tmp_path}", "no model"),
+        (f"{tmp_path}", "no config.json in the folder"),
     ]:
         with pytest.raises(InputError, match=reason):
             check_model(name)

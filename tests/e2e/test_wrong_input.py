@@ -32,7 +32,6 @@ def _refused(env: dict[str, str], root: Path, *options: str) -> str:
         ),
         (["--videos=text", '--overrides={"ingest": {"avoid": ["a.parquet"]}}'], "ingest.avoid: 'a.parquet' is not in"),
         (["--videos=text", '--overrides={"ingest": {"for_training": false}}'], "config ingest.for_training: got False"),
-        (["--videos=text", '--overrides={"ingest": {"min_train_clips": 2}}'], "for training at least 2 clips needed"),
         (["--videos=text", "--preset=demo", '--overrides={"model": {"dtype": "bfloat16"}}'], "config train.zero_stage"),
         (["--videos=text", '--overrides={"model": {"base": "random"}}'], "model: "),
         (["--videos=text", "--data_root="], "data_root: got ''"),

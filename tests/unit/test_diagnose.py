@@ -32,6 +32,7 @@ from tests.helpers.clips import make_clip
 from tests.helpers.datasets import release_row, write_frames
 from tests.helpers.rollouts import make_sample
 from workflows.configure import configure_diagnosis
+from workflows.job import open_job
 
 NUM_ROLLOUTS = 4
 CONFIG = RetrainConfig(
@@ -190,8 +191,6 @@ def test_rows_that_cannot_be_shown_are_counted_and_if_none_can_that_is_an_error(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"model": "./nothing"}, r"model: no folder '\./nothing'; expected the name"),
-        ({"model": "/"}, r"model: no model \(config\.json\)"),
         ({"reward": "soft"}, "reward: got 'soft', expected smooth or strict"),
         ({"rollouts": 1}, "rollouts_per_prompt: got 1, expected at least 2"),
     ],
@@ -201,6 +200,28 @@ def test_wrong_arguments_are_refused_before_anything_is_read(wrong: dict[str, ob
     with pytest.raises(InputError, match=message):
         configure_diagnosis.task_function(**(right | wrong))
     assert configure_diagnosis.task_function(**right).rollout.rollouts_per_prompt == 4
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("./nothing", r"model: no folder '\./nothing'; expected the name"),
+        ("/", r"model: no config\.json in the folder '/'"),
+    ],
+)
+def test_a_model_that_is_none_is_refused_before_anything_is_written(tmp_path: Path, model: str, message: str) -> None:
+    config = configure_diagnosis.task_function(preset="smoke", overrides="{}", model=model, rollouts=4, reward="smooth")
+    with pytest.raises(InputError, match=message):
+        open_job.task_function(
+            job="diagnose",
+            given={},
+            config=config,
+            preset="smoke",
+            data_root=f"{tmp_path}/root",
+            tracking_uri="",
+            lists={},
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def samples(number: int) -> tuple[list[Sample], dict[str, Clip]]:
