@@ -16,5 +16,5 @@ def promotion_advice(num_heldout: int, num_train: int, config: RetrainConfig) ->
     lower = f", or set promote.min_videos to {num_heldout}" if num_heldout >= MIN_VIDEOS else ""
     return (
         f"{num_heldout} of {num_videos} videos are held out, promotion needs {needed} (promote.min_videos): "
-        f"add about {more} videos{aim}{lower}"
+        f"add about {more} video{'s' * (more != 1)}{aim}{lower}"
     )
