@@ -215,8 +215,8 @@ def _check_settings(job: str, config: RetrainConfig, root: str) -> None:
         check_training(config)
     if job in _OPENS_MODEL:
         check_installed(config)
-    if job in _OPENS_MODEL and config.model.base not in _OPENS_MODEL[job]:
-        check_source(config.model.base)
+        if config.model.base not in _OPENS_MODEL[job]:
+            check_source(config.model.base)
 
 
 def _take(root: str, name: str) -> "Lease":

@@ -24,8 +24,8 @@ from tasks.core.owner import machine, started
 from tasks.core.store import Store
 
 LEASES = "leases"
-_WORK = "work/"
-"""Leases of work that jobs share stand apart from those of jobs."""
+_OUTPUTS = "outputs/"
+"""Leases of outputs that jobs share stand apart from those of jobs."""
 _NUMBERED = re.compile(r"\d{6,}\.json")
 """Copies that a person or a program made beside them have other names."""
 BEAT_SECONDS = 30.0
@@ -154,7 +154,7 @@ def working(store: Store, key: str) -> Iterator[None]:
     Raises:
         HeldError: another process or execution makes it.
     """
-    name = f"{_WORK}{key}"
+    name = f"{_OUTPUTS}{key}"
     try:
         with held(store, name):
             yield
@@ -186,8 +186,8 @@ def _owner(pid: int) -> Owner:
 
 
 def _held(name: str, lease: Lease) -> str:
-    is_work = name.startswith(_WORK)
-    what = f"another job makes {name.removeprefix(_WORK)} just now" if is_work else "the same job is at work already"
+    output = name.removeprefix(_OUTPUTS)
+    what = "the same job is at work already" if output == name else f"another job makes {output} just now"
     run = f", MLflow run {lease.run_id}" if lease.run_id else ""
     ended = "" if _is_here(lease.owner) else f", {SILENCE_SECONDS / 60:.0f} minutes after it was last heard of"
     return (

@@ -51,7 +51,7 @@ def test_training_that_another_job_is_at_is_left_to_it(started_root: Path, tmp_p
     with subprocess.Popen(["sleep", "infinity"]) as other:
         try:
             with lease.working(job.store, job.key):
-                [path] = Path(job.run.data_root).glob("leases/work/trained/*/000001.json")
+                [path] = Path(job.run.data_root).glob("leases/outputs/trained/*/000001.json")
                 held = json.loads(path.read_text())
             # The same job but for what comes after training, in a process that still runs.
             theirs = {"pid": other.pid, "started": started(other.pid), "name": "process of another job"}
