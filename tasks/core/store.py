@@ -215,10 +215,12 @@ class Store:
         """A new name in the scratch of a local root, with what `make` makes there."""
         name = Path(self._root, _SCRATCH, f"{process_mark()}-{uuid.uuid4().hex}")
         for attempt in range(_SCRATCH_ATTEMPTS):
-            name.parent.mkdir(parents=True, exist_ok=True)
             try:
+                # Another writer may just leave the scratch empty and take it away: the folder "exists" and is none, or
+                # it is gone before anything lies in it.
+                name.parent.mkdir(parents=True, exist_ok=True)
                 return name, make(name)
-            except FileNotFoundError:  # another process has just left the scratch empty and taken it away
+            except (FileExistsError, FileNotFoundError):
                 if attempt == _SCRATCH_ATTEMPTS - 1:
                     raise
         raise AssertionError

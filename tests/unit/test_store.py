@@ -3,6 +3,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,18 @@ def test_what_a_killed_writer_left_is_removed_at_the_next_start_and_nothing_else
     os.utime(stranger, (time.time() - week - 1,) * 2)
     assert store.clean_scratch() == 1, "what cannot be looked at is kept for a week"
     assert list(Path(data_root, "scratch").iterdir()) == [own]
+
+
+def test_many_writers_at_once_do_not_take_the_scratch_from_each_other(data_root: str) -> None:
+    store = Store(data_root)
+
+    def write(_: int) -> None:
+        for _ in range(500):
+            store.leave_scratch(store.scratch_folder())
+
+    with ThreadPoolExecutor(8) as writers:
+        list(writers.map(write, range(8)))
+    assert not Path(data_root, "scratch").exists()
 
 
 def test_a_remote_folder_is_downloaded_once_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
