@@ -1,12 +1,12 @@
 """What each kind of stage needs on a cluster, and what the launch plans start: one typed place for all.
 
-A deployment changes it without editing code: the environment variable VIDEOSSR_DEPLOYMENT names a JSON file, read when
-the workflows are registered, e.g. {"stages": {"train": {"gpus": 4}}, "nightly": {"cron": "0 1 * * *"}}.
+A deployment changes it without editing code: the environment variable VIDEOSSR_DEPLOYMENT is JSON, or names a file of
+it, read when the workflows are registered, e.g. {"size": "small", "stages": {"train": {"gpus": 4}}}. Every registered
+task carries it on in its own environment: what a dynamic starts is compiled in a pod, where no such file is.
 """
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,97 +14,16 @@ from typing import Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
-from tasks.core.checks import NAME, Rule, at_least, check, shown
+from tasks.core.checks import shown
 from tasks.core.errors import InputError
-from tasks.core.overrides import read_overrides
 from tasks.core.redact import redact
 from tasks.core.strict_json import read_object
 from tasks.core.suggest import suggest
+from tasks.deployment.sections import DEPLOYMENT_VARIABLE, Needs, Nightly, Pods, Toleration
 
-_EXPECTED = "expected a JSON object with stages, nightly and min_success_ratio"
-_QUANTITY = Rule(
-    lambda text: re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?(m|[kMGTP]|[KMGTP]i)?", text) is not None,
-    'a quantity of Kubernetes such as "4", "500m" or "16Gi"',
-)
-_QUANTITY_OR_NONE = Rule(lambda text: text == "" or _QUANTITY.holds(text), f"{_QUANTITY.expected}, or nothing")
-_CRON = Rule(
-    lambda text: re.fullmatch(r"@[a-z]+|([0-9A-Za-z*/,?#-]+ ){4}[0-9A-Za-z*/,?#-]+", text) is not None,
-    'five fields as cron has them, such as "0 2 * * *"',
-)
-SectionT = TypeVar("SectionT", "Needs", "Nightly")
-DEPLOYMENT_VARIABLE = "VIDEOSSR_DEPLOYMENT"
-
-
-@with_config(ConfigDict(extra="forbid"))
-@dataclass(frozen=True, kw_only=True)
-class Toleration:
-    """Lets pods onto nodes with a taint; Kubernetes' words."""
-
-    key: str
-    operator: str = "Exists"
-    value: str = ""
-    effect: str = "NoSchedule"
-
-
-@with_config(ConfigDict(extra="forbid"))
-@dataclass(frozen=True, kw_only=True)
-class Needs:
-    """Of one kind of stage. Quantities are Kubernetes' ("4", "500m", "16Gi"); requests and limits are the same."""
-
-    cpu: str = "1"
-    memory: str = "2Gi"
-    gpus: int = 0
-    """Of one node."""
-    nodes: int = 1
-    """Nodes that train together, each with all of this; only for `train`. From two on, Kubeflow's training operator
-    starts them, and the data root must be one that all of them see."""
-    accelerator: str = ""
-    """Kind of GPU as the nodes are labelled, e.g. "nvidia-h100"; empty for any."""
-    shared_memory: str = ""
-    """Of /dev/shm; empty for the node's default."""
-    image: str = "cpu"
-    """Name of the image given at registration: `--image cpu=...`."""
-    retries: int = 2
-    """Of errors that may pass; bad input is never tried again."""
-    interruptible: bool = True
-    """May run on nodes that are taken away; every stage goes on where it stopped."""
-    timeout_minutes: int = 120
-    node_selector: dict[str, str] = field(default_factory=dict)
-    tolerations: tuple[Toleration, ...] = ()
-
-    def __post_init__(self) -> None:
-        check(self, _QUANTITY, "cpu", "memory")
-        check(self, _QUANTITY_OR_NONE, "shared_memory")
-        check(self, at_least(0, most=64), "gpus")
-        check(self, at_least(1, most=4096), "nodes")
-        check(self, at_least(0, most=100), "retries")
-        check(self, at_least(1, most=90 * 24 * 60), "timeout_minutes")
-        check(self, NAME, "image")
-
-
-@with_config(ConfigDict(extra="forbid"))
-@dataclass(frozen=True, kw_only=True)
-class Nightly:
-    """What the scheduled launch plan starts. The defaults are the chart's."""
-
-    cron: str = "0 2 * * *"
-    arrival_cron: str = "*/15 * * * *"
-    """How often retrain_on_arrival looks for new videos."""
-    videos: str = "s3://videossr/videos"
-    data_root: str = "s3://videossr/data"
-    tracking_uri: str = "http://videossr-mlflow:5000"
-    preset: str = "videossr_8b"
-    overrides: str = "{}"
-
-    def __post_init__(self) -> None:
-        check(self, _CRON, "cron", "arrival_cron")
-        check(self, NAME, "videos", "data_root", "tracking_uri", "preset")
-        read_overrides(self.overrides)
-        if redact(self.tracking_uri) != self.tracking_uri:
-            raise ValueError(
-                f"tracking_uri: got {redact(self.tracking_uri)!r}, expected an address without a password, which Flyte "
-                "would keep and show: give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to the pods"
-            )
+_KEYS = ("size", "stages", "pods", "nightly", "min_success_ratio")
+_EXPECTED = f"expected a JSON object with {', '.join(_KEYS[:-1])} and {_KEYS[-1]}"
+SectionT = TypeVar("SectionT", "Needs", "Nightly", "Pods")
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -113,16 +32,28 @@ class Deployment:
     """Everything that a cluster decides."""
 
     stages: dict[str, Needs]
+    size: str = "node"
+    """Which numbers `stages` changes: a key of `SIZES`."""
+    pods: Pods = field(default_factory=Pods)
     nightly: Nightly = field(default_factory=Nightly)
     min_success_ratio: float = 0.95
     """Least share of ingest's shards that must end well; the videos of the others are listed with that reason."""
 
 
-DEFAULT = Deployment(
-    stages={
+_GPU_NODES = (Toleration(key="nvidia.com/gpu"),)
+SIZES: dict[str, dict[str, Needs]] = {
+    "node": {
         "light": Needs(timeout_minutes=60),
         "cpu": Needs(cpu="4", memory="8Gi", timeout_minutes=240),
-        "gpu": Needs(cpu="8", memory="64Gi", gpus=1, shared_memory="16Gi", image="gpu", timeout_minutes=720),
+        "gpu": Needs(
+            cpu="8",
+            memory="64Gi",
+            gpus=1,
+            shared_memory="16Gi",
+            image="gpu",
+            timeout_minutes=720,
+            tolerations=_GPU_NODES,
+        ),
         "train": Needs(
             cpu="64",
             memory="768Gi",
@@ -131,51 +62,91 @@ DEFAULT = Deployment(
             image="gpu",
             interruptible=False,
             timeout_minutes=2880,
+            grace_seconds=600,
+            tolerations=_GPU_NODES,
         ),
-    }
-)
-"""`light`: listing, merging, reports. `cpu`: decoding, planning, checks. `gpu`: rollouts. `train`: whole nodes."""
+    },
+    "small": {
+        "light": Needs(cpu="500m", memory="2Gi", timeout_minutes=60),
+        "cpu": Needs(cpu="1", memory="2Gi", timeout_minutes=120),
+        "gpu": Needs(cpu="1", memory="4Gi", image="gpu", timeout_minutes=120),
+        "train": Needs(cpu="1", memory="4Gi", image="gpu", interruptible=False, timeout_minutes=240),
+    },
+}
+"""`light`: listing, merging, reports. `cpu`: decoding, planning, checks. `gpu`: rollouts. `train`: whole nodes.
+
+`node` trains the paper's model on a node of eight GPUs; `small` runs the presets smoke and demo on two cores, without.
+"""
+DEFAULT = Deployment(stages=SIZES["node"])
 
 
 def read_deployment(environment: Mapping[str, str] = os.environ) -> Deployment:
-    """The default with the changes of the file that the environment names.
+    """The default with the changes that the environment has, or the file that it names.
 
     Raises:
         InputError: there is no such file, or it holds an unknown key or a wrong value.
     """
-    name = environment.get(DEPLOYMENT_VARIABLE, "")
-    if not name:
+    given = environment.get(DEPLOYMENT_VARIABLE, "").strip()
+    if not given:
         return DEFAULT
+    if given.startswith("{"):
+        return _changed(read_object(given, DEPLOYMENT_VARIABLE, _EXPECTED), DEPLOYMENT_VARIABLE)
     try:
-        text = Path(name).read_text("utf-8-sig")
+        text = Path(given).read_text("utf-8-sig")
     except (OSError, ValueError) as error:
-        raise InputError(f"{DEPLOYMENT_VARIABLE}: cannot read {name!r}: {error}") from error
-    return _changed(read_object(text, f"{DEPLOYMENT_VARIABLE}: {name}", _EXPECTED), name)
+        raise InputError(f"{DEPLOYMENT_VARIABLE}: cannot read {given!r}: {error}") from error
+    return _changed(read_object(text, f"{DEPLOYMENT_VARIABLE}: {given}", _EXPECTED), given)
+
+
+def travelling(deployment: Deployment) -> str:
+    """`deployment` as every task carries it, for `read_deployment` in its pod: what differs from its size's numbers.
+
+    What launch plans start is not in it: no pod makes one.
+    """
+    usual = Deployment(size=deployment.size, stages=SIZES[deployment.size])
+    here, there = (TypeAdapter(Deployment).dump_python(one, mode="json") for one in (deployment, usual))
+    found = {name: here[name] for name in ("pods", "min_success_ratio") if here[name] != there[name]}
+    changes = {kind: _differing(needs, there["stages"][kind]) for kind, needs in here["stages"].items()}
+    stages = {kind: changed for kind, changed in changes.items() if changed}
+    found |= {"size": deployment.size} | ({"stages": stages} if stages else {})
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in here.items() if value != there[name]}
 
 
 def _changed(found: Mapping[str, Any], name: str) -> Deployment:
+    size = found.get("size", DEFAULT.size)
+    if not isinstance(size, str) or size not in SIZES:
+        raise InputError(f"{name}: size: got {shown(size)}, expected {' or '.join(SIZES)}")
     if not isinstance(found.get("stages", {}), dict):
         raise InputError(f"{name}: stages: got {shown(found['stages'])}, expected sections by stage")
     ratio = found.get("min_success_ratio", DEFAULT.min_success_ratio)
     if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 < ratio <= 1:
         raise InputError(f"{name}: min_success_ratio: got {shown(ratio)}, expected a number above 0, at most 1")
-    unknown = [key for key in found if key not in ("stages", "nightly", "min_success_ratio")]
+    unknown = [key for key in found if key not in _KEYS]
     unknown += [f"stages.{key}" for key in found.get("stages", {}) if key not in DEFAULT.stages]
     if unknown:
         raise InputError(
-            f"{name}: unknown {shown(unknown[0])}{_meant(unknown[0])}; expected stages ({', '.join(DEFAULT.stages)}), "
-            "nightly and min_success_ratio"
+            f"{name}: unknown {shown(unknown[0])}{_meant(unknown[0])}; {_EXPECTED} (stages: "
+            f"{', '.join(DEFAULT.stages)})"
         )
     stages = {
         key: _merged(needs, found.get("stages", {}).get(key, {}), f"{name}: stages.{key}")
-        for key, needs in DEFAULT.stages.items()
+        for key, needs in SIZES[size].items()
     }
     several = [key for key, needs in stages.items() if needs.nodes != 1 and (key != "train" or needs.nodes < 1)]
     if several:
         found_nodes = stages[several[0]].nodes
         raise InputError(f"{name}: stages.{several[0]}.nodes: got {found_nodes}, expected 1, or more of train alone")
-    nightly = _merged(DEFAULT.nightly, found.get("nightly", {}), f"{name}: nightly")
-    return Deployment(stages=stages, nightly=nightly, min_success_ratio=float(ratio))
+    return Deployment(
+        size=size,
+        stages=stages,
+        pods=_merged(DEFAULT.pods, found.get("pods", {}), f"{name}: pods"),
+        nightly=_merged(DEFAULT.nightly, found.get("nightly", {}), f"{name}: nightly"),
+        min_success_ratio=float(ratio),
+    )
 
 
 def _merged(section: SectionT, changes: object, where: str) -> SectionT:
@@ -200,5 +171,6 @@ def _merged(section: SectionT, changes: object, where: str) -> SectionT:
 def _meant(unknown: str) -> str:
     known = [f"stages.{stage}" for stage in DEFAULT.stages] + [f"nightly.{own.name}" for own in fields(Nightly)]
     known += [f"stages.{stage}.{own.name}" for stage in DEFAULT.stages for own in fields(Needs)]
-    meant = suggest(unknown, ["stages", "nightly", "min_success_ratio", *known])
+    known += [f"pods.{own.name}" for own in fields(Pods)]
+    meant = suggest(unknown, [*_KEYS, *known])
     return f", did you mean {meant}?" if meant else ""

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import cache, wraps
 from typing import Any
 
-from flytekit import FlyteContextManager, PodTemplate, Resources, task
+from flytekit import FlyteContextManager, Resources, task
 from flytekit.core.context_manager import ExecutionState
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.type_engine import DataclassTransformer
@@ -17,10 +17,10 @@ from flytekit.extras.accelerators import GPUAccelerator
 
 from tasks.core.errors import InputError
 from tasks.core.no_room import no_room_line
-from tasks.deployment.profile import Deployment, Needs, read_deployment
+from tasks.deployment.pods import StagePod, pod_environment
+from tasks.deployment.profile import Deployment, read_deployment
+from tasks.deployment.sections import Needs
 from tasks.deployment.transient import is_transient
-
-PRIMARY_CONTAINER = "primary"
 
 
 def stage_task(kind: str, **more: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -64,9 +64,9 @@ def _flyte_task(needs: Needs, more: dict[str, Any]) -> Any:
         container_image=f"{{{{.image.{needs.image}.fqn}}}}:{{{{.image.{needs.image}.version}}}}",
         retries=needs.retries,
         interruptible=needs.interruptible,
-        timeout=timedelta(minutes=needs.timeout_minutes),
-        pod_template=_pod_template(needs),
-        **more,
+        environment=pod_environment(deployment()),
+        pod_template=StagePod(needs, deployment()),
+        **{"timeout": timedelta(minutes=needs.timeout_minutes)} | more,
     )
 
 
@@ -85,8 +85,11 @@ def stage_on_nodes(kind: str) -> Callable[[Callable[..., Any]], Any]:
 
 
 def stage_dynamic(kind: str) -> Callable[[Callable[..., Any]], Any]:
-    """The same for a task that decides at run time which others follow."""
-    return stage_task(kind, execution_mode=PythonFunctionTask.ExecutionBehavior.DYNAMIC)
+    """The same for a task that decides at run time which others follow.
+
+    Flyte counts their time as its own and ends them with it: it has no limit, each of them has one.
+    """
+    return stage_task(kind, execution_mode=PythonFunctionTask.ExecutionBehavior.DYNAMIC, timeout=None)
 
 
 @cache
@@ -104,15 +107,3 @@ def _remember_literal_types() -> None:
 def deployment() -> Deployment:
     """As the environment had it when the first door was read."""
     return read_deployment()
-
-
-def _pod_template(needs: Needs) -> PodTemplate | None:
-    if not needs.node_selector and not needs.tolerations:
-        return None
-    from kubernetes.client import V1PodSpec, V1Toleration  # hundreds of modules, for deployments that want it
-
-    tolerations = [
-        V1Toleration(key=t.key, operator=t.operator, value=t.value or None, effect=t.effect) for t in needs.tolerations
-    ]
-    spec = V1PodSpec(containers=[], node_selector=needs.node_selector or None, tolerations=tolerations or None)
-    return PodTemplate(primary_container_name=PRIMARY_CONTAINER, pod_spec=spec)

@@ -10,7 +10,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tasks.deployment.profile import DEPLOYMENT_VARIABLE, read_deployment
+from tasks.deployment.profile import read_deployment
+from tasks.deployment.sections import DEPLOYMENT_VARIABLE
 from tests.helpers.chart import CHART, FULL, VALUES, Resource, containers, notes, of_kind, pod_specs, render
 
 MAJOR, MINOR = map(int, kubernetes_validate.latest_version().split(".")[:2])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flyteidl.admin import launch_plan_pb2, task_pb2, workflow_pb2
+from google.protobuf import json_format
 
 _SPECS = {"1": task_pb2.TaskSpec, "2": workflow_pb2.WorkflowSpec, "3": launch_plan_pb2.LaunchPlan}
 
@@ -38,9 +39,9 @@ def _lines(spec: Any) -> Iterator[str]:
 def _task(task: Any) -> Iterator[str]:
     yield f"task {task.id.name}"
     yield f"  {_signature(task.interface)}"
-    found = {entry.name: entry.value for entry in task.container.resources.requests}
-    names = {1: "cpu", 2: "gpu", 3: "memory"}
-    yield f"  {', '.join(f'{names[kind]} {value}' for kind, value in sorted(found.items()))}"
+    pod = json_format.MessageToDict(task.k8s_pod.pod_spec)
+    (container,) = pod["containers"]
+    yield f"  {', '.join(f'{name} {value}' for name, value in sorted(container['resources']['requests'].items()))}"
     extended = task.extended_resources
     if extended.HasField("shared_memory"):
         yield f"  shared memory {extended.shared_memory.size_limit}"
@@ -48,7 +49,9 @@ def _task(task: Any) -> Iterator[str]:
         yield f"  accelerator {extended.gpu_accelerator.device}"
     retries, minutes = task.metadata.retries.retries, task.metadata.timeout.seconds // 60
     kind = "interruptible" if task.metadata.interruptible else "not interruptible"
-    yield f"  image {task.container.image}, {retries} retries, {minutes} minutes, {kind}"
+    limit = f"{minutes} minutes" if minutes else "no limit of its own"
+    yield f"  image {container['image']}, {retries} retries, {limit}, {kind}"
+    yield f"  taints tolerated: {', '.join(one['key'] for one in pod.get('tolerations', [])) or 'none'}"
 
 
 def _launch_plan(spec: Any) -> Iterator[str]:

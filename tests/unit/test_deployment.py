@@ -1,17 +1,18 @@
 import json
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
 import botocore.exceptions
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks.core.errors import InputError
-from tasks.deployment.profile import DEFAULT, DEPLOYMENT_VARIABLE, read_deployment
+from tasks.deployment.profile import DEFAULT, read_deployment, travelling
+from tasks.deployment.sections import DEPLOYMENT_VARIABLE
 from tasks.deployment.transient import is_transient
 from tasks.tracking.run import start_run
-from tests.helpers.pyflyte import REPO_ROOT
 
 
 def test_without_a_file_the_default_counts() -> None:
@@ -103,15 +104,65 @@ def test_what_did_not_answer_is_tried_again_and_bad_input_is_not(
         assert not is_transient(error)
 
 
-@pytest.mark.slow
-def test_a_pod_template_carries_tolerations_and_selector(tmp_path: Path) -> None:
-    changed = {"stages": {"gpu": {"tolerations": [{"key": "nvidia.com/gpu"}], "node_selector": {"pool": "a"}}}}
-    program = (
-        "from tasks.evaluate.task import answer_shard as t; spec = t.pod_template.pod_spec;"
-        "print(spec.node_selector, spec.tolerations[0].key, spec.tolerations[0].effect)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPO_ROOT, capture_output=True, text=True, check=True,
-        env={DEPLOYMENT_VARIABLE: _write(tmp_path, changed), "PATH": "", "HOME": str(tmp_path)},
-    )  # fmt: skip
-    assert done.stdout.strip() == "{'pool': 'a'} nvidia.com/gpu NoSchedule"
+@pytest.mark.parametrize("content", [{"size": "large"}, {"size": 3}])
+def test_a_size_is_one_of_those_there_are(tmp_path: Path, content: object) -> None:
+    with pytest.raises(InputError, match=r"size: got .*, expected node or small"):
+        read_deployment({DEPLOYMENT_VARIABLE: _write(tmp_path, content)})
+
+
+@pytest.mark.parametrize(
+    ("pods", "reason"),
+    [
+        ({"env": {"AWS_SECRET_ACCESS_KEY": "x"}}, r"pods.env: AWS_SECRET_ACCESS_KEY looks like a secret"),
+        ({"env": {"PROXY": "http://user:pass@host"}}, r"pods.env: PROXY looks like a secret"),
+        ({"env": {"a b": "x"}}, r"pods.env: got 'a b', expected the name of a variable"),
+        ({"env": {DEPLOYMENT_VARIABLE: "{}"}}, r"pods.env: got 'VIDEOSSR_DEPLOYMENT'"),
+        ({"mounts": [{"name": "v", "mountPath": "/v"}]}, r"pods.mounts: got 'v', expected the name of one of"),
+        ({"secret": ["a"]}, r"did you mean pods.secrets\?"),
+    ],
+)
+def test_what_pods_are_given_is_checked_and_nothing_secret_goes_in(
+    tmp_path: Path, pods: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(InputError, match=reason):
+        read_deployment({DEPLOYMENT_VARIABLE: _write(tmp_path, {"pods": pods})})
+
+
+_TOLERATIONS = st.lists(st.fixed_dictionaries({"key": st.sampled_from(["a", "b"])}), max_size=2)
+_STAGE = st.fixed_dictionaries(
+    {},
+    optional={
+        "gpus": st.integers(0, 8),
+        "memory": st.sampled_from(["1Gi", "768Gi"]),
+        "tolerations": _TOLERATIONS,
+        "node_selector": st.dictionaries(st.sampled_from(["pool", "zone"]), st.text(max_size=3)),
+        "priority_class": st.sampled_from(["", "high"]),
+    },
+)
+_PODS = st.fixed_dictionaries(
+    {},
+    optional={
+        "env": st.dictionaries(st.sampled_from(["A", "B_1"]), st.text(max_size=5)),
+        "secrets": st.lists(st.sampled_from(["one", "two"]), max_size=2),
+        "volumes": st.just([{"name": "v", "emptyDir": {}}]),
+    },
+)
+_DEPLOYMENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "size": st.sampled_from(["node", "small"]),
+        "stages": st.dictionaries(st.sampled_from(list(DEFAULT.stages)), _STAGE),
+        "pods": _PODS,
+        "min_success_ratio": st.floats(0.01, 1),
+        "nightly": st.just({"cron": "1 2 * * *"}),
+    },
+)
+
+
+@given(_DEPLOYMENTS)
+def test_what_a_task_carries_on_is_what_it_was_registered_with(content: dict[str, object]) -> None:
+    found = read_deployment({DEPLOYMENT_VARIABLE: json.dumps(content)})
+    carried = travelling(found)
+    again = read_deployment({DEPLOYMENT_VARIABLE: carried})
+    assert replace(again, nightly=found.nightly) == found
+    assert travelling(again) == carried, "or what a dynamic compiles in its pod would be another version"
