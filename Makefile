@@ -1,7 +1,7 @@
 # What a person does with videossr, one target each; `make help` lists them. Set-up happens by itself when needed.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo preview preflight ui test quick check bench lock clean
+.PHONY: help setup demo preview preflight acceptance ui test quick check bench lock clean
 
 VIDEOS ?=
 DATA_ROOT ?= .videossr
@@ -37,7 +37,7 @@ DEMO_ENV := PYTHONPATH=. FLYTE_LOCAL_CACHE_ENABLED=false HF_HUB_OFFLINE=1 MLFLOW
 
 help: ## List these commands
 	@echo "videossr: raw videos in, a better video language model out"
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo "Options of demo, preview and ui: VIDEOS=DIR (else clips are generated), DATA_ROOT=$(DATA_ROOT), SEED=$(SEED), PORT=$(PORT)"
 	@echo "  OVERRIDES='{\"train\": {\"num_steps\": 60}}' changes single values of the demo (and takes the place of SEED)"
 
@@ -62,6 +62,9 @@ preview: $(BASE) ## Show samples of DATA_ROOT as pictures and short videos
 
 preflight: $(BASE) ## Is everything there that a run on the cluster needs? ARGS="--help" tells what can be said
 	@$(BIN)/python -m tasks.preflight $(ARGS)
+
+acceptance: $(BASE) ## Try the chart on a cluster, step by step: ARGS="--values FILE --videos s3://BUCKET/FOLDER"
+	@$(BIN)/python -m tests.acceptance $(ARGS)
 
 ui: $(BASE) ## Open MLflow on the runs of DATA_ROOT, on 127.0.0.1:PORT
 	@test -f "$$DATA_ROOT/mlflow.db" || { echo "There are no runs in $$DATA_ROOT yet: make demo comes first" >&2; exit 1; }
