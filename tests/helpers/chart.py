@@ -15,6 +15,7 @@ MINIMAL: dict[str, Any] = {
     "flyte": {"register": {"enabled": False}},
     "executions": {"enabled": False},
     "networkPolicy": {"enabled": False},
+    "sweep": {"enabled": False},
 }
 FULL: dict[str, Any] = {
     "commonLabels": {"team": "video"},
@@ -22,19 +23,42 @@ FULL: dict[str, Any] = {
     "flyte": {
         "clientId": "videossr",
         "clientSecretName": "flyte-client",
-        "register": {"launchPlans": ["retrain_nightly", "build_dataset"]},
+        "consoleUrl": "https://flyte.example/console",
+        "register": {
+            "launchPlans": ["retrain_nightly", "build_dataset"],
+            "size": "small",
+            "stages": {"train": {"memory": "16Gi", "priority_class": "urgent"}},
+        },
     },
     "objectStore": {"secretName": "object-store", "endpoint": "http://minio.storage:9000"},
     "mlflow": {
         "replicas": 2,
         "database": {"kind": "postgresql", "secretName": "mlflow-database"},
         "artifacts": {"destination": "s3://videossr/mlflow"},
+        "clientSecretName": "mlflow-client",
+        "auth": {"enabled": True, "secretName": "mlflow-auth"},
         "podDisruptionBudget": {"enabled": True},
         "ingress": {"enabled": True, "className": "nginx", "host": "mlflow.example", "tlsSecretName": "mlflow-tls"},
         "nodeSelector": {"pool": "cpu"},
         "tolerations": [{"key": "spot", "operator": "Exists"}],
     },
-    "serving": {"enabled": True, "gpus": 2, "autoscaling": {"enabled": True}, "apiKeySecretName": "serving-key"},
+    "serving": {
+        "enabled": True,
+        "gpus": 2,
+        "autoscaling": {"enabled": True},
+        "apiKeySecretName": "serving-key",
+        "allowedMediaDomains": ["media.example", "cdn.example"],
+    },
+    "executions": {
+        "env": {"HF_HUB_OFFLINE": "1"},
+        "secrets": ["hub"],
+        "pods": {
+            "labels": {"kueue.x-k8s.io/queue-name": "videossr"},
+            "annotations": {"team": "video"},
+            "volumes": [{"name": "models", "persistentVolumeClaim": {"claimName": "models"}}],
+            "mounts": [{"name": "models", "mountPath": "/models", "readOnly": True}],
+        },
+    },
     "networkPolicy": {"allowFromNamespaces": [{"team": "video"}]},
     "monitoring": {"enabled": True, "labels": {"release": "prometheus"}},
 }
@@ -68,8 +92,11 @@ def of_kind(resources: list[Resource], kind: str, name: str = "") -> Resource:
 
 def pod_specs(resources: list[Resource]) -> dict[str, Resource]:
     """The pods that the workloads among `resources` start, by kind and name."""
-    workloads = [r for r in resources if r["kind"] in ("Deployment", "Job", "StatefulSet", "DaemonSet")]
-    return {f"{r['kind']}/{r['metadata']['name']}": r["spec"]["template"]["spec"] for r in workloads}
+    workloads = [r for r in resources if r["kind"] in ("Deployment", "Job", "CronJob", "StatefulSet", "DaemonSet")]
+    return {
+        f"{r['kind']}/{r['metadata']['name']}": r["spec"].get("jobTemplate", r)["spec"]["template"]["spec"]
+        for r in workloads
+    }
 
 
 def containers(pod: Resource) -> list[Resource]:

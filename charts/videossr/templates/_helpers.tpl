@@ -66,18 +66,40 @@ http://{{ include "videossr.fullname" . }}-mlflow.{{ .Release.Namespace }}.svc.c
 {{- end -}}
 {{- end -}}
 
-{{/* Environment of whoever reads or writes the object store. */}}
-{{- define "videossr.objectStoreEnv" -}}
-- {name: AWS_DEFAULT_REGION, value: {{ .Values.objectStore.region | quote }}}
+{{/* What finds the object store, as NAME: VALUE. */}}
+{{- define "videossr.storeVariables" -}}
+AWS_DEFAULT_REGION: {{ .Values.objectStore.region | quote }}
 {{- with .Values.objectStore.endpoint }}
-- {name: AWS_ENDPOINT_URL, value: {{ . | quote }}}
-- {name: MLFLOW_S3_ENDPOINT_URL, value: {{ . | quote }}}
+AWS_ENDPOINT_URL: {{ . | quote }}
+MLFLOW_S3_ENDPOINT_URL: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
-{{- define "videossr.objectStoreEnvFrom" -}}
-{{- with .Values.objectStore.secretName }}
+{{/* What finds Flyte, as NAME: VALUE. */}}
+{{- define "videossr.flyteVariables" -}}
+FLYTE_PLATFORM_URL: {{ .Values.flyte.endpoint | quote }}
+FLYTE_PLATFORM_INSECURE: {{ .Values.flyte.insecure | quote }}
+{{- with .Values.flyte.clientId }}
+FLYTE_CREDENTIALS_CLIENT_ID: {{ . | quote }}
+FLYTE_CREDENTIALS_AUTH_MODE: client_credentials
+{{- end }}
+{{- end -}}
+
+{{/* The environment of a container. Call with NAME: VALUE, as text. */}}
+{{- define "videossr.env" -}}
+{{- $lines := list }}
+{{- range $name, $value := fromYaml . }}
+{{- $lines = append $lines (printf "- {name: %s, value: %q}" $name $value) }}
+{{- end }}
+{{- join "\n" $lines }}
+{{- end -}}
+
+{{/* Secrets whose keys become the environment of a container. Call with a list of names; empty ones count for nothing. */}}
+{{- define "videossr.envFrom" -}}
+{{- with compact . | uniq }}
 envFrom:
+{{- range . }}
   - secretRef: {name: {{ . }}}
+{{- end }}
 {{- end }}
 {{- end -}}
