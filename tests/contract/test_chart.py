@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.helpers.chart import CHART, FULL, VALUES, Resource, containers, notes, of_kind, pod_specs, render
+from tests.helpers.chart import CHART, FULL, MINIMAL, VALUES, Resource, containers, notes, of_kind, pod_specs, render
 
 MAJOR, MINOR = map(int, kubernetes_validate.latest_version().split(".")[:2])
 NEWEST_KUBERNETES = [f"{MAJOR}.{minor}" for minor in range(MINOR - 3, MINOR + 1)]
@@ -157,6 +157,9 @@ def test_notes_tell_the_next_steps() -> None:
     assert "port-forward service/release-videossr-mlflow" in notes({})
     assert "https://mlflow.example" in notes(FULL)
     assert all("get pods" in notes(values) for values in VALUES.values())
+    assert "Active: retrain_nightly, build_dataset;" in notes(FULL)
+    assert "Active: none;" in notes({"flyte": {"register": {"launchPlans": []}}})
+    assert "pyflyte register --copy=none" in notes(MINIMAL)
 
 
 def _with_version(folder: Path, version: str) -> helm_python.Chart:

@@ -1,5 +1,10 @@
-"""The MLflow server with the very command line that the chart renders, on a real PostgreSQL and an S3 server."""
+"""The MLflow server with the very command line that the chart renders, on a real PostgreSQL and an S3 server.
 
+It asks for a sign-in, as the chart's `mlflow.auth` makes it do; users lie in the same database.
+"""
+
+import base64
+import json
 import os
 import shutil
 import signal
@@ -29,6 +34,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(POSTGRES is None, reason="needs PostgreSQL (Debian: apt install postgresql)"),
 ]
+ADMIN, STAGES = ("admin", "a long password"), ("videossr", "another password")
 CLIENT = """
 import sys, mlflow
 uri, step = sys.argv[1:]
@@ -51,8 +57,12 @@ def test_runs_models_and_artifacts_outlive_a_restart(tmp_path: Path) -> None:
     with _postgres(tmp_path) as database, _s3() as s3:
         port = free_port()
         with _mlflow(port, database, s3, tmp_path) as uri:
+            _make_user(uri)
             assert _client(uri, "write", tmp_path) == "0.5 a report 1"
             assert _status(uri, host="elsewhere.example") == 403
+            assert _status(uri) == 401
+            assert _status(uri, user=("videossr", "a guess")) == 401
+            assert _status(uri, user=STAGES) == 200
         with _mlflow(port, database, s3, tmp_path) as uri:
             assert _client(uri, "read", tmp_path) == "0.5 a report 1"
     assert not list(tmp_path.glob("**/mlflow.db"))
@@ -60,14 +70,29 @@ def test_runs_models_and_artifacts_outlive_a_restart(tmp_path: Path) -> None:
 
 
 def _client(uri: str, step: str, folder: Path) -> str:
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    user, password = STAGES
+    signed_in = {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password}
+    environment = {**os.environ, **signed_in, "MLFLOW_DISABLE_TELEMETRY": "true"}
     done = warm.run(["python", "-c", CLIENT, uri, step], cwd=folder, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout.strip()
 
 
-def _status(uri: str, host: str) -> int:
-    request = urllib.request.Request(f"{uri}/api/2.0/mlflow/experiments/get?experiment_id=0", headers={"Host": host})
+def _make_user(uri: str) -> None:
+    """As the chart's README says."""
+    body = json.dumps(dict(zip(("username", "password"), STAGES, strict=True))).encode()
+    headers = {"Content-Type": "application/json", **_signed_in(ADMIN)}
+    request = urllib.request.Request(f"{uri}/api/2.0/mlflow/users/create", data=body, headers=headers)
+    urllib.request.urlopen(request, timeout=30).close()
+
+
+def _signed_in(user: tuple[str, str]) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(':'.join(user).encode()).decode()}"}
+
+
+def _status(uri: str, *, host: str = "", user: tuple[str, str] | None = None) -> int:
+    headers = {**({"Host": host} if host else {}), **(_signed_in(user) if user else {})}
+    request = urllib.request.Request(f"{uri}/api/2.0/mlflow/experiments/get?experiment_id=0", headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return int(answer.status)
@@ -79,9 +104,10 @@ def _status(uri: str, host: str) -> int:
 def _mlflow(port: int, database: str, s3: dict[str, str], folder: Path) -> Iterator[str]:
     values = {**FULL, "mlflow": {**FULL["mlflow"], "service": {"port": port}, "workers": 1}}
     (container,) = containers(pod_specs(render(values))["Deployment/release-videossr-mlflow"])
-    secret = {"MLFLOW_BACKEND_STORE_URI": database}
+    secret = {"MLFLOW_BACKEND_STORE_URI": database, "MLFLOW_FLASK_SERVER_SECRET_KEY": "of this test"}
+    mounted = {"MLFLOW_AUTH_CONFIG_PATH": str(_users(folder, database))}
     written = {v["name"]: v["value"] for v in container["env"] if "value" in v}
-    environment = {"PATH": os.environ["PATH"], **written, **secret, **s3, "HOME": str(folder)}
+    environment = {"PATH": os.environ["PATH"], **written, **secret, **mounted, **s3, "HOME": str(folder)}
     program, *args = [*container["command"], *container["args"]]
     assert program == "mlflow"
     uri = f"http://127.0.0.1:{port}"
@@ -91,8 +117,18 @@ def _mlflow(port: int, database: str, s3: dict[str, str], folder: Path) -> Itera
             _wait(lambda: answers(f"{uri}/health"), server, log)
             yield uri
         finally:
-            os.kill(server.pid, signal.SIGTERM)
+            if server.poll() is None:
+                os.kill(server.pid, signal.SIGTERM)
             server.wait()
+
+
+def _users(folder: Path, database: str) -> Path:
+    """What the secret of mlflow.auth holds, as the chart's README makes it."""
+    name, password = ADMIN
+    lines = ["[mlflow]", "default_permission = READ", f"database_uri = {database}"]
+    path = folder / "basic_auth.ini"
+    path.write_text("\n".join([*lines, f"admin_username = {name}", f"admin_password = {password}", ""]))
+    return path
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The restricted Pod Security standard, field by field: what the API server would refuse in a namespace that enforces it.
+"""The restricted Pod Security standard, field by field: what a namespace that enforces it would refuse.
 
 https://kubernetes.io/docs/concepts/security/pod-security-standards/, as of Kubernetes 1.34.
 """
