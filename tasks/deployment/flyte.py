@@ -7,8 +7,11 @@ FLYTE_CREDENTIALS_..., or its file); the chart gives it to every pod.
 import os
 from dataclasses import replace
 
+import grpc
 from flytekit.clients.friendly import SynchronousFlyteClient
 from flytekit.configuration import PlatformConfig
+
+from tasks.core.errors import causes
 
 ENDPOINT_VARIABLE = "FLYTE_PLATFORM_URL"
 
@@ -26,3 +29,8 @@ def connect(endpoint: str = "", *, insecure: bool | None = None) -> SynchronousF
 def is_named() -> bool:
     """Whether the environment says where Flyte answers: without it, a pod cannot ask."""
     return bool(os.environ.get(ENDPOINT_VARIABLE))
+
+
+def refusal(error: BaseException) -> grpc.RpcError | None:
+    """Flyte's own answer (`code()`, `details()`) behind an error of the client; None if there was no call."""
+    return next((found for found in causes(error) if isinstance(found, grpc.RpcError)), None)

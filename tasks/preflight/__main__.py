@@ -1,14 +1,16 @@
 """Is everything there that a run on the cluster needs? One line each: `make preflight`."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tasks.core.errors import InputError
+from tasks.deployment.flyte import connect
 from tasks.deployment.profile import read_deployment
+from tasks.preflight.asks import asks
+from tasks.preflight.cluster import check_cluster
 from tasks.preflight.finding import Finding, run_check
-from tasks.preflight.kube import check_cluster
 from tasks.preflight.services import check_flyte, check_images, check_mlflow, check_store
 
 
@@ -32,10 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     nightly = read_deployment().nightly
     parser = argparse.ArgumentParser(prog="make preflight", description=__doc__)
-    parser.add_argument("--endpoint", default=os.environ.get("FLYTE_PLATFORM_URL", "localhost:30080"))
+    parser.add_argument("--endpoint", default="", help="of flyteadmin; else as pyflyte is configured")
     parser.add_argument("--secure", action="store_true", help="TLS to the endpoint")
     parser.add_argument("--project", default="videossr")
     parser.add_argument("--domain", default="production")
+    parser.add_argument("--flyte-namespace", default="flyte", help="where Flyte's own ConfigMaps are")
     parser.add_argument("--data-root", default=nightly.data_root)
     parser.add_argument("--tracking-uri", default=nightly.tracking_uri)
     parser.add_argument("--image", action="append", default=[], help="cpu=NAME:TAG; once for each image")
@@ -43,9 +46,10 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _findings(asked: argparse.Namespace) -> Iterator[Finding]:
+    deployment = read_deployment()
     yield from run_check(
         "Flyte",
-        lambda: check_flyte(asked.endpoint, insecure=not asked.secure, project=asked.project, domain=asked.domain),
+        lambda: check_flyte(_client(asked), asks(deployment.stages), project=asked.project, domain=asked.domain),
         "set FLYTE_PLATFORM_URL or --endpoint to where flyteadmin answers, and --secure where it wants TLS",
     )
     yield from run_check(
@@ -59,12 +63,18 @@ def _findings(asked: argparse.Namespace) -> Iterator[Finding]:
         "start the server (charts/videossr), and add this host to its allowed hosts where it answers 403",
     )
     yield from check_images(asked.image)
-    train = read_deployment().stages["train"]
     yield from run_check(
         "Kubernetes",
-        lambda: check_cluster(namespace=f"{asked.project}-{asked.domain}", gpus_per_node=train.gpus),
+        lambda: check_cluster(
+            deployment, namespace=f"{asked.project}-{asked.domain}", flyte_namespace=asked.flyte_namespace
+        ),
         "give a kubeconfig (KUBECONFIG) of someone who may list nodes",
     )
+
+
+def _client(asked: argparse.Namespace) -> Any:
+    """An endpoint that is named here is spoken to without TLS unless --secure; else flytekit's configuration decides."""
+    return connect(asked.endpoint, insecure=False if asked.secure else True if asked.endpoint else None)
 
 
 if __name__ == "__main__":

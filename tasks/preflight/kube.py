@@ -1,77 +1,112 @@
-"""What Kubernetes has: GPU nodes, the device plugin, the training operator, storage; a home of its client."""
+"""The Kubernetes API, read: a home of its client. Objects are as the API writes them, in JSON."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.utils import quantity as quantities
 
-from tasks.preflight.finding import Finding, Status
-
-_GPU = "nvidia.com/gpu"
-_TRAINING = "pytorchjobs.kubeflow.org"
+Json = dict[str, Any]
 _SECONDS = 10
+_NAMES_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""So that whether a secret exists can be asked without being told what is in it."""
 
 
-def check_cluster(*, namespace: str, gpus_per_node: int) -> Iterator[Finding]:
-    """With the credentials of the pod, or of the user's kubeconfig."""
-    load: Any = config  # its functions have no types
+def quantity(text: str | int) -> Decimal:
+    """ "500m" is 0.5, "2Ki" is 2048."""
+    parse: Callable[[str | int], Decimal] = quantities.parse_quantity
+    return parse(text)
+
+
+class Kubernetes:
+    """With the credentials of the pod, or of the user's kubeconfig.
+
+    Every call raises ConnectionError, with Kubernetes' words, where it does not answer or not to this user.
+    """
+
+    def __init__(self) -> None:
+        load: Any = config  # its functions have no types
+        try:
+            load.load_incluster_config()
+        except config.ConfigException:
+            load.load_kube_config()
+        api: Any = client
+        self._core, self._version, self._storage = api.CoreV1Api(), api.VersionApi(), api.StorageV1Api()
+        names = api.ApiClient(header_name="Accept", header_value=_NAMES_ONLY)
+        self._core_names, self._scheduling_names = api.CoreV1Api(names), api.SchedulingV1Api(names)
+        self._extension_names = api.ApiextensionsV1Api(names)
+
+    def version(self) -> str:
+        found: str = _read(self._version.get_code)["gitVersion"]
+        return found
+
+    def nodes(self) -> list[Json]:
+        return _items(self._core.list_node)
+
+    def storage_classes(self) -> list[Json]:
+        return _items(self._storage.list_storage_class)
+
+    def quotas(self, namespace: str) -> list[Json]:
+        return _items(self._core.list_namespaced_resource_quota, namespace)
+
+    def limit_ranges(self, namespace: str) -> list[Json]:
+        return _items(self._core.list_namespaced_limit_range, namespace)
+
+    def config_maps(self, namespace: str) -> list[Json]:
+        return _items(self._core.list_namespaced_config_map, namespace)
+
+    def has_namespace(self, name: str) -> bool:
+        return _exists(self._core_names.read_namespace, name)
+
+    def has_secret(self, name: str, namespace: str) -> bool:
+        return _exists(self._core_names.read_namespaced_secret, name, namespace)
+
+    def has_claim(self, name: str, namespace: str) -> bool:
+        """Of a volume."""
+        return _exists(self._core_names.read_namespaced_persistent_volume_claim, name, namespace)
+
+    def has_service_account(self, name: str, namespace: str) -> bool:
+        return _exists(self._core_names.read_namespaced_service_account, name, namespace)
+
+    def has_priority_class(self, name: str) -> bool:
+        return _exists(self._scheduling_names.read_priority_class, name)
+
+    def has_definition(self, name: str) -> bool:
+        """Of a custom resource."""
+        return _exists(self._extension_names.read_custom_resource_definition, name)
+
+
+class _NotFoundError(ConnectionError):
+    pass
+
+
+def _items(method: Any, *names: str) -> list[Json]:
+    found: list[Json] = _read(method, *names)["items"]
+    return found
+
+
+def _exists(method: Any, *names: str) -> bool:
     try:
-        load.load_incluster_config()
-    except config.ConfigException:
-        load.load_kube_config()
-    core: Any = client.CoreV1Api()
-    nodes = core.list_node(_request_timeout=_SECONDS).items
-    yield Finding(name="Kubernetes", status=Status.OK, detail=f"answers, {len(nodes)} nodes")
-    yield _gpus(nodes, gpus_per_node)
-    yield _namespace([found.metadata.name for found in core.list_namespace(_request_timeout=_SECONDS).items], namespace)
-    yield _training_operator()
-    yield _storage()
+        _read(method, *names)
+    except _NotFoundError:
+        return False
+    return True
 
 
-def _gpus(nodes: Sequence[Any], wanted: int) -> Finding:
-    found = Counter(int((node.status.allocatable or {}).get(_GPU, 0)) for node in nodes)
-    largest = max(found, default=0)
-    detail = ", ".join(f"{number} nodes with {gpus}" for gpus, number in sorted(found.items(), reverse=True) if gpus)
-    return Finding(
-        name="GPUs",
-        status=Status.OK if largest >= wanted else Status.MISSING,
-        detail=detail or f"no node offers {_GPU}",
-        todo=f"install the GPU operator (device plugin), or lower train's gpus ({wanted}) in the deployment",
-    )
+def _read(method: Any, *names: str) -> Json:
+    try:
+        answer: Json = json.loads(method(*names, _preload_content=False, _request_timeout=_SECONDS).data)
+    except ApiException as error:
+        kind = _NotFoundError if error.status == 404 else ConnectionError
+        raise kind(_words(error)) from error
+    return answer
 
 
-def _namespace(names: list[str], wanted: str) -> Finding:
-    return Finding(
-        name="namespace",
-        status=Status.OK if wanted in names else Status.MISSING,
-        detail=wanted,
-        todo="Flyte makes it when project and domain are made",
-    )
-
-
-def _training_operator() -> Finding:
-    extensions: Any = client.ApiextensionsV1Api()
-    listed = extensions.list_custom_resource_definition(_request_timeout=_SECONDS).items
-    has = any(found.metadata.name == _TRAINING for found in listed)
-    return Finding(
-        name="training operator",
-        status=Status.OK if has else Status.MISSING,
-        detail=_TRAINING,
-        todo="wanted only for training on more than one node",
-        is_required=False,
-    )
-
-
-def _storage() -> Finding:
-    storage: Any = client.StorageV1Api()
-    classes = storage.list_storage_class(_request_timeout=_SECONDS).items
-    marks = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
-    default = [c.metadata.name for c in classes if any((c.metadata.annotations or {}).get(m) == "true" for m in marks)]
-    return Finding(
-        name="storage class",
-        status=Status.OK if default else Status.MISSING,
-        detail=f"{default[0]} is the default" if default else f"none of {len(classes)} is the default",
-        todo="name one in mlflow.persistence, or keep MLflow's data in PostgreSQL and an object store",
-        is_required=False,
-    )
+def _words(error: ApiException) -> str:
+    try:
+        return f"Kubernetes answers {error.status}: {json.loads(error.body or '')['message']}"
+    except (ValueError, KeyError, TypeError):
+        return f"Kubernetes answers {error.status}: {error.reason}"

@@ -5,34 +5,27 @@ import re
 import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
 
-import grpc
 from flyteidl.admin import project_pb2
-from flyteidl.service import admin_pb2_grpc
 
 from tasks.core.store import Store
-from tasks.preflight.finding import Finding, Status
+from tasks.preflight.asks import Ask
+from tasks.preflight.finding import Finding, Status, run_check
+from tasks.preflight.flyte import ask
+from tasks.preflight.limits import check_limits
 from tasks.tracking.address import credentials, log_in
 
 _SECONDS = 10
 _PINNED = re.compile(r".+(@sha256:[0-9a-f]{64}|:(?!latest$)[\w][\w.-]*)$")
 
 
-def check_flyte(endpoint: str, *, insecure: bool, project: str, domain: str) -> Iterator[Finding]:
-    """Does the admin service answer, and does it know project and domain?"""
-    credentials = grpc.ssl_channel_credentials()
-    with grpc.insecure_channel(endpoint) if insecure else grpc.secure_channel(endpoint, credentials) as channel:
-        try:
-            stub = admin_pb2_grpc.AdminServiceStub(channel)
-            found = stub.ListProjects(project_pb2.ProjectListRequest(limit=1000), timeout=_SECONDS).projects
-        except grpc.RpcError as error:
-            code = error.code()
-            if code is not grpc.StatusCode.UNAUTHENTICATED:
-                raise ConnectionError(f"{endpoint}: {code.name}, {error.details()}") from error
-            todo = "log in (pyflyte) or give the client's secret"
-            yield Finding(name="Flyte", status=Status.MISSING, detail=f"{endpoint} wants to know who asks", todo=todo)
-            return
-    yield Finding(name="Flyte", status=Status.OK, detail=f"{endpoint} answers, {len(found)} projects")
+def check_flyte(client: Any, asks: Sequence[Ask], *, project: str, domain: str) -> Iterator[Finding]:
+    """Does the admin service answer to this user, does it know project and domain, does it grant what stages ask?"""
+    listed = ask(client, client.raw.list_projects, project_pb2.ProjectListRequest(limit=1000))
+    found = listed.projects if listed else []
+    yield Finding(name="Flyte", status=Status.OK, detail=f"{client.url} answers, {len(found)} projects")
     domains = {known.id: [one.id for one in known.domains] for known in found}
     has_both = domain in domains.get(project, [])
     yield Finding(
@@ -41,6 +34,9 @@ def check_flyte(endpoint: str, *, insecure: bool, project: str, domain: str) -> 
         detail=f"{project}/{domain}" if has_both else f"no {project}/{domain} among {', '.join(sorted(domains))}",
         todo=f"flytectl create project --id {project} --name {project}",
     )
+    if has_both:
+        limits = partial(check_limits, client, asks, project=project, domain=domain)
+        yield from run_check("limits", limits, "see that this user may register tasks")
 
 
 def check_store(data_root: str) -> Iterator[Finding]:

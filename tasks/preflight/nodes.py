@@ -1,0 +1,56 @@
+"""On which nodes the pods of a kind of stage can be placed, and what the nearest one lacks."""
+
+from collections.abc import Iterator, Sequence
+
+from tasks.deployment.sections import Toleration
+from tasks.preflight.asks import Ask
+from tasks.preflight.finding import Finding, Status
+from tasks.preflight.kube import Json, quantity
+
+_KEEPS_AWAY = ("NoSchedule", "NoExecute")
+
+
+def check_nodes(asks: Sequence[Ask], nodes: Sequence[Json]) -> Iterator[Finding]:
+    """One line for each kind of stage. `nodes` are Kubernetes' own; what runs on them already does not count."""
+    for ask in asks:
+        lacks = {node["metadata"]["name"]: misses(ask, node) for node in nodes}
+        num_fitting = sum(not found for found in lacks.values())
+        fits = num_fitting >= ask.num_pods
+        detail = f"{ask}; {num_fitting} of {len(nodes)} nodes can take it"
+        yield Finding(
+            name="nodes",
+            status=Status.OK if fits else Status.MISSING,
+            detail=detail if fits or not lacks else f"{detail}, the nearest other is {_nearest(lacks)}",
+            todo=f"add such nodes, or change stages.{ask.kind} of the deployment (its amounts, tolerations, ...)",
+        )
+
+
+def misses(ask: Ask, node: Json) -> list[str]:
+    """Why a pod cannot be placed on the node, each reason once; none if it can."""
+    allocatable, labels = node["status"].get("allocatable", {}), node["metadata"].get("labels", {})
+    few = [
+        f"has {allocatable.get(name, 0)} of {amount} {name}"
+        for name, amount in ask.amounts.items()
+        if quantity(allocatable.get(name, 0)) < quantity(amount)
+    ]
+    other = [f"lacks the label {name}={value}" for name, value in ask.labels.items() if labels.get(name) != value]
+    return few + other + list(_taints(ask.tolerations, node))
+
+
+def _taints(tolerations: Sequence[Toleration], node: Json) -> Iterator[str]:
+    for taint in node["spec"].get("taints", []):
+        key, value, effect = taint["key"], taint.get("value", ""), taint["effect"]
+        if effect in _KEEPS_AWAY and not any(_tolerates(one, key, value, effect) for one in tolerations):
+            yield f"has the taint {key}{f'={value}' if value else ''}:{effect} (not tolerated)"
+
+
+def _tolerates(one: Toleration, key: str, value: str, effect: str) -> bool:
+    """An empty key or effect stands for all of them."""
+    same_value = one.operator == "Exists" or one.value == value
+    return one.key in ("", key) and one.effect in ("", effect) and same_value
+
+
+def _nearest(lacks: dict[str, list[str]]) -> str:
+    others = {name: found for name, found in lacks.items() if found}
+    name = min(others, key=lambda one: (len(others[one]), one))
+    return f"{name}: {', '.join(others[name])}"
