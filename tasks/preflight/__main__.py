@@ -11,6 +11,7 @@ from tasks.deployment.profile import read_deployment
 from tasks.preflight.asks import asks
 from tasks.preflight.cluster import check_cluster
 from tasks.preflight.finding import Finding, run_check
+from tasks.preflight.kube import Kubernetes
 from tasks.preflight.services import check_flyte, check_images, check_mlflow, check_store
 
 
@@ -66,15 +67,20 @@ def _findings(asked: argparse.Namespace) -> Iterator[Finding]:
     yield from run_check(
         "Kubernetes",
         lambda: check_cluster(
-            deployment, namespace=f"{asked.project}-{asked.domain}", flyte_namespace=asked.flyte_namespace
+            Kubernetes(),
+            deployment,
+            namespace=f"{asked.project}-{asked.domain}",
+            flyte_namespace=asked.flyte_namespace,
         ),
-        "give a kubeconfig (KUBECONFIG) of someone who may list nodes",
+        "give a kubeconfig (KUBECONFIG) of someone who may ask",
     )
 
 
 def _client(asked: argparse.Namespace) -> Any:
-    """An endpoint that is named here is spoken to without TLS unless --secure; else flytekit's configuration decides."""
-    return connect(asked.endpoint, insecure=False if asked.secure else True if asked.endpoint else None)
+    """An endpoint that is named here is spoken to without TLS unless --secure; else flytekit's configuration says."""
+    if asked.secure or asked.endpoint:
+        return connect(asked.endpoint, insecure=not asked.secure)
+    return connect()
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ _TRAINING = "pytorchjobs.kubeflow.org"
 _RIGHTS = "give a kubeconfig (KUBECONFIG) of someone who may ask"
 
 
-def check_cluster(deployment: Deployment, *, namespace: str, flyte_namespace: str) -> Iterator[Finding]:
+def check_cluster(
+    kube: Kubernetes, deployment: Deployment, *, namespace: str, flyte_namespace: str
+) -> Iterator[Finding]:
     """`namespace` is the executions'. What a user may not read costs the line that needs it, and no other."""
-    kube = Kubernetes()
     yield Finding(name="Kubernetes", status=Status.OK, detail=f"answers, {kube.version()}")
     propeller = _propeller(kube, flyte_namespace)
     yield from run_check("nodes", partial(_nodes, kube, deployment, propeller), _RIGHTS)
@@ -62,15 +63,13 @@ def _plugin(deployment: Deployment, propeller: Propeller, flyte_namespace: str) 
         return
     todo = "see that tasks.task-plugins.enabled-plugins of flytepropeller's configuration has pytorch"
     if propeller.plugins is None:
-        detail = f"no ConfigMap of {flyte_namespace} that this user may read tells which are enabled"
-        yield Finding(
-            name="plugins", status=Status.UNREACHABLE, detail=detail, todo=f"{todo} (--flyte-namespace)", is_required=False
-        )
-        return
-    has = not propeller.plugins or "pytorch" in propeller.plugins
-    enabled = ", ".join(propeller.plugins) or "all"
-    detail = f"enabled: {enabled}" if has else f"pytorch is not enabled, only {enabled}"
-    yield Finding(name="plugins", status=Status.OK if has else Status.MISSING, detail=detail, todo=todo)
+        status = Status.UNREACHABLE
+        detail = f"no ConfigMap of {flyte_namespace} that this user may read tells them (--flyte-namespace)"
+    else:
+        has = not propeller.plugins or "pytorch" in propeller.plugins
+        status, detail = Status.OK if has else Status.MISSING, f"enabled: {', '.join(propeller.plugins) or 'all'}"
+    is_required = status is Status.MISSING
+    yield Finding(name="plugins", status=status, detail=detail, todo=todo, is_required=is_required)
 
 
 def _storage(kube: Kubernetes) -> Iterator[Finding]:

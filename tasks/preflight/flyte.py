@@ -7,7 +7,6 @@ import grpc
 
 from tasks.deployment.flyte import refusal
 
-
 _NOTHING = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.ALREADY_EXISTS)
 
 

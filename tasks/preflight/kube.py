@@ -22,20 +22,19 @@ def quantity(text: str | int) -> Decimal:
 
 
 class Kubernetes:
-    """With the credentials of the pod, or of the user's kubeconfig.
+    """With the credentials of this kubeconfig, else of the pod, else of the user's (KUBECONFIG).
 
     Every call raises ConnectionError, with Kubernetes' words, where it does not answer or not to this user.
     """
 
-    def __init__(self) -> None:
-        load: Any = config  # its functions have no types
-        try:
-            load.load_incluster_config()
-        except config.ConfigException:
-            load.load_kube_config()
+    def __init__(self, kubeconfig: str = "") -> None:
         api: Any = client
-        self._core, self._version, self._storage = api.CoreV1Api(), api.VersionApi(), api.StorageV1Api()
-        names = api.ApiClient(header_name="Accept", header_value=_NAMES_ONLY)
+        configuration = api.Configuration()
+        _load(kubeconfig, configuration)
+        everything = api.ApiClient(configuration)
+        names = api.ApiClient(configuration, header_name="Accept", header_value=_NAMES_ONLY)
+        self._core, self._version = api.CoreV1Api(everything), api.VersionApi(everything)
+        self._storage = api.StorageV1Api(everything)
         self._core_names, self._scheduling_names = api.CoreV1Api(names), api.SchedulingV1Api(names)
         self._extension_names = api.ApiextensionsV1Api(names)
 
@@ -77,6 +76,17 @@ class Kubernetes:
     def has_definition(self, name: str) -> bool:
         """Of a custom resource."""
         return _exists(self._extension_names.read_custom_resource_definition, name)
+
+
+def _load(kubeconfig: str, configuration: Any) -> None:
+    load: Any = config  # its functions have no types
+    if not kubeconfig:
+        try:
+            load.load_incluster_config(client_configuration=configuration)
+            return
+        except config.ConfigException:
+            pass
+    load.load_kube_config(config_file=kubeconfig or None, client_configuration=configuration)
 
 
 class _NotFoundError(ConnectionError):

@@ -95,10 +95,10 @@ class Plans:
 def _settle(plans: Plans, names: Sequence[str], version: str) -> Iterator[str]:
     """Everything is looked up before anything is changed."""
     wanted = [plans.registered(name, version) for name in names]
-    active = {name: plans.active(name) for name in PLANS}
-    others = [found for name, found in active.items() if found is not None and name not in names]
+    active = {name: found for name in PLANS if (found := plans.active(name)) is not None}
+    others = [found for name, found in active.items() if name not in names]
     for plan in wanted:
-        if active[plan.id.name] is None or active[plan.id.name].id.version != version:
+        if plan.id.name not in active or active[plan.id.name].id.version != version:
             plans.set_state(plan, launch_plan_pb2.ACTIVE)
         yield _line("activated", plan)
     for plan in others:

@@ -76,13 +76,15 @@ def _tolerations(found: Sequence[Mapping[str, Any]] | None) -> tuple[Toleration,
     return tuple(map(_toleration, found or ()))
 
 
+def _by_resource(found: Mapping[str, Any] | None) -> tuple[tuple[str, Toleration], ...]:
+    return tuple((resource, one) for resource, listed in (found or {}).items() for one in _tolerations(listed))
+
+
 _MEANING: dict[str, Callable[[Any], dict[str, Any]]] = {
     "enabled-plugins": lambda names: {"plugins": tuple(str(name).strip().lower() for name in names or ())},
     "gpu-device-node-label": lambda label: {"accelerator_label": str(label)},
     "default-tolerations": lambda listed: {"tolerations": _tolerations(listed)},
     "interruptible-tolerations": lambda listed: {"interruptible_tolerations": _tolerations(listed)},
-    "resource-tolerations": lambda by_resource: {
-        "resource_tolerations": tuple((n, one) for n, listed in (by_resource or {}).items() for one in _tolerations(listed))
-    },
+    "resource-tolerations": lambda by_resource: {"resource_tolerations": _by_resource(by_resource)},
 }
 """What a key of Flyte's configuration says, as fields of `Propeller`."""

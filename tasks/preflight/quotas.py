@@ -39,7 +39,7 @@ def _of_quota(ask: Ask, quota: Json) -> Iterator[Finding]:
 def _scopes(quota: Json) -> list[Json]:
     spec = quota["spec"]
     plain = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes", [])]
-    return plain + spec.get("scopeSelector", {}).get("matchExpressions", [])
+    return [*plain, *spec.get("scopeSelector", {}).get("matchExpressions", [])]
 
 
 def _counts(ask: Ask, scope: Json) -> bool:

@@ -1,0 +1,215 @@
+"""What Flyte is told and asked besides runs: which launch plans are active, and what a task may ask for."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+from flyteidl.admin import launch_plan_pb2, project_domain_attributes_pb2, schedule_pb2
+from flyteidl.core import identifier_pb2, tasks_pb2
+from flytekit import LaunchPlan
+
+from tasks.deployment.flyte import connect
+from tasks.deployment.profile import DEFAULT, SIZES
+from tasks.preflight.asks import asks
+from tasks.preflight.finding import Status
+from tasks.preflight.kube import quantity
+from tasks.preflight.limits import check_limits
+from tasks.preflight.plans import PLANS, main
+from tests.helpers.flyte_admin import FlyteDouble
+from tests.helpers.flyte_runner import aws_env
+from tests.helpers.s3_server import s3_server
+from workflows import launch_plans
+
+pytestmark = pytest.mark.slow
+
+PLACE = {"project": "videossr", "domain": "production"}
+CRON = "0 2 * * *"
+
+
+class LimitedFlyte(FlyteDouble):
+    """Refuses tasks in the words of flyteadmin 1.16, which looks at resources in any order."""
+
+    limits: dict[int, str]
+    own_limits = False
+    """Whether project and domain have some of their own."""
+
+    def CreateTask(self, request: Any, context: Any) -> Any:  # noqa: N802
+        assert request.spec.template.metadata.runtime.version
+        for entry in request.spec.template.container.resources.limits:
+            limit = self.limits.get(entry.name)
+            if limit and quantity(entry.value) > quantity(limit):
+                name = tasks_pb2.Resources.ResourceName.Name(entry.name)
+                words = (
+                    f"Requested {name} limit [{entry.value}] is greater than current limit set in the platform "
+                    f"configuration [{limit}]. Please contact Flyte Admins to change these limits"
+                )
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, words)
+        return super().CreateTask(request, context)
+
+    def GetProjectDomainAttributes(self, request: Any, context: Any) -> Any:  # noqa: N802
+        if not self.own_limits:
+            context.abort(grpc.StatusCode.NOT_FOUND, "none")
+        return project_domain_attributes_pb2.ProjectDomainAttributesGetResponse()
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def flyte(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[LimitedFlyte]:
+    for name, value in aws_env(s3).items():
+        monkeypatch.setenv(name, value)
+
+    def nothing_runs(*_: Any) -> Any:
+        raise AssertionError
+
+    double = LimitedFlyte(s3, nothing_runs)
+    double.limits = {}
+    monkeypatch.setenv("FLYTE_PLATFORM_URL", f"127.0.0.1:{double.port}")
+    monkeypatch.setenv("FLYTE_PLATFORM_INSECURE", "true")
+    yield double
+    double.stop()
+
+
+def _register(version: str, *names: str) -> None:
+    client = connect()
+    for name in names:
+        identifier = identifier_pb2.Identifier(
+            resource_type=identifier_pb2.LAUNCH_PLAN, name=name, version=version, **PLACE
+        )
+        spec = launch_plan_pb2.LaunchPlanSpec()
+        if name == "retrain_nightly":
+            schedule = schedule_pb2.Schedule(cron_schedule=schedule_pb2.CronSchedule(schedule=CRON))
+            spec.entity_metadata.schedule.CopyFrom(schedule)
+        client.raw.create_launch_plan(launch_plan_pb2.LaunchPlanCreateRequest(id=identifier, spec=spec))
+
+
+def _activate(version: str, *names: str) -> None:
+    for name in names:
+        identifier = identifier_pb2.Identifier(
+            resource_type=identifier_pb2.LAUNCH_PLAN, name=name, version=version, **PLACE
+        )
+        request = launch_plan_pb2.LaunchPlanUpdateRequest(id=identifier, state=launch_plan_pb2.ACTIVE)
+        connect().raw.update_launch_plan(request)
+
+
+def _active(flyte: FlyteDouble) -> dict[str, str]:
+    return {name: found.version for name, found in flyte.active.items()}
+
+
+def test_our_launch_plans_are_those_of_the_workflows() -> None:
+    assert set(PLANS) == {plan.name for plan in vars(launch_plans).values() if isinstance(plan, LaunchPlan)}
+
+
+def test_the_named_plans_become_active_and_all_others_of_ours_do_not(
+    flyte: LimitedFlyte, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _register("0.1.0-99ff", *PLANS, "somebody_elses")
+    _activate("0.1.0-99ff", "retrain_nightly", "retrain_on_arrival", "somebody_elses")
+    _register("0.1.0-ab12", *PLANS)
+    assert main(["--version=0.1.0-ab12", "--activate", "retrain_nightly", "build_dataset"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "activated    retrain_nightly    0.1.0-ab12 (0 2 * * *)",
+        "activated    build_dataset      0.1.0-ab12",
+        "deactivated  retrain_on_arrival 0.1.0-99ff",
+    ]
+    expected = {"retrain_nightly": "0.1.0-ab12", "build_dataset": "0.1.0-ab12", "somebody_elses": "0.1.0-99ff"}
+    assert _active(flyte) == expected
+    num_changes = flyte.calls["UpdateLaunchPlan"]
+    assert main(["--version=0.1.0-ab12", "--activate", "retrain_nightly", "build_dataset"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert (_active(flyte), flyte.calls["UpdateLaunchPlan"]) == (expected, num_changes)
+
+
+@pytest.mark.parametrize("words", [["--none"], ["--version=v1", "--activate"]], ids=["none", "an empty list"])
+def test_none_ends_them_all_and_may_be_said_again(
+    words: list[str], flyte: LimitedFlyte, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _register("v1", *PLANS)
+    _activate("v1", "retrain_nightly", "retrain_manual")
+    assert main(words) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "deactivated  retrain_manual     v1",
+        "deactivated  retrain_nightly    v1",
+    ]
+    assert _active(flyte) == {}
+    assert main(words) == 0
+    assert capsys.readouterr().out == "no launch plan of ours is active in videossr/production\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "version", "told"),
+    [
+        (
+            ["retrain_manual", "nightly_retrain"],
+            "v2",
+            "'nightly_retrain', did you mean retrain_nightly?; expected",
+        ),
+        (["retrain_manual", "build_dataset"], "v2", "videossr/production has no launch plan build_dataset of version"),
+        (["retrain_manual"], "v3", "has no launch plan retrain_manual of version 'v3': register that version first"),
+    ],
+    ids=["unknown name", "not in this version", "unknown version"],
+)
+def test_what_cannot_be_done_changes_nothing(
+    names: list[str], version: str, told: str, flyte: LimitedFlyte, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _register("v1", *PLANS)
+    _register("v2", "retrain_manual")
+    _activate("v1", "retrain_nightly")
+    num_changes = flyte.calls["UpdateLaunchPlan"]
+    assert main([f"--version={version}", "--activate", *names]) == 2
+    (line,) = capsys.readouterr().out.splitlines()
+    assert told in line
+    assert (_active(flyte), flyte.calls["UpdateLaunchPlan"]) == ({"retrain_nightly": "v1"}, num_changes)
+
+
+@pytest.mark.parametrize("words", [[], ["--activate", "retrain_nightly"], ["--none", "--activate", "retrain_nightly"]])
+def test_a_wrong_command_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_flyte_away_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FLYTE_PLATFORM_URL", "127.0.0.1:9")
+    monkeypatch.setenv("FLYTE_PLATFORM_INSECURE", "true")
+    assert main(["--none"]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("127.0.0.1:9: UNAVAILABLE, ")
+
+
+def _told(stages: dict[str, Any]) -> list[tuple[Status, str, str]]:
+    found = check_limits(connect(), asks(stages), **PLACE)
+    return [(one.status, one.detail, one.todo) for one in found]
+
+
+FLYTES_DEFAULT = {tasks_pb2.Resources.CPU: "2", tasks_pb2.Resources.MEMORY: "1Gi", tasks_pb2.Resources.GPU: "1"}
+
+
+def test_flytes_default_limits_are_told_with_what_to_raise(flyte: LimitedFlyte) -> None:
+    flyte.limits = FLYTES_DEFAULT
+    assert _told(DEFAULT.stages) == [
+        (Status.MISSING, "Flyte grants a task at most 2 cpu; wanted by cpu 4, gpu 8, train 64",
+         "raise task_resources.limits.cpu in flyteadmin's configuration to 64 at least"),
+        (Status.MISSING,
+         "Flyte grants a task at most 1Gi memory; wanted by light 2Gi, cpu 8Gi, gpu 64Gi, train 768Gi",
+         "raise task_resources.limits.memory in flyteadmin's configuration to 768Gi at least"),
+        (Status.MISSING, "Flyte grants a task at most 1 nvidia.com/gpu; wanted by train 8",
+         "raise task_resources.limits.gpu in flyteadmin's configuration to 8 at least"),
+    ]  # fmt: skip
+    flyte.own_limits = True
+    assert "limits.cpu of videossr/production (flytectl update task-resource-attribute)" in _told(DEFAULT.stages)[0][2]
+
+
+def test_limits_that_are_high_enough_are_said_to_be(flyte: LimitedFlyte) -> None:
+    flyte.limits = {tasks_pb2.Resources.MEMORY: "4Gi"}
+    granted = [(Status.OK, "Flyte grants what every stage asks for", "")]
+    assert _told(SIZES["small"]) == granted
+    num_tasks = len(flyte.registered)
+    assert _told(SIZES["small"]) == granted
+    assert len(flyte.registered) == num_tasks  # asking again registers nothing
