@@ -16,7 +16,6 @@ from tasks.preflight.quotas import check_quotas
 
 GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
 TRAIN = Ask(kind="train", amounts={"cpu": "64", "memory": "768Gi", "nvidia.com/gpu": "8"})
-EIGHT = {"cpu": "96", "memory": "1Ti", "nvidia.com/gpu": "8"}
 
 
 def _node(name: str, *taints: dict[str, str], labels: dict[str, str] | None = None, **amounts: str) -> dict[str, Any]:
@@ -74,7 +73,7 @@ def test_taints_keep_pods_away_unless_tolerated(
     toleration: Toleration | None, taint: dict[str, str], fits: bool
 ) -> None:
     ask = _tolerating(*([toleration] if toleration else []))
-    lacks = misses(ask, _node("a", taint, **{key.replace("nvidia.com/", ""): value for key, value in EIGHT.items()}))
+    lacks = misses(ask, _node("a", taint, cpu="96", memory="1Ti", gpu="8"))
     assert lacks == ([] if fits else [f"has the taint nvidia.com/gpu=present:{taint['effect']} (not tolerated)"])
 
 
@@ -86,8 +85,7 @@ def test_labels_of_the_selector_must_be_there() -> None:
 
 
 def test_the_line_of_a_stage_that_fits_nowhere_names_the_nearest_node() -> None:
-    gpus = {"cpu": "96", "memory": "1Ti", "gpu": "8"}
-    nodes = [_node("cpu-0", cpu="8", memory="31Gi"), _node("gpu-0", GPU_TAINT, **gpus)]
+    nodes = [_node("cpu-0", cpu="8", memory="31Gi"), _node("gpu-0", GPU_TAINT, cpu="96", memory="1Ti", gpu="8")]
     (found,) = check_nodes([TRAIN], nodes)
     assert found.status is Status.MISSING
     assert found.detail == (
@@ -98,6 +96,13 @@ def test_the_line_of_a_stage_that_fits_nowhere_names_the_nearest_node() -> None:
     (found,) = check_nodes([_tolerating(Toleration(key="nvidia.com/gpu"))], nodes)
     assert found.status is Status.OK
     assert found.detail.endswith("1 of 2 nodes can take it")
+
+
+def test_hardware_counts_more_than_taints_in_what_is_nearest() -> None:
+    ask = Ask(kind="gpu", amounts={"cpu": "4", "nvidia.com/gpu": "16"})
+    nodes = [_node("a", cpu="96"), _node("b", GPU_TAINT, cpu="96", gpu="8"), _node("c", cpu="2")]
+    (found,) = check_nodes([ask], nodes)
+    assert "the nearest other is b: has 8 of 16 nvidia.com/gpu, has the taint" in found.detail
 
 
 def test_training_on_two_nodes_needs_two() -> None:
