@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
-from flyteidl.admin import launch_plan_pb2, project_domain_attributes_pb2, schedule_pb2
+from flyteidl.admin import launch_plan_pb2, project_domain_attributes_pb2, schedule_pb2, workflow_pb2
 from flyteidl.core import identifier_pb2, tasks_pb2
 from flytekit import LaunchPlan
 
@@ -28,18 +28,17 @@ CRON = "0 2 * * *"
 
 
 class LimitedFlyte(FlyteDouble):
-    """Refuses tasks in the words of flyteadmin 1.16, which looks at resources in any order."""
+    """Refuses tasks in the words of flyteadmin 1.16; says whether project and domain have limits of their own."""
 
-    limits: dict[int, str]
+    limits: dict[str, str]
     own_limits = False
-    """Whether project and domain have some of their own."""
 
     def CreateTask(self, request: Any, context: Any) -> Any:  # noqa: N802
         assert request.spec.template.metadata.runtime.version
         for entry in request.spec.template.container.resources.limits:
-            limit = self.limits.get(entry.name)
+            name = tasks_pb2.Resources.ResourceName.Name(entry.name)
+            limit = self.limits.get(name.lower())
             if limit and quantity(entry.value) > quantity(limit):
-                name = tasks_pb2.Resources.ResourceName.Name(entry.name)
                 words = (
                     f"Requested {name} limit [{entry.value}] is greater than current limit set in the platform "
                     f"configuration [{limit}]. Please contact Flyte Admins to change these limits"
@@ -75,25 +74,27 @@ def flyte(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[LimitedFlyte]:
     double.stop()
 
 
+def _identifier(kind: int, name: str, version: str) -> identifier_pb2.Identifier:
+    return identifier_pb2.Identifier(resource_type=kind, name=name, version=version, **PLACE)
+
+
 def _register(version: str, *names: str) -> None:
     client = connect()
+    workflow = _identifier(identifier_pb2.WORKFLOW, "workflows.some", version)
+    client.raw.create_workflow(workflow_pb2.WorkflowCreateRequest(id=workflow, spec=workflow_pb2.WorkflowSpec()))
     for name in names:
-        identifier = identifier_pb2.Identifier(
-            resource_type=identifier_pb2.LAUNCH_PLAN, name=name, version=version, **PLACE
-        )
-        spec = launch_plan_pb2.LaunchPlanSpec()
+        spec = launch_plan_pb2.LaunchPlanSpec(workflow_id=workflow)
         if name == "retrain_nightly":
             schedule = schedule_pb2.Schedule(cron_schedule=schedule_pb2.CronSchedule(schedule=CRON))
             spec.entity_metadata.schedule.CopyFrom(schedule)
-        client.raw.create_launch_plan(launch_plan_pb2.LaunchPlanCreateRequest(id=identifier, spec=spec))
+        plan = _identifier(identifier_pb2.LAUNCH_PLAN, name, version)
+        client.raw.create_launch_plan(launch_plan_pb2.LaunchPlanCreateRequest(id=plan, spec=spec))
 
 
 def _activate(version: str, *names: str) -> None:
     for name in names:
-        identifier = identifier_pb2.Identifier(
-            resource_type=identifier_pb2.LAUNCH_PLAN, name=name, version=version, **PLACE
-        )
-        request = launch_plan_pb2.LaunchPlanUpdateRequest(id=identifier, state=launch_plan_pb2.ACTIVE)
+        plan = _identifier(identifier_pb2.LAUNCH_PLAN, name, version)
+        request = launch_plan_pb2.LaunchPlanUpdateRequest(id=plan, state=launch_plan_pb2.ACTIVE)
         connect().raw.update_launch_plan(request)
 
 
@@ -188,7 +189,7 @@ def _told(stages: dict[str, Any]) -> list[tuple[Status, str, str]]:
     return [(one.status, one.detail, one.todo) for one in found]
 
 
-FLYTES_DEFAULT = {tasks_pb2.Resources.CPU: "2", tasks_pb2.Resources.MEMORY: "1Gi", tasks_pb2.Resources.GPU: "1"}
+FLYTES_DEFAULT = {"cpu": "2", "memory": "1Gi", "gpu": "1"}
 
 
 def test_flytes_default_limits_are_told_with_what_to_raise(flyte: LimitedFlyte) -> None:
@@ -207,7 +208,7 @@ def test_flytes_default_limits_are_told_with_what_to_raise(flyte: LimitedFlyte) 
 
 
 def test_limits_that_are_high_enough_are_said_to_be(flyte: LimitedFlyte) -> None:
-    flyte.limits = {tasks_pb2.Resources.MEMORY: "4Gi"}
+    flyte.limits = {"memory": "4Gi"}
     granted = [(Status.OK, "Flyte grants what every stage asks for", "")]
     assert _told(SIZES["small"]) == granted
     num_tasks = len(flyte.registered)
