@@ -2,15 +2,18 @@
 
 A lease is a row of small files, `leases/NAME/000001.json` and so on. The newest one counts. It is created only if it
 is not there yet (files and object stores can both promise that), and rewritten by its owner alone, as a heartbeat. So
-a lease changes hands by creating the next number, and no clock or lock has to be trusted with more than the question
-whether an owner is silent.
+a lease changes hands by creating the next number, and no lock has to be trusted.
+
+Whether an owner still works is seen at its process where that runs here. An execution on a cluster is asked for
+(`ask_about_executions`): its pods may wait in a queue for hours without a heartbeat, or have been gone for hours while
+the clock says little. Only what can be neither seen nor asked for counts by its silence.
 """
 
 import os
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,8 +33,13 @@ _NUMBERED = re.compile(r"\d{6,}\.json")
 """Copies that a person or a program made beside them have other names."""
 BEAT_SECONDS = 30.0
 SILENCE_SECONDS = 600.0
-"""An owner that cannot be looked at (on another machine) counts as dead after this long without a heartbeat. Taking
-over from one that only waited (a pod in a queue) does no harm: its next stage is refused, what it finished is found."""
+"""An owner that can be neither looked at nor asked for (a process of another machine; an execution where no Flyte is
+named) counts as dead after this long without a heartbeat. Taking over from one that only waited (a pod in a queue) does
+no harm: its next stage is refused, what it finished is found."""
+RETRAIN = "retrain"
+"""Name of the one lease that all jobs of a cluster share which register a model: one of them works a data root."""
+IsGoing = Callable[[str], bool | None]
+"""Whether an execution ("project/domain/name") goes on; None where nobody can be asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +66,8 @@ class Lease:
     beat: str
     run_id: str = ""
     """MLflow run of the job."""
+    run_key: str = ""
+    """What makes two jobs the same; empty in leases of earlier versions, whose names end with it."""
     experiment: str = ""
     tracking_uri: str = ""
     """Without a password: see `tasks.tracking`."""
@@ -68,8 +78,23 @@ class HeldError(InputError):
     """Somebody else is at work on it."""
 
 
+def ask_about_executions(question: IsGoing) -> None:
+    """From now on `question` is asked of owners that are executions; this room does not know whom."""
+    global _is_going
+    _is_going = question
+
+
+def _nobody_knows(execution: str) -> bool | None:
+    return None
+
+
+_is_going: IsGoing = _nobody_knows
+
+
 def take(store: Store, name: str) -> Lease:
     """Get the lease `name` for this process or execution, again if it has it already.
+
+    What a dead owner worked on stays written in it until `update`: whoever took it over may die too.
 
     Raises:
         HeldError: it belongs to another that is alive.
@@ -83,6 +108,8 @@ def take(store: Store, name: str) -> Lease:
                 raise HeldError(_held(name, lease))
         now = _now()
         mine = Lease(owner=this_owner(), since=now, beat=now)
+        if lease is not None and not lease.is_released:
+            mine = replace(lease, owner=mine.owner, since=now, beat=now)
         if store.create(_key(name, number + 1), _json(mine)):
             return mine
 
@@ -163,11 +190,15 @@ def working(store: Store, key: str) -> Iterator[None]:
 
 
 def is_alive(lease: Lease) -> bool:
-    """Whether the owner still works: its process is looked at if it is here, else its heartbeat counts."""
+    """Whether the owner still works: its process is looked at if it is here, an execution is asked for.
+
+    Where neither is possible, its heartbeat counts.
+    """
     owner = lease.owner
     if _is_here(owner):
         return started(owner.pid) == owner.started
-    return _seconds_since(lease.beat) < SILENCE_SECONDS
+    answer = _is_going(owner.execution) if owner.execution else None
+    return _seconds_since(lease.beat) < SILENCE_SECONDS if answer is None else answer
 
 
 def this_owner() -> Owner:
@@ -188,8 +219,11 @@ def _owner(pid: int) -> Owner:
 def _held(name: str, lease: Lease) -> str:
     output = name.removeprefix(_OUTPUTS)
     what = "the same job is at work already" if output == name else f"another job makes {output} just now"
+    if name == RETRAIN:
+        what = "a retrain is at work on this data root already"
     run = f", MLflow run {lease.run_id}" if lease.run_id else ""
-    ended = "" if _is_here(lease.owner) else f", {SILENCE_SECONDS / 60:.0f} minutes after it was last heard of"
+    can_be_told = _is_here(lease.owner) or (lease.owner.execution and _is_going(lease.owner.execution) is not None)
+    ended = "" if can_be_told else f", {SILENCE_SECONDS / 60:.0f} minutes after it was last heard of"
     return (
         f"{what}: {lease.owner.name}, since {lease.since} (last heard of {lease.beat}{run}); "
         f"wait for it or end it: the same command then goes on with what it finished{ended}"

@@ -5,15 +5,31 @@ FLYTE_CREDENTIALS_..., or its file); the chart gives it to every pod.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import grpc
 from flytekit.clients.friendly import SynchronousFlyteClient
-from flytekit.configuration import PlatformConfig
+from flytekit.clients.grpc_utils.deadline_interceptor import scoped_grpc_deadline
+from flytekit.configuration import AuthType, PlatformConfig
+from flytekit.exceptions.base import FlyteException
+from flytekit.exceptions.user import FlyteEntityNotExistException
 
 from tasks.core.errors import causes
 
 ENDPOINT_VARIABLE = "FLYTE_PLATFORM_URL"
+_IN_A_POD = "KUBERNETES_SERVICE_HOST"
+"""Kubernetes sets it in every pod."""
+_SECONDS = 10.0
+
+
+class UnknownExecutionError(LookupError):
+    """Flyte does not know what it was asked for."""
+
+
+class SilentError(ConnectionError):
+    """Flyte did not answer now, or not to this user."""
 
 
 def connect(endpoint: str = "", *, insecure: bool | None = None) -> SynchronousFlyteClient:
@@ -23,6 +39,9 @@ def connect(endpoint: str = "", *, insecure: bool | None = None) -> SynchronousF
         config = replace(config, endpoint=endpoint)
     if insecure is not None:
         config = replace(config, insecure=insecure)
+    if os.environ.get(_IN_A_POD) and config.auth_mode in (AuthType.STANDARD, AuthType.PKCE):
+        # Without a client's secret flytekit would wait for somebody to sign in with a browser.
+        config = replace(config, auth_mode=AuthType.CLIENTSECRET)
     return SynchronousFlyteClient(config)
 
 
@@ -34,3 +53,27 @@ def is_named() -> bool:
 def refusal(error: BaseException) -> grpc.RpcError | None:
     """Flyte's own answer (`code()`, `details()`) behind an error of the client; None if there was no call."""
     return next((found for found in causes(error) if isinstance(found, grpc.RpcError)), None)
+
+
+@contextmanager
+def asking() -> Iterator[SynchronousFlyteClient]:
+    """A client for a few short questions: each may take ten seconds.
+
+    Raises:
+        UnknownExecutionError: Flyte does not know what it was asked for.
+        SilentError: it did not answer, or not to this user.
+    """
+    try:
+        with scoped_grpc_deadline(_SECONDS):
+            yield connect()
+    except FlyteEntityNotExistException as error:
+        raise UnknownExecutionError(_said(error)) from error
+    except (FlyteException, grpc.RpcError, OSError, ValueError) as error:
+        raise SilentError(f"Flyte at {os.environ.get(ENDPOINT_VARIABLE, 'its default')}: {_said(error)}") from error
+
+
+def _said(error: BaseException) -> str:
+    """In one line what Flyte said itself, if it said something: flytekit puts it behind its own words."""
+    answer = refusal(error)
+    words = answer.details() if answer is not None else ""
+    return (words or str(error) or type(error).__name__).strip().splitlines()[0]
