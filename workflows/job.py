@@ -1,7 +1,8 @@
 """How every job with an MLflow run begins and ends: it is opened first and closed last, and one handler says it failed.
 
 A job is a workflow under `@job`. `open_job` gets what it was given: that, with the configuration, is its key. Of two
-jobs with one key in a data root one works; what a failed one leaves is gone on with by the next.
+jobs with one key in a data root one works; what a failed one leaves is gone on with by the next. On a cluster, where a
+schedule, arrivals and people start jobs side by side, one that registers a model works a data root, whatever its key.
 """
 
 import inspect
@@ -59,7 +60,6 @@ def open_job(
     from tasks.core.errors import InputError
     from tasks.core.store import Store, absolute_root
     from tasks.tracking.check import check_tracking
-    from tasks.tracking.jobs import end_abandoned
     from tasks.tracking.run import start_run
 
     root = absolute_root(data_root)
@@ -70,11 +70,11 @@ def open_job(
     _check_settings(job, config, root)
     address = check_tracking(root, tracking_uri, config.promote.model_name if job in _REGISTERS else "")
     experiment, key = _names(job, given, config, preset)
-    name = f"{experiment}-{key}"
-    mine = _take(root, name)
+    name = _lease_name(job, experiment, key)
+    mine = replace(_take(root, name, address), run_key=key, experiment=experiment, tracking_uri=address, run_id="")
     store = Store(root)
+    lease.update(store, name, mine)
     store.clean_scratch()
-    end_abandoned(root, address)
     run_id = start_run(
         root,
         experiment=experiment,
@@ -83,7 +83,7 @@ def open_job(
         tracking_uri=address,
         name=given.get("model", ""),
     )
-    lease.update(store, name, replace(mine, run_id=run_id, experiment=experiment, tracking_uri=address))
+    lease.update(store, name, replace(mine, run_id=run_id))
     return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=address, lease=name)
 
 
@@ -127,8 +127,8 @@ def may_start(
     from tasks.core import lease
     from tasks.core.store import Store, absolute_root
 
-    experiment, key = _names(job, given, config, preset)
-    other = lease.find_other(Store(absolute_root(data_root)), f"{experiment}-{key}") if is_wanted else None
+    name = _lease_name(job, *_names(job, given, config, preset))
+    other = lease.find_other(Store(absolute_root(data_root)), name) if is_wanted else None
     if other is None:
         return is_wanted
     click.echo(f"at work already     {other.owner.name}: nothing to do")
@@ -136,14 +136,21 @@ def may_start(
 
 
 @stage_task("light")
-def close_job(run: Run) -> None:
-    """Close the job's MLflow run and give its lease back; the last task of every job."""
+def close_job(run: Run, trained_on: str = "") -> None:
+    """Close the job's MLflow run and give its lease back; the last task of every job.
+
+    `trained_on` is the key of the manifest of the contents that a retrain had: from now on they are no arrivals.
+    """
     from tasks.core import lease
     from tasks.core.store import Store
+    from tasks.ingest.untrained import settle
     from tasks.tracking.run import finish_run
 
+    store = Store(run.data_root)
+    if trained_on:
+        settle(store, trained_on)
     finish_run(run)
-    lease.release(Store(run.data_root), run.lease)
+    lease.release(store, run.lease)
 
 
 def in_order(first: Any, then: Any) -> None:
@@ -181,16 +188,16 @@ def job(function: Callable[..., Any]) -> Any:
 
 
 def _fail(data_root: str, tracking_uri: str, error: FlyteError | None) -> None:
+    from tasks.core import lease
     from tasks.core.store import absolute_root
+    from tasks.deployment.executions import failed_stage, first_line
     from tasks.tracking.jobs import fail_jobs
 
+    message = error.message if error else "a stage failed"
     try:
-        fail_jobs(
-            absolute_root(data_root),
-            tracking_uri,
-            stage=error.failed_node_id if error else "unknown",
-            error=error.message if error else "a stage failed",
-        )
+        # The node that Flyte names is always the failure node.
+        stage = failed_stage(lease.this_owner().execution, message)
+        fail_jobs(absolute_root(data_root), tracking_uri, stage=stage, error=first_line(message))
     except Exception as failure:  # raised, it would take the place of the error that people have to see
         logger.warning("could not mark the job's run as failed: %s: %s", type(failure).__name__, failure)
 
@@ -219,16 +226,21 @@ def _check_settings(job: str, config: RetrainConfig, root: str) -> None:
             check_source(config.model.base)
 
 
-def _take(root: str, name: str) -> "Lease":
-    """The job's lease: the first that is written to the data root, so it also finds out whether that can be."""
+def _take(root: str, name: str, tracking_uri: str) -> "Lease":
+    """The job's lease, after those of dead ones were given back: it may be one of them, with a run of another key.
+
+    It is the first that is written to the data root, so it also finds out whether that can be.
+    """
     from tasks.core import lease
     from tasks.core.errors import InputError
     from tasks.core.no_room import no_room_line
     from tasks.core.redact import redact
     from tasks.core.store import Store
     from tasks.deployment.transient import is_transient
+    from tasks.tracking.jobs import end_abandoned
 
     try:
+        end_abandoned(root, tracking_uri)
         return lease.take(Store(root), name)
     except Exception as error:  # of whichever store it is: no such bucket, no credentials, no rights, no such scheme
         if isinstance(error, InputError) or is_transient(error) or no_room_line(error):
@@ -238,6 +250,12 @@ def _take(root: str, name: str) -> "Lease":
             f"data_root: {redact(root)!r} cannot be written to ({problem}); expected a folder, or a bucket and "
             "credentials that may write there"
         ) from error
+
+
+def _lease_name(job: str, experiment: str, key: str) -> str:
+    from tasks.core import lease
+
+    return lease.RETRAIN if job in _REGISTERS and lease.this_owner().execution else f"{experiment}-{key}"
 
 
 def _names(job: str, given: dict[str, str], config: RetrainConfig, preset: str) -> tuple[str, str]:

@@ -76,5 +76,5 @@ def retrain(
         evaluated=evaluated,
         reports=[data.clip_set.report, data.sample_set.report, data.validated.report, start.report],
     )
-    in_order(promotion, close_job(run=run))
+    in_order(promotion, close_job(run=run, trained_on=data.clip_set.contents.key))
     return promotion

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -204,6 +204,14 @@ class Store:
         """Remove a blob or folder; nothing happens if there is none."""
         if self.exists(key):
             self._fs.rm(self.path(key), recursive=True)
+
+    def delete_blobs(self, keys: Sequence[str]) -> None:
+        """Remove many blobs, some of which may be gone already: an object store takes a thousand at a time."""
+        if self.is_local:
+            for key in keys:
+                Path(self.path(key)).unlink(missing_ok=True)
+        elif keys:
+            self._fs.rm([self.path(key) for key in keys])
 
     def scratch_folder(self) -> Path:
         """A fresh folder to build an output in; on the root's own disk when local, so that moving it is atomic."""

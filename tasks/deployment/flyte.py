@@ -15,6 +15,7 @@ from flytekit.clients.grpc_utils.deadline_interceptor import scoped_grpc_deadlin
 from flytekit.configuration import AuthType, PlatformConfig
 from flytekit.exceptions.base import FlyteException
 from flytekit.exceptions.user import FlyteEntityNotExistException
+from flytekit.models.core.identifier import WorkflowExecutionIdentifier
 
 from tasks.core.errors import causes
 
@@ -43,6 +44,11 @@ def connect(endpoint: str = "", *, insecure: bool | None = None) -> SynchronousF
         # Without a client's secret flytekit would wait for somebody to sign in with a browser.
         config = replace(config, auth_mode=AuthType.CLIENTSECRET)
     return SynchronousFlyteClient(config)
+
+
+def identifier(execution: str) -> WorkflowExecutionIdentifier:
+    """Of "project/domain/name"."""
+    return WorkflowExecutionIdentifier(*execution.split("/"))
 
 
 def is_named() -> bool:

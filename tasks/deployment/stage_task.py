@@ -15,12 +15,22 @@ from flytekit.core.type_engine import DataclassTransformer
 from flytekit.exceptions.user import FlyteRecoverableException
 from flytekit.extras.accelerators import GPUAccelerator
 
+from tasks.core import lease
 from tasks.core.errors import InputError
 from tasks.core.no_room import no_room_line
 from tasks.deployment.pods import StagePod, pod_environment
 from tasks.deployment.profile import Deployment, read_deployment
 from tasks.deployment.sections import Needs
 from tasks.deployment.transient import is_transient
+
+
+def _is_going(execution: str) -> bool | None:
+    from tasks.deployment.executions import is_going  # Flyte's client, for the few processes that ask
+
+    return is_going(execution)
+
+
+lease.ask_about_executions(_is_going)
 
 
 def stage_task(kind: str, **more: Any) -> Callable[[Callable[..., Any]], Any]:

@@ -1,6 +1,7 @@
-"""Is there a video that no run has read yet? Listings, records and headers are looked at, so it mostly costs seconds.
+"""Is there a video that no retrain has had yet? Listings, records and headers are looked at: mostly that is seconds.
 
-A file counts if it is a video at first sight and its content is not known. What does not count is said with its reason:
+A file counts if it is a video at first sight, and no retrain that had its content has ended well
+(`tasks.ingest.untrained`): one that failed starts again. What does not count is said with its reason:
 texts and pictures, empty files and unfinished downloads, and known videos that were touched, copied or renamed. To
 recognise these, a file that is as long as a known one is read once.
 """
@@ -9,18 +10,20 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tasks.core.config import IngestConfig
 from tasks.core.store import Store
-from tasks.ingest.content import is_read_before, known_content
+from tasks.ingest.content import find_read_before, known_content
 from tasks.ingest.glance import Look, prepare, reason_against
 from tasks.ingest.locate import Refused, Remote, locate
 from tasks.ingest.outputs import VideoShard
 from tasks.ingest.reasons import Reason
+from tasks.ingest.untrained import find_untrained
 from tasks.video.isolation import Limits, Outcome, isolated, run_isolated
 from tasks.video.worker import Failure
 
@@ -61,7 +64,7 @@ class Arrivals:
 
 @dataclass(frozen=True, kw_only=True)
 class _Unknown:
-    """A file whose content is not known."""
+    """A file whose content is not known, or was in no retrain that ended well."""
 
     store: Store
     place: Path | Remote
@@ -70,9 +73,18 @@ class _Unknown:
     """Folder for what is fetched."""
 
 
+class _Sight(NamedTuple):
+    """What a closer look has shown."""
+
+    sha256: str
+    """Of a content that was read before; else empty."""
+    found: str | Look
+    """Why the file does not count, or what to look at."""
+
+
 def find_arrivals(store: Store, shards: Sequence[VideoShard], config: IngestConfig) -> Arrivals:
     """Look at every listed file."""
-    limits = Limits.of(config)
+    limits, untrained = Limits.of(config), find_untrained(store)
     with tempfile.TemporaryDirectory(prefix="videossr-arrivals-") as scratch:
         with isolated(_look_closer, limits, has_credentials=True) as look_elsewhere:
 
@@ -80,11 +92,13 @@ def find_arrivals(store: Store, shards: Sequence[VideoShard], config: IngestConf
                 shard, name = job
                 try:
                     place = locate(shard.root, name, tuple(shard.more_roots))
-                    if reason := _reason(store, place, config):
+                    if reason := _reason(store, place, config, untrained):
                         return reason
                     unknown = _Unknown(store=store, place=place, config=config, scratch=scratch)
                     # What lies elsewhere may come slowly, or never.
-                    return _look_closer(unknown) if isinstance(place, Path) else _result(look_elsewhere(unknown))
+                    sight = _look_closer(unknown) if isinstance(place, Path) else _result(look_elsewhere(unknown))
+                    is_trained_on = sight.sha256 and sight.sha256 not in untrained
+                    return _SAME_CONTENT if is_trained_on else sight.found
                 except Refused as refused:
                     return refused.reason
                 except OSError:
@@ -103,11 +117,11 @@ def find_arrivals(store: Store, shards: Sequence[VideoShard], config: IngestConf
     return Arrivals(num_new=len(found) - len(reasons), not_counted=dict(counts))
 
 
-def _reason(store: Store, place: Path | Remote, config: IngestConfig) -> str:
+def _reason(store: Store, place: Path | Remote, config: IngestConfig, untrained: Set[str]) -> str:
     """Why the file does not count, by what is known without reading it; empty if it may count."""
     known = known_content(store, place)
     facts = known.facts
-    if known.sha256:
+    if known.sha256 and known.sha256 not in untrained:
         return _KNOWN
     if _is_unfinished(str(place).lower()):
         return _UNFINISHED
@@ -119,22 +133,24 @@ def _reason(store: Store, place: Path | Remote, config: IngestConfig) -> str:
     return Reason.FILE_TOO_LARGE if is_too_large else ""
 
 
-def _look_closer(unknown: _Unknown) -> str | Look:
-    """Why the file does not count, by its content; what to look at if it may."""
+def _look_closer(unknown: _Unknown) -> _Sight:
+    """By its content."""
     store, place, config, scratch = unknown.store, unknown.place, unknown.config, unknown.scratch
+    sha256 = ""
     try:
-        if is_read_before(store, place, Path(scratch), config.max_fetch_mib):
-            return _SAME_CONTENT
-        return prepare(place, scratch)
+        sha256 = find_read_before(store, place, Path(scratch), config.max_fetch_mib)
+        return _Sight(sha256, prepare(place, scratch))
     except Refused as refused:
-        return refused.reason
+        return _Sight(sha256, refused.reason)
     except OSError:
-        return Reason.UNREADABLE
+        return _Sight(sha256, Reason.UNREADABLE)
 
 
-def _result(outcome: Outcome[str | Look]) -> str | Look:
-    assert outcome.failure or outcome.result
-    return outcome.failure or outcome.result or ""
+def _result(outcome: Outcome[_Sight]) -> _Sight:
+    if outcome.failure:
+        return _Sight("", outcome.failure)
+    assert outcome.result
+    return outcome.result
 
 
 def _is_unfinished(place: str) -> bool:

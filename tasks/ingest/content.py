@@ -18,6 +18,7 @@ from tasks.core.digest import digest_of, sha256_of_file
 from tasks.core.store import Store
 from tasks.ingest.locate import Remote
 from tasks.ingest.remote import Facts, facts_of, fetch
+from tasks.ingest.untrained import mark
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _SETTLED_NS = 2 * 10**9
@@ -78,13 +79,14 @@ def read_content(store: Store, place: Path | Remote, target: Path, max_fetch_mib
             raise
     size_key = _size_key(content.path.stat().st_size, content.sha256)
     if not store.exists(size_key):
+        mark(store, content.sha256)  # first: a content that is known and bears no mark is no arrival any more
         store.write_bytes(size_key, content.sha256.encode())
     _record(store, place, known, content.sha256)
     return content
 
 
-def is_read_before(store: Store, place: Path | Remote, scratch: Path, max_fetch_mib: int) -> bool:
-    """Whether this content was read before, under whatever name; if so, it is put on record for this one.
+def find_read_before(store: Store, place: Path | Remote, scratch: Path, max_fetch_mib: int) -> str:
+    """The SHA-256 of the content if it was read before, under whatever name, and is put on record for this one; or "".
 
     Costs reading the file (fetching the object) once if a content of its length is known, and nothing if none is.
 
@@ -95,7 +97,7 @@ def is_read_before(store: Store, place: Path | Remote, scratch: Path, max_fetch_
     known = known_content(store, place)
     num_bytes = known.facts.num_bytes
     if known.sha256 or (num_bytes is not None and not store.list_keys(_size_key(num_bytes))):
-        return bool(known.sha256)
+        return known.sha256
     if isinstance(place, Path):
         num_bytes, sha256 = place.stat().st_size, sha256_of_file(place)
     else:
@@ -106,9 +108,9 @@ def is_read_before(store: Store, place: Path | Remote, scratch: Path, max_fetch_
         finally:
             target.unlink(missing_ok=True)
     if not store.exists(_size_key(num_bytes, sha256)):
-        return False
+        return ""
     _record(store, place, known, sha256)
-    return True
+    return sha256
 
 
 def _size_key(num_bytes: int, sha256: str = "") -> str:

@@ -17,6 +17,7 @@ from tasks.ingest.history import add_to_history, find_trained, read_history
 from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
 from tasks.ingest.reasons import Reason
 from tasks.ingest.split import assign_sides
+from tasks.ingest.untrained import read_contents, write_contents
 from tasks.video.errors import kind_of
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,9 @@ logger = logging.getLogger(__name__)
 def merge_shards(
     store: Store, results: Sequence[IngestedShard | None], listed: Sequence[VideoShard], config: IngestConfig
 ) -> ClipSet:
-    """One manifest of clips and one of rejections, by source; `results` are those of `listed`, None where one failed.
+    """One manifest of clips and one of rejections, by source, and one of the contents that they come from.
+
+    `results` are those of `listed`, None where one failed.
 
     Raises:
         InputError: too few clips for training, or there is no manifest of what is to be avoided.
@@ -48,6 +51,7 @@ def merge_shards(
     return ClipSet(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
+        contents=write_contents(store, read_contents(store, [shard.contents for shard in shards])),
         report=_report(shards, clips, rejected, counts, num_failed=len(results) - len(shards)),
     )
 

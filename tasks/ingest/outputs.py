@@ -28,6 +28,8 @@ class IngestedShard:
     """Rows of Clip; may hold the same clip twice, or one that another shard has too."""
     rejected: Artifact
     """Rows of Rejection."""
+    contents: Artifact
+    """Rows of ReadContent: all that could be read, accepted or not."""
     num_new: int
     num_reused: int
     """Files whose content was ingested before, in an earlier run or under another name."""
@@ -42,4 +44,6 @@ class ClipSet:
     """Rows of Clip, by source."""
     rejected: Artifact
     """Rows of Rejection, by source."""
+    contents: Artifact
+    """Rows of ReadContent: all that could be read, accepted or not."""
     report: StageReport

@@ -18,6 +18,7 @@ from tasks.core.types import Clip, Rejection
 from tasks.ingest.examine import Job, Verdict, examine, fetch, settle
 from tasks.ingest.look import Fault, Sight, Task, look
 from tasks.ingest.outputs import IngestedShard, VideoShard
+from tasks.ingest.untrained import write_contents
 from tasks.video.isolation import Limits, in_threads, isolated
 
 _LOOKUPS = 8
@@ -25,7 +26,7 @@ _LOOKUPS = 8
 
 
 def ingest_videos(store: Store, shard: VideoShard, config: IngestConfig) -> IngestedShard:
-    """Examine every file of `shard` and write the two manifests of what came out."""
+    """Examine every file of `shard` and write the manifests of what came out."""
     start = time.monotonic()
     verdicts = judge(store, shard, config)
     clips = [verdict.clip for verdict in verdicts if verdict.clip]
@@ -35,6 +36,7 @@ def ingest_videos(store: Store, shard: VideoShard, config: IngestConfig) -> Inge
     return IngestedShard(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
+        contents=write_contents(store, [verdict.sha256 for verdict in verdicts]),
         num_new=len(verdicts) - num_reused,
         num_reused=num_reused,
         seconds=time.monotonic() - start,

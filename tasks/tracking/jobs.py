@@ -1,9 +1,31 @@
 """The MLflow runs of jobs that ended badly, found by the leases of their data root."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from tasks.core import lease
 from tasks.core.lease import Lease
 from tasks.core.store import Store
+from tasks.deployment import flyte
+from tasks.deployment.executions import Ending, ending_of
 from tasks.tracking.run import fail_run
+from tasks.tracking.tracker import RunStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class Abandoned:
+    """A job whose owner is gone and did not say so."""
+
+    owner: str
+    """For people."""
+    ending: Ending
+    run_id: str
+    """MLflow run that was closed; empty if none was left open."""
+
+    def line(self) -> str:
+        """For people."""
+        run = f"MLflow run {self.run_id} closed" if self.run_id else "no MLflow run of it was open"
+        return f"{self.owner}: {self.ending.reason} (stage {self.ending.stage}); {run}"
 
 
 def fail_jobs(data_root: str, tracking_uri: str, *, stage: str, error: str) -> None:
@@ -11,31 +33,52 @@ def fail_jobs(data_root: str, tracking_uri: str, *, stage: str, error: str) -> N
     store = Store(data_root)
     for name, found in lease.find_all(store).items():
         if found.owner == lease.this_owner() and not found.is_released:
-            _fail(data_root, tracking_uri, name, found, stage, error)
+            _close(data_root, tracking_uri, name, found, Ending(phase="", reason=error, stage=stage))
             lease.release(store, name)
 
 
-def end_abandoned(data_root: str, tracking_uri: str) -> None:
-    """Mark runs whose owner died without a word as failed: nobody else would, if their command is not given again."""
+def end_abandoned(data_root: str, tracking_uri: str) -> list[Abandoned]:
+    """Close the runs whose owner died without a word: nobody else would, if their command is not given again.
+
+    Of an execution Flyte says how it ended and why; where it does not answer, the lease stays for the next time.
+    """
+    return list(_end_abandoned(data_root, tracking_uri))
+
+
+def _end_abandoned(data_root: str, tracking_uri: str) -> Iterator[Abandoned]:
     store = Store(data_root)
     for name, found in lease.find_all(store).items():
         if found.is_released or found.owner == lease.this_owner() or lease.is_alive(found):
             continue
         try:
+            ending = _ending(found)
+            if ending is None:
+                continue
             lease.take(store, name)
-        except lease.HeldError:  # its command was given again at this moment
+        except (flyte.SilentError, lease.HeldError):  # Flyte is away again; its command was given again at this moment
             continue
-        _fail(data_root, tracking_uri, name, found, "unknown", f"{found.owner.name} ended without a word")
+        run_id = _close(data_root, tracking_uri, name, found, ending)
         lease.release(store, name)
+        yield Abandoned(owner=found.owner.name, ending=ending, run_id=run_id)
 
 
-def _fail(data_root: str, tracking_uri: str, name: str, found: Lease, stage: str, error: str) -> None:
-    if found.run_id:
-        fail_run(
-            data_root,
-            experiment=found.experiment,
-            run_key=name.removeprefix(f"{found.experiment}-"),
-            tracking_uri=tracking_uri,
-            stage=stage,
-            error=error,
-        )
+def _ending(found: Lease) -> Ending | None:
+    if found.owner.execution and flyte.is_named():
+        return ending_of(found.owner.execution)
+    return Ending(phase="", reason=f"{found.owner.name} ended without a word")
+
+
+def _close(data_root: str, tracking_uri: str, name: str, found: Lease, ending: Ending) -> str:
+    """The id of the run that was closed; empty if there was none to close."""
+    if not found.experiment:
+        return ""
+    return fail_run(
+        data_root,
+        experiment=found.experiment,
+        run_key=found.run_key or name.removeprefix(f"{found.experiment}-"),
+        tracking_uri=tracking_uri,
+        stage=ending.stage,
+        error=ending.reason,
+        status=RunStatus.KILLED if ending.by_person else RunStatus.FAILED,
+        or_stopped=bool(found.owner.execution),
+    )

@@ -35,6 +35,8 @@ _SHOWN_AS_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 """Makes the UI open an experiment on its runs and charts; otherwise it guesses, and shows traces."""
 _RUNS_ON = f"attributes.status = '{RunStatus.RUNNING}'"
 _UNFINISHED = f"attributes.status != '{RunStatus.FINISHED}'"
+_STOPPED = f"{_UNFINISHED} and attributes.status != '{RunStatus.FAILED}'"
+"""Running, or ended by a signal."""
 _MOST = 1000
 """Runs that are looked at; more with one key would take as many interrupted starts."""
 
@@ -97,8 +99,10 @@ def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, ru
         return found
 
 
-def find_running(*, data_root: str, tracking_uri: str, experiment: str, run_key: str) -> str:
-    """Id of the run with this key that is marked as running; empty if there is none. Makes nothing.
+def find_running(*, data_root: str, tracking_uri: str, experiment: str, run_key: str, or_stopped: bool = False) -> str:
+    """Id of the run with this key that is marked as running, or ended by a signal; empty if there is none.
+
+    Makes nothing.
 
     Raises:
         TrackerUnreachableError: no server answers at `tracking_uri`.
@@ -111,7 +115,8 @@ def find_running(*, data_root: str, tracking_uri: str, experiment: str, run_key:
         if found is None:
             return ""
         root = _shown_root(data_root, tracking_uri)
-        return _used(_runs(client, found.experiment_id, run_key, root, _RUNS_ON)) or ""
+        wanted = _STOPPED if or_stopped else _RUNS_ON
+        return _used(_runs(client, found.experiment_id, run_key, root, wanted)) or ""
 
 
 def find_or_create_child(run: Run, name: str) -> str:

@@ -15,6 +15,7 @@ from tasks.core.redact import redact
 from tasks.core.store import Store
 from tasks.core.types import Run
 from tasks.tracking.address import log_in
+from tasks.tracking.execution_tags import execution_tags
 from tasks.tracking.mlflow_registry import MlflowRegistry
 from tasks.tracking.mlflow_runs import (
     check_answers,
@@ -61,22 +62,43 @@ def start_run(
     check_artifacts(run)
     tracker = open_tracker(run)
     tracker.set_status(RunStatus.RUNNING)
-    tracker.set_tags(_NO_FAILURE)
+    tracker.set_tags(_NO_FAILURE | execution_tags())
     tracker.log_params(dict(_flat(params)))
     return run_id
 
 
-def fail_run(data_root: str, *, experiment: str, run_key: str, tracking_uri: str, stage: str, error: str) -> None:
-    """Mark the run with this key as failed if it looks as if it still ran; a record that cannot be reached stays."""
+def fail_run(
+    data_root: str,
+    *,
+    experiment: str,
+    run_key: str,
+    tracking_uri: str,
+    stage: str,
+    error: str,
+    status: RunStatus = RunStatus.FAILED,
+    or_stopped: bool = False,
+) -> str:
+    """Mark the run with this key as ended if it looks as if it still ran; a record that cannot be reached stays.
+
+    What a stage said itself stays too; with `or_stopped` not that a signal ended it, for somebody sent the signal.
+    Returns the run's id, empty if there was nothing to mark.
+    """
     try:
         address = log_in(tracking_uri)
-        run_id = find_running(data_root=data_root, tracking_uri=address, experiment=experiment, run_key=run_key)
+        run_id = find_running(
+            data_root=data_root,
+            tracking_uri=address,
+            experiment=experiment,
+            run_key=run_key,
+            or_stopped=or_stopped,
+        )
     except (InputError, OSError):
         logger.warning("could not look for the run that failed", exc_info=True)
-        return
+        return ""
     if run_id:
         run = Run(data_root=data_root, run_id=run_id, preset=experiment, tracking_uri=address)
-        _close(open_tracker(run), stage, RunStatus.FAILED, error)
+        _close(open_tracker(run), stage, status, error)
+    return run_id
 
 
 @contextmanager
@@ -138,6 +160,7 @@ def child_run(run: Run, name: str, params: Mapping[str, object]) -> Iterator[Tra
     tracker = open_tracker(run, name)
     try:
         tracker.log_params(dict(_flat(params)))
+        tracker.set_tags({name: value for name, value in execution_tags().items() if value})
         yield tracker
         tracker.set_status(RunStatus.FINISHED)
     finally:

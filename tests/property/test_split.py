@@ -18,6 +18,7 @@ from tasks.ingest.history import add_to_history, read_history
 from tasks.ingest.merge import merge_shards
 from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
 from tasks.ingest.split import assign_sides
+from tasks.ingest.untrained import write_contents
 from tasks.video.fingerprint import NUM_BITS
 from tests.helpers.clips import make_clip
 
@@ -49,6 +50,7 @@ def _ingest(store: Store, clips: Sequence[Clip], config: IngestConfig) -> ClipSe
     shard = IngestedShard(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, []),
+        contents=write_contents(store, [clip.sha256 for clip in clips]),
         num_new=len(clips),
         num_reused=0,
         seconds=0.0,

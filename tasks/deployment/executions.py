@@ -1,0 +1,139 @@
+"""What became of an execution, "project/domain/name": how it stands, why it ended, which stage failed. Flyte is asked.
+
+Flyte does not call the failure node of an execution that a person aborted, or whose pods were lost too often: nobody
+inside can say what happened, and Flyte's own record is all there is.
+"""
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from flyteidl.core.execution_pb2 import WorkflowExecution
+
+from tasks.deployment import flyte
+from tasks.deployment.nodes import failed_task
+
+_ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
+_DOOR = re.compile(r"tasks\.(\w+)\.task\.(\w+)")
+_TRACKED = {
+    **{name: name for name in ("report_leaks", "publish_benchmark", "list_questions")},
+    **dict.fromkeys(("tabulate_variants", "tabulate_benchmarks"), "tabulate"),
+    "warm_start_policy": "warm_start",
+    "answer_shard": "answer",
+}
+"""Doors whose stage is not called after their room."""
+_NODE = re.compile(r"\bNode\[([\w-]+)\]")
+"""As propeller names one in its errors."""
+_UNKNOWN = "unknown"
+_UNSCHEDULABLE = re.compile(r"pod \S+ could not be scheduled for \d+ minutes: ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How an execution ended."""
+
+    phase: str
+    """Flyte's word, e.g. "FAILED"; empty if Flyte does not know the execution."""
+    reason: str
+    """One line, in Flyte's own words or those of whoever aborted it."""
+    stage: str = _UNKNOWN
+    """That failed or was at work, as the tracker calls it."""
+    by_person: bool = False
+    """Somebody aborted it."""
+
+
+def is_going(execution: str) -> bool | None:
+    """Whether it goes on, also where Flyte does not answer just now; None where none is named, so nobody can be asked.
+
+    One that Flyte does not know goes on no more.
+    """
+    if not flyte.is_named():
+        return None
+    try:
+        return _phase(_ask(execution)) not in _ENDED
+    except flyte.UnknownExecutionError:
+        return False
+    except flyte.SilentError:
+        return True
+
+
+def ending_of(execution: str) -> Ending | None:
+    """How it ended; None if it goes on.
+
+    Raises:
+        SilentError: Flyte does not answer.
+    """
+    try:
+        found = _ask(execution)
+    except flyte.UnknownExecutionError:
+        return Ending(phase="", reason="Flyte does not know its execution any more")
+    phase = _phase(found)
+    if phase not in _ENDED:
+        return None
+    reason, by_person = _reason(phase, found.closure)
+    return Ending(phase=phase, reason=reason, stage=failed_stage(execution), by_person=by_person)
+
+
+def failed_stage(execution: str, error: str = "") -> str:
+    """The stage that failed, or was at work when it was aborted, as the tracker calls it; it may not have ended yet.
+
+    If Flyte cannot be asked, the node that `error` names, if it names one; else "unknown".
+    """
+    found = ""
+    if flyte.is_named() and execution:
+        with suppress(flyte.UnknownExecutionError, flyte.SilentError), flyte.asking() as client:
+            found = stage_of(failed_task(client, execution))
+    named = _NODE.search(error)
+    return found or (named[1] if named else _UNKNOWN)
+
+
+def terminate(execution: str, cause: str) -> None:
+    """End it; its pods are gone a moment later.
+
+    Raises:
+        UnknownExecutionError: there is none.
+        SilentError: Flyte does not answer, or it has ended already.
+    """
+    with flyte.asking() as client:
+        client.terminate_execution(flyte.identifier(execution), cause)
+
+
+def unschedulable(pod: str, minutes: int, message: str) -> str:
+    """The cause with which the sweep ends an execution: nobody aborted it, so it counts as failed."""
+    return f"pod {pod} could not be scheduled for {minutes} minutes: {first_line(message)}"
+
+
+def stage_of(task: str) -> str:
+    """What the tracker calls the stage of a task, e.g. `train` for "tasks.train.task.train_policy"."""
+    door = _DOOR.fullmatch(task)
+    return _TRACKED.get(door[2], door[1]) if door else task.rsplit(".", 1)[-1]
+
+
+def first_line(message: str) -> str:
+    """The line of an error that says what happened: flytekit puts a traceback before it."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()] or ["no message"]
+    start = lines.index("Message:") + 1 if "Message:" in lines[:-1] else 0
+    return lines[start]
+
+
+def _ask(execution: str) -> Any:
+    with flyte.asking() as client:
+        return client.get_execution(flyte.identifier(execution))
+
+
+def _phase(execution: Any) -> str:
+    return str(WorkflowExecution.Phase.Name(execution.closure.phase))
+
+
+def _reason(phase: str, closure: Any) -> tuple[str, bool]:
+    """(why it ended, whether a person aborted it)"""
+    if phase == "ABORTED":
+        aborted = closure.abort_metadata
+        cause = first_line(aborted.cause if aborted else "")
+        if _UNSCHEDULABLE.match(cause):
+            return cause, False
+        return f"aborted{f' by {aborted.principal}' if aborted and aborted.principal else ''}: {cause}", True
+    if closure.error:
+        return first_line(closure.error.message), False
+    return f"its execution ended ({phase}) and did not say so here", False
