@@ -13,6 +13,7 @@ from tasks.preflight.cluster import check_cluster
 from tasks.preflight.finding import Finding, run_check
 from tasks.preflight.kube import Kubernetes
 from tasks.preflight.services import check_flyte, check_images, check_mlflow, check_store
+from tasks.preflight.sweep import sweep
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         sys.stdout.write(f"{error}\n")
         return 2
+    if asked.sweep:
+        return sweep(asked)
     findings = []
     for finding in _findings(asked):
         sys.stdout.write(f"{finding.line()}\n")
@@ -43,6 +46,8 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data-root", default=nightly.data_root)
     parser.add_argument("--tracking-uri", default=nightly.tracking_uri)
     parser.add_argument("--image", action="append", default=[], help="cpu=NAME:TAG; once for each image")
+    parser.add_argument("--sweep", action="store_true", help="close what ended without a word, end what cannot start")
+    parser.add_argument("--pending-minutes", type=int, default=60, help="after which a pod's execution is ended")
     return parser.parse_args(arguments)
 
 

@@ -57,6 +57,9 @@ class Kubernetes:
     def config_maps(self, namespace: str) -> list[Json]:
         return _items(self._core.list_namespaced_config_map, namespace)
 
+    def pods(self, namespace: str) -> list[Json]:
+        return _items(self._core.list_namespaced_pod, namespace)
+
     def has_namespace(self, name: str) -> bool:
         return _exists(self._core_names.read_namespace, name)
 
