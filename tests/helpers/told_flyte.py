@@ -30,6 +30,7 @@ class ToldFlyte(admin_pb2_grpc.AdminServiceServicer):
         self._executions: dict[str, Any] = {}
         self._nodes: dict[tuple[str, str], list[tuple[Any, str]]] = {}
         """(node, its task) by (execution, parent)."""
+        self.endpoint = ""
         self.refuses = False
         """It answers nobody."""
         self.asked: list[str] = []
@@ -110,8 +111,9 @@ def told_flyte() -> Iterator[ToldFlyte]:
     admin_pb2_grpc.add_AdminServiceServicer_to_server(flyte, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    flyte.endpoint = f"127.0.0.1:{port}"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLYTE_PLATFORM_URL", f"127.0.0.1:{port}")
+        patch.setenv("FLYTE_PLATFORM_URL", flyte.endpoint)
         patch.setenv("FLYTE_PLATFORM_INSECURE", "true")
         try:
             yield flyte

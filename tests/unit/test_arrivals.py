@@ -24,6 +24,7 @@ from tasks.core.types import Rejection
 from tasks.ingest.arrivals import find_arrivals
 from tasks.ingest.listing import list_shards
 from tasks.ingest.shard import ingest_videos
+from tasks.ingest.untrained import settle
 from tests.helpers.s3_server import s3_server
 from tests.helpers.videos import ffmpeg, write_video
 
@@ -39,16 +40,17 @@ def arrivals(store: Store, videos: str | Path, config: IngestConfig = CONFIG) ->
     return found.num_new, found.not_counted
 
 
-def ingest(store: Store, videos: str | Path) -> None:
-    for shard in list_shards(str(videos), CONFIG):
-        ingest_videos(store, shard, CONFIG)
+def finish(store: Store, videos: str | Path, config: IngestConfig = CONFIG) -> None:
+    """As a retrain that ends well."""
+    for shard in list_shards(str(videos), config):
+        settle(store, ingest_videos(store, shard, config).contents.key)
 
 
 def test_new_and_changed_videos_count_and_what_ingest_rejected_does_not(store: Store, folder: Path) -> None:
     write_video(folder / "a.mp4")
     (folder / "broken.mp4").write_bytes(write_video(folder / "c.mp4").read_bytes()[:36])
     assert arrivals(store, folder) == (2, {"incomplete file": 1})
-    ingest(store, folder)
+    finish(store, folder)
     assert arrivals(store, folder)[0] == 0, "though they were only just written"
     write_video(folder / "b.mp4", num_frames=70)
     assert arrivals(store, folder)[0] == 1
@@ -96,7 +98,7 @@ def test_what_is_no_video_never_counts(store: Store, folder: Path, mark: str) ->
         make(folder / name)
         assert not (folder / "tmp.mp4").exists()
     if mark == "after":
-        ingest(store, folder)
+        finish(store, folder)
     num_new, reasons = arrivals(store, folder)
     assert num_new == 0
     assert sum(reasons.values()) == sum(not name.startswith(".") for name in NO_VIDEOS)
@@ -135,7 +137,7 @@ def test_a_known_video_that_was_touched_copied_or_renamed_is_known(store: Store,
     for number, name in enumerate(("touched.mp4", "copied.mp4", "renamed.mp4", "rejected.mp4")):
         write_video(folder / name, num_frames=50 + number if name != "rejected.mp4" else 5)
     time.sleep(_SETTLED_SECONDS)
-    ingest(store, folder)
+    finish(store, folder)
     assert arrivals(store, folder) == (0, {"known": 4})
     (folder / "touched.mp4").touch()
     (folder / "rejected.mp4").touch()
@@ -149,12 +151,12 @@ def test_a_known_video_that_was_touched_copied_or_renamed_is_known(store: Store,
 
 def test_an_equally_long_file_of_another_content_is_new(store: Store, folder: Path) -> None:
     data = bytearray(write_video(folder / "a.mp4").read_bytes())
-    ingest(store, folder)
+    finish(store, folder)
     data[-1] ^= 1
     (folder / "a.mp4").write_bytes(data)
     assert arrivals(store, folder)[0] == 1
     assert arrivals(store, folder)[0] == 1, "looking does not make it known"
-    ingest(store, folder)
+    finish(store, folder)
     assert arrivals(store, folder)[0] == 0
 
 
@@ -212,7 +214,7 @@ def test_in_an_object_store_it_is_the_same(s3: fsspec.AbstractFileSystem, store:
     for videos in ("s3://videos/v", "s3://videos/v/", "s3://videos/v/**"):
         num_new, reasons = arrivals(store, videos)
         assert (num_new, sum(reasons.values())) == (2, num_visible), "markers of folders are nothing at all"
-    ingest(store, "s3://videos/v")
+    finish(store, "s3://videos/v")
     assert arrivals(store, "s3://videos/v")[0] == 0
     s3.pipe("videos/v/a.mp4", (folder / "a.mp4").read_bytes())  # the same bytes at another time
     s3.pipe("videos/v/copy.mp4", (folder / "a.mp4").read_bytes())
@@ -289,8 +291,7 @@ def test_on_the_web_contents_are_recognised_though_the_server_tells_no_times(sto
         videos, config = f"http://127.0.0.1:{server.server_port}/list", replace(CONFIG, max_fetch_mib=1)
         never = {"cannot be read": 1, "file too large to fetch": 1, "outside the given places": 2}
         assert arrivals(store, videos, config) == (2, never)
-        for shard in list_shards(videos, config):
-            ingest_videos(store, shard, config)
+        finish(store, videos, config)
         assert arrivals(store, videos, config) == (0, never | {"known under another name or time": 2})
         write_video(folder / "1.mp4", num_frames=60)
         assert arrivals(store, videos, config)[0] == 1

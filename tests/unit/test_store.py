@@ -105,6 +105,16 @@ def test_deleted_key_is_gone(data_root: str) -> None:
     assert not store.exists("a/b.bin")
 
 
+@pytest.mark.parametrize("root", ["files", "memory://videossr-many-blobs"])
+def test_of_many_blobs_some_are_deleted_at_once(root: str, data_root: str) -> None:
+    store = Store(data_root if root == "files" else root)
+    for number in range(5):
+        store.write_bytes(f"marks/{number}", b"")
+    store.delete_blobs(["marks/1", "marks/3"])
+    store.delete_blobs([])
+    assert store.list_keys("marks") == ["marks/0", "marks/2", "marks/4"]
+
+
 def test_object_store_uri_keeps_blobs_and_folders(tmp_path: Path) -> None:
     store = Store("memory://videossr-test-store")
     store.write_bytes("a/b.bin", b"content")
