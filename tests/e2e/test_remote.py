@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 
 from tests.helpers.cluster import IMAGES, PLACE, POLL, Cluster
 from tests.helpers.flyte_admin import BUCKET
-from tests.helpers.flyte_runner import Container
+from tests.helpers.flyte_containers import Container
 from tests.helpers.pyflyte import isolated_env
 from tests.helpers.s3_server import s3_server
 from tests.helpers.smoke_run import SMALL
@@ -50,7 +50,8 @@ def registered(cluster: Cluster) -> Cluster:
     cluster.deploy({"nightly": nightly, "min_success_ratio": 0.5})
     started = time.perf_counter()
     cluster.double.calls.clear()
-    cluster.register()
+    done = cluster.register()
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     seconds, calls = time.perf_counter() - started, dict(cluster.double.calls)
     logger.info("register: %.1f s, %d objects, RPCs %s", seconds, len(cluster.double.registered), calls)
     cluster.runner.attempts.clear()

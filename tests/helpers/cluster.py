@@ -1,17 +1,22 @@
-"""A cluster for tests: a double of Flyte's services, the containers' own commands, S3 (moto), an MLflow server."""
+"""A cluster for tests: a double of Flyte's services, the pods' own commands, S3 (moto), an MLflow server.
+
+The laptop that registers and starts is `env` and the folder `checkout`; nothing of it reaches a pod but through what is
+registered. Keys of the object store are a secret in the namespace of the executions.
+"""
 
 import json
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import boto3
 
-from tasks.video.generate import generate_clips
 from tests.helpers.flyte_admin import BUCKET, FlyteDouble
-from tests.helpers.flyte_runner import Runner, aws_env
+from tests.helpers.flyte_runner import Runner, aws_env, propeller_env
 from tests.helpers.mlflow_server import MlflowServer
+from tests.helpers.pods import PACKAGES
 from tests.helpers.pyflyte import REPO_ROOT
 from tests.helpers.warm import process as warm
 
@@ -19,6 +24,8 @@ IMAGES = ["--image=registry.example/cpu:1", "--image=cpu=registry.example/cpu:1"
 POLL = ["--poll-interval=1"]
 """Seconds; flytekit looks every thirty otherwise."""
 PLACE = ["--project=videossr", "--domain=production"]
+SECRET = "object-store"
+"""Keys and address of the object store, as the chart makes it."""
 
 
 class Cluster:
@@ -29,41 +36,43 @@ class Cluster:
         self.s3 = boto3.client("s3", endpoint_url=endpoint)
         self.mlflow = MlflowServer(folder)
         self.mlflow.start()
-        self.env = env | aws_env(self.endpoint) | {"OMP_NUM_THREADS": "1"}
-        self.env.pop("PYTHONPATH")
-        self.env.pop("COLUMNS")
-        self.runner = Runner(self.endpoint, self.env, folder / "pods")
+        self.runner = Runner(self.endpoint, propeller_env(self.endpoint), folder / "pods")
         self.double = FlyteDouble(self.endpoint, self.runner)
         self.runner.double = self.double
+        self.runner.is_restricted = True
+        self.runner.secrets = {SECRET: aws_env(self.endpoint)}
         self.checkout = folder / "elsewhere"
         self.checkout.mkdir()
-        for name in ("rewards", "tasks", "workflows"):
+        for name in PACKAGES:
             shutil.copytree(REPO_ROOT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+        self.runner.code = self.checkout
+        self.flyte = {"FLYTE_PLATFORM_URL": f"127.0.0.1:{self.double.port}", "FLYTE_PLATFORM_INSECURE": "true"}
+        self.env = env | aws_env(self.endpoint) | self.flyte | {"OMP_NUM_THREADS": "1"}
+        self.env.pop("PYTHONPATH")
+        self.env.pop("COLUMNS")
+        self.deploy({})
 
     def pyflyte(self, *args: str) -> "subprocess.CompletedProcess[str]":
-        env = self.env | {
-            "FLYTE_PLATFORM_URL": f"127.0.0.1:{self.double.port}",
-            "FLYTE_PLATFORM_INSECURE": "true",
-        }
-        return warm.run(["pyflyte", *args], cwd=self.checkout, env=env)
+        return warm.run(["pyflyte", *args], cwd=self.checkout, env=self.env)
 
     def put_videos(self, prefix: str, folder: Path, num_clips: int) -> None:
         """Generated videos, through `folder` below `prefix` of the bucket."""
+        from tasks.video.generate import generate_clips
+
         for path in generate_clips(folder, num_clips=num_clips, seed=0):
             self.s3.upload_file(str(path), BUCKET, f"{prefix}/{path.name}")
 
-    def register(self) -> None:
-        """Everything as version v1, with the code in the images."""
-        done = self.pyflyte("register", *PLACE, *IMAGES, "--version=v1", "--non-fast", "workflows")
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    def register(self, package: str = "workflows", version: str = "v1") -> "subprocess.CompletedProcess[str]":
+        """Everything of `package`, with the code in the images."""
+        return self.pyflyte("register", *PLACE, *IMAGES, f"--version={version}", "--non-fast", package)
 
     def stop(self) -> None:
         self.double.stop()
         self.mlflow.kill()
 
-    def deploy(self, deployment: Mapping[str, object]) -> None:
-        """What this cluster decides, and the package where the images have it."""
-        path = self.checkout / "deployment.json"
-        path.write_text(json.dumps(deployment))
+    def deploy(self, deployment: Mapping[str, Any]) -> None:
+        """What this cluster decides, from now on: `deployment`, and that pods get the object store and find Flyte."""
+        pods = {"secrets": [SECRET], "env": self.flyte, **deployment.get("pods", {})}
+        path = self.checkout.with_name("deployment.json")
+        path.write_text(json.dumps({**deployment, "pods": pods}))
         self.env["VIDEOSSR_DEPLOYMENT"] = str(path)
-        self.env["PYTHONPATH"] = self.runner.env["PYTHONPATH"] = str(self.checkout)

@@ -1,283 +1,291 @@
-"""The double's data plane: every registered container's own command line, as a local process.
+"""The double's engine: the nodes of a workflow, one after the other, as flytepropeller handles them.
 
-Inputs and outputs go through the object store as on a cluster. Covers what our workflows use: tasks, sub-workflows,
-map tasks, dynamic tasks, conditions of equality, retries of recoverable errors and of containers that were killed,
-failure nodes.
+Covers what our workflows use: tasks, sub-workflows, map tasks, dynamic tasks, conditions of equality, retries, limits
+of time, failure nodes. Time is declared (`Runner.minutes`): nothing waits for it.
 """
 
-import os
-import sys
-from collections.abc import Callable, Mapping
+import math
+from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import boto3
-import msgpack
-from botocore.exceptions import ClientError
-from flyteidl.core import condition_pb2, dynamic_job_pb2, errors_pb2, literals_pb2
+from flyteidl.core import dynamic_job_pb2, literals_pb2
 
-from tests.helpers.flyte_admin import BUCKET, FlyteDouble
-from tests.helpers.warm import process as warm
+from tests.helpers.flyte_admin import BUCKET
+from tests.helpers.flyte_clock import Clock, LimitPassedError
+from tests.helpers.flyte_containers import (
+    SYSTEM,
+    USER,
+    Container,
+    Containers,
+    NodeError,
+    PropellerError,
+    RetryableError,
+)
+from tests.helpers.flyte_executions import AbortedError
+from tests.helpers.flyte_reports import NodePhase, TaskPhase, messages, node_execution, task_execution, unique_id
+from tests.helpers.flyte_values import NONE, START, Values, bound, chosen, in_order, put_error, sources
 
 _PROCESSES = 2
-_START = "start-node"
-Values = dict[str, literals_pb2.LiteralMap]
-"""Outputs by node."""
+_SYSTEM_RETRIES = 3
 
 
-_NONE = literals_pb2.Literal(scalar=literals_pb2.Scalar(none_type=literals_pb2.Void()))
+@dataclass(frozen=True)
+class Frame:
+    """What the nodes of one workflow share."""
+
+    execution: Any
+    """Its identifier."""
+    workflow: str
+    """The one that was started."""
+    workflows: Mapping[str, Any]
+    tasks: Mapping[str, Any]
+    """Of dynamic tasks, by name; all others are registered."""
+    clock: Clock
+    parent: tuple[str, int] | None = None
+    """Unique id and attempt of the node that this workflow is in."""
 
 
-class Container(NamedTuple):
-    """One that has started."""
+@dataclass(frozen=True)
+class Visit:
+    """An attempt at a node."""
 
-    task: str
-    index: str
+    frame: Frame
+    node: Any
+    unique: str
+    inputs: Any
+    done: Values
+    attempt: int = 0
+    index: str = ""
     """In a map task, else empty."""
-    process: warm.WarmProcess
-    log: Path
+
+    def inside(self, **changes: Any) -> Frame:
+        """Where the nodes within this one stand."""
+        return replace(self.frame, parent=(self.unique, self.attempt), **changes)
 
 
-class TaskFailedError(Exception):
-    """A container failed for good."""
-
-
-class Runner:
+class Runner(Containers):
     """Runs launch plans that the double knows."""
 
     def __init__(self, s3_endpoint: str, env: Mapping[str, str], folder: Path) -> None:
-        self._s3 = boto3.client("s3", endpoint_url=s3_endpoint)
-        self.env, self._folder = dict(env), folder
-        self.double: FlyteDouble | None = None
-        self.attempts: list[tuple[str, int]] = []
-        """(task, exit code or signal) of every container that ended."""
-        self.on_start: Callable[[Container], None] = lambda container: None
-        """Called with every container that started; a test may kill it."""
+        super().__init__(s3_endpoint, env, folder)
+        self.minutes: dict[str, float] = {}
+        """How long an attempt lasts, by task; nothing for others."""
 
-    def __call__(self, execution: str, plan: Any, inputs: literals_pb2.LiteralMap) -> literals_pb2.LiteralMap:
+    def __call__(self, execution: Any, plan: Any, inputs: literals_pb2.LiteralMap) -> literals_pb2.LiteralMap:
         assert self.double is not None
         spec = self.double.find(plan.workflow_id)
         workflows = {template.id.name: template for template in spec.sub_workflows}
-        return self._workflow(execution, spec.template, workflows, inputs, {})
+        name = f"{plan.workflow_id.project}:{plan.workflow_id.domain}:{plan.workflow_id.name}"
+        return self._workflow(Frame(execution, name, workflows, {}, Clock()), spec.template, inputs)
 
-    def _workflow(
-        self, path: str, template: Any, workflows: dict[str, Any], inputs: Any, tasks: dict[str, Any]
-    ) -> literals_pb2.LiteralMap:
-        done: Values = {_START: inputs}
+    def _workflow(self, frame: Frame, template: Any, inputs: Any) -> literals_pb2.LiteralMap:
+        done: Values = {START: inputs}
         try:
-            for node in _in_order(template.nodes):
-                done[node.id] = self._node(f"{path}/{node.id}", node, workflows, done, tasks)
-        except Exception:
+            return self._nodes(frame, template, done)
+        except NodeError as error:
             if template.HasField("failure_node"):
-                failure = template.failure_node
-                self._node(f"{path}/{failure.id}", failure, workflows, done, tasks)
+                self._node(frame, template.failure_node, done, failure=error)
             raise
-        return _bound(template.outputs, done)
 
-    def _node(self, path: str, node: Any, workflows: dict[str, Any], done: Values, tasks: dict[str, Any]) -> Any:
-        inputs = _bound(node.inputs, done)
+    def _nodes(self, frame: Frame, template: Any, done: Values) -> literals_pb2.LiteralMap:
+        """Of a workflow, or of what a dynamic task has made."""
+        for node in in_order(template.nodes):
+            done[node.id] = self._node(frame, node, done)
+        return self._bound("end-node", template.outputs, done)
+
+    def _node(self, frame: Frame, node: Any, done: Values, failure: NodeError | None = None) -> Any:
+        visit = Visit(frame, node, unique_id(frame.parent, node.id), None, done)
+        self._report(visit, NodePhase.RUNNING)
+        try:
+            inputs = self._bound(visit.unique, node.inputs, done)
+            if failure is not None:
+                put_error(inputs, node.id, str(failure))
+            outputs = self._attempts(replace(visit, inputs=inputs))
+        except NodeError as error:
+            self._report(visit, NodePhase.TIMED_OUT if error.is_timeout else NodePhase.FAILED, error)
+            raise
+        except (AbortedError, LimitPassedError, PropellerError):
+            self._report(visit, NodePhase.ABORTED)
+            raise
+        self._report(visit, NodePhase.SUCCEEDED)
+        return outputs
+
+    def _bound(self, name: str, bindings: Any, done: Values) -> literals_pb2.LiteralMap:
+        for source in sources(bindings):
+            if done[source].ByteSize() > self.max_literals:
+                raise NodeError("BindingResolutionFailure", f"{name}: {self._too_large(done[source])}")
+        return bound(bindings, done)
+
+    def _too_large(self, literals: literals_pb2.LiteralMap) -> str:
+        size, most = literals.ByteSize() / 2**20, self.max_literals / 2**20
+        return f"limit exceeded. {size:.6f}mb > {most:g}mb. You can increase the limit by setting maxDownloadMBs."
+
+    def _attempts(self, visit: Visit) -> Any:
+        """Until one succeeds, or those whose retries it costs have none left."""
+        clock, node = visit.frame.clock, visit.node
+        queued, limit = clock.now, node.metadata.timeout.ToTimedelta().total_seconds() / 60
+        owner, attempt = f"{visit.unique}/{visit.index}", 0
+        failures: Counter[str] = Counter()
+        while True:
+            try:
+                with clock.limit(owner, min(clock.now, queued + limit) + limit) if limit else nullcontext():
+                    return self._attempt(replace(visit, attempt=attempt))
+            except LimitPassedError as passed:
+                if passed.owner != owner:
+                    raise
+                if clock.now >= queued + 2 * limit:
+                    raise NodeError("Timeout", "Timeout in node", is_timeout=True) from passed
+                error = RetryableError(USER, "TimeoutExpired", f"task execution timeout [{limit:g}m] expired")
+            except RetryableError as caught:
+                error = caught
+            attempt, failures[error.kind] = attempt + 1, failures[error.kind] + 1
+            most = _SYSTEM_RETRIES if error.kind == SYSTEM else self._retries(visit) + 1
+            count = failures[error.kind] - (error.kind == SYSTEM)
+            if count >= most:
+                last = f"[{count}/{most}] currentAttempt done. Last Error: {error.kind}::{error}"
+                raise NodeError(f"RetriesExhausted|{error.code}", last) from error
+
+    def _retries(self, visit: Visit) -> int:
+        found: int = visit.node.metadata.retries.retries
+        if not found and visit.node.HasField("task_node"):
+            found = self._template(visit.frame, visit.node).metadata.retries.retries
+        return found
+
+    def _attempt(self, visit: Visit) -> Any:
+        node, frame = visit.node, visit.frame
+        self.check_aborted(frame.execution.name)
+        if node.HasField("task_node"):
+            return self._task(visit)
+        if visit.inputs.ByteSize() > self.max_literals:  # which Flyte reads for all but tasks
+            raise PropellerError(visit.unique, self._too_large(visit.inputs))
         if node.HasField("workflow_node"):
             name = node.workflow_node.sub_workflow_ref.name
-            return self._workflow(path, workflows[name], workflows, inputs, tasks)
+            return self._workflow(visit.inside(), frame.workflows[name], visit.inputs)
         if node.HasField("array_node"):
-            return self._array(path, node, workflows, inputs, tasks)
-        if node.HasField("branch_node"):
-            chosen = _chosen(node.branch_node.if_else, inputs)
-            return self._node(f"{path}/{chosen.id}", chosen, workflows, done, tasks)
-        assert node.HasField("task_node"), f"{path}: {node.WhichOneof('target')} is not covered"
-        return self._task(path, node, workflows, inputs, tasks)
+            return self._array(visit)
+        assert node.HasField("branch_node"), f"{visit.unique}: {node.WhichOneof('target')} is not covered"
+        return self._node(visit.inside(), chosen(node.branch_node.if_else, visit.inputs), visit.done)
 
-    def _array(self, path: str, node: Any, workflows: dict[str, Any], inputs: Any, tasks: dict[str, Any]) -> Any:
-        array, inner = node.array_node, node.array_node.node
-        template = self._template(inner.task_node.reference_id, tasks)
-        bound = set(array.bound_inputs)
-        mapped = [v.collection.literals for name, v in inputs.literals.items() if name not in bound]
+    def _array(self, visit: Visit) -> Any:
+        array, inner = visit.node.array_node, visit.node.array_node.node
+        whole = set(array.bound_inputs)
+        mapped = [v.collection.literals for name, v in visit.inputs.literals.items() if name not in whole]
         count = len(mapped[0]) if mapped else 0
+        clocks = [visit.frame.clock.fork() for _ in range(count)]
 
         def element(index: int) -> Any:
-            index_env = {"BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_INDEX", "FLYTE_INDEX": str(index)}
+            frame = replace(visit.frame, clock=clocks[index])
             try:
-                return self._task(f"{path}/{index}", inner, workflows, inputs, tasks, index_env)
-            except TaskFailedError as error:
+                return self._attempts(replace(visit, frame=frame, node=inner, index=str(index)))
+            except NodeError as error:
                 return error
 
         with ThreadPoolExecutor(_PROCESSES) as pool:
             outputs = list(pool.map(element, range(count)))
-        failed = [found for found in outputs if isinstance(found, TaskFailedError)]
-        if failed and (count - len(failed)) < array.min_success_ratio * count:
-            raise failed[0]
+        visit.frame.clock.join(clocks)
+        errors = [found if isinstance(found, NodeError) else None for found in outputs]
+        ratio = array.min_success_ratio if array.HasField("min_success_ratio") else 1.0
+        if errors.count(None) < math.ceil(ratio * count):
+            raise NodeError("ArrayNodeFailing", "".join(messages(errors)))
         merged = literals_pb2.LiteralMap()
-        for name in template.interface.outputs.variables:
+        for name in self._template(visit.frame, inner).interface.outputs.variables:
             merged.literals[name].collection.SetInParent()
             merged.literals[name].collection.literals.extend(
-                _NONE if isinstance(found, TaskFailedError) else found.literals[name] for found in outputs
+                NONE if isinstance(found, NodeError) else found.literals[name] for found in outputs
             )
         return merged
 
-    def _template(self, identifier: Any, tasks: dict[str, Any]) -> Any:
+    def _template(self, frame: Frame, node: Any) -> Any:
         assert self.double is not None
-        return tasks[identifier.name] if identifier.name in tasks else self.double.find(identifier).template
+        identifier = node.task_node.reference_id
+        return frame.tasks[identifier.name] if identifier.name in frame.tasks else self.double.find(identifier).template
 
-    def _task(
-        self, path: str, node: Any, workflows: dict[str, Any], inputs: Any, tasks: dict[str, Any],
-        index: Mapping[str, str] | None = None,
-    ) -> Any:  # fmt: skip
-        template = self._template(node.task_node.reference_id, tasks)
-        prefix = f"s3://{BUCKET}/executions/{path}"
-        self._put(f"{prefix}/inputs.pb", inputs.SerializeToString())
-        retries = max(template.metadata.retries.retries, node.metadata.retries.retries)
-        for attempt in range(retries + 1):
-            output = f"{prefix}/{attempt}"
-            code = self._container(path, template, prefix, output, attempt, index or {})
-            error = self._get(f"{output}/error.pb")
-            if code == 0 and error is None:
-                return self._outputs(path, output, workflows, tasks)
-            message = f"{template.id.name}: exit code {code}"
-            if error is not None:
-                found = errors_pb2.ErrorDocument.FromString(error).error
-                message = f"{template.id.name}: {found.message}"
-                if found.kind != errors_pb2.ContainerError.RECOVERABLE:
-                    break
-        raise TaskFailedError(message)
-
-    def _outputs(self, path: str, output: str, workflows: dict[str, Any], tasks: dict[str, Any]) -> Any:
-        futures = self._get(f"{output}/futures.pb")
-        if futures is None:
-            return literals_pb2.LiteralMap.FromString(self._get(f"{output}/outputs.pb") or b"")
-        job = dynamic_job_pb2.DynamicJobSpec.FromString(futures)
-        inner_workflows = workflows | {template.id.name: template for template in job.subworkflows}
-        inner_tasks = tasks | {template.id.name: template for template in job.tasks}
-        done: Values = {}
-        for node in _in_order(job.nodes):
-            done[node.id] = self._node(f"{path}/dynamic/{node.id}", node, inner_workflows, done, inner_tasks)
-        return _bound(job.outputs, done)
-
-    def _container(
-        self, path: str, template: Any, prefix: str, output: str, attempt: int, index: Mapping[str, str]
-    ) -> int:
-        container = template.container
-        words = {
-            "{{.input}}": f"{prefix}/inputs.pb", "{{.outputPrefix}}": output,
-            "{{.rawOutputDataPrefix}}": f"{output}/raw", "{{.checkpointOutputPrefix}}": f"{output}/checkpoint",
-            "{{.prevCheckpointPrefix}}": '""', "{{ .dest_dir }}": ".", "{{.dest_dir}}": ".",
-        }  # fmt: skip
-        command = [words.get(arg, arg) for arg in [*container.command, *container.args]]
-        work = self._folder / path.replace("/", "-") / str(attempt)
-        work.mkdir(parents=True, exist_ok=True)
-        own = {pair.key: pair.value for pair in container.env} | dict(index)
-        identity = {
-            "FLYTE_INTERNAL_EXECUTION_ID": path.split("/")[0], "FLYTE_ATTEMPT_NUMBER": str(attempt),
-            "FLYTE_INTERNAL_IMAGE": container.image, "FLYTE_INTERNAL_VERSION": template.id.version,
-        }  # fmt: skip
-        env = {**self.env, **identity, **own}
-        with (work / "log").open("wb") as log:
-            process = warm.start(command, cwd=work, env=env, stdout=log, stderr=log, family="flyte")
-            self.on_start(Container(template.id.name, index.get("FLYTE_INDEX", ""), process, work / "log"))
-            code = process.wait()
-        self.attempts.append((template.id.name, code))
-        return code
-
-    def _put(self, uri: str, data: bytes) -> None:
-        self._s3.put_object(Bucket=BUCKET, Key=uri.removeprefix(f"s3://{BUCKET}/"), Body=data)
-
-    def _get(self, uri: str) -> bytes | None:
+    def _task(self, visit: Visit) -> Any:
+        frame, template = visit.frame, self._template(visit.frame, visit.node)
+        prefix = f"s3://{BUCKET}/executions/{frame.execution.name}/{visit.unique}/{visit.index or 'x'}/{visit.attempt}"
+        frame.clock.spend(self.minutes.get(template.id.name, 0.0))
         try:
-            found = self._s3.get_object(Bucket=BUCKET, Key=uri.removeprefix(f"s3://{BUCKET}/"))
-        except ClientError:
-            return None
-        data: bytes = found["Body"].read()
-        return data
+            env = _flyte_env(visit, template)
+            outputs, futures = self.run_task(template, prefix, visit.inputs, env, visit.index)
+        except NodeError as error:
+            self._report_task(visit, template, TaskPhase.FAILED, error)
+            raise
+        self._report_task(visit, template, TaskPhase.SUCCEEDED)
+        return outputs if futures is None else self._dynamic(visit, futures)
+
+    def _dynamic(self, visit: Visit, futures: bytes) -> Any:
+        assert self.double is not None
+        if len(futures) > self.max_literals:
+            raise PropellerError(visit.unique, f"limit exceeded: {len(futures)} bytes of futures.pb")
+        job = dynamic_job_pb2.DynamicJobSpec.FromString(futures)
+        refused = [refusal for template in job.tasks if (refusal := self.double.too_large(template))]
+        if refused:
+            raise NodeError("NodeFailed", refused[0])
+        self._report(visit, NodePhase.DYNAMIC_RUNNING)
+        workflows = {**visit.frame.workflows, **{template.id.name: template for template in job.subworkflows}}
+        tasks = {**visit.frame.tasks, **{template.id.name: template for template in job.tasks}}
+        try:
+            outputs = self._nodes(visit.inside(workflows=workflows, tasks=tasks), job, {})
+        except NodeError as error:
+            if error.is_timeout:
+                raise RetryableError(USER, "DynamicNodeFailing", "Dynamic workflow failed") from error
+            raise
+        self.check_size(f"{visit.unique}/outputs.pb", outputs.ByteSize())
+        return outputs
+
+    def _report(self, visit: Visit, phase: Any, error: NodeError | None = None) -> None:
+        assert self.double is not None
+        name = visit.frame.execution.name
+        nodes = self.double.nodes[name]
+        found = node_execution(visit.frame.execution, visit.unique, visit.node, phase, error)
+        if phase == NodePhase.DYNAMIC_RUNNING or (visit.unique in nodes and nodes[visit.unique].metadata.is_dynamic):
+            found.metadata.is_dynamic = found.metadata.is_parent_node = True
+        if visit.frame.parent:
+            self.double.parents[name, visit.unique] = visit.frame.parent[0]
+        nodes[visit.unique] = found
+
+    def _report_task(self, visit: Visit, template: Any, phase: Any, error: NodeError | None = None) -> None:
+        assert self.double is not None
+        name = visit.frame.execution.name
+        node = self.double.nodes[name][visit.unique].id
+        self.double.tasks[name].append(task_execution(node, template.id, visit.attempt, phase, error))
 
 
 def aws_env(s3_endpoint: str) -> dict[str, str]:
-    """For flytekit's file system and for everything that uses botocore; programs are found as in the images."""
+    """For programs that use botocore, as whoever works with the cluster has them."""
     return {
         "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": s3_endpoint, "FLYTE_AWS_ENDPOINT": s3_endpoint, "FLYTE_AWS_ACCESS_KEY_ID": "test",
-        "FLYTE_AWS_SECRET_ACCESS_KEY": "test",
-        warm.FAMILY_VARIABLE: "flyte",
-        "PATH": f"{warm.commands()}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "AWS_ENDPOINT_URL": s3_endpoint,
     }  # fmt: skip
 
 
-def _in_order(nodes: Any) -> list[Any]:
-    """Each after those it needs."""
-    left = {node.id: node for node in nodes if node.id not in (_START, "end-node")}
-    ordered: list[Any] = []
-    while left:
-        ready = [n for n in left.values() if not (_needs(n) & left.keys())]
-        assert ready, f"nodes that wait for each other: {list(left)}"
-        for node in ready:
-            ordered.append(left.pop(node.id))
-    return ordered
+def propeller_env(s3_endpoint: str) -> dict[str, str]:
+    """What Flyte is told to give every pod, for flytekit's own reading of inputs."""
+    return {
+        "FLYTE_AWS_ENDPOINT": s3_endpoint, "FLYTE_AWS_ACCESS_KEY_ID": "test", "FLYTE_AWS_SECRET_ACCESS_KEY": "test",
+    }  # fmt: skip
 
 
-def _needs(node: Any) -> set[str]:
-    found = set(node.upstream_node_ids)
-    for binding in node.inputs:
-        found |= _sources(binding.binding)
-    return found - {_START}
-
-
-def _sources(data: Any) -> set[str]:
-    match data.WhichOneof("value"):
-        case "promise":
-            return {data.promise.node_id}
-        case "collection":
-            return set().union(*(_sources(part) for part in data.collection.bindings))
-        case "map":
-            return set().union(*(_sources(part) for part in data.map.bindings.values()))
-    return set()
-
-
-def _chosen(block: Any, inputs: Any) -> Any:
-    """The node of the first case that holds, or the last one."""
-    for case in (block.case, *block.other):
-        compared = case.condition.comparison
-        assert case.condition.WhichOneof("expr") == "comparison", f"{case.condition} is not covered"
-        assert compared.operator == condition_pb2.ComparisonExpression.EQ, f"{case.condition} is not covered"
-        if _operand(compared.left_value, inputs) == _operand(compared.right_value, inputs):
-            return case.then_node
-    return block.else_node
-
-
-def _operand(operand: Any, inputs: Any) -> Any:
-    found: Any = inputs.literals[operand.var].scalar.primitive if operand.HasField("var") else operand.primitive
-    return found
-
-
-def _bound(bindings: Any, done: Values) -> literals_pb2.LiteralMap:
-    return literals_pb2.LiteralMap(literals={b.var: _literal(b.binding, done) for b in bindings})
-
-
-def _literal(data: Any, done: Values) -> Any:
-    match data.WhichOneof("value"):
-        case "scalar":
-            return literals_pb2.Literal(scalar=data.scalar)
-        case "collection":
-            parts = [_literal(part, done) for part in data.collection.bindings]
-            return literals_pb2.Literal(collection=literals_pb2.LiteralCollection(literals=parts))
-        case "map":
-            parts = {name: _literal(part, done) for name, part in data.map.bindings.items()}
-            return literals_pb2.Literal(map=literals_pb2.LiteralMap(literals=parts))
-        case "promise":
-            return _attribute(done[data.promise.node_id or _START].literals[data.promise.var], data.promise.attr_path)
-    return literals_pb2.Literal()
-
-
-def _attribute(literal: Any, path: Any) -> Any:
-    """What `a.b[0]` of a promise names, as Flyte's engine looks it up: in collections, maps and dataclasses."""
-    for number, step in enumerate(path):
-        value = step.string_value if step.HasField("string_value") else step.int_value
-        if literal.HasField("collection"):
-            literal = literal.collection.literals[value]
-        elif literal.HasField("map"):
-            literal = literal.map.literals[value]
-        else:
-            found = msgpack.unpackb(literal.scalar.binary.value, strict_map_key=False)
-            for rest in path[number:]:
-                found = found[rest.string_value if rest.HasField("string_value") else rest.int_value]
-            binary = literals_pb2.Binary(value=msgpack.packb(found), tag="msgpack")
-            return literals_pb2.Literal(scalar=literals_pb2.Scalar(binary=binary))
-    return literal
+def _flyte_env(visit: Visit, template: Any) -> dict[str, str]:
+    """The variables by which Flyte tells a container where it is."""
+    execution, task = visit.frame.execution, template.id
+    index = {
+        "BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_K8S_ARRAY_INDEX", "FLYTE_K8S_ARRAY_INDEX": visit.index,
+    }  # fmt: skip
+    return {
+        "FLYTE_INTERNAL_EXECUTION_WORKFLOW": visit.frame.workflow,
+        "FLYTE_INTERNAL_EXECUTION_ID": execution.name,
+        "FLYTE_INTERNAL_EXECUTION_PROJECT": execution.project,
+        "FLYTE_INTERNAL_EXECUTION_DOMAIN": execution.domain,
+        "FLYTE_ATTEMPT_NUMBER": str(visit.attempt),
+        "FLYTE_INTERNAL_TASK_PROJECT": task.project,
+        "FLYTE_INTERNAL_TASK_DOMAIN": task.domain,
+        "FLYTE_INTERNAL_TASK_NAME": task.name,
+        "FLYTE_INTERNAL_TASK_VERSION": task.version,
+        **(index if visit.index else {}),
+    }

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.helpers import watchdog
+from tests.helpers.warm.room import Room
 from tests.helpers.warm.server import PLAIN
 
 FAMILY_VARIABLE = "WARM_FAMILY"
@@ -40,10 +41,16 @@ class WarmProcess:
     """As much of `subprocess.Popen` as tests need. The process leads a group of its own."""
 
     def __init__(
-        self, args: Sequence[str], cwd: Path, env: Mapping[str, str], streams: Sequence[int], family: str
+        self,
+        args: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        streams: Sequence[int],
+        family: str,
+        room: Room | None = None,
     ) -> None:
         self.args, self.returncode = list(args), None
-        self._connection = _ask(_server(family), self.args, cwd, env, streams)
+        self._connection = _ask(_server(family), self.args, cwd, env, streams, room)
         self._said = self._connection.makefile("rb")
         self.pid: int = json.loads(self._said.readline())["pid"]
         watchdog.others.add(self.pid)
@@ -86,17 +93,18 @@ def start(
     stdout: IO[bytes] | None = None,
     stderr: IO[bytes] | None = None,
     family: str = PLAIN,
+    room: Room | None = None,
 ) -> WarmProcess:
     """`python ARGS`, or a command of the environment (`pyflyte`).
 
     Without a stream its output goes where this process's goes. `family` says which libraries are there already
-    (`tests.helpers.warm.server`).
+    (`tests.helpers.warm.server`). In a `room`, `cwd` is a folder of the room.
     """
     program, *rest = args
     script = Path(sys.executable).with_name(program)
     with open(os.devnull, "rb") as null:
         streams = [null.fileno(), stdout.fileno() if stdout else 1, stderr.fileno() if stderr else 2]
-        return WarmProcess(rest if program == "python" else [str(script), *rest], cwd, env, streams, family)
+        return WarmProcess(rest if program == "python" else [str(script), *rest], cwd, env, streams, family, room)
 
 
 def run(
@@ -178,11 +186,23 @@ def _server(family: str) -> Path:
     return address
 
 
-def _ask(server: Path, args: Sequence[str], cwd: Path, env: Mapping[str, str], streams: Sequence[int]) -> socket.socket:
+def socket_of(family: str) -> Path:
+    """Where the server of a family answers."""
+    return _server(family)
+
+
+def _ask(
+    server: Path,
+    args: Sequence[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    streams: Sequence[int],
+    room: Room | None = None,
+) -> socket.socket:
     """Send what `server.Job` holds."""
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(str(server))
-    job = {"args": list(args), "cwd": str(cwd), "env": dict(env), "numbers": [0, 1, 2]}
+    job = {"args": list(args), "cwd": str(cwd), "env": dict(env), "numbers": [0, 1, 2], "room": room}
     body = json.dumps(job).encode()
     socket.send_fds(connection, [len(body).to_bytes(4, "little")], list(streams))
     connection.sendall(body)

@@ -2,8 +2,8 @@
 
 A client connects to the socket `FOLDER/plain`, sends what to run with its three streams, and is told the new process's
 number and, in the end, how it ended. A client that closes the connection before that ends the process and its whole
-group. Libraries that others cannot stand have a server of their own, forked from the first (`FAMILIES`). All servers
-end with the process OWNER.
+group. A client that is in a room (`room.py`) gets its process there. Libraries that others cannot stand have a server
+of their own, forked from the first (`FAMILIES`). All servers end with the process OWNER.
 """
 
 import atexit
@@ -62,6 +62,8 @@ class Job:
     """Which files it shall have open: the standard streams, and what a parent hands on."""
     files: list[int]
     """The same ones, as they are numbered here."""
+    room: dict[str, Any] | None = None
+    """Where it shall be, a `room.Room`; None is where whoever asks for it is."""
 
     def run(self) -> None:
         """Become the process that was asked for, and do what `python ARGS` does."""
@@ -71,6 +73,8 @@ class Job:
         for number, file in zip(self.numbers, kept, strict=True):
             os.dup2(file, number)
             os.close(file)
+        if self.room is not None:
+            _rooms()["enter"](self.room)
         os.environ.clear()
         os.environ.update(self.env)
         os.chdir(self.cwd)
@@ -99,6 +103,7 @@ class Server:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(f"{socket_path}.new")
         self._listener.listen(64)
+        os.chmod(f"{socket_path}.new", 0o666)  # for users in rooms; nobody else gets into its folder
         os.rename(f"{socket_path}.new", socket_path)  # there only when it can be used
         self._wake, wake = os.pipe2(os.O_NONBLOCK)
         signal.set_wakeup_fd(wake)
@@ -137,6 +142,7 @@ class Server:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.setpgid(0, 0)
             _tell(connection, {"pid": os.getpid()})  # only now can its group be sent signals
+            _rooms()["join"](connection)
             for fileobj in (*self._running.values(), connection, self._listener):
                 fileobj.close()
             self._selector.close()
@@ -167,6 +173,10 @@ class Server:
             connection.close()
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
+
+
+def _rooms() -> dict[str, Any]:
+    return runpy.run_path(str(Path(__file__).with_name("room.py")))
 
 
 def _received(connection: socket.socket) -> Job | None:
