@@ -48,7 +48,7 @@ class StageCode:
 
 STAGES = {
     "ingest": StageCode(
-        version=6, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="3c4e21dd6e4a9ed1"
+        version=6, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="33302617a60b0620"
     ),
     "import": StageCode(version=4, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="593093116e9ce118"),
     "perturb": StageCode(
