@@ -60,6 +60,7 @@ def _timed(name: str, step: Any) -> bool:
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make acceptance", description=__doc__)
     parser.add_argument("--values", action="append", type=Path, required=True, help="as for helm install; once each")
+    parser.add_argument("--secrets", type=Path, help="file with the Secrets that the values name, without a namespace")
     parser.add_argument("--videos", required=True, help="folder of a few videos in the object store")
     parser.add_argument("--endpoint", default=os.environ.get("FLYTE_PLATFORM_URL", "localhost:30080"))
     parser.add_argument("--secure", action="store_true", help="TLS to the endpoint")
@@ -98,7 +99,7 @@ def _site(asked: argparse.Namespace, folder: Path) -> Site:
         data_root=f"{store.get('dataRoot', 's3://videossr/data')}/acceptance/{stamp}",
         tracking_uri=asked.tracking_uri or "http://127.0.0.1:5000",
         images=(cpu, gpu),
-        secret_name=store.get("secretName", ""),
+        secrets=asked.secrets.resolve() if asked.secrets else None,
         folder=folder,
         minutes=asked.minutes,
         env=env,

@@ -49,7 +49,8 @@ class Site:
     """As this shell reaches MLflow."""
     images: tuple[str, str]
     """CPU and GPU, with their tags."""
-    secret_name: str
+    secrets: Path | None
+    """Secrets that the values name, as kubectl applies them; for both namespaces."""
     folder: Path
     minutes: float
     env: dict[str, str] = field(default_factory=dict)
