@@ -88,10 +88,11 @@ class MlflowRegistry:
             for existing in self._existing(name, _log(name)):
                 self._client.set_registered_model_tag(existing, _CHECKED, "true")
                 self._client.delete_registered_model_tag(existing, _CHECKED)
-            trial = f"videossr-check-{uuid.uuid4().hex}"
+            run_id = uuid.uuid4().hex  # as long as those of runs: PostgreSQL takes no longer one
+            trial = f"videossr-check-{run_id}"
             self._create_model(trial)
             try:
-                self._create_version(trial, [f"{self._data_root}/{trial}", f"runs:/{trial}/{_POINTER}"], trial, {})
+                self._create_version(trial, [f"{self._data_root}/{trial}", f"runs:/{run_id}/{_POINTER}"], run_id, {})
             finally:
                 self._client.delete_registered_model(trial)
 
