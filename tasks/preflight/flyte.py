@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 
+from tasks.core.errors import causes
 from tasks.deployment.flyte import refusal
 
 _NOTHING = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.ALREADY_EXISTS)
@@ -22,7 +23,8 @@ def ask(client: Any, method: Callable[[Any], Any], request: Any) -> Any | None:
     except Exception as error:
         answer = refusal(error)
         if answer is None:
-            first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            *_, origin = causes(error)  # the client puts it behind words of its own
+            first_line = (str(origin).strip() or type(origin).__name__).splitlines()[0]
             raise ConnectionError(f"{client.url}: {first_line}") from error
         if answer.code() in _NOTHING:
             return None

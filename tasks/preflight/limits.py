@@ -1,10 +1,11 @@
 """Flyte's limits of what a task may ask for: it refuses larger ones when they are registered.
 
 The admin service has no call that tells them, so a task is registered that asks for as much as the deployment's
-largest stage: a probe, of one resource. It is harmless: no workflow holds it, nothing starts it, and its version is
-the amount, so that asking again registers nothing. What is refused is not kept at all.
+largest stage: a probe, of one resource. It is harmless: no workflow holds it, nothing starts it, and its version says
+what it is, so that asking again registers nothing. What is refused is not kept at all.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from math import ceil
@@ -52,29 +53,28 @@ def _register(client: Any, resource: str, amount: str, project: str, domain: str
 
 
 def _probe(resource: str, amount: str, project: str, domain: str) -> task_pb2.TaskCreateRequest:
-    name = identifier_pb2.Identifier(
-        resource_type=identifier_pb2.TASK,
-        project=project,
-        domain=domain,
-        name=PROBE,
-        version=f"{resource.rpartition('/')[2]}-{amount}",
-    )
     entry = [tasks_pb2.Resources.ResourceEntry(name=_RESOURCES[resource], value=amount)]
+    runtime = tasks_pb2.RuntimeMetadata(type=tasks_pb2.RuntimeMetadata.FLYTE_SDK, version="preflight", flavor="python")
     template = tasks_pb2.TaskTemplate(
-        id=name,
         type="python-task",
-        metadata=tasks_pb2.TaskMetadata(
-            runtime=tasks_pb2.RuntimeMetadata(
-                type=tasks_pb2.RuntimeMetadata.FLYTE_SDK, version="preflight", flavor="python"
-            )
-        ),
+        metadata=tasks_pb2.TaskMetadata(runtime=runtime),
         interface=interface_pb2.TypedInterface(),
         container=tasks_pb2.Container(
             image="videossr/preflight:never-started",
             resources=tasks_pb2.Resources(requests=entry, limits=entry),
         ),
     )
-    return task_pb2.TaskCreateRequest(id=name, spec=task_pb2.TaskSpec(template=template))
+    digest = hashlib.sha256(template.SerializeToString(deterministic=True)).hexdigest()[:8]
+    template.id.CopyFrom(
+        identifier_pb2.Identifier(
+            resource_type=identifier_pb2.TASK,
+            project=project,
+            domain=domain,
+            name=PROBE,
+            version=f"{resource.rpartition('/')[2]}-{amount}-{digest}",
+        )
+    )
+    return task_pb2.TaskCreateRequest(id=template.id, spec=task_pb2.TaskSpec(template=template))
 
 
 def _refused(resource: str, asks: Sequence[Ask], words: str, where: str) -> Finding:
