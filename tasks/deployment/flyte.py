@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import grpc
+from flytekit.clients.auth.authenticator import Authenticator
+from flytekit.clients.auth_helper import register_authenticator_plugin
 from flytekit.clients.friendly import SynchronousFlyteClient
 from flytekit.clients.grpc_utils.deadline_interceptor import scoped_grpc_deadline
 from flytekit.configuration import AuthType, PlatformConfig
@@ -22,6 +24,7 @@ from tasks.core.errors import causes
 ENDPOINT_VARIABLE = "FLYTE_PLATFORM_URL"
 _IN_A_POD = "KUBERNETES_SERVICE_HOST"
 """Kubernetes sets it in every pod."""
+_NOBODY = "videossr_nobody"
 _SECONDS = 10.0
 
 
@@ -41,9 +44,24 @@ def connect(endpoint: str = "", *, insecure: bool | None = None) -> SynchronousF
     if insecure is not None:
         config = replace(config, insecure=insecure)
     if os.environ.get(_IN_A_POD) and config.auth_mode in (AuthType.STANDARD, AuthType.PKCE):
-        # Without a client's secret flytekit would wait for somebody to sign in with a browser.
-        config = replace(config, auth_mode=AuthType.CLIENTSECRET)
+        config = replace(config, auth_mode=_NOBODY)
     return SynchronousFlyteClient(config)
+
+
+class _NobodySignsIn(Authenticator):  # type: ignore[misc]
+    """Of a pod that was given no credentials: it asks without, as a Flyte without sign-in wants it.
+
+    flytekit's own way would wait for ever for somebody with a browser, if Flyte wants to know who asks.
+    """
+
+    def refresh_credentials(self) -> None:
+        raise PermissionError(
+            "Flyte wants to know who asks: give FLYTE_CREDENTIALS_CLIENT_ID and FLYTE_CREDENTIALS_CLIENT_SECRET, with "
+            "FLYTE_CREDENTIALS_AUTH_MODE=client_credentials"
+        )
+
+
+register_authenticator_plugin(_NOBODY, lambda config, _: _NobodySignsIn(config.endpoint, ""))
 
 
 def identifier(execution: str) -> WorkflowExecutionIdentifier:

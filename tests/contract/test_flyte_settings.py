@@ -6,14 +6,13 @@ from typing import Any
 import grpc
 import pytest
 from flyteidl.admin import launch_plan_pb2, project_domain_attributes_pb2, schedule_pb2, workflow_pb2
-from flyteidl.core import identifier_pb2, tasks_pb2
+from flyteidl.core import identifier_pb2
 from flytekit import LaunchPlan
 
 from tasks.deployment.flyte import connect
 from tasks.deployment.profile import DEFAULT, SIZES
 from tasks.preflight.asks import asks
 from tasks.preflight.finding import Status
-from tasks.preflight.kube import quantity
 from tasks.preflight.limits import check_limits
 from tasks.preflight.plans import PLANS, main
 from tests.helpers.flyte_admin import FlyteDouble
@@ -27,29 +26,21 @@ PLACE = {"project": "videossr", "domain": "production"}
 CRON = "0 2 * * *"
 
 
-class LimitedFlyte(FlyteDouble):
-    """Refuses tasks in the words of flyteadmin 1.16; says whether project and domain have limits of their own."""
+class Flyte(FlyteDouble):
+    """Says whether project and domain have limits of their own, and may want to know who asks."""
 
-    limits: dict[str, str]
     own_limits = False
-
-    def CreateTask(self, request: Any, context: Any) -> Any:  # noqa: N802
-        assert request.spec.template.metadata.runtime.version
-        for entry in request.spec.template.container.resources.limits:
-            name = tasks_pb2.Resources.ResourceName.Name(entry.name)
-            limit = self.limits.get(name.lower())
-            if limit and quantity(entry.value) > quantity(limit):
-                words = (
-                    f"Requested {name} limit [{entry.value}] is greater than current limit set in the platform "
-                    f"configuration [{limit}]. Please contact Flyte Admins to change these limits"
-                )
-                context.abort(grpc.StatusCode.INVALID_ARGUMENT, words)
-        return super().CreateTask(request, context)
+    wants_sign_in = False
 
     def GetProjectDomainAttributes(self, request: Any, context: Any) -> Any:  # noqa: N802
         if not self.own_limits:
             context.abort(grpc.StatusCode.NOT_FOUND, "none")
         return project_domain_attributes_pb2.ProjectDomainAttributesGetResponse()
+
+    def GetActiveLaunchPlan(self, request: Any, context: Any) -> Any:  # noqa: N802
+        if self.wants_sign_in:
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "token is missing")
+        return super().GetActiveLaunchPlan(request, context)
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +50,14 @@ def s3() -> Iterator[str]:
 
 
 @pytest.fixture
-def flyte(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[LimitedFlyte]:
+def flyte(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flyte]:
     for name, value in aws_env(s3).items():
         monkeypatch.setenv(name, value)
 
     def nothing_runs(*_: Any) -> Any:
         raise AssertionError
 
-    double = LimitedFlyte(s3, nothing_runs)
-    double.limits = {}
+    double = Flyte(s3, nothing_runs)
     monkeypatch.setenv("FLYTE_PLATFORM_URL", f"127.0.0.1:{double.port}")
     monkeypatch.setenv("FLYTE_PLATFORM_INSECURE", "true")
     yield double
@@ -107,7 +97,7 @@ def test_our_launch_plans_are_those_of_the_workflows() -> None:
 
 
 def test_the_named_plans_become_active_and_all_others_of_ours_do_not(
-    flyte: LimitedFlyte, capsys: pytest.CaptureFixture[str]
+    flyte: Flyte, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _register("0.1.0-99ff", *PLANS, "somebody_elses")
     _activate("0.1.0-99ff", "retrain_nightly", "retrain_on_arrival", "somebody_elses")
@@ -128,7 +118,7 @@ def test_the_named_plans_become_active_and_all_others_of_ours_do_not(
 
 @pytest.mark.parametrize("words", [["--none"], ["--version=v1", "--activate"]], ids=["none", "an empty list"])
 def test_none_ends_them_all_and_may_be_said_again(
-    words: list[str], flyte: LimitedFlyte, capsys: pytest.CaptureFixture[str]
+    words: list[str], flyte: Flyte, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _register("v1", *PLANS)
     _activate("v1", "retrain_nightly", "retrain_manual")
@@ -156,7 +146,7 @@ def test_none_ends_them_all_and_may_be_said_again(
     ids=["unknown name", "not in this version", "unknown version"],
 )
 def test_what_cannot_be_done_changes_nothing(
-    names: list[str], version: str, told: str, flyte: LimitedFlyte, capsys: pytest.CaptureFixture[str]
+    names: list[str], version: str, told: str, flyte: Flyte, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _register("v1", *PLANS)
     _register("v2", "retrain_manual")
@@ -184,6 +174,16 @@ def test_flyte_away_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert line.startswith("127.0.0.1:9: UNAVAILABLE, ")
 
 
+def test_a_pod_without_credentials_asks_without(
+    flyte: Flyte, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    assert main(["--none"]) == 0
+    flyte.wants_sign_in = True
+    assert main(["--none"]) == 1  # and waits for nobody with a browser
+    assert "Flyte wants to know who asks: give FLYTE_CREDENTIALS_CLIENT_ID" in capsys.readouterr().out
+
+
 def _told(stages: dict[str, Any]) -> list[tuple[Status, str, str]]:
     found = check_limits(connect(), asks(stages), **PLACE)
     return [(one.status, one.detail, one.todo) for one in found]
@@ -192,7 +192,7 @@ def _told(stages: dict[str, Any]) -> list[tuple[Status, str, str]]:
 FLYTES_DEFAULT = {"cpu": "2", "memory": "1Gi", "gpu": "1"}
 
 
-def test_flytes_default_limits_are_told_with_what_to_raise(flyte: LimitedFlyte) -> None:
+def test_flytes_default_limits_are_told_with_what_to_raise(flyte: Flyte) -> None:
     flyte.limits = FLYTES_DEFAULT
     assert _told(DEFAULT.stages) == [
         (Status.MISSING, "Flyte grants a task at most 2 cpu; wanted by cpu 4, gpu 8, train 64",
@@ -207,7 +207,7 @@ def test_flytes_default_limits_are_told_with_what_to_raise(flyte: LimitedFlyte) 
     assert "limits.cpu of videossr/production (flytectl update task-resource-attribute)" in _told(DEFAULT.stages)[0][2]
 
 
-def test_limits_that_are_high_enough_are_said_to_be(flyte: LimitedFlyte) -> None:
+def test_limits_that_are_high_enough_are_said_to_be(flyte: Flyte) -> None:
     flyte.limits = {"memory": "4Gi"}
     granted = [(Status.OK, "Flyte grants what every stage asks for", "")]
     assert _told(SIZES["small"]) == granted
