@@ -149,9 +149,10 @@ def _inner(words: Words, folder: Path) -> str:
 
 
 def _without_server(words: Words, env: dict[str, str]) -> str:
-    """A line that gets as far as the server is right."""
+    """A line that gets as far as the server is right; so is one that gets as far as what a person writes or pipes."""
     done = _run(words, env)
     reached = re.search(r"was refused|connection refused|Cannot connect to the Docker daemon", done.stderr)
+    reached = reached or re.search(r"no objects passed to|error reading [\w.-]+: no such file", done.stderr)
     return "" if done.returncode == 0 or reached else done.stderr
 
 
