@@ -112,6 +112,13 @@ def test_every_value_is_documented() -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("place", [0, 1], ids=["team", "without a GPU"])
+def test_values_that_the_readme_shows_are_taken(place: int) -> None:
+    shown = re.findall(r"^```yaml\n(.*?)^```", (CHART / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert len(shown) == 2
+    assert render(yaml.safe_load(shown[place]))
+
+
 def test_an_upgrade_changes_nothing_that_may_not_change(tmp_path: Path) -> None:
     old = render(FULL)
     newer = _with_version(tmp_path, "9.9.9")
