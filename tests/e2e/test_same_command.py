@@ -81,7 +81,7 @@ def test_a_start_on_arrival_ends_well_beside_an_equal_run(folder: Path, env: dic
     finally:
         running.kill()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "new videos          1 of " in done.stdout
+    assert "new videos          10 of 11" in done.stdout, "the run that had the others never ended"
     assert f"at work already     process {running.pid} on" in done.stdout
 
 
