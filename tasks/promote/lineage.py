@@ -49,8 +49,8 @@ def lineage(run: Run, config: RetrainConfig, inputs: Inputs, champion: Registere
 
 
 def _registered() -> dict[str, str]:
-    """On a cluster: the image that the stage runs in, and the version that its workflow was registered as."""
-    names = {"image": "FLYTE_INTERNAL_IMAGE", "registered_version": "FLYTE_INTERNAL_VERSION"}
+    """On a cluster: the image, which only the deployment knows (`pods.env`), and the version that Flyte has."""
+    names = {"image": "VIDEOSSR_IMAGE", "registered_version": "FLYTE_INTERNAL_TASK_VERSION"}
     return {name: os.environ[variable] for name, variable in names.items() if os.environ.get(variable)}
 
 

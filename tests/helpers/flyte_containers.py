@@ -61,6 +61,7 @@ class Container:
     task: str
     index: str
     """In a map task, else empty."""
+    pod: pods.Pod
     process: warm.WarmProcess
     log: Path
     end: str = ""
@@ -151,7 +152,7 @@ class Containers:
         execution = env["FLYTE_INTERNAL_EXECUTION_ID"]
         with (folder / "log").open("wb") as log:
             process = pods.start(pod, _command(pod, prefix), given, folder, self.code, log)
-            container = Container(template.id.name, index, process, folder / "log")
+            container = Container(template.id.name, index, pod, process, folder / "log")
             with self._lock:
                 self._running[execution].append(container)
                 is_aborted = execution in self._aborted

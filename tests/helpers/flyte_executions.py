@@ -42,7 +42,8 @@ class Executions(Registry, admin_pb2_grpc.AdminServiceServicer):
         """Task executions, one for each attempt, by execution."""
         self.parents: dict[tuple[str, str], str] = {}
         """Of nodes within others: (execution, unique id) -> unique id."""
-        self._outputs: dict[str, literals_pb2.LiteralMap] = {}
+        self.outputs: dict[str, literals_pb2.LiteralMap] = {}
+        self._threads: dict[str, threading.Thread] = {}
 
     def CreateExecution(self, request: Any, context: Any) -> Any:  # noqa: N802
         spec = self.find(request.spec.launch_plan, context)
@@ -61,7 +62,8 @@ class Executions(Registry, admin_pb2_grpc.AdminServiceServicer):
         for literals in (given.literals, spec.fixed_inputs.literals):
             for name, literal in literals.items():
                 inputs.literals[name].CopyFrom(literal)
-        threading.Thread(target=self._execute, args=(execution, spec, inputs), daemon=True).start()
+        self._threads[found.name] = threading.Thread(target=self._execute, args=(execution, spec, inputs), daemon=True)
+        self._threads[found.name].start()
         return execution_pb2.ExecutionCreateResponse(id=found)
 
     def GetExecution(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -83,7 +85,7 @@ class Executions(Registry, admin_pb2_grpc.AdminServiceServicer):
 
     def GetExecutionData(self, request: Any, context: Any) -> Any:  # noqa: N802
         return execution_pb2.WorkflowExecutionGetDataResponse(
-            full_outputs=self._outputs.get(request.id.name, literals_pb2.LiteralMap())
+            full_outputs=self.outputs.get(request.id.name, literals_pb2.LiteralMap())
         )
 
     def ListNodeExecutions(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -112,6 +114,11 @@ class Executions(Registry, admin_pb2_grpc.AdminServiceServicer):
         ]  # fmt: skip
         return task_execution_pb2.TaskExecutionList(task_executions=found)
 
+    def wait(self, execution: str) -> Any:
+        """The execution once it has ended."""
+        self._threads[execution].join()
+        return self.executions[execution]
+
     def _find_execution(self, identifier: Any, context: Any) -> Any:
         found = self.executions.get(identifier.name)
         if found is None or found.id != identifier:
@@ -132,5 +139,5 @@ class Executions(Registry, admin_pb2_grpc.AdminServiceServicer):
             )
             closure.phase = Phase.FAILED
         else:
-            self._outputs[name] = outputs
+            self.outputs[name] = outputs
             closure.phase = Phase.SUCCEEDED

@@ -20,7 +20,6 @@ from tests.helpers.flyte_clock import Clock, LimitPassedError
 from tests.helpers.flyte_containers import (
     SYSTEM,
     USER,
-    Container,
     Containers,
     NodeError,
     PropellerError,

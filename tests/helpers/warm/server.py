@@ -41,9 +41,9 @@ FAMILIES = {
     "web": ("mlflow.server", "uvicorn", "moto.server"),
     "vllm": ("vllm", "vllm.entrypoints.llm", "vllm.v1.worker.cpu_worker", "vllm.model_executor.models.qwen3_vl"),
 }  # fmt: skip
-"""What takes long to import and reads no setting of a run while it is imported. Flytekit makes its temporary folder
-then: that counts for local runs, not for containers. vLLM's engine does not start where Flask's globals are, so the
-servers that use Flask stand apart."""
+"""What takes long to import and reads no setting of a run while it is imported (but `_read_settings_again`). Flytekit
+makes its temporary folder then: that counts for local runs, not for containers. vLLM's engine does not start where
+Flask's globals are, so the servers that use Flask stand apart."""
 _SERVE = "serve"
 _OWNER_SECONDS = 2.0
 _MOST_FILES, _OUT_OF_THE_WAY = 250, 1000
@@ -79,6 +79,7 @@ class Job:
         os.environ.update(self.env)
         os.chdir(self.cwd)
         tempfile.tempdir = None
+        _read_settings_again()
         for stream_name in ("stdout", "stderr"):
             getattr(sys, stream_name).reconfigure(write_through="PYTHONUNBUFFERED" in self.env)
         if CHILDREN_VARIABLE in self.env:
@@ -173,6 +174,13 @@ class Server:
             connection.close()
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
+
+
+def _read_settings_again() -> None:
+    """Flytekit reads where the object store is, and its keys, while it is imported."""
+    flytekit = sys.modules.get("flytekit.core.data_persistence")
+    if flytekit is not None:
+        flytekit.default_local_file_access_provider._data_config = flytekit.DataConfig.auto()
 
 
 def _rooms() -> dict[str, Any]:
