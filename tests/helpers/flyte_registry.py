@@ -1,6 +1,6 @@
 """What is registered with the double, and which launch plans are active: refused where a real Flyte refuses it.
 
-A version that is there already is compared as flyteadmin does it: the compiled template, lists in their order.
+A version that is there already is compared as flyteadmin does it: by what the templates are once they are compiled.
 """
 
 import math
@@ -213,10 +213,22 @@ def _asked(template: Any) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
 
 
 def _structure(spec: Any) -> Any:
-    """What flyteadmin takes a digest of; not the description. The order of sub-workflows does not count."""
+    """What flyteadmin takes a digest of, once it is compiled: neither descriptions, nor the order in which flytekit
+    writes a node's upstream nodes (out of a set), nor that of sub-workflows."""
     if isinstance(spec, launch_plan_pb2.LaunchPlanSpec):
         return MessageToDict(spec)
-    found = [MessageToDict(spec.template)]
+    templates = [spec.template]
     if isinstance(spec, workflow_pb2.WorkflowSpec):
-        found += [MessageToDict(one) for one in sorted(spec.sub_workflows, key=lambda template: template.id.name)]
-    return found
+        templates += sorted(spec.sub_workflows, key=lambda template: template.id.name)
+    return [_sorted_upstream(MessageToDict(template)) for template in templates]
+
+
+def _sorted_upstream(value: Any) -> Any:
+    match value:
+        case dict():
+            return {
+                key: sorted(one) if key == "upstreamNodeIds" else _sorted_upstream(one) for key, one in value.items()
+            }
+        case list():
+            return [_sorted_upstream(one) for one in value]
+    return value
