@@ -28,8 +28,9 @@ COPY --from=build --chown=root:root /src/workflows /app/workflows
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HF_HUB_DISABLE_TELEMETRY=1 MLFLOW_DISABLE_TELEMETRY=true OMP_WAIT_POLICY=PASSIVE
-WORKDIR /app
 USER 10001:10001
+# /app is root's: what `pyflyte run --copy all` brings is unpacked where a container starts.
+WORKDIR /home/videossr
 # Flyte and the chart give the command; by itself the image serves MLflow, and is asked whether it does.
 EXPOSE 5000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

@@ -34,8 +34,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HF_HUB_DISABLE_TELEMETRY=1 VLLM_NO_USAGE_STATS=1 MLFLOW_DISABLE_TELEMETRY=true \
     NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
-WORKDIR /app
 USER 10001:10001
+# /app is root's: what `pyflyte run --copy all` brings is unpacked where a container starts.
+WORKDIR /home/videossr
 # Flyte and the chart give the command. For a server (vllm serve), the question is whether it answers; a stage serves
 # nothing, and Kubernetes does not look at this.
 EXPOSE 8000

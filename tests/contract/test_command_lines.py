@@ -9,6 +9,7 @@ import pytest
 from tests.helpers.chart import VALUES, notes, render
 from tests.helpers.command_lines import PROGRAMS, CommandLine, of_docstrings, of_document, of_instruction, of_objects
 from tests.helpers.dockerfile import read_stages
+from tests.helpers.image import IMAGES
 from tests.helpers.programs import is_here, refusals
 from tests.helpers.pyflyte import REPO_ROOT
 
@@ -35,10 +36,9 @@ def _shown() -> tuple[CommandLine, ...]:
 def _deployed() -> tuple[CommandLine, ...]:
     """What the chart's containers and the images start."""
     objects = [(f"chart, {name}: {each['kind']}", each) for name, values in VALUES.items() for each in render(values)]
-    images = sorted((REPO_ROOT / "images").glob("*.Dockerfile"))
     return (
         *(line for place, resource in objects for line in of_objects(place, resource)),
-        *(line for path in images for line in _started(path)),
+        *(line for path in IMAGES for line in _started(path)),
     )
 
 
