@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from flytekit.models.core.execution import WorkflowExecutionPhase
 from flytekit.models.core.identifier import WorkflowExecutionIdentifier
 
+from tasks.deployment.executions import first_line
 from tasks.deployment.flyte import connect
 
 ROOT = Path(__file__).parents[2]
@@ -154,7 +155,7 @@ class Site:
         phase = self.ended(name)
         if phase != "SUCCEEDED":
             error = self.execution(name).closure.error
-            raise StepError(f"{name} ended {phase}: {error.message if error else 'no error told'}")
+            raise StepError(f"{name} ended {phase}: {first_line(error.message) if error else 'no error told'}")
 
     def terminate(self, name: str, cause: str) -> None:
         self.client.terminate_execution(WorkflowExecutionIdentifier(self.project, self.domain, name), cause)
