@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from flytekit.models.core.execution import WorkflowExecutionPhase
 from flytekit.models.core.identifier import WorkflowExecutionIdentifier
 
@@ -104,6 +105,20 @@ class Site:
 
     def put_chart(self, verb: str, *more: str) -> str:
         """`helm install` or `upgrade` with the person's values, and what makes it a trial."""
+        return self.helm(verb, self.release, CHART, *self._settings(*more), "--timeout", "20m")
+
+    def planned_deployment(self) -> str:
+        """What these values decide, before they are installed."""
+        version = json.loads(self.kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"]
+        shown = ["--show-only", "templates/deployment.yaml", "--kube-version", version]
+        rendered = yaml.safe_load(self.helm("template", self.release, CHART, *self._settings(), *shown))
+        return str(rendered["data"]["deployment.json"])
+
+    def installed_deployment(self) -> str:
+        found = self.kubectl("-n", self.namespace, "get", "configmap", f"{self.release}-deployment", "-o", "json")
+        return str(json.loads(found)["data"]["deployment.json"])
+
+    def _settings(self, *more: str) -> list[str]:
         settings = [
             f"flyte.project={self.project}",
             f"flyte.domain={self.domain}",
@@ -114,8 +129,7 @@ class Site:
             *more,
         ]
         sets = [word for setting in settings for word in ("--set", setting)]
-        values = [word for path in self.values for word in ("--values", str(path))]
-        return self.helm(verb, self.release, CHART, *values, *sets, "--timeout", "20m")
+        return [*(word for path in self.values for word in ("--values", str(path))), *sets]
 
     def pyflyte(self, *args: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> str:
         return self.call(str(Path(sys.executable).with_name("pyflyte")), *args, cwd=cwd, env=env)

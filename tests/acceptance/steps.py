@@ -18,7 +18,7 @@ def preflight_before(site: Site) -> str:
     images = [
         word for kind, image in zip(("cpu", "gpu"), site.images, strict=True) for word in ("--image", f"{kind}={image}")
     ]
-    out = _preflight(site, *images, may_fail=True)
+    out = _preflight(site, *images, deployment=site.planned_deployment(), may_fail=True)
     last = out.strip().splitlines()[-1]
     unreached = [line for line in out.splitlines() if " MLflow " in line and not line.startswith("ok")]
     _expect(last == "1 to do" and len(unreached) == 1, f"preflight found more to do than MLflow:\n{out}")
@@ -47,7 +47,7 @@ def install(site: Site) -> str:
 
 
 def preflight_after(site: Site) -> str:
-    out = _preflight(site)
+    out = _preflight(site, deployment=site.installed_deployment())
     return f"{sum(line.startswith('ok') for line in out.splitlines())} ok, {out.strip().splitlines()[-1]}"
 
 
@@ -188,8 +188,7 @@ def _expect(holds: bool, otherwise: str) -> None:
 
 def _run_remote(site: Site, seed: int = 0, stages: dict[str, Any] | None = None) -> str:
     """A smoke retrain from the packaged code; its name."""
-    config = site.kubectl("-n", site.namespace, "get", "configmap", f"{site.release}-deployment", "-o", "json")
-    deployment = json.loads(json.loads(config)["data"]["deployment.json"])
+    deployment = json.loads(site.installed_deployment())
     deployment["stages"] = {**deployment.get("stages", {}), **(stages or {})}
     cpu, gpu = site.images
     out = site.pyflyte(
@@ -241,14 +240,15 @@ def _running(site: Site, execution: str, task: str) -> str | None:
     return found[0] if found else None
 
 
-def _preflight(site: Site, *more: str, may_fail: bool = False) -> str:
+def _preflight(site: Site, *more: str, deployment: str, may_fail: bool = False) -> str:
     arguments = [
         *site.place, "--endpoint", site.endpoint, *([] if site.insecure else ["--secure"]),
         "--data-root", site.data_root, "--tracking-uri", site.tracking_uri, *more,
     ]  # fmt: skip
-    deployment = {"VIDEOSSR_DEPLOYMENT": json.dumps({"size": "small"})}
-    return site.python("-m", "tasks.preflight", *arguments, env=deployment, may_fail=may_fail)
+    return site.python("-m", "tasks.preflight", *arguments, env={"VIDEOSSR_DEPLOYMENT": deployment}, may_fail=may_fail)
 
 
 def _sweep(site: Site, pending_minutes: int) -> str:
-    return _preflight(site, "--sweep", "--pending-minutes", str(pending_minutes))
+    return _preflight(
+        site, "--sweep", "--pending-minutes", str(pending_minutes), deployment=site.installed_deployment()
+    )
