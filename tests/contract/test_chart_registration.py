@@ -42,7 +42,7 @@ def resources(request: pytest.FixtureRequest) -> list[Resource]:
 
 
 def _version(values: dict[str, Any]) -> str:
-    (register,) = pod_specs(render(values))[REGISTER]["initContainers"]
+    register, *_ = pod_specs(render(values))[REGISTER]["initContainers"]
     (version,) = [text.partition("=")[2] for text in register["args"] if text.startswith("--version=")]
     return str(version)
 
