@@ -103,6 +103,13 @@ def test_the_stage_that_failed_is_the_deepest_and_never_the_failure_node(told: T
     assert failed_stage(execution) == "train"
 
 
+def test_a_failure_node_that_failed_last_is_not_where_it_began(told: ToldFlyte) -> None:
+    execution = told.tell("f1", "FAILED", error="x")
+    told.add_node("f1", "n2", "FAILED", "tasks.validate.task.validate_manifests", seconds=1)
+    told.add_node("f1", "fn0", "FAILED", "workflows.retrain.fail_retrain", seconds=9)
+    assert failed_stage(execution) == "validate"
+
+
 def test_a_failure_handler_finds_it_while_the_workflow_around_it_still_runs(told: ToldFlyte) -> None:
     execution = told.tell("f1", "RUNNING")
     told.add_node("f1", "n4", "RUNNING")  # a condition, with the main job in it
