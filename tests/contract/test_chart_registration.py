@@ -147,6 +147,7 @@ def test_the_stages_get_what_the_values_say() -> None:
         "FLYTE_CREDENTIALS_CLIENT_ID": "videossr",
         "FLYTE_CREDENTIALS_AUTH_MODE": "client_credentials",
         "VIDEOSSR_FLYTE_CONSOLE": "https://flyte.example/console",
+        "VIDEOSSR_IMAGE": f"videossr-cpu@{FULL['image']['cpu']['tag']}",
         "HF_HUB_OFFLINE": "1",
     }
     assert found.pods.labels == {"kueue.x-k8s.io/queue-name": "videossr"}

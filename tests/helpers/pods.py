@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from google.protobuf.json_format import MessageToDict
 
+from tests.helpers.dockerfile import read_stages
 from tests.helpers.pyflyte import REPO_ROOT
 from tests.helpers.warm import process as warm
 from tests.helpers.warm.room import Mount, Room, why_none
@@ -109,14 +110,12 @@ def pod_of(template: Any) -> Pod:
 def image_of(name: str) -> Image:
     """What `images/cpu.Dockerfile` makes, for `registry.example/cpu:1`."""
     kind = re.split("[:@]", name.rsplit("/", 1)[-1])[0]
-    text = (REPO_ROOT / "images" / f"{kind}.Dockerfile").read_text().replace("\\\n", " ")
-    last = re.split(r"(?m)^FROM .*$", text)[-1]
-    said = re.findall(r"(?m)^(ENV|USER|WORKDIR) +(.*)$", last)
-    pairs = [word.split("=", 1) for key, value in said if key == "ENV" for word in shlex.split(value)]
-    user, group = next(value for key, value in said if key == "USER").split(":")
+    last = read_stages((REPO_ROOT / "images" / f"{kind}.Dockerfile").read_text())[-1]
+    said = {one.keyword: one.value for one in last.instructions}
+    pairs = [word.split("=", 1) for one in last.instructions if one.keyword == "ENV" for word in shlex.split(one.value)]
+    user, group = said["USER"].split(":")
     env = {key: value.replace("$PATH", _BASE_PATH) for key, value in pairs} | {"HOME": "/home/videossr"}
-    work = next(value for key, value in said if key == "WORKDIR")
-    return Image(env=env, user=int(user), group=int(group), work=work)
+    return Image(env=env, user=int(user), group=int(group), work=said["WORKDIR"])
 
 
 def start(

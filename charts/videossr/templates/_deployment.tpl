@@ -31,7 +31,8 @@
 {{- with .Values.flyte.consoleUrl }}
 {{- $_ := set $console "VIDEOSSR_FLYTE_CONSOLE" . }}
 {{- end }}
-{{- $env := merge dict .Values.executions.env $console (include "videossr.flyteVariables" . | fromYaml) (include "videossr.storeVariables" . | fromYaml) }}
+{{- $image := dict "VIDEOSSR_IMAGE" (include "videossr.image" (dict "root" . "image" .Values.image.cpu)) }}
+{{- $env := merge dict .Values.executions.env $console $image (include "videossr.flyteVariables" . | fromYaml) (include "videossr.storeVariables" . | fromYaml) }}
 {{- $secrets := concat (list .Values.objectStore.secretName .Values.flyte.clientSecretName .Values.mlflow.clientSecretName) .Values.executions.secrets | compact | uniq }}
 {{- dict "env" $env "secrets" $secrets "labels" $own.labels "annotations" $own.annotations "service_account" (include "videossr.stageAccount" .) "volumes" $own.volumes "mounts" $own.mounts | toJson }}
 {{- end -}}
