@@ -18,8 +18,10 @@ COPY README.md LICENSE ./
 COPY rewards rewards
 COPY tasks tasks
 COPY workflows workflows
+# uv leaves a lock that any user may write to.
 RUN --mount=type=cache,target=/var/cache/uv \
-    uv pip install --python /opt/venv/bin/python --build-constraints constraints-gpu.txt --no-deps .
+    uv pip install --python /opt/venv/bin/python --build-constraints constraints-gpu.txt --no-deps . \
+    && rm /opt/venv/.lock
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="videossr-gpu" org.opencontainers.image.licenses="Apache-2.0"

@@ -1,8 +1,8 @@
 """A Dockerfile whose steps are run one after the other, without a container engine: this machine, with the interpreter
 of the tests, stands in for the base image.
 
-What differs from a build: packages are linked to uv's cache and not copied, and bytecode is made when it is needed, in
-a folder of its own.
+What differs from a build: packages are linked to uv's cache and not copied, or borrowed from the environment of the
+tests, and bytecode is made when it is needed, in a folder of its own.
 """
 
 import json
@@ -12,8 +12,10 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from tests.helpers.dockerfile import Instruction, Stage, read_stages
@@ -30,6 +32,7 @@ _PATH = f"/usr/local/bin:{_PYTHON.parent}:/usr/sbin:/usr/bin:/sbin:/bin"
 _QUICK = {"UV_LINK_MODE": "symlink", "UV_COMPILE_BYTECODE": "0", "PIP_BREAK_SYSTEM_PACKAGES": "1"}
 _BYTECODE = "/var/cache/bytecode"
 _KEPT_BYTECODE = {"PYTHONPYCACHEPREFIX": _BYTECODE, "PYTHONDONTWRITEBYTECODE": ""}
+_BORROWED = "/mnt/packages"
 _OF_THE_NETWORK = re.compile(
     r"(?i).*proxy|.*_CERT.*|.*CA_BUNDLE|PIP_(?:CERT|INDEX_URL|TRUSTED_HOST)|UV_(?:DEFAULT_)?INDEX.*"
 )
@@ -63,7 +66,8 @@ class Image:
     ) -> "subprocess.CompletedProcess[str]":
         """As the image's user, where it starts (or in `folder`), without a network; with `scratch` (folders that are
         empty and anybody's, Kubernetes' emptyDir) nothing else can be written to."""
-        env = {**self.env, "HOME": home or self._home(), **_KEPT_BYTECODE}
+        bytecode = {} if _BORROWED in self.caches else _KEPT_BYTECODE  # what is borrowed has its own
+        env = {**self.env, "HOME": home or self._home(), **bytecode}
         mounts = {**self.caches, _BYTECODE: self.root.path(_BYTECODE)}
         return self.root.run(words, Process(env, folder or self.folder, self.user, mounts, scratch, is_alone=True))
 
@@ -73,28 +77,30 @@ class Image:
         return next(home for _, _, number, _, _, home, _ in people if number == self.user.partition(":")[0])
 
 
-def replay(dockerfile: str, context: Path, folder: Path) -> Image:
-    """Run every step of a Dockerfile's text in `folder`; the last stage is the image.
+def replay(dockerfile: Path, folder: Path, borrow: str = "") -> Image:
+    """Run every step of a Dockerfile in `folder`; the last stage is the image. A step that has `borrow` in it installs
+    nothing: there will be the packages of the environment of the tests.
 
     Raises:
         StepError: a step failed.
     """
     images: dict[str, Image] = {}
-    for stage in read_stages(dockerfile):
-        images[stage.name] = _build(stage, images, context, folder / stage.name)
+    for stage in read_stages(dockerfile.read_text()):
+        images[stage.name] = _build(stage, images, folder / stage.name, borrow)
     return images[stage.name]
 
 
-def _build(stage: Stage, images: dict[str, Image], context: Path, folder: Path) -> Image:
+def _build(stage: Stage, images: dict[str, Image], folder: Path, borrow: str) -> Image:
     image = Image(_base(folder))
     for before in images.values():
         image.caches |= before.caches
     for instruction in stage.instructions:
-        if instruction.keyword == "RUN":
+        if instruction.keyword == "RUN" and borrow and borrow in instruction.value:
+            _borrow(image, instruction)
+        elif instruction.keyword == "RUN":
             _run(image, instruction)
         elif instruction.keyword == "COPY":
-            source = images[instruction.flags["from"]].root.path("/") if "from" in instruction.flags else context
-            _copy(image, instruction, source)
+            _copy(image, instruction, images)
         else:
             _set(image, instruction)
     return image
@@ -158,20 +164,39 @@ def _cache() -> Path:
     return Path(subprocess.run([uv, "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip())
 
 
-def _copy(image: Image, instruction: Instruction, source: Path) -> None:
-    """Folders give their content, files go into a folder; all of it belongs to root unless --chown says otherwise."""
+def _borrow(image: Image, instruction: Instruction) -> None:
+    """Packages and programs of the environment that runs the tests, in the one that the step names."""
+    (environment,) = re.findall(r"--python (\S+)/bin/python", instruction.value)
+    image.caches[_BORROWED] = Path(sysconfig.get_path("purelib")).resolve()
+    (packages,) = image.root.path(environment).glob("lib/python3.*/site-packages")
+    (packages / "borrowed.pth").write_text(f"{_BORROWED}\n")
+    for entry in entry_points(group="console_scripts"):
+        script = image.root.path(f"{environment}/bin/{entry.name}")
+        lines = (f"#!{environment}/bin/python", f"import sys, {entry.module} as home", f"sys.exit(home.{entry.attr}())")
+        if not script.exists():
+            script.write_text("\n".join(lines) + "\n")
+            script.chmod(0o755)
+
+
+def _copy(image: Image, instruction: Instruction, images: dict[str, Image]) -> None:
+    """Folders give their content, files go into a folder; all of it belongs to root unless --chown says otherwise.
+
+    From an earlier stage it is moved: nobody looks at that any more, and packages are tens of thousands of files.
+    """
     *names, target = shlex.split(instruction.value)
     inside = os.path.normpath(os.path.join(image.folder, target))
     place = image.root.path(inside)
+    stage = instruction.flags.get("from")
     for name in names:
-        given = source / name.lstrip("/")
-        if given.is_dir():
-            shutil.copytree(
-                given, place, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
-            )
+        if stage:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            images[stage].root.path(name).rename(place)
+        elif (REPO_ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(REPO_ROOT / name, place, symlinks=True, dirs_exist_ok=True, ignore=ignored)
         else:
             place.mkdir(parents=True, exist_ok=True)
-            shutil.copy(given, place)
+            shutil.copy(REPO_ROOT / name, place)
     owner = instruction.flags.get("chown", "0:0")
     _step(replace(image, user="", folder="/"), ["chown", "--recursive", "--no-dereference", owner, inside])
 

