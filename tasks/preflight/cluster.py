@@ -98,9 +98,9 @@ def _named_things(kube: Kubernetes, deployment: Deployment, namespace: str) -> I
     rows: list[tuple[str, Sequence[str], Callable[[str], bool], str]] = [
         ("secrets", pods.secrets, lambda name: kube.has_secret(name, namespace), f"make it in {namespace}"),
         ("service account", [pods.service_account], lambda name: kube.has_service_account(name, namespace),
-         f"make it in {namespace}"),
+         f"charts/videossr makes it, or make it in {namespace}"),
         ("volume claims", claims, lambda name: kube.has_claim(name, namespace), f"make it in {namespace}"),
-        ("priority classes", classes, kube.has_priority_class, "make it, or take it out of the stages"),
+        ("priority classes", classes, kube.has_priority_class, "charts/videossr makes it; else make it, or take it out of the stages"),
     ]  # fmt: skip
     for what, names, has, todo in rows:
         named = sorted({name for name in names if name})
