@@ -95,12 +95,12 @@ def _named_things(kube: Kubernetes, deployment: Deployment, namespace: str) -> I
     pods = deployment.pods
     claims = [volume.get("persistentVolumeClaim", {}).get("claimName", "") for volume in pods.volumes]
     classes = [needs.priority_class for needs in deployment.stages.values()]
+    by_chart = "charts/videossr makes it"
     rows: list[tuple[str, Sequence[str], Callable[[str], bool], str]] = [
         ("secrets", pods.secrets, lambda name: kube.has_secret(name, namespace), f"make it in {namespace}"),
-        ("service account", [pods.service_account], lambda name: kube.has_service_account(name, namespace),
-         f"charts/videossr makes it, or make it in {namespace}"),
+        ("service account", [pods.service_account], lambda name: kube.has_service_account(name, namespace), by_chart),
         ("volume claims", claims, lambda name: kube.has_claim(name, namespace), f"make it in {namespace}"),
-        ("priority classes", classes, kube.has_priority_class, "charts/videossr makes it; else make it, or take it out of the stages"),
+        ("priority classes", classes, kube.has_priority_class, by_chart),
     ]  # fmt: skip
     for what, names, has, todo in rows:
         named = sorted({name for name in names if name})

@@ -121,7 +121,7 @@ def aborted_and_swept(site: Site) -> str:
 
 
 def unschedulable_and_swept(site: Site) -> str:
-    name = _run_remote(site, seed=4, stages={"cpu": {"cpu": "1000"}})
+    name = _run_remote(site, seed=4, stages={"cpu": {"node_selector": {"videossr/nowhere": "true"}}})
 
     def waits() -> str | None:
         pods = site.pods(name)
@@ -133,7 +133,7 @@ def unschedulable_and_swept(site: Site) -> str:
     site.ended(name)
     run = _closed_run(site, name, None)
     reason = tags_of(run).get("videossr.error", "")
-    _expect("Insufficient cpu" in reason, f"MLflow says {reason!r}")
+    _expect("nodes are available" in reason, f"MLflow says {reason!r}")
     return f"{name}: {reason}"
 
 
