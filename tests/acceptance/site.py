@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,7 +68,7 @@ class Site:
     def place(self) -> list[str]:
         return ["--project", self.project, "--domain", self.domain]
 
-    @property
+    @cached_property
     def client(self) -> Any:
         return connect(self.endpoint, insecure=self.insecure)
 
