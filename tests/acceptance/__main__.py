@@ -20,15 +20,15 @@ from typing import Any
 
 import yaml
 
-from tests.acceptance.site import Site
+from tests.acceptance.site import CHART, ROOT, Site
 from tests.acceptance.steps import STEPS, clean_up
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 1 if a step failed; what it made is removed either way."""
-    asked = _read(arguments)
+    asked = read_arguments(arguments)
     with tempfile.TemporaryDirectory(prefix="videossr-acceptance-") as folder, contextlib.ExitStack() as stack:
-        site = _site(asked, Path(folder))
+        site = site_of(asked, Path(folder))
         if not asked.tracking_uri:
             stack.enter_context(_forwarded(site))
         try:
@@ -57,7 +57,8 @@ def _timed(name: str, step: Any) -> bool:
     return word == "ok"
 
 
-def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
+def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What the command line says."""
     parser = argparse.ArgumentParser(prog="make acceptance", description=__doc__)
     parser.add_argument("--values", action="append", type=Path, required=True, help="as for helm install; once each")
     parser.add_argument("--secrets", type=Path, help="file with the Secrets that the values name, without a namespace")
@@ -74,11 +75,12 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _site(asked: argparse.Namespace, folder: Path) -> Site:
+def site_of(asked: argparse.Namespace, folder: Path) -> Site:
+    """The cluster that was asked for; `folder` is for what is written here."""
     values: dict[str, Any] = {}
     for path in asked.values:
         values = _merged(values, yaml.safe_load(path.read_text()) or {})
-    chart = yaml.safe_load(Path("charts/videossr/Chart.yaml").read_text())
+    chart = yaml.safe_load((ROOT / CHART / "Chart.yaml").read_text())
     store = values.get("objectStore", {})
     images = [values.get("image", {}).get(kind, {}) for kind in ("cpu", "gpu")]
     cpu, gpu = (
