@@ -61,8 +61,9 @@ def test_a_pod_is_its_user_in_the_image_and_has_the_variables_that_it_was_given_
     variables = seen.pop("variables")
     assert seen == {
         "user": 10001, "groups": [10001], "folder": "/home/videossr", "writable": [".", "/tmp"],
-        "child": "10001 /home/videossr",
+        "child": "10001 /home/videossr True",
     }  # fmt: skip
+    # Its child is in the same room, and has been started as quickly.
     assert variables["AWS_ACCESS_KEY_ID"] == "test", "of the secret that the deployment names"
     assert json.loads(variables["VIDEOSSR_DEPLOYMENT"])["stages"] == {"gpu": {"memory": "3Gi"}}
     assert not [name for name in flyte.env if name in ("PYTHONPATH", "TMPDIR") and name in variables]
@@ -70,7 +71,7 @@ def test_a_pod_is_its_user_in_the_image_and_has_the_variables_that_it_was_given_
     before = json.loads(_output(flyte, _run(flyte, "look_as_before_job")))
     left = before.pop("variables")
     assert before == {
-        "user": 10001, "groups": [], "folder": "/app", "writable": ["/tmp"], "child": "10001 /app",
+        "user": 10001, "groups": [], "folder": "/app", "writable": ["/tmp"], "child": "10001 /app True",
     }  # fmt: skip
     assert not [name for name in left if name.startswith(("AWS_", "VIDEOSSR_"))], "nothing of the laptop"
     assert left["PATH"].startswith("/opt/venv/bin:")

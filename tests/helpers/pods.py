@@ -31,7 +31,8 @@ Secrets = Mapping[str, Mapping[str, str]]
 """Of the namespace of executions: variables by name of the secret."""
 _BASE_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MACHINE = {
-    "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TORCHDYNAMO_DISABLE": "1", warm.FAMILY_VARIABLE: "flyte",
+    "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false",
+    "TORCHDYNAMO_DISABLE": "1", warm.FAMILY_VARIABLE: "flyte",
 }  # fmt: skip
 """What the machine of the tests adds: no network, few cores, processes that start quickly."""
 _PROGRAMS, _SERVERS = "/opt/venv/bin", "/opt/venv"

@@ -19,7 +19,7 @@ _HALF = 1_200_000
 
 
 def _seen() -> str:
-    child = ["python", "-c", "import os; print(os.getuid(), os.getcwd())"]
+    child = ["python", "-c", "import os, sys; print(os.getuid(), os.getcwd(), 'torch' in sys.modules)"]
     places = ("/app", ".", "/tmp", "/usr/lib", "/opt/venv", str(Path(json.__file__).parent))
     return json.dumps(
         {

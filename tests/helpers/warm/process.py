@@ -126,6 +126,7 @@ def commands() -> Path:
     folder = _server(PLAIN).with_name("commands")
     with suppress(FileExistsError):
         made = Path(tempfile.mkdtemp(dir=folder.parent))
+        made.chmod(0o755)  # for users in rooms
         for name in _COMMANDS:
             script = made / name
             program = Path(__file__).with_name("command.py").read_text()
