@@ -8,9 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from flytekit import dynamic, map_task, task, workflow
+from flytekit import PodTemplate, dynamic, map_task, task, workflow
 from flytekit.exceptions.user import FlyteRecoverableException
 from flytekit.types.error import FlyteError
+from kubernetes.client import V1Container, V1PodSpec
 
 from tasks.deployment.stage_task import stage_dynamic, stage_task
 
@@ -45,6 +46,15 @@ def look_as_before() -> str:
     return _seen()
 
 
+@task(
+    container_image=_IMAGE,
+    pod_template=PodTemplate(pod_spec=V1PodSpec(containers=[V1Container(name="primary", working_dir="/app")])),
+)
+def look_in_app() -> str:
+    """It starts where the image had its working directory before, which is root's."""
+    return _seen()
+
+
 @workflow
 def look_job() -> str:
     return look()
@@ -53,6 +63,11 @@ def look_job() -> str:
 @workflow
 def look_as_before_job() -> str:
     return look_as_before()
+
+
+@workflow
+def look_in_app_job() -> str:
+    return look_in_app()
 
 
 @stage_task("light")
