@@ -77,6 +77,7 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
             threading.Thread(target=_kill_when_it_measures, args=(container,)).start()
 
     cluster.runner.on_start = kill_the_first_of_calibrate
+    cluster.runner.minutes = {"tasks.train.task.train_policy": 24 * 60.0}  # a day, which no other task's limit may end
     overrides = SMALL | {"train": {"num_steps": 2, "checkpoint_every_steps": 1}}
     inputs = [
         *["--preset=smoke", f"--videos=s3://{BUCKET}/videos", f"--data_root=s3://{BUCKET}/data"],
@@ -85,7 +86,7 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
     done = cluster.pyflyte(
         "run", "--remote", "--wait", *POLL, "--copy=all", *PLACE, *IMAGES, "workflows/retrain.py", "retrain", *inputs
     )
-    cluster.runner.on_start = lambda container: None
+    cluster.runner.on_start, cluster.runner.minutes = lambda container: None, {}
     (execution,) = cluster.double.executions.values()
     assert done.returncode == 0, f"{execution.closure.error.message}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
     assert killed
