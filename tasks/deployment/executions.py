@@ -15,7 +15,8 @@ from tasks.deployment import flyte
 from tasks.deployment.nodes import failed_task
 
 _ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
-_DOOR = re.compile(r"tasks\.(\w+)\.task\.(\w+)")
+_DOOR = re.compile(r"tasks\.(\w+)\.task\.(?:map_)?(\w+?)(?:_[0-9a-f]{32}-arraynode)?")
+"""Also as flytekit names the parts of a map task."""
 _TRACKED = {
     **{name: name for name in ("report_leaks", "publish_benchmark", "list_questions")},
     **dict.fromkeys(("tabulate_variants", "tabulate_benchmarks"), "tabulate"),

@@ -183,4 +183,7 @@ def test_stages_are_called_as_their_doors_call_them(task: str, stage: str) -> No
 def test_other_tasks_are_called_after_their_function() -> None:
     assert stage_of("workflows.job.open_job") == "open_job"
     assert stage_of("tasks.train.task.train_policy") == "train"
+    part = "0f055cba991c88cf119c60ad257d77d4-arraynode"
+    assert stage_of(f"tasks.ingest.task.map_ingest_shard_{part}") == "ingest", "as flytekit names parts of a map task"
+    assert stage_of(f"tasks.evaluate.task.map_answer_shard_{part}") == "answer"
     assert len(list(_stages())) > 15

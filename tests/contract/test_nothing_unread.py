@@ -26,6 +26,7 @@ ALLOWED = {
     "serve": "a worker's program names it, as text",
     "Fetch": "a type that stands in quotes, because it comes later",
     "pack_frames": "an archive of a chosen quality, for tests of those who read it",
+    "StagePod.pod_spec": "flytekit reads it when tasks are registered",
     "_NobodySignsIn.refresh_credentials": "flytekit calls it when Flyte wants to know who asks",
 }
 """What nothing in the product reads, and why it is there all the same."""
