@@ -15,6 +15,10 @@ _QUANTITY = Rule(
     lambda text: re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?(m|[kMGTP]|[KMGTP]i)?", text) is not None,
     'a quantity of Kubernetes such as "4", "500m" or "16Gi"',
 )
+_CPU = Rule(
+    lambda text: re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3}|m)?", text) is not None,
+    'a number of processors such as "4" or "500m"',
+)
 _QUANTITY_OR_NONE = Rule(lambda text: text == "" or _QUANTITY.holds(text), f"{_QUANTITY.expected}, or nothing")
 _CRON = Rule(
     lambda text: re.fullmatch(r"@[a-z]+|([0-9A-Za-z*/,?#-]+ ){4}[0-9A-Za-z*/,?#-]+", text) is not None,
@@ -68,7 +72,8 @@ class Needs:
     """From the word that a pod must go to its end: training writes a checkpoint in it."""
 
     def __post_init__(self) -> None:
-        check(self, _QUANTITY, "cpu", "memory")
+        check(self, _CPU, "cpu")
+        check(self, _QUANTITY, "memory")
         check(self, _QUANTITY_OR_NONE, "shared_memory")
         check(self, at_least(0, most=64), "gpus")
         check(self, at_least(1, most=4096), "nodes")
@@ -76,6 +81,12 @@ class Needs:
         check(self, at_least(1, most=90 * 24 * 60), "timeout_minutes")
         check(self, at_least(0, most=24 * 60 * 60), "grace_seconds")
         check(self, NAME, "image")
+
+    @property
+    def num_processors(self) -> int:
+        """Whole ones, at least one: "500m" and "1.5" are one."""
+        cores = float(self.cpu[:-1]) / 1000 if self.cpu.endswith("m") else float(self.cpu)
+        return max(1, int(cores))
 
 
 @with_config(ConfigDict(extra="forbid"))

@@ -74,7 +74,7 @@ def _flyte_task(needs: Needs, more: dict[str, Any]) -> Any:
         container_image=f"{{{{.image.{needs.image}.fqn}}}}:{{{{.image.{needs.image}.version}}}}",
         retries=needs.retries,
         interruptible=needs.interruptible,
-        environment=pod_environment(deployment()),
+        environment=pod_environment(needs, deployment()),
         pod_template=StagePod(needs, deployment()),
         **{"timeout": timedelta(minutes=needs.timeout_minutes)} | more,
     )

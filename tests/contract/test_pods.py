@@ -12,7 +12,7 @@ from flytekit.core.context_manager import FlyteEntities
 from flytekit.core.python_function_task import PythonFunctionTask
 
 import workflows
-from tasks.deployment.pods import HOME, StagePod
+from tasks.deployment.pods import HOME, StagePod, pod_environment
 from tasks.deployment.profile import DEFAULT, read_deployment
 from tasks.deployment.sections import DEPLOYMENT_VARIABLE
 
@@ -80,6 +80,16 @@ def test_what_starts_others_has_no_time_limit_that_could_end_them() -> None:
     assert [task.name for task in dynamics if task.metadata.timeout] == []
     others = [task for task in TASKS.values() if task not in dynamics]
     assert [task.name for task in others if not task.metadata.timeout] == [], "all others end some day"
+
+
+@pytest.mark.parametrize(("cpu", "threads"), [("4", "4"), ("500m", "1"), ("1.5", "1"), ("2000m", "2")])
+def test_a_stage_starts_as_many_threads_as_its_pod_has_processors(cpu: str, threads: str) -> None:
+    deployment = read_deployment({DEPLOYMENT_VARIABLE: json.dumps({"stages": {"cpu": {"cpu": cpu}}})})
+    assert pod_environment(deployment.stages["cpu"], deployment)["OMP_NUM_THREADS"] == threads
+
+
+def test_with_gpus_the_ranks_decide_about_threads() -> None:
+    assert "OMP_NUM_THREADS" not in pod_environment(DEFAULT.stages["train"], DEFAULT)
 
 
 def test_stages_with_gpus_go_to_nodes_with_the_usual_taint() -> None:

@@ -57,6 +57,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         ({"stages": {"cpu": {"retries": -1}}}, "stages.cpu.retries: got -1, expected at least 0"),
         ({"stages": {"cpu": {"timeout_minutes": 0}}}, "stages.cpu.timeout_minutes: got 0"),
         ({"stages": {"cpu": {"memory": "much"}}}, "stages.cpu.memory: got 'much', expected a quantity"),
+        ({"stages": {"cpu": {"cpu": "4Gi"}}}, "stages.cpu.cpu: got '4Gi', expected a number of processors"),
         ({"stages": {"cpu": {"cpus": "4"}}}, r"stages.cpu.cpus: got '4': .*, did you mean stages.cpu.cpu\?"),
         ({"stages": {"cpu": {"node_selectors": {}}}}, r"did you mean stages.cpu.node_selector\?"),
         ({"stages": []}, "stages: got"),
