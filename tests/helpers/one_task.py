@@ -39,11 +39,11 @@ def main(folder: Path) -> None:
     images = ImageConfig(images=[Image(name=name, fqn="example", tag="1") for name in ("cpu", "gpu")])
     settings = SerializationSettings(image_config=images, project="p", domain="d", version="v")
     template = get_serializable(OrderedDict(), settings, train_policy).template
+    (container,) = template.k8s_pod.pod_spec["containers"]
     command = {
-        "args": list(template.container.args),
+        "args": container["args"],
         "type": template.type,
         "custom": MessageToDict(template.to_flyte_idl().custom),
-        "resources": [[r.name, r.value] for r in template.container.resources.limits],
     }
     (folder / "command.json").write_text(json.dumps(command, default=str))
 
