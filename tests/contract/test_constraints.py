@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_images import IMAGES, installs, uv
+from tests.helpers.image import IMAGES
+from tests.helpers.installs import installs, uv
 from tests.helpers.pyflyte import REPO_ROOT
 
 CONSTRAINTS = sorted(REPO_ROOT.glob("constraints*.txt"))

@@ -1,7 +1,6 @@
 """The Dockerfiles as they stand: hadolint, what they copy, and what their pip layers would install."""
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.dockerfile import read_stages
-from tests.helpers.image import IMAGES, is_offline
+from tests.helpers.image import IMAGES
+from tests.helpers.installs import installs, uv
 from tests.helpers.pyflyte import REPO_ROOT
-
-UV = str(Path(sys.executable).with_name("uv"))
 
 
 @pytest.mark.slow
@@ -31,14 +29,10 @@ def test_hadolint_finds_nothing(dockerfile: Path) -> None:
 @pytest.mark.parametrize("dockerfile", IMAGES, ids=lambda path: path.stem)
 def test_what_the_image_installs_resolves(dockerfile: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
-    runs = [each.value for stage in read_stages(dockerfile.read_text()) for each in stage.instructions]
-    installs = [value.partition("&&")[0] for value in runs if value.startswith("uv pip install")]
-    packages, project = [shlex.split(value)[1:] for value in installs]
+    packages, project = installs(dockerfile)
     assert project[-2:] == ["--no-deps", "."], "the packages come first, in a layer of their own"
     arguments = [argument.replace("/opt/venv", str(tmp_path / "venv")) for argument in packages]
-    done = subprocess.run([UV, *arguments, "--dry-run"], cwd=REPO_ROOT, capture_output=True, text=True, check=False)
-    if is_offline(done.stderr):
-        pytest.skip("the package index cannot be reached")
+    done = uv(arguments, "--dry-run")
     assert done.returncode == 0, done.stderr
     would_install = set(re.findall(r"^ \+ ([\w.-]+)==", done.stderr, re.MULTILINE))
     assert {"flytekit", "mlflow", "torch", "deepspeed", "transformers"} <= would_install
