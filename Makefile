@@ -64,7 +64,7 @@ preflight: $(BASE) ## Is everything there that a run on the cluster needs? ARGS=
 	@$(BIN)/python -m tasks.preflight $(ARGS)
 
 acceptance: $(BASE) ## Try the chart on a cluster, step by step: ARGS="--values FILE --videos s3://BUCKET/FOLDER"
-	@$(BIN)/python -m tests.acceptance $(ARGS)
+	@GRPC_VERBOSITY=NONE $(BIN)/python -m tests.acceptance $(ARGS)
 
 ui: $(BASE) ## Open MLflow on the runs of DATA_ROOT, on 127.0.0.1:PORT
 	@test -f "$$DATA_ROOT/mlflow.db" || { echo "There are no runs in $$DATA_ROOT yet: make demo comes first" >&2; exit 1; }
