@@ -1,7 +1,9 @@
 """Fixtures of the whole suite."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -11,6 +13,9 @@ from tests.helpers.made_once import made_once
 from tests.helpers.pyflyte import isolated_env
 from tests.helpers.warm import process as warm
 from tests.helpers.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from tests.helpers.told_flyte import ToldFlyte
 
 # Wall time says nothing on a shared machine; the same examples every time keep `make test` repeatable.
 settings.register_profile("videossr", deadline=None, derandomize=True, database=None)
@@ -54,3 +59,12 @@ def _start(folder: Path) -> None:
 def pyflyte_env(tmp_path: Path) -> dict[str, str]:
     """Environment for `run_pyflyte`: home and temporary folder below `tmp_path`."""
     return isolated_env(tmp_path)
+
+
+@pytest.fixture
+def told() -> "Iterator[ToldFlyte]":
+    """A Flyte that knows what a test tells it, named by the environment."""
+    from tests.helpers.told_flyte import told_flyte  # grpc and flytekit, which quick tests do without
+
+    with told_flyte() as flyte:
+        yield flyte

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,16 +16,10 @@ from tasks.tracking.execution_tags import CONSOLE_VARIABLE
 from tasks.tracking.jobs import end_abandoned, fail_jobs
 from tasks.tracking.run import child_run, finish_run, stage, start_run
 from tests.helpers.mlflow_database import put_empty_database
-from tests.helpers.told_flyte import PLACE, ToldFlyte, in_execution, told_flyte
+from tests.helpers.told_flyte import PLACE, ToldFlyte, in_execution
 from tests.helpers.tracked import seen_in_mlflow
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def told() -> Iterator[ToldFlyte]:
-    with told_flyte() as flyte:
-        yield flyte
 
 
 @pytest.fixture

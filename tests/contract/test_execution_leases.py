@@ -1,6 +1,5 @@
 """Leases whose owner is an execution: Flyte says whether it goes on, and no clock."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,15 +9,9 @@ import pytest
 from tasks.core import lease
 from tasks.core.lease import HeldError, Lease, Owner
 from tasks.core.store import Store
-from tests.helpers.told_flyte import PLACE, ToldFlyte, in_execution, told_flyte
+from tests.helpers.told_flyte import PLACE, ToldFlyte, in_execution
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def told() -> Iterator[ToldFlyte]:
-    with told_flyte() as flyte:
-        yield flyte
 
 
 @pytest.fixture

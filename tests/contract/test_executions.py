@@ -9,7 +9,7 @@ import pytest
 from tasks.deployment import executions, flyte
 from tasks.deployment.executions import ending_of, failed_stage, first_line, is_going, stage_of, terminate
 from tests.helpers.pyflyte import REPO_ROOT
-from tests.helpers.told_flyte import PLACE, ToldFlyte, told_flyte
+from tests.helpers.told_flyte import PLACE, ToldFlyte
 
 pytestmark = pytest.mark.slow
 
@@ -21,12 +21,6 @@ _TRACEBACK = """Trace:
 Message:
 
     InputError: videos: none of the 3 files could be used"""
-
-
-@pytest.fixture
-def told() -> Iterator[ToldFlyte]:
-    with told_flyte() as flyte_double:
-        yield flyte_double
 
 
 GOING = ["UNDEFINED", "QUEUED", "RUNNING", "SUCCEEDING", "FAILING", "ABORTING"]

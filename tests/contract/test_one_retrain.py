@@ -1,6 +1,5 @@
 """On a cluster one retrain works a data root, whatever started it; on one machine two different ones may run."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,13 @@ from tasks.core.lease import HeldError
 from tasks.core.store import Store
 from tasks.core.types import Run
 from tests.helpers.mlflow_database import put_empty_database
-from tests.helpers.told_flyte import PLACE, ToldFlyte, in_execution, told_flyte
+from tests.helpers.told_flyte import PLACE, ToldFlyte, in_execution
 from tests.helpers.tracked import seen_in_mlflow
 from workflows import job as jobs
 from workflows.job import close_job, may_start, open_job
 from workflows.presets import preset_config
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def told() -> Iterator[ToldFlyte]:
-    with told_flyte() as flyte:
-        yield flyte
 
 
 @pytest.fixture

@@ -1,12 +1,7 @@
 """`python -m tasks.preflight --sweep`, with Flyte and Kubernetes as a test tells them."""
 
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,44 +11,16 @@ from tasks.core import lease
 from tasks.core.store import Store
 from tasks.core.types import Run
 from tasks.tracking.run import start_run
+from tests.helpers.kubernetes_api import kubernetes_api, listed
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import REPO_ROOT
-from tests.helpers.told_flyte import ToldFlyte, in_execution, told_flyte
+from tests.helpers.told_flyte import ToldFlyte, in_execution
 from tests.helpers.tracked import seen_in_mlflow
 from tests.helpers.warm import process as warm
 
 pytestmark = pytest.mark.slow
+PODS = "/api/v1/namespaces/videossr-production/pods"
 NO_GPU = "0/2 nodes are available: 2 Insufficient nvidia.com/gpu."
-
-
-@contextmanager
-def _kubernetes(folder: Path, pods: list[dict[str, Any]]) -> Iterator[Path]:
-    """A kubeconfig for a server that lists these pods in one namespace."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            is_listed = self.path.split("?")[0] == "/api/v1/namespaces/videossr-production/pods"
-            body = json.dumps({"kind": "PodList", "apiVersion": "v1", "items": pods} if is_listed else {}).encode()
-            self.send_response(200 if is_listed else 403)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    place = {"name": "k", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
-    context = {"name": "c", "context": {"cluster": "k", "user": "u"}}
-    config = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [{"name": "u", "user": {}}]}
-    (folder / "kubeconfig").write_text(json.dumps(config | {"clusters": [place], "contexts": [context]}))
-    try:
-        yield folder / "kubeconfig"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _pod(execution: str, minutes: int) -> dict[str, Any]:
@@ -64,12 +31,6 @@ def _pod(execution: str, minutes: int) -> dict[str, Any]:
         "metadata": {"name": f"{execution}-n3-0", "labels": labels},
         "status": {"phase": "Pending", "conditions": [condition | {"lastTransitionTime": since}]},
     }
-
-
-@pytest.fixture
-def told() -> Iterator[ToldFlyte]:
-    with told_flyte() as flyte:
-        yield flyte
 
 
 def _open(root: Path, execution: str) -> Run:
@@ -100,7 +61,7 @@ def test_what_ended_is_closed_what_cannot_start_is_ended_and_the_rest_is_counted
     for name in ("f2", "f3", "f4"):
         told.tell(name, "RUNNING")
         told.add_node(name, "n3", "RUNNING", "tasks.train.task.train_policy")
-    with _kubernetes(tmp_path, [_pod("f2", 75), _pod("f4", 59)]) as kubeconfig:
+    with kubernetes_api({PODS: listed("Pod", _pod("f2", 75), _pod("f4", 59))}, tmp_path) as kubeconfig:
         code, lines = _sweep(pyflyte_env, told, root, kubeconfig)
         cause = f"pod f2-n3-0 could not be scheduled for 75 minutes: {NO_GPU}"
         assert lines == [
