@@ -3,7 +3,7 @@
 pyflyte run workflows/build_viubench.py build_viubench --videos DIR
 """
 
-from tasks.evaluate.outputs import Benchmark
+from tasks.benchmarks.records import BuiltBenchmark
 from tasks.evaluate.task import publish_benchmark
 from tasks.perturb.task import plan_benchmark_items
 from tasks.validate.task import validate_manifests
@@ -20,7 +20,7 @@ def build_viubench(
     seed: int = 0,
     data_root: str = "./.videossr",
     tracking_uri: str = "",
-) -> Benchmark:
+) -> BuiltBenchmark:
     """Ingest, plan items on all clips, prove answers, write the benchmark's folder."""
     config = configure_benchmark(preset=preset, items_per_type=items_per_type, seed=seed)
     shards, run = open_on_videos(
@@ -36,7 +36,7 @@ def build_viubench(
     validated = validate_manifests(
         run=run, clips=plan.clips, rejected=clip_set.rejected, samples=plan.samples, config=config.validate
     )
-    benchmark: Benchmark = publish_benchmark(
+    benchmark: BuiltBenchmark = publish_benchmark(
         samples=validated.samples, clips=validated.clips, run=run, config=config.perturb
     )
     in_order(benchmark, close_job(run=run))

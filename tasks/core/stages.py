@@ -83,7 +83,7 @@ STAGES = {
         version=1,
         modules=("tasks.evaluate.respond", "tasks.evaluate.show", "tasks.evaluate.server", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="69af11b7c80afbc8",
+        sources="2c719c5c9c1ca07e",
     ),
     "diagnose": StageCode(
         version=1,

@@ -13,16 +13,17 @@ from itertools import groupby
 
 from tqdm import tqdm
 
+from tasks.benchmarks.contents import VideoContents
+from tasks.benchmarks.lookup import missing_of
+from tasks.benchmarks.records import BenchmarkFolder, Questions, QuestionShard
 from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig
 from tasks.core.digest import digest_of
 from tasks.core.manifest import iterate_rows, read_rows, write_rows
 from tasks.core.stages import code_of
 from tasks.core.store import Store
 from tasks.core.types import Sample
-from tasks.evaluate.contents import VideoContents
-from tasks.evaluate.guess import missing_of
 from tasks.evaluate.model import describe_served, digest_of_model, open_model
-from tasks.evaluate.outputs import AnsweredShard, BenchmarkFolder, Questions, QuestionShard
+from tasks.evaluate.outputs import AnsweredShard
 from tasks.evaluate.respond import Answer, Show
 from tasks.evaluate.served import check_unchanged
 from tasks.evaluate.show import Shower

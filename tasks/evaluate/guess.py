@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.benchmarks.answer_space import space_of
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.conditions import Conditions
+from tasks.benchmarks.lookup import missing_of
 from tasks.core.errors import InputError
 from tasks.core.seeding import generator
 from tasks.core.strict_json import read_object
 from tasks.core.types import Sample
-from tasks.evaluate.answer_space import space_of
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
-from tasks.evaluate.benchmarks.conditions import Conditions
 from tasks.evaluate.respond import Answer, Show
 
 _MOST_CHARACTERS = 2**28
@@ -80,11 +81,6 @@ class ScriptedRespondent:
         text = self.texts.get(sample.sample_id, self.texts.get(_ANY))
         failure = missing_of(sample) or ("the script has no text for it" if text is None else "")
         return Answer(sample_id=sample.sample_id, text="" if failure else text or "", failure=failure)
-
-
-def missing_of(sample: Sample) -> str:
-    """Why a video of the question was not found; empty if all were."""
-    return next((view.file.missing for view in sample.views if view.file and not view.file.paths), "")
 
 
 def _length_seconds(sample: Sample, show: Show) -> float:

@@ -5,10 +5,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from tasks.benchmarks.paper import BASELINE, TRAINED, PaperScore, beside_paper
+from tasks.benchmarks.protocol import Benchmark, BenchmarkResult, Judged
 from tasks.core.statistics import METHOD, Estimate
 from tasks.core.types import Sample
-from tasks.evaluate.benchmarks.protocol import Benchmark, BenchmarkResult, Judged
-from tasks.evaluate.paper import BASELINE, TRAINED, PaperScore, beside_paper
 from tasks.evaluate.respond import Answer
 
 

@@ -6,9 +6,9 @@ from typing import Protocol, runtime_checkable
 
 from transformers import Qwen3VLProcessor
 
+from tasks.benchmarks.conditions import Conditions
 from tasks.core.seeding import derive_seed
 from tasks.core.types import Sample
-from tasks.evaluate.benchmarks.conditions import Conditions
 from tasks.rollout.engine import Completion, RolloutEngine, SamplingParams
 from tasks.rollout.prompt import Prompt, render_prompt
 from tasks.video.frames import MULTIPLE_PX

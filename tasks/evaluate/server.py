@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import openai
 from PIL import Image
 
+from tasks.benchmarks.conditions import Conditions
 from tasks.core.errors import InputError
 from tasks.core.seeding import derive_seed
 from tasks.core.types import Sample
-from tasks.evaluate.benchmarks.conditions import Conditions
 from tasks.evaluate.respond import Answer, Show, vision_tokens
 from tasks.evaluate.served import Served
 from tasks.rollout.inputs import video_metadata

@@ -4,9 +4,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
+from tasks.benchmarks.records import BenchmarkFolder
+from tasks.benchmarks.viubench.folder import built_clips, data_root_of
 from tasks.core.types import Clip, Sample, VideoFile
-from tasks.evaluate.built import built_clips, data_root_of
-from tasks.evaluate.outputs import BenchmarkFolder
 from tasks.video.official_video import Showing, show_file
 from tasks.video.render import ShownVideo, render_sample
 

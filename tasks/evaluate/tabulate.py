@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.records import BenchmarkFolder, Questions
+from tasks.benchmarks.viubench.folder import is_built
 from tasks.core.config import EvaluateConfig
 from tasks.core.digest import digest_of, digest_of_bytes
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Run
 from tasks.evaluate.answering import answers_by_id, samples_by_benchmark
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
-from tasks.evaluate.built import is_built
 from tasks.evaluate.judging import ModelResult, Prediction, judge, markdown_table, result_json
-from tasks.evaluate.outputs import AnsweredShard, BenchmarkFolder, BenchmarkTable, Questions
+from tasks.evaluate.outputs import AnsweredShard, BenchmarkTable
 from tasks.tracking.run import child_run
 from tasks.tracking.tracker import Tracker
 

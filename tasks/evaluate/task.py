@@ -3,21 +3,14 @@
 import logging
 import time
 
+from tasks.benchmarks.records import BenchmarkFolder, BuiltBenchmark, Questions, QuestionShard
 from tasks.core.config import EvaluateConfig, ModelConfig, PerturbConfig, PromoteConfig, RolloutConfig
 from tasks.core.measurement import Selection
 from tasks.core.scores import Evaluated
 from tasks.core.training import Trained
 from tasks.core.types import Artifact, Run
 from tasks.deployment.stage_task import stage_task
-from tasks.evaluate.outputs import (
-    AnsweredShard,
-    Benchmark,
-    BenchmarkFolder,
-    BenchmarkTable,
-    Candidate,
-    Questions,
-    QuestionShard,
-)
+from tasks.evaluate.outputs import AnsweredShard, BenchmarkTable, Candidate
 
 logger = logging.getLogger(__name__)
 
@@ -85,12 +78,12 @@ def evaluate_candidate(
 
 
 @stage_task("cpu")
-def publish_benchmark(samples: Artifact, clips: Artifact, run: Run, config: PerturbConfig) -> Benchmark:
+def publish_benchmark(samples: Artifact, clips: Artifact, run: Run, config: PerturbConfig) -> BuiltBenchmark:
     """Write a planned and validated VIUBench to a folder of its own, with its card."""
     import click
 
+    from tasks.benchmarks.viubench.folder import keep_benchmark
     from tasks.core.store import Store
-    from tasks.evaluate.built import keep_benchmark
     from tasks.tracking.run import stage
 
     store = Store(run.data_root)
@@ -137,9 +130,9 @@ def tabulate_variants(
 @stage_task("light")
 def open_suite(benchmarks: str, conditions: str, model: str, limit: int) -> list[BenchmarkFolder]:
     """Find the benchmarks and check every name; comes before the run is opened, so wrong ones write nothing."""
+    from tasks.benchmarks.questions import read_suite
     from tasks.core.errors import InputError
     from tasks.evaluate.model import check_model
-    from tasks.evaluate.suite import read_suite
 
     if limit < 0:
         raise InputError(f"limit: got {limit}, expected 0 for all questions, or how many of each benchmark")
@@ -153,10 +146,10 @@ def list_questions(
     folders: list[BenchmarkFolder], name: str, run: Run, limit: int, config: EvaluateConfig
 ) -> Questions:
     """Read the annotations of all benchmarks, and write the questions in shards for the map task."""
+    from tasks.benchmarks.questions import list_suite
     from tasks.core.store import Store
     from tasks.evaluate.model import describe_served
     from tasks.evaluate.served import remember
-    from tasks.evaluate.suite import list_suite
     from tasks.tracking.run import stage
 
     store = Store(run.data_root)

@@ -18,11 +18,11 @@ import torch
 from qwen_vl_utils import vision_process
 from transformers.video_utils import VideoMetadata
 
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.conditions import Conditions
+from tasks.benchmarks.records import BenchmarkFolder
 from tasks.core.config import VllmConfig
 from tasks.core.types import Sample
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
-from tasks.evaluate.benchmarks.conditions import Conditions
-from tasks.evaluate.outputs import BenchmarkFolder
 from tasks.evaluate.respond import EngineRespondent
 from tasks.evaluate.show import Shower
 from tasks.policy.checkpoint import Policy

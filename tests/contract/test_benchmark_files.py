@@ -7,10 +7,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tasks.benchmarks.adapter import FolderBenchmark
+from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.core.errors import InputError
 from tasks.core.types import Sample, VideoFile
-from tasks.evaluate.benchmarks.adapter import FolderBenchmark
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tests.helpers.benchmark_folders import FOLDERS
 from tests.helpers.files import write_table
 

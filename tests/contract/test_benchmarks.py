@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from rewards.schema import canonical_answer, read_schema
+from tasks.benchmarks.adapter import FolderBenchmark
+from tasks.benchmarks.catalogue import BENCHMARKS, PAPER_BENCHMARKS
+from tasks.benchmarks.conditions import Conditions
+from tasks.benchmarks.protocol import Benchmark, Judged
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Sample, Split
-from tasks.evaluate.benchmarks.adapter import FolderBenchmark
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS, PAPER_BENCHMARKS
-from tasks.evaluate.benchmarks.conditions import Conditions
-from tasks.evaluate.benchmarks.protocol import Benchmark, Judged
 from tests.helpers.benchmark_folders import FOLDERS, MISSING
 
 _ROUNDING = 0.01

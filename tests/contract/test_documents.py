@@ -11,10 +11,10 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from tasks.benchmarks.adapter import Adapter
+from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.core.config import RetrainConfig
 from tasks.diagnose.policy import open_answerer
-from tasks.evaluate.benchmarks.adapter import Adapter
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tasks.evaluate.model import open_model
 from tasks.exchange.files import LAYOUTS, parse_record
 from tasks.perturb.pretext import PRETEXTS, PretextTask
@@ -122,7 +122,7 @@ def test_how_to_add_names_what_the_code_asks_for() -> None:
     )
     asked: dict[str, list[tuple[object, str]]] = {
         "A pretext task": [(PretextTask, "tasks/perturb/"), (PRETEXTS, "PRETEXTS")],
-        "A benchmark": [(Adapter, "tasks/evaluate/benchmarks/"), (Adapter, "Adapter"), (BENCHMARKS, "catalogue.py")],
+        "A benchmark": [(Adapter, "tasks/benchmarks/adapter.py"), (Adapter, "Adapter"), (BENCHMARKS, "catalogue.py")],
         "A policy that is no model": [(_yielded(open_model), "Respondent"), (_yielded(open_answerer), "Answerer")],
         "A layout of another project": [(LAYOUTS, "LAYOUTS"), (parse_record, "files.py")],
         "A tracker": [(Tracker, "tasks/tracking/tracker.py")],

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from rewards.answers import Interval
+from tasks.benchmarks.adapter import FolderBenchmark
+from tasks.benchmarks.answer_space import IntervalSpace
+from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.core.types import Sample
-from tasks.evaluate.answer_space import IntervalSpace
-from tasks.evaluate.benchmarks.adapter import FolderBenchmark
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tasks.evaluate.guess import RandomRespondent
 from tasks.evaluate.respond import Answer
 from tasks.video.render import ShownVideo

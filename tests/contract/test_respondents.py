@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.records import BenchmarkFolder
 from tasks.core.config import VllmConfig
 from tasks.core.types import Sample
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tasks.evaluate.guess import RandomRespondent, ScriptedRespondent
-from tasks.evaluate.outputs import BenchmarkFolder
 from tasks.evaluate.respond import EngineRespondent, Respondent
 from tasks.evaluate.served import looks_same
 from tasks.evaluate.server import ServerRespondent

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.evaluate.benchmarks.mvbench import _PLACES
+from tasks.benchmarks.adapters.mvbench import _PLACES
 from tests.helpers.files import touch, write_json, write_lines, write_parquet
 
 MISSING = "missing"

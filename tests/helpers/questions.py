@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tasks.evaluate.benchmarks.conditions import Conditions
-from tasks.evaluate.outputs import BenchmarkFolder
+from tasks.benchmarks.conditions import Conditions
+from tasks.benchmarks.records import BenchmarkFolder
 from tests.helpers.files import write_json
 from tests.helpers.videos import write_video
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Rejection, Sample
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tasks.exchange.row import Origin
 from tests.helpers.datasets import import_from, write_frames
 

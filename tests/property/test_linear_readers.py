@@ -14,7 +14,7 @@ from rewards.parse import parse_answer
 from rewards.schema import read_schema, score
 from rewards.spoken import spoken
 from tasks.adopt.sample import sample_of
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.exchange.row import Row, RowError, VideoFiles, question_of
 from tests.helpers.benchmark_folders import FOLDERS
 

@@ -6,9 +6,9 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.evaluate.benchmarks.grounding import paper_interval
-from tasks.evaluate.benchmarks.orders import official_order
-from tasks.evaluate.benchmarks.spans import find_interval
+from tasks.benchmarks.grounding import paper_interval
+from tasks.benchmarks.orders import official_order
+from tasks.benchmarks.spans import find_interval
 
 _BLANKS = st.sampled_from(["", " ", "  ", "\n", "\t", "\u00a0", "\u2003", "\r\n", " \n\t "])
 _NUMBERS = st.sampled_from(["3", "3.", "3.0", "08.50", "1.2.3", ".5", "٣", "３.５", "12345678901", "9" * 400, "²", ""])

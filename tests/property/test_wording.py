@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
-from tasks.evaluate.benchmarks.conditions import Conditions
-from tasks.evaluate.benchmarks.wording import worded
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.conditions import Conditions
+from tasks.benchmarks.wording import worded
 from tasks.rollout.prompt import render_prompt
 from tests.helpers.benchmark_folders import FOLDERS
 from tests.helpers.files import write_parquet

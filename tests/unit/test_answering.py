@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tasks.benchmarks.questions import list_suite
+from tasks.benchmarks.records import BenchmarkFolder, Questions
 from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig
 from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.evaluate.answering import answer_questions, answers_by_id
 from tasks.evaluate.model import describe_served
-from tasks.evaluate.outputs import AnsweredShard, BenchmarkFolder, Questions
+from tasks.evaluate.outputs import AnsweredShard
 from tasks.evaluate.respond import Answer
 from tasks.evaluate.served import Served, looks_same, remember
-from tasks.evaluate.suite import list_suite
 from tests.helpers.chat_server import ChatServer, chat_server
 from tests.helpers.questions import make_benchmark
 

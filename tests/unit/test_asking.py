@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.conditions import Conditions
+from tasks.benchmarks.questions import read_suite
 from tasks.core.errors import InputError
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
-from tasks.evaluate.benchmarks.conditions import Conditions
 from tasks.evaluate.judging import judge, markdown_table
 from tasks.evaluate.respond import Answer
-from tasks.evaluate.suite import read_suite
 from tests.helpers.benchmark_folders import FOLDERS
 
 _PAPERS_GROUNDING = "05b85ba54957f5f7"
@@ -114,7 +114,7 @@ def test_the_papers_own_sentence_is_known_when_it_is_given(tmp_path: Path) -> No
     """The sentence is not ours to ship; what tells it is the digest of its words, whatever its mark is called."""
     from dataclasses import replace
 
-    from tasks.evaluate.benchmarks.wording import digest_of_words
+    from tasks.benchmarks.wording import digest_of_words
 
     assert BENCHMARKS["charades_sta"].words.digest == _PAPERS_GROUNDING
     words = replace(BENCHMARKS["charades_sta"].words, digest=digest_of_words("When is\n  {question}?"))

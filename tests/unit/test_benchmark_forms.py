@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.core.errors import InputError
 from tasks.core.types import Sample
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tests.helpers import benchmark_folders as folders
 from tests.helpers.files import touch, write_json, write_parquet, write_tsv
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.lookup import VideoFolder
 from tasks.core.types import Sample, VideoFile
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
-from tasks.evaluate.benchmarks.lookup import VideoFolder
 from tests.helpers import benchmark_folders as folders
 from tests.helpers.files import touch, write_json, write_lines, write_parquet
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.benchmarks.adapter import FolderBenchmark
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.protocol import BenchmarkResult
 from tasks.core.types import Sample
-from tasks.evaluate.benchmarks.adapter import FolderBenchmark
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
-from tasks.evaluate.benchmarks.protocol import BenchmarkResult
 from tests.helpers import benchmark_folders as folders
 
 _AB = "A. x\nB. y"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tasks.evaluate.benchmarks.choices import are_lettered, find_letter, options_in
-from tasks.evaluate.benchmarks.grounding import best_iou, iou, paper_interval
-from tasks.evaluate.benchmarks.orders import find_order, official_order
-from tasks.evaluate.benchmarks.spans import find_interval
+from tasks.benchmarks.choices import are_lettered, find_letter, options_in
+from tasks.benchmarks.grounding import best_iou, iou, paper_interval
+from tasks.benchmarks.orders import find_order, official_order
+from tasks.benchmarks.spans import find_interval
 
 _OPTIONS = ("a red car", "a blue car", "a dog", "the man walks")
 

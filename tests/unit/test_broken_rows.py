@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.core.errors import InputError
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tests.helpers.files import write_json, write_lines
 
 _BROKEN: list[tuple[str, str, str, object]] = [

@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from tasks.benchmarks.viubench.card import Card, benchmark_version, card_text, make_card
+from tasks.benchmarks.viubench.chance import chance_by_type
+from tasks.benchmarks.viubench.folder import built_clips, built_items, is_built, keep_benchmark
 from tasks.core.errors import InputError
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample, Split
 from tasks.core.viubench import VIUBENCH_TYPES
-from tasks.evaluate.built import built_clips, built_items, is_built, keep_benchmark
-from tasks.evaluate.card import Card, benchmark_version, card_text, make_card
-from tasks.evaluate.chance import chance_by_type
 from tasks.perturb.viubench import plan_viubench
 from tests.helpers.clips import make_clip
 

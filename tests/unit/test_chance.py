@@ -8,9 +8,7 @@ import pytest
 from rewards.answers import Interval
 from rewards.parse import format_answer
 from rewards.verify import verify
-from tasks.core.types import Clip, Sample, Split
-from tasks.core.viubench import VIUBENCH_TYPES
-from tasks.evaluate.answer_space import (
+from tasks.benchmarks.answer_space import (
     AnswerSpace,
     CountsSpace,
     IntervalSpace,
@@ -18,7 +16,9 @@ from tasks.evaluate.answer_space import (
     answer_space,
     right_answer,
 )
-from tasks.evaluate.chance import chance_by_type
+from tasks.benchmarks.viubench.chance import chance_by_type
+from tasks.core.types import Clip, Sample, Split
+from tasks.core.viubench import VIUBENCH_TYPES
 from tasks.evaluate.scoring import score_sample
 from tasks.perturb.difficulty import counting_difficulty
 from tasks.perturb.viubench import missing_by_type, plan_viubench

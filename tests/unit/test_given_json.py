@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tasks.adopt.paths import parse_rewrites
+from tasks.benchmarks.questions import read_suite
 from tasks.core.errors import InputError
 from tasks.evaluate.guess import ScriptedRespondent
-from tasks.evaluate.suite import read_suite
 
 _TWICE = '{"max_frames": 32, "max_frames": 64}'
 

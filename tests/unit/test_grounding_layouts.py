@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.conditions import Conditions
 from tasks.core.errors import InputError
 from tasks.core.types import Sample, VideoFile
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
-from tasks.evaluate.benchmarks.conditions import Conditions
 from tests.helpers import benchmark_folders as folders
 from tests.helpers.files import touch, write_json, write_lines
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.benchmarks.adapter import FolderBenchmark
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.paper import beside_paper
 from tasks.core.statistics import Estimate
 from tasks.core.types import Sample
-from tasks.evaluate.benchmarks.adapter import FolderBenchmark
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
 from tasks.evaluate.judging import judge, markdown_table, result_json
-from tasks.evaluate.paper import beside_paper
 from tasks.evaluate.respond import Answer
 from tests.helpers.questions import make_benchmark
 
@@ -88,7 +88,7 @@ def test_a_difference_from_the_paper_is_marked_beyond_a_point_and_outside_the_in
 
 
 def test_the_paper_has_a_row_for_each_of_its_benchmarks_and_frames() -> None:
-    from tasks.evaluate.benchmarks.catalogue import PAPER_BENCHMARKS
+    from tasks.benchmarks.catalogue import PAPER_BENCHMARKS
 
     own = Estimate(mean=0.5, num_items=1, num_videos=1)
     for name in PAPER_BENCHMARKS:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.evaluate.benchmarks.choices import find_letter
+from tasks.benchmarks.choices import find_letter
 from tests.helpers.choice_texts import OPTIONS, READINGS
 
 

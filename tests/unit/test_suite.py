@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.benchmarks.questions import list_suite, read_suite, video_of
+from tasks.benchmarks.records import BenchmarkFolder, Questions
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Sample
-from tasks.evaluate.outputs import BenchmarkFolder, Questions
-from tasks.evaluate.suite import list_suite, read_suite, video_of
 from tests.helpers.benchmark_folders import FOLDERS
 from tests.helpers.questions import make_benchmark
 

@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.protocol import Benchmark
+from tasks.benchmarks.viubench.card import Card, make_card
+from tasks.benchmarks.viubench.folder import keep_benchmark
 from tasks.core.config import PromoteConfig
 from tasks.core.manifest import write_rows
 from tasks.core.scores import AFTER, BEFORE, CHAMPION, ModelScores, SampleScore
@@ -15,10 +19,6 @@ from tasks.core.types import Artifact, Clip, Sample
 from tasks.diagnose.judge import RewardKind, judge_rows
 from tasks.diagnose.policy import Guesser
 from tasks.diagnose.summary import Request, summarize
-from tasks.evaluate.benchmarks.catalogue import BENCHMARKS
-from tasks.evaluate.benchmarks.protocol import Benchmark
-from tasks.evaluate.built import keep_benchmark
-from tasks.evaluate.card import Card, make_card
 from tasks.evaluate.guess import RandomRespondent
 from tasks.evaluate.judging import judge
 from tasks.evaluate.respond import Answer

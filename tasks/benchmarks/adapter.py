@@ -1,0 +1,267 @@
+"""What the adapters share: an adapter says how its files become samples, the rest follows.
+
+Headlines are means over units. A unit is one question, or all questions of a group, right only if all are; strata are
+parts that count equally however many questions they have.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from pathlib import Path
+from statistics import fmean
+
+from rewards.answers import Answer
+from rewards.parse import format_answer
+from tasks.benchmarks.answer_space import expected_score
+from tasks.benchmarks.choices import CHOICE_WORDS, read_choice
+from tasks.benchmarks.conditions import PAPER_FRAMES, Conditions, deviations
+from tasks.benchmarks.lookup import VideoFolder, stem_of
+from tasks.benchmarks.protocol import BenchmarkResult, Judged, Part
+from tasks.benchmarks.reading import Reader
+from tasks.benchmarks.wording import Words
+from tasks.core.errors import InputError
+from tasks.core.statistics import Scored, estimate
+from tasks.core.types import BenchmarkFacts, Sample, Split, VideoFile, View
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a benchmark lies and how it will be asked: what a loader gets."""
+
+    root: Path
+    videos: VideoFolder
+    conditions: Conditions
+
+
+Score = Callable[[Judged], float]
+Units = Callable[[Sequence[Judged], Score], list[Scored]]
+
+
+def each_question(rows: Sequence[Judged], score: Score) -> list[Scored]:
+    """Every question counts the same."""
+    return [Scored(score=score(row), video=row.video) for row in rows]
+
+
+def mean_of(tag: str) -> Units:
+    """Every value of `tag` counts the same."""
+
+    def units(rows: Sequence[Judged], score: Score) -> list[Scored]:
+        return [Scored(score=score(row), video=row.video, stratum=row.tags[tag][0]) for row in rows]
+
+    return units
+
+
+def whole_groups(size: int) -> Units:
+    """A group is right only if its `size` questions are all there and all right."""
+
+    def units(rows: Sequence[Judged], score: Score) -> list[Scored]:
+        groups: defaultdict[str, list[Judged]] = defaultdict(list)
+        for row in rows:
+            groups[row.group].append(row)
+        return [
+            Scored(score=prod(map(score, members)) if len(members) == size else 0.0, video=group)
+            for group, members in sorted(groups.items())
+        ]
+
+    return units
+
+
+def no_metrics(rows: Sequence[Judged]) -> dict[str, float]:
+    """For benchmarks with a headline only."""
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """One benchmark: everything that its file says about it."""
+
+    name: str
+    load: Callable[[Source], Iterator[Sample]]
+    num_items: int | None = None
+    """Of the published files; another number is worth a warning. None: not known."""
+    read: Reader = read_choice
+    units: Units = each_question
+    metrics: Callable[[Sequence[Judged]], dict[str, float]] = no_metrics
+    official_units: Units | None = None
+    """Of the official scripts, if they average in another way."""
+    keeps_dropped: bool = False
+    """Whether the official script counts as wrong what `Reading.dropped` says the paper's leaves out."""
+    words: Words = CHOICE_WORDS
+    write: Callable[[Answer], str] = format_answer
+    """An answer as the questions ask for it."""
+    conditions: Conditions = field(default_factory=Conditions)
+    """The paper's."""
+    frames: tuple[int, ...] = PAPER_FRAMES
+    choices: tuple[str, ...] = ()
+
+    def open(
+        self, root: Path, conditions: Conditions | None = None, num_available: int | None = None
+    ) -> "FolderBenchmark":
+        """The benchmark in `root`, under the paper's conditions unless others are given."""
+        return FolderBenchmark(self, root, conditions or self.conditions, num_available)
+
+
+@dataclass(frozen=True)
+class FolderBenchmark:
+    """An adapter at work on a folder; implements `protocol.Benchmark`."""
+
+    adapter: Adapter
+    root: Path
+    conditions: Conditions
+    num_available: int | None = None
+    """Questions in the files, if they were counted: what the published number is compared with."""
+
+    @property
+    def name(self) -> str:
+        return self.adapter.name
+
+    def samples(self) -> Iterator[Sample]:
+        num_samples, seen = 0, set()
+        for sample in self.adapter.load(Source(self.root, VideoFolder(self.root), self.conditions)):
+            if sample.sample_id in seen:
+                raise InputError(f"{self.root}: two questions have the id {sample.sample_id!r}; is a file there twice?")
+            seen.add(sample.sample_id)
+            num_samples += 1
+            yield sample
+        for warning in self._size_warnings(num_samples):
+            logger.warning("%s: %s", self.name, warning)
+
+    def judge(self, sample: Sample, text: str) -> Judged:
+        reading = self.adapter.read(sample, text)
+        return replace(
+            self.fail(sample, ""),
+            paper=reading.paper,
+            robust=reading.robust,
+            paper_parsed=reading.paper_parsed,
+            robust_parsed=reading.robust_parsed,
+            answer=reading.answer,
+            dropped=reading.dropped,
+            values=reading.values,
+        )
+
+    def fail(self, sample: Sample, reason: str) -> Judged:
+        facts = sample.benchmark or BenchmarkFacts()
+        return Judged(
+            sample_id=sample.sample_id,
+            video=sample.views[0].clip_id,
+            paper=0.0,
+            robust=0.0,
+            paper_parsed=False,
+            robust_parsed=False,
+            failure=reason,
+            # What stands for a row that cannot be used has no right answer.
+            chance=expected_score(sample) if sample.answer else 0.0,
+            group=facts.group,
+            tags=facts.tags,
+        )
+
+    def aggregate(self, scores: Sequence[Judged]) -> BenchmarkResult:
+        rows = sorted(scores, key=lambda row: row.sample_id)
+        if len({row.sample_id for row in rows}) < max(1, len(rows)):
+            raise ValueError(f"{self.name}: {len(rows)} rows, expected at least one and each question once")
+        shown = [row for row in rows if not row.failure]
+        official = [row for row in shown if self.adapter.keeps_dropped or not row.dropped]
+        units, official_units = self.adapter.units, self.adapter.official_units or self.adapter.units
+        chances = [0.0 if row.failure else row.chance for row in rows]
+
+        return BenchmarkResult(
+            benchmark=self.name,
+            headline=estimate(units(rows, _paper)),
+            robust=estimate(units(rows, _robust)),
+            chance=None if None in chances else mean(units(rows, _chance)),
+            official_like=mean(official_units(official, _paper)) if official else None,
+            official_metrics=self.adapter.metrics(official) if official else {},
+            num_items=len(rows),
+            num_missing=len(rows) - len(shown),
+            num_unparsed=sum(not row.paper_parsed for row in shown),
+            num_unparsed_robust=sum(not row.robust_parsed for row in shown),
+            missing_reasons=dict(Counter(row.failure for row in rows if row.failure)),
+            breakdown=self._breakdown(rows),
+            metrics=self.adapter.metrics(rows),
+            deviations=deviations(self.conditions, self.adapter.conditions, self.adapter.words, self.adapter.frames),
+            words=self.adapter.words.note(self.conditions.wording),
+            choices=self.adapter.choices,
+            warnings=tuple(self._size_warnings(self.num_available)),
+        )
+
+    def _breakdown(self, rows: Sequence[Judged]) -> dict[str, dict[str, Part]]:
+        parts: defaultdict[str, defaultdict[str, list[Judged]]] = defaultdict(lambda: defaultdict(list))
+        for row in rows:
+            for tag, values in row.tags.items():
+                for value in values:
+                    parts[tag][value].append(row)
+        return {
+            tag: {
+                value: _part(self.adapter.units(members, _paper), len(members))
+                for value, members in sorted(by_value.items())
+            }
+            for tag, by_value in sorted(parts.items())
+        }
+
+    def _size_warnings(self, found: int | None) -> list[str]:
+        """`found` are all questions of the files, however many of them a limit chose."""
+        expected = self.adapter.num_items
+        if expected is None or found in (None, expected):
+            return []
+        return [f"{found} questions in the files, the published ones have {expected}"]
+
+
+def _part(units: Sequence[Scored], num_items: int) -> Part:
+    found = estimate(units)
+    return Part(score=found.mean, se=found.se, num_items=num_items)
+
+
+def mean(units: Sequence[Scored]) -> float:
+    """Mean of the strata's means."""
+    strata: defaultdict[str, list[float]] = defaultdict(list)
+    for unit in units:
+        strata[unit.stratum].append(unit.score)
+    return fmean(map(fmean, strata.values()))
+
+
+def make_sample(
+    name: str,
+    item_id: str | int,
+    *,
+    kind: str,
+    files: Sequence[tuple[str, VideoFile]],
+    question: str,
+    answer: str,
+    answer_kind: str = "choice",
+    facts: BenchmarkFacts,
+    group: str = "",
+    tags: Mapping[str, str | Sequence[str]] | None = None,
+) -> Sample:
+    """A question of benchmark `name`; `files` are (video's name, its file), `tags` the breakdowns that it counts in;
+    an empty one is left out.
+    """
+    listed = {tag: (found,) if isinstance(found, str) else tuple(found) for tag, found in (tags or {}).items() if found}
+    return Sample(
+        sample_id=f"{name}/{item_id}",
+        split=Split.BENCHMARK,
+        pretext=name,
+        kind=kind,
+        level=0.0,
+        views=tuple(View(clip_id=stem_of(video), start_frame=0, stop_frame=0, file=file) for video, file in files),
+        question=question,
+        answer=answer,
+        answer_kind=answer_kind,
+        seed=0,
+        benchmark=replace(facts, group=group, tags=listed),
+    )
+
+
+def _paper(row: Judged) -> float:
+    return row.paper
+
+
+def _robust(row: Judged) -> float:
+    return row.robust
+
+
+def _chance(row: Judged) -> float:
+    return 0.0 if row.failure else row.chance or 0.0

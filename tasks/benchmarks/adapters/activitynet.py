@@ -1,0 +1,79 @@
+"""ActivityNet Captions as grounding: one query for each sentence of the validation set (Krishna et al.).
+
+The paper says "validation set", of which there are two: val_1 is the default, val_2 (which other grounding papers call
+their test set) has its own entry.
+
+Forms that are read: the authors' `val_1.json` and `val_2.json`, also as `val.json` and `test.json` of other exports.
+Videos are called `v_` and their YouTube id; they lie in the archives' folders, or in one called `videos`.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.annotations import find_file, read_nested
+from tasks.benchmarks.grounding import (
+    GROUNDING_WORDS,
+    ask_when,
+    interval_metrics,
+    read_interval,
+    window_facts,
+    written,
+)
+from tasks.core.types import Sample
+
+_FOLDERS = ("videos", "v1-2/val", "v1-3/train_val", "train_val", "val")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    duration: float
+    timestamps: list[tuple[float, float]]
+    sentences: list[str]
+
+
+def _loader(name: str, *files: str) -> Callable[[Source], Iterator[Sample]]:
+    def load(source: Source) -> Iterator[Sample]:
+        for where, row in read_nested(find_file(source.root, *files), _Row):
+            if len(row.timestamps) != len(row.sentences):
+                raise where.error("sentences", f"{len(row.sentences)} for {len(row.timestamps)} timestamps")
+            video = str(where.row)
+            file = source.videos.find(video, _FOLDERS, link_id=video.removeprefix("v_"))
+            for number, (window, sentence) in enumerate(zip(row.timestamps, row.sentences, strict=True)):
+                start, end = (min(max(time, 0.0), row.duration) for time in window)
+                if start >= end:
+                    logger.warning(
+                        "%s: %s, sentence %d left out: no time is left inside the video", name, video, number
+                    )
+                    continue
+                yield make_sample(
+                    name,
+                    f"{video}-{number}",
+                    kind="grounding",
+                    files=[(video, file)],
+                    question=ask_when(sentence, source.conditions),
+                    answer=written((start, end)),
+                    answer_kind="interval",
+                    facts=window_facts([(start, end)]),
+                )
+
+    return load
+
+
+def _adapter(name: str, split: str, num_items: int, *files: str) -> Adapter:
+    return Adapter(
+        name=name,
+        load=_loader(name, *files),
+        num_items=num_items,
+        read=read_interval,
+        metrics=interval_metrics,
+        words=GROUNDING_WORDS,
+        choices=(f"split: {split}",),
+    )
+
+
+ACTIVITYNET = _adapter("activitynet", "val_1", 17505, "val_1.json", "val.json")
+ACTIVITYNET_VAL_2 = _adapter("activitynet_val_2", "val_2", 17031, "val_2.json", "test.json")

@@ -1,0 +1,87 @@
+"""Temporal grounding: how a sentence is asked about, how an answer is read, and how well it overlaps."""
+
+import re
+from collections.abc import Sequence
+from statistics import fmean
+
+from tasks.benchmarks.conditions import Conditions
+from tasks.benchmarks.protocol import Judged
+from tasks.benchmarks.reading import Reading
+from tasks.benchmarks.spans import Window, find_interval, window_of
+from tasks.benchmarks.wording import Words, worded
+from tasks.core.types import BenchmarkFacts, Sample
+
+GROUNDING_WORDS = Words(
+    usual="Find the part of the video that shows the event described below, and say when it starts and ends.\n"
+    'Answer in the form "The event happens in the START - END seconds", counted from the beginning of the video '
+    "with one decimal, for example: The event happens in the 24.3 - 30.4 seconds.\n"
+    "The event: {query}\n"
+    "When does it start and end?",
+    source="PROMPT_TEMPLATE in eval/vtg.py of github.com/lcqysl/VideoSSR",
+    digest="05b85ba54957f5f7",
+)
+EXAMPLE = (24.3, 30.4)
+"""Stands in the question, and a weak model may copy it: `metrics` counts that."""
+THRESHOLDS = (0.3, 0.5, 0.7)
+
+_NUMBER = r"\d++\.?+\d*+"
+OFFICIAL_INTERVAL = re.compile(rf"(?<!\d)({_NUMBER})\s*+-\s*+({_NUMBER})")
+"""Finds first what `(\\d+\\.?\\d*)\\s*-\\s*(\\d+\\.?\\d*)` of eval/vtg.py (github.com/lcqysl/VideoSSR) finds first,
+without going back over digits and blanks, which makes that one slow on long runs of them.
+"""
+
+
+def ask_when(query: str, conditions: Conditions) -> str:
+    """The question about one sentence; its final dot stays as in the data."""
+    return worded(conditions.wording or GROUNDING_WORDS.usual, query.strip())
+
+
+def window_facts(windows: Sequence[Window]) -> BenchmarkFacts:
+    """Facts of a question with these right answers."""
+    return BenchmarkFacts(windows=tuple(windows))
+
+
+def written(window: Window) -> str:
+    """As the model should write it: one decimal, as the question asks."""
+    return f"{window[0]:.1f}-{window[1]:.1f}"
+
+
+def read_interval(sample: Sample, text: str) -> Reading:
+    """The best overlap with any window, by the paper's regular expression and by what a person would read."""
+    facts = sample.benchmark
+    assert facts is not None
+    paper, robust = paper_interval(text), find_interval(text)
+    first = iou(paper, facts.windows[0]) if paper else 0.0
+    return Reading(
+        paper=best_iou(paper, facts.windows),
+        robust=best_iou(robust, facts.windows),
+        paper_parsed=paper is not None,
+        robust_parsed=robust is not None,
+        answer=written(robust) if robust else "",
+        dropped=paper is None,
+        values={"first": first, "num_windows": len(facts.windows), "copied": float(robust == EXAMPLE)},
+    )
+
+
+def paper_interval(text: str) -> Window | None:
+    """The first `number - number` with a plain hyphen, as the paper's script searches it; its ends may be infinite."""
+    found = OFFICIAL_INTERVAL.search(text)
+    return window_of(float(found[1]), float(found[2])) if found else None
+
+
+def iou(one: Window, other: Window) -> float:
+    """Shared time over time covered by either; 0 if both are empty."""
+    shared = max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
+    union = (one[1] - one[0]) + (other[1] - other[0]) - shared
+    return shared / union if union > 0 else 0.0
+
+
+def best_iou(found: Window | None, windows: Sequence[Window]) -> float:
+    """With the window that fits best, as R1 is defined for moments with several windows; 0 for no answer."""
+    return max((iou(found, window) for window in windows), default=0.0) if found else 0.0
+
+
+def interval_metrics(rows: Sequence[Judged]) -> dict[str, float]:
+    """Recall at fixed overlaps, and how often the example of the question was copied."""
+    recalls = {f"R1@{limit}": fmean(row.paper >= limit for row in rows) for limit in THRESHOLDS}
+    return recalls | {"example_copied": fmean(row.values.get("copied", 0.0) for row in rows)}

@@ -1,0 +1,135 @@
+"""From a user's words to questions: which benchmarks lie where, how they are asked, and which part of them."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.given_conditions import read_conditions
+from tasks.benchmarks.lookup import missing_of
+from tasks.benchmarks.records import BenchmarkFolder, Questions, QuestionShard
+from tasks.core.digest import digest_of
+from tasks.core.errors import InputError
+from tasks.core.manifest import write_rows
+from tasks.core.seeding import uniform_hash
+from tasks.core.store import Store
+from tasks.core.strict_json import read_object
+from tasks.core.types import Sample
+
+logger = logging.getLogger(__name__)
+
+_EXPECTED = (
+    'expected a JSON object such as {"videomme": "/data/Video-MME"}, or a folder that holds one folder for each '
+    f"benchmark; known are {', '.join(BENCHMARKS)}"
+)
+
+
+def read_suite(benchmarks: str, conditions: str) -> list[BenchmarkFolder]:
+    """The benchmarks that `benchmarks` names, each under its own conditions with the changes of `conditions`.
+
+    Raises:
+        InputError: an unknown benchmark, no such folder, or a condition that does not exist or cannot be.
+    """
+    folders = _folders(benchmarks)
+    under = read_conditions(conditions, sorted(folders))
+    return [BenchmarkFolder(name=name, folder=str(folders[name]), conditions=found) for name, found in under.items()]
+
+
+def list_suite(
+    store: Store, folders: list[BenchmarkFolder], *, limit: int, seed: int, questions_per_shard: int, served: str = ""
+) -> Questions:
+    """Read all annotations, choose at most `limit` questions of each benchmark (0: all), and write them in shards.
+
+    `served` says whose answers a server's are.
+
+    Raises:
+        InputError: an annotation file is missing or wrong, or a benchmark has no question.
+    """
+    chosen: list[Sample] = []
+    num_available, num_selected = {}, {}
+    for folder in folders:
+        found = list(BENCHMARKS[folder.name].open(Path(folder.folder), folder.conditions).samples())
+        if not found:
+            raise InputError(f"{folder.name}: no question in {folder.folder}")
+        part = list(_limited(found, limit, seed))
+        _say_missing(folder, part)
+        num_available[folder.name], num_selected[folder.name] = len(found), len(part)
+        chosen += part
+    key = f"questions/{digest_of('questions', questions_per_shard, *chosen)}"
+    shards = [
+        QuestionShard(number, write_rows(store, f"{key}/{number:05d}.parquet", Sample, rows))
+        for number, rows in enumerate(_shards(chosen, questions_per_shard))
+    ]
+    return Questions(
+        folders=folders, num_available=num_available, num_selected=num_selected, shards=shards, served=served
+    )
+
+
+def _folders(benchmarks: str) -> dict[str, Path]:
+    root = Path(benchmarks).expanduser()
+    if benchmarks and not benchmarks.lstrip().startswith("{") and root.is_dir():
+        named = {name: root / name for name in BENCHMARKS if (root / name).is_dir()}
+    else:
+        given = read_object(benchmarks, "benchmarks", _EXPECTED)
+        named = {name: Path(str(path)).expanduser() for name, path in given.items()}
+    unknown = [f"unknown {name!r}" for name in named if name not in BENCHMARKS]
+    if unknown or not named:
+        raise InputError(f"benchmarks: {unknown[0] if unknown else f'none in {benchmarks!r}'}; {_EXPECTED}")
+    for name, folder in named.items():
+        if not folder.is_dir():
+            raise InputError(f"benchmarks: {name}: there is no folder {str(folder)!r}; {_EXPECTED}")
+    return {name: folder.resolve() for name, folder in named.items()}
+
+
+def _limited(samples: list[Sample], limit: int, seed: int) -> Iterator[Sample]:
+    """The same choice for every model; questions that are scored together stay together, so it may exceed `limit`."""
+    if limit <= 0 or limit >= len(samples):
+        yield from samples
+        return
+    members: defaultdict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        members[_unit(sample)].append(sample)
+    taken = 0
+    for unit in sorted(members, key=lambda unit: uniform_hash("limit", seed, unit)):
+        if taken >= limit:
+            return
+        taken += len(members[unit])
+        yield from members[unit]
+
+
+def _say_missing(folder: BenchmarkFolder, samples: Sequence[Sample]) -> None:
+    """Before any model is loaded: a folder with another layout costs hours else."""
+    reasons = [reason for sample in samples if (reason := missing_of(sample))]
+    if reasons:
+        logger.warning(
+            "%s: the videos of %d of %d questions were not found in %s, e.g. %s",
+            *(folder.name, len(reasons), len(samples), folder.folder, reasons[0]),
+        )
+
+
+def _unit(sample: Sample) -> str:
+    group = sample.benchmark.group if sample.benchmark else ""
+    return f"group {group}" if group else f"sample {sample.sample_id}"
+
+
+def _shards(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:
+    """At least `size` questions each, except for the last; a shard ends where a video ends."""
+    shard: list[Sample] = []
+    by_video = sorted(samples, key=lambda sample: (sample.pretext, video_of(sample), sample.sample_id))
+    for _, questions in groupby(by_video, key=lambda sample: (sample.pretext, video_of(sample))):
+        shard += questions
+        if len(shard) >= size:
+            yield shard
+            shard = []
+    if shard:
+        yield shard
+
+
+def video_of(sample: Sample) -> tuple[tuple[str, ...], float, float]:
+    """What is opened for a question: files, and which part of them."""
+    files = [view.file for view in sample.views if view.file]
+    paths = tuple(path for file in files for path in file.paths)
+    starts = [file.start_seconds or 0.0 for file in files]
+    return paths, min(starts, default=0.0), max((file.stop_seconds or 0.0 for file in files), default=0.0)
