@@ -3,9 +3,9 @@
 pyflyte run workflows/diagnose.py diagnose --dataset rows.jsonl --root VIDEOS --model Qwen/Qwen3-VL-8B-Instruct
 """
 
-from tasks.adopt.task import adopt_dataset
 from tasks.diagnose.outputs import Diagnosis
 from tasks.diagnose.task import diagnose_rows
+from tasks.exchange.task import import_rows
 from workflows.configure import configure_diagnosis
 from workflows.job import close_job, in_order, job, open_job
 
@@ -41,7 +41,7 @@ def diagnose(
         lists={"rewrites": rewrites},
         limit=limit,
     )
-    data = adopt_dataset(
+    data = import_rows(
         run=run, dataset=dataset, root=root, rewrites=rewrites, split="train", config=config, limit=limit
     )
     diagnosis: Diagnosis = diagnose_rows(

@@ -8,8 +8,8 @@ ingest/<digest>/clips.parquet below the data root.
 
 from flytekit import workflow
 
-from tasks.export.outputs import ExportedSet
-from tasks.export.task import export_samples
+from tasks.exchange.outputs import ExportedSet
+from tasks.exchange.task import export_samples
 
 
 @workflow

@@ -3,8 +3,8 @@
 pyflyte run workflows/import_dataset.py import_dataset --dataset train.parquet --root FOLDER --rewrites '["/old=new"]'
 """
 
-from tasks.adopt.outputs import AdoptedSet
-from tasks.adopt.task import adopt_dataset
+from tasks.exchange.outputs import ImportedSet
+from tasks.exchange.task import import_rows
 from workflows.configure import configure
 from workflows.job import close_job, in_order, job, open_job
 
@@ -19,7 +19,7 @@ def import_dataset(
     overrides: str = "{}",
     data_root: str = "./.videossr",
     tracking_uri: str = "",
-) -> AdoptedSet:
+) -> ImportedSet:
     """`root`: folder of the videos (empty: beside the file); `split`: train, heldout, viubench, or keep (the rows')."""
     config = configure(preset=preset, overrides=overrides)
     run = open_job(
@@ -31,8 +31,8 @@ def import_dataset(
         tracking_uri=tracking_uri,
         lists={"rewrites": rewrites},
     )
-    adopted: AdoptedSet = adopt_dataset(
+    imported: ImportedSet = import_rows(
         run=run, dataset=dataset, root=root, rewrites=rewrites, split=split, config=config
     )
-    in_order(adopted, close_job(run=run))
-    return adopted
+    in_order(imported, close_job(run=run))
+    return imported

@@ -143,12 +143,12 @@ def close_job(run: Run, trained_on: str = "") -> None:
     """
     from tasks.core import lease
     from tasks.core.store import Store
-    from tasks.ingest.untrained import settle
+    from tasks.ingest.contents import mark_trained
     from tasks.tracking.run import finish_run
 
     store = Store(run.data_root)
     if trained_on:
-        settle(store, trained_on)
+        mark_trained(store, trained_on)
     finish_run(run)
     lease.release(store, run.lease)
 

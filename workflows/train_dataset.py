@@ -4,9 +4,9 @@ pyflyte run workflows/train_dataset.py train_dataset --dataset train.parquet --r
 The trained policy is a folder in Hugging Face layout; nothing is promoted.
 """
 
-from tasks.adopt.task import adopt_dataset
 from tasks.core.measurement import NO_PLAN
 from tasks.core.training import Trained
+from tasks.exchange.task import import_rows
 from tasks.train.task import warm_start_policy
 from workflows.configure import configure
 from workflows.job import close_job, in_order, job, open_job
@@ -35,7 +35,7 @@ def train_dataset(
         tracking_uri=tracking_uri,
         lists={"rewrites": rewrites},
     )
-    data = adopt_dataset(run=run, dataset=dataset, root=root, rewrites=rewrites, split="train", config=config)
+    data = import_rows(run=run, dataset=dataset, root=root, rewrites=rewrites, split="train", config=config)
     start = warm_start_policy(
         samples=data.samples, clips=data.clips, run=run, model=config.model, config=config.warm_start
     )

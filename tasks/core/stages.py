@@ -48,9 +48,11 @@ class StageCode:
 
 STAGES = {
     "ingest": StageCode(
-        version=6, modules=("tasks.ingest.examine", "tasks.ingest.merge"), packages=_VIDEO, sources="33302617a60b0620"
+        version=6, modules=("tasks.ingest.verdicts", "tasks.ingest.merge"), packages=_VIDEO, sources="33302617a60b0620"
     ),
-    "import": StageCode(version=4, modules=("tasks.adopt.adopt",), packages=_VIDEO, sources="593093116e9ce118"),
+    "import": StageCode(
+        version=4, modules=("tasks.exchange.import_rows",), packages=_VIDEO, sources="593093116e9ce118"
+    ),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),

@@ -66,8 +66,8 @@ class Summary:
         return {f"diagnose/{name}": float(value) for name, value in (counts | shares).items()}
 
 
-def summarize(request: Request, rows: Sequence[RowDiagnosis], adopted: Mapping[str, float]) -> Summary:
-    """`adopted`: the counts of the import (`rows`, `rejected`, `rejected/REASON`, `beyond_limit`).
+def summarize(request: Request, rows: Sequence[RowDiagnosis], imported: Mapping[str, float]) -> Summary:
+    """`imported`: the counts of the import (`rows`, `rejected`, `rejected/REASON`, `beyond_limit`).
 
     Raises:
         ValueError: no row was answered.
@@ -79,14 +79,14 @@ def summarize(request: Request, rows: Sequence[RowDiagnosis], adopted: Mapping[s
     prefix = "rejected/"
     return Summary(
         request=request,
-        num_in_file=int(adopted["rows"]),
-        num_unusable=int(adopted["rejected"]),
+        num_in_file=int(imported["rows"]),
+        num_unusable=int(imported["rejected"]),
         unusable_by_reason={
             name.removeprefix(prefix): int(number)
-            for name, number in sorted(adopted.items())
+            for name, number in sorted(imported.items())
             if name.startswith(prefix)
         },
-        num_beyond_limit=int(adopted["beyond_limit"]),
+        num_beyond_limit=int(imported["beyond_limit"]),
         num_not_shown=len(rows) - len(answered),
         rows_by_num_correct=tuple(num_correct[number] for number in range(request.num_rollouts + 1)),
         whole=_part(answered),

@@ -1,76 +1,17 @@
-"""The files of a data set: Parquet, JSON lines or a JSON list, of whatever layout."""
+"""The files of a data set: Parquet, JSON lines or a JSON list; what their rows say is for `layouts`."""
 
 import io
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.core.errors import InputError
-from tasks.exchange import long_video_reason, plain, rewatch, swift, trl, verl, video_r1
 from tasks.exchange.json_rows import Unreadable, json_rows, json_subset
-from tasks.exchange.row import Row, RowError, short, why
+from tasks.exchange.row import why
 
 _BATCH_ROWS = 1024
-
-
-class Layout(NamedTuple):
-    """How one project writes a row, and in which kind of file."""
-
-    to_record: Callable[[Row, int], dict[str, Any]]
-    suffix: str
-    write: Callable[[Sequence[Mapping[str, Any]]], bytes]
-
-
-def _parquet(records: Sequence[Mapping[str, Any]]) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([dict(record) for record in records]), buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def _json_lines(records: Sequence[Mapping[str, Any]]) -> bytes:
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
-
-
-LAYOUTS: dict[str, Layout] = {
-    "verl": Layout(verl.to_record, ".parquet", _parquet),
-    "swift": Layout(swift.to_record, ".jsonl", _json_lines),
-    "trl": Layout(trl.to_record, ".parquet", _parquet),
-}
-_READERS: tuple[tuple[str, Callable[[Mapping[str, Any]], Row]], ...] = (
-    ("reward_model", verl.from_record),
-    ("messages", swift.from_record),
-    ("prompt", trl.from_record),
-    ("video", plain.from_record),
-    ("solution", video_r1.from_record),
-    ("video_path", rewatch.from_record),
-    ("videos", long_video_reason.from_record),
-)
-"""The field that gives a layout away; the first that a record has decides, null or not if all are null."""
-
-
-def parse_record(record: object) -> Row:
-    """The row of a record of any layout.
-
-    Raises:
-        RowError: it could not be read, is of no known layout, or a field is missing or of another type.
-    """
-    if isinstance(record, Unreadable):
-        raise RowError("", record.reason)
-    if not isinstance(record, Mapping):
-        raise RowError("", f"expected an object, got {short(record)}")
-    held = [field for field, value in record.items() if value is not None]
-    for fields in (held, record):
-        for field, from_record in _READERS:
-            if field in fields:
-                return from_record(record)
-    expected = ", ".join(field for field, _ in _READERS)
-    raise RowError("", f"got the fields {short(list(record))}; expected one of {expected}")
-
-
 _PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2",
            b"7z\xbc\xaf": "7z"}  # fmt: skip
 """By the first bytes."""

@@ -22,7 +22,7 @@ _TYPE = re.compile(r"(?:str|int|float|list|dict)\b(?!_)|.*\[")
 _MARK = re.compile(r"(?:\bClip \d{1,3}:?\s?)?<video>\s?")
 
 
-Said = str | StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+JsonAnswer = str | StrictInt | Annotated[float, Field(strict=True, allow_inf_nan=False)]
 """An answer as JSON may hold it."""
 
 

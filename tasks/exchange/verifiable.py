@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rewards.answers import AnswerKind
-from tasks.exchange.row import RowError, Said, check_question, check_text, short
+from tasks.exchange.row import JsonAnswer, RowError, check_question, check_text, short
 
 PICTURE = "picture instead of a video"
 NO_RULE = "answer without a rule"
@@ -78,7 +78,7 @@ def check_is_video(data_type: str, names: Sequence[str]) -> None:
         raise RowError("data_type", f"got {short(data_type)}, expected 'video'")
 
 
-def verifiable(problem: str, answer: Said, problem_type: str, options: Options, field: str) -> Verifiable:
+def verifiable(problem: str, answer: JsonAnswer, problem_type: str, options: Options, field: str) -> Verifiable:
     """`field` is what the layout calls the answer, which may stand between `<answer>` marks.
 
     Raises:

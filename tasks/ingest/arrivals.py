@@ -1,33 +1,45 @@
-"""Is there a video that no retrain has had yet? Listings, records and headers are looked at: mostly that is seconds.
+"""Is there a video that no retrain has had yet? Listings, records and headers say: mostly in seconds.
 
-A file counts if it is a video at first sight, and no retrain that had its content has ended well
-(`tasks.ingest.untrained`): one that failed starts again. What does not count is said with its reason:
-texts and pictures, empty files and unfinished downloads, and known videos that were touched, copied or renamed. To
-recognise these, a file that is as long as a known one is read once.
+A file counts if its header is that of a video, and no retrain that had its content has ended well
+(`tasks.ingest.contents`): one that failed starts again. What does not count is said with its reason:
+texts and pictures, empty files and unfinished downloads, and known videos that were touched, copied
+or renamed. To recognise these, a file that is as long as a known one is read once. Nothing is
+decoded; where the first bytes of an object in a store do not tell, it may be a video: ingest will
+find out.
 """
 
 import re
 import tempfile
 import time
+import uuid
 from collections import Counter
 from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.config import IngestConfig
 from tasks.core.store import Store
-from tasks.ingest.content import find_read_before, known_content
-from tasks.ingest.glance import Look, prepare, reason_against
-from tasks.ingest.locate import Refused, Remote, locate
+from tasks.ingest.contents import find_read_before, find_record, find_untrained
+from tasks.ingest.locate import Remote, locate
 from tasks.ingest.outputs import VideoShard
-from tasks.ingest.reasons import Reason
-from tasks.ingest.untrained import find_untrained
+from tasks.ingest.reasons import Reason, SourceError
+from tasks.ingest.remote import read_start
+from tasks.video.container import is_cut_off
+from tasks.video.errors import Problem, VideoError
 from tasks.video.isolation import Limits, Outcome, isolated, run_isolated
+from tasks.video.probe import BROKEN, open_video
 from tasks.video.worker import Failure
 
 _LOOKUPS = 8
+"""Files looked up at once: it is waiting, mostly for object stores."""
+_HEAD_BYTES = 4 * 2**20
+"""FFmpeg tells containers apart by the first mebibyte; what it says of streams may stand a little
+later."""
+_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+"""What an old QuickTime file may begin with; its index often stands at its end."""
 _KNOWN = "known"
 _SAME_CONTENT = "known under another name or time"
 _UNFINISHED = "unfinished download"
@@ -73,55 +85,64 @@ class _Unknown:
     """Folder for what is fetched."""
 
 
-class _Sight(NamedTuple):
-    """What a closer look has shown."""
+@dataclass(frozen=True, kw_only=True)
+class _Head:
+    """What the header of a file is read from; of an object in a store its first bytes."""
+
+    path: Path
+    is_whole: bool
+
+
+class _ContentCheck(NamedTuple):
+    """What reading a file for its content has shown."""
 
     sha256: str
     """Of a content that was read before; else empty."""
-    found: str | Look
-    """Why the file does not count, or what to look at."""
+    rest: str | _Head
+    """Why the file does not count, or what its header is to be read from."""
 
 
 def find_arrivals(store: Store, shards: Sequence[VideoShard], config: IngestConfig) -> Arrivals:
     """Look at every listed file."""
     limits, untrained = Limits.of(config), find_untrained(store)
     with tempfile.TemporaryDirectory(prefix="videossr-arrivals-") as scratch:
-        with isolated(_look_closer, limits, has_credentials=True) as look_elsewhere:
+        with isolated(_check_content, limits, has_credentials=True) as check_elsewhere:
 
-            def look_up(job: tuple[VideoShard, str]) -> str | Look:
-                shard, name = job
+            def look_up(file: tuple[VideoShard, str]) -> str | _Head:
+                shard, name = file
                 try:
                     place = locate(shard.root, name, tuple(shard.more_roots))
-                    if reason := _reason(store, place, config, untrained):
+                    if reason := _reason_by_record(store, place, config, untrained):
                         return reason
                     unknown = _Unknown(store=store, place=place, config=config, scratch=scratch)
                     # What lies elsewhere may come slowly, or never.
-                    sight = _look_closer(unknown) if isinstance(place, Path) else _result(look_elsewhere(unknown))
-                    is_trained_on = sight.sha256 and sight.sha256 not in untrained
-                    return _SAME_CONTENT if is_trained_on else sight.found
-                except Refused as refused:
-                    return refused.reason
+                    is_here = isinstance(place, Path)
+                    checked = _check_content(unknown) if is_here else _result(check_elsewhere(unknown))
+                    is_trained_on = checked.sha256 and checked.sha256 not in untrained
+                    return _SAME_CONTENT if is_trained_on else checked.rest
+                except SourceError as error:
+                    return error.flaw.reason
                 except OSError:
                     return Reason.UNREADABLE
 
             with ThreadPoolExecutor(_LOOKUPS) as threads:
-                found = list(threads.map(look_up, [(shard, name) for shard in shards for name in shard.names]))
-        reasons = [reason for reason in found if isinstance(reason, str)]
-        looks = [look for look in found if isinstance(look, Look)]
-        for _, outcome in run_isolated(reason_against, looks, limits):
+                results = list(threads.map(look_up, [(shard, name) for shard in shards for name in shard.names]))
+        reasons = [result for result in results if isinstance(result, str)]
+        heads = [result for result in results if isinstance(result, _Head)]
+        for _, outcome in run_isolated(_reason_by_header, heads, limits):
             # One that was killed from outside says nothing about its file: it may be a video.
             failure = outcome.failure if outcome.failure is not Failure.INTERRUPTED else None
             reason = failure or outcome.result
             reasons += [reason] if reason else []
     counts = sorted(Counter(map(str, reasons)).items(), key=lambda item: (-item[1], item[0]))
-    return Arrivals(num_new=len(found) - len(reasons), not_counted=dict(counts))
+    return Arrivals(num_new=len(results) - len(reasons), not_counted=dict(counts))
 
 
-def _reason(store: Store, place: Path | Remote, config: IngestConfig, untrained: Set[str]) -> str:
+def _reason_by_record(store: Store, place: Path | Remote, config: IngestConfig, untrained: Set[str]) -> str:
     """Why the file does not count, by what is known without reading it; empty if it may count."""
-    known = known_content(store, place)
-    facts = known.facts
-    if known.sha256 and known.sha256 not in untrained:
+    record = find_record(store, place)
+    facts = record.facts
+    if record.sha256 and record.sha256 not in untrained:
         return _KNOWN
     if _is_unfinished(str(place).lower()):
         return _UNFINISHED
@@ -133,24 +154,68 @@ def _reason(store: Store, place: Path | Remote, config: IngestConfig, untrained:
     return Reason.FILE_TOO_LARGE if is_too_large else ""
 
 
-def _look_closer(unknown: _Unknown) -> _Sight:
-    """By its content."""
+def _check_content(unknown: _Unknown) -> _ContentCheck:
     store, place, config, scratch = unknown.store, unknown.place, unknown.config, unknown.scratch
     sha256 = ""
     try:
         sha256 = find_read_before(store, place, Path(scratch), config.max_fetch_mib)
-        return _Sight(sha256, prepare(place, scratch))
-    except Refused as refused:
-        return _Sight(sha256, refused.reason)
+        return _ContentCheck(sha256, _head_of(place, scratch))
+    except SourceError as error:
+        return _ContentCheck(sha256, error.flaw.reason)
     except OSError:
-        return _Sight(sha256, Reason.UNREADABLE)
+        return _ContentCheck(sha256, Reason.UNREADABLE)
 
 
-def _result(outcome: Outcome[_Sight]) -> _Sight:
+def _result(outcome: Outcome[_ContentCheck]) -> _ContentCheck:
     if outcome.failure:
-        return _Sight("", outcome.failure)
+        return _ContentCheck("", outcome.failure)
     assert outcome.result
     return outcome.result
+
+
+def _head_of(place: Path | Remote, scratch: str) -> _Head:
+    """What `_reason_by_header` needs, which runs where stores cannot be reached.
+
+    Raises:
+        SourceError, OSError: the object cannot be read.
+    """
+    if isinstance(place, Path):
+        return _Head(path=place, is_whole=True)
+    data = read_start(place, _HEAD_BYTES)
+    path = Path(scratch) / uuid.uuid4().hex
+    path.write_bytes(data)
+    return _Head(path=path, is_whole=len(data) < _HEAD_BYTES)
+
+
+def _reason_by_header(head: _Head) -> Reason | None:
+    """Why the file is no video; None if it is one, or may be. Never raises on a bad file."""
+    try:
+        return _header_flaw(head)
+    except OSError:
+        return Reason.UNREADABLE
+
+
+def _header_flaw(head: _Head) -> Reason | None:
+    try:
+        with open_video(head.path) as (container, stream):
+            if head.is_whole and is_cut_off(head.path, container):
+                return Reason.INCOMPLETE_FILE  # It is still arriving, or will never be more.
+            num_packets = sum(1 for packet in islice(container.demux(stream), 2) if packet.size)
+            is_still = num_packets < 2 and (head.is_whole or container.format.name.endswith("_pipe"))
+            return Reason.TOO_FEW_FRAMES if is_still else None
+    except VideoError as error:
+        return None if not head.is_whole and _may_go_on(head.path, error.problem) else Reason(error.problem.value)
+    except MemoryError:
+        raise
+    except BROKEN:
+        return None  # A video, of which ingest will find out how much can be read.
+
+
+def _may_go_on(path: Path, problem: Problem) -> bool:
+    """Whether what was not found at the beginning may stand further on."""
+    with path.open("rb") as file:
+        kind = file.read(8)[4:]
+    return problem is Problem.INCOMPLETE_FILE or (problem is Problem.NOT_A_VIDEO and kind in _QUICKTIME)
 
 
 def _is_unfinished(place: str) -> bool:

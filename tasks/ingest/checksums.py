@@ -1,48 +1,83 @@
-"""Checksum files among the inputs (`SHA256SUMS`, `*.sha256`): they are no videos, and say what the others must be.
+"""Text files that name videos, and what they promise of them.
 
-Damage inside a picture can be silent in every decoder; against a checksum it is not.
+A list has one path or URI a line, with its SHA-256 before it if `sha256sum` wrote the file. Checksum
+files among the inputs (`SHA256SUMS`, `*.sha256`) are no videos, and say what the others must be:
+damage inside a picture can be silent in every decoder; against a checksum it is not.
 """
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.ingest.lists import MAX_LIST_BYTES, Entry, promises, read_list
 from tasks.ingest.locate import locate
 from tasks.ingest.remote import read_start
 
+MAX_LIST_BYTES = 64 * 2**20
+"""Half a million long lines."""
+CONTRADICTORY = "several that differ"
+"""Stands where two checksums are promised for one name: no content has it, so none is accepted."""
+
+_WITH_CHECKSUM = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
+_BARE = re.compile(r"[0-9a-fA-F]{64}")
 _NAMES = frozenset({"sha256sums", "sha256sums.txt"})
 _SUFFIX = ".sha256"
-_BARE = re.compile(r"[0-9a-fA-F]{64}")
 
 logger = logging.getLogger(__name__)
 
 
-class Promised(NamedTuple):
-    """Inputs and what is promised of them."""
+class Entry(NamedTuple):
+    """One line of a list."""
 
-    names: list[str]
-    """Without the checksum files, and with what these name but is not there: it is missed by name."""
-    checksums: dict[str, str]
-    """By name."""
+    name: str
+    sha256: str = ""
+    """What the file's content is promised to be; empty if nothing is promised."""
 
 
-def take_checksums(root: str, names: Sequence[str]) -> Promised:
-    """Read the checksum files among `names`. One that cannot be read as such stays an input, to be judged like any."""
+def read_list(data: bytes) -> list[Entry]:
+    """The lines of a list file, without blank ones and comments (#).
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8 text.
+    """
+    lines = (line.strip() for line in data.decode("utf-8-sig").splitlines())
+    return [_entry(line) for line in lines if line and not line.startswith("#")]
+
+
+def checksums_of(entries: Iterable[Entry]) -> dict[str, str]:
+    """What is promised, by name; `CONTRADICTORY` where that is not one thing."""
+    checksums: dict[str, str] = {}
+    for name, sha256 in entries:
+        if sha256:
+            checksums[name] = sha256 if checksums.get(name, sha256) == sha256 else CONTRADICTORY
+    return checksums
+
+
+def split_checksum_files(root: str, names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """(inputs, checksums by name) of the files `names`, of which some are checksum files.
+
+    One that cannot be read as such stays an input, to be judged like any. What is promised but not
+    there is an input too: it is missed by name.
+    """
     entries: list[Entry] = []
-    taken: set[str] = set()
+    checksum_files: set[str] = set()
     for name in filter(_is_checksum_file, names):
         try:
             entries += _read(root, name)
         except Exception as error:  # Every file system has errors of its own.
             logger.warning("%s is not used as a checksum file: %s", name, f"{type(error).__name__}: {error}")
         else:
-            taken.add(name)
-    checksums = promises(entry for entry in entries if entry.name not in taken)  # `sha256sum *` lists its own output.
-    present = [name for name in names if name not in taken]
-    return Promised([*present, *sorted(checksums.keys() - set(present))], checksums)
+            checksum_files.add(name)
+    # `sha256sum *` lists its own output, as it was before.
+    checksums = checksums_of(entry for entry in entries if entry.name not in checksum_files)
+    inputs = [name for name in names if name not in checksum_files]
+    return [*inputs, *sorted(checksums.keys() - set(inputs))], checksums
+
+
+def _entry(line: str) -> Entry:
+    match = _WITH_CHECKSUM.fullmatch(line)
+    return Entry(match[2], match[1].lower()) if match else Entry(line)
 
 
 def _is_checksum_file(name: str) -> bool:

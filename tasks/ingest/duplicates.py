@@ -1,18 +1,35 @@
-"""Copies among the accepted clips: exact ones, and those that look alike.
+"""Clips that look alike: copies among the accepted ones, and those that look like a benchmark's videos.
 
-Clips that look alike never fall on both sides of the split (`tasks.ingest.split`). One at another speed is no copy,
-since its times differ; it is kept, on the side of the clip that it resembles.
+Clips that look alike never fall on both sides of the split (`tasks.ingest.split`). One at another
+speed is no copy, since its times differ; it is kept, on the side of the clip that it resembles. A
+model trained on what looks like a benchmark's video would be scored on what it has seen.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from tasks.core.config import IngestConfig
-from tasks.core.types import Clip, Rejection
+from tasks.core.digest import digest_of
+from tasks.core.manifest import read_rows, write_rows
+from tasks.core.store import Store
+from tasks.core.types import Artifact, Clip, Rejection, Split
 from tasks.ingest.reasons import Reason
 from tasks.video.fingerprint import Pair, near_between, near_pairs
 
 _SAME_LENGTH = 0.8
 """Least ratio of the durations of two copies: trimmed a little, not sped up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leak:
+    """A clip of the data set and the benchmark's video that it looks most like."""
+
+    source: str
+    clip_id: str
+    split: Split
+    benchmark_video: str
+    distance: float
+    """Share of the bits of their fingerprints that differ."""
 
 
 def drop_exact(clips: Sequence[Clip]) -> tuple[list[Clip], list[Rejection]]:
@@ -30,8 +47,9 @@ def drop_exact(clips: Sequence[Clip]) -> tuple[list[Clip], list[Rejection]]:
 def drop_forbidden(
     clips: Sequence[Clip], forbidden: Sequence[Clip], config: IngestConfig
 ) -> tuple[list[Clip], list[Rejection]]:
-    """Of `clips` those that look like none of `forbidden`, whatever their length: a part is enough to give it away."""
-    alike = nearest(clips, forbidden, config)
+    """Of `clips` those that look like none of `forbidden`, whatever their length: a part is enough to
+    give it away."""
+    alike = find_nearest(clips, forbidden, config)
     rejected = [
         Rejection(source=clips[index].source, reason=Reason.FORBIDDEN, detail=_alike(forbidden[pair.second], pair))
         for index, pair in sorted(alike.items())
@@ -39,7 +57,7 @@ def drop_forbidden(
     return [clip for index, clip in enumerate(clips) if index not in alike], rejected
 
 
-def nearest(clips: Sequence[Clip], others: Sequence[Clip], config: IngestConfig) -> dict[int, Pair]:
+def find_nearest(clips: Sequence[Clip], others: Sequence[Clip], config: IngestConfig) -> dict[int, Pair]:
     """By position, each of `clips` that looks like one of `others`, with the one it is most like."""
     pairs = near_between(
         [clip.fingerprint for clip in clips],
@@ -53,13 +71,44 @@ def nearest(clips: Sequence[Clip], others: Sequence[Clip], config: IngestConfig)
 
 
 def drop_near(clips: Sequence[Clip], config: IngestConfig) -> tuple[list[Clip], list[int], list[Rejection]]:
-    """Clips (by source) without near duplicates if those are to be rejected; look-alikes that stay share a number."""
+    """Clips (by source) without near duplicates if those are to be rejected; look-alikes that stay share
+    a number."""
     pairs = list(near_pairs([clip.fingerprint for clip in clips], max_distance=config.near_duplicate_distance))
     copies = {} if config.near_duplicates == "keep" else _copies(clips, pairs)
     kept = [index for index in range(len(clips)) if index not in copies]
     groups = _firsts(kept, pairs)
     rejected = [_rejection(clips, index, pair) for index, pair in sorted(copies.items())]
     return [clips[index] for index in kept], [groups[index] for index in kept], rejected
+
+
+def find_leaks(store: Store, clips_key: str, benchmark: Artifact, config: IngestConfig) -> tuple[list[Leak], Artifact]:
+    """The leaks, by source, and where they are kept; `benchmark` are rows of Clip too."""
+    clips, videos = read_rows(store, clips_key, Clip), read_rows(store, benchmark, Clip)
+    leaks = [
+        Leak(
+            source=clips[index].source,
+            clip_id=clips[index].clip_id,
+            split=clips[index].split,
+            benchmark_video=videos[pair.second].source,
+            distance=pair.distance,
+        )
+        for index, pair in find_nearest(clips, videos, config).items()
+    ]
+    leaks.sort(key=lambda leak: (leak.source, leak.clip_id))
+    key = f"leaks/{digest_of(clips_key, benchmark.digest, config.near_duplicate_distance)}.parquet"
+    return leaks, write_rows(store, key, Leak, leaks)
+
+
+def leak_lines(leaks: Sequence[Leak], *, num_videos: int, num_unknown: int, avoid: str) -> list[str]:
+    """What a person wants to know; `avoid` is the key of the benchmark's clip manifest."""
+    lines = [
+        f"benchmark           {num_videos} videos compared, {num_unknown} could not be",
+        f"leaks               {len(leaks)}, {sum(leak.split == Split.TRAIN for leak in leaks)} of them in training",
+        *(f"                    {leak.source} ({leak.split}) looks like {leak.benchmark_video} "
+          f"({leak.distance:.1%} differ)" for leak in leaks),
+    ]  # fmt: skip
+    option = f"""--overrides '{{"ingest": {{"avoid": ["{avoid}"]}}}}'"""
+    return [*lines, f"leave them out      {option}"]
 
 
 def _copies(clips: Sequence[Clip], pairs: Iterable[Pair]) -> dict[int, Pair]:
@@ -78,11 +127,11 @@ def _same_length(clips: Sequence[Clip], pair: Pair) -> bool:
 
 def _firsts(kept: Iterable[int], pairs: Iterable[Pair]) -> dict[int, int]:
     """For every kept clip the first of its group: the clips that are linked by pairs, directly or not."""
-    first = {index: index for index in kept}
+    first = {index: index for index in kept}  # a forest, as union-find keeps it
 
     def find(index: int) -> int:
         while first[index] != index:
-            first[index] = first[first[index]]
+            first[index] = first[first[index]]  # half the way, so that chains stay short
             index = first[index]
         return index
 

@@ -1,7 +1,7 @@
-"""What an input names: a folder, a glob, a list file or one video; here, in an object store or on the web.
+"""What an input names: a folder, a glob, a list file or one video; here, in a store or on the web.
 
-All regular files count as videos: a name says nothing about what is inside. A text file is a list. Checksum files
-(`SHA256SUMS`, `*.sha256`) say what the others must be.
+All regular files count as videos: a name says nothing about what is inside. A text file is a list.
+Checksum files (`SHA256SUMS`, `*.sha256`) say what the others must be.
 """
 
 import codecs
@@ -18,10 +18,16 @@ from fsspec.utils import glob_translate
 
 from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
-from tasks.ingest.checksums import take_checksums
-from tasks.ingest.lists import MAX_LIST_BYTES, Entry, promises, read_list
-from tasks.ingest.locate import Refused, Remote, is_uri
+from tasks.ingest.checksums import (
+    MAX_LIST_BYTES,
+    Entry,
+    checksums_of,
+    read_list,
+    split_checksum_files,
+)
+from tasks.ingest.locate import Remote, is_uri
 from tasks.ingest.outputs import VideoShard
+from tasks.ingest.reasons import SourceError
 from tasks.ingest.remote import list_below, marks_folder, read_start
 
 _HEAD_BYTES = 4096
@@ -107,16 +113,16 @@ def _glob(pattern: str) -> _Listing:
 
 def _remote(uri: str) -> _Listing:
     try:
-        found = list_below(uri)
-        itself = Remote(uri, (found.root,))
-        if not found.is_one or not _is_text(read_start(itself, _HEAD_BYTES)):
-            return _files(found.root, found.uris)
+        below = list_below(uri)
+        itself = Remote(uri, (below.root,))
+        if not below.is_one or not _is_text(read_start(itself, _HEAD_BYTES)):
+            return _files(below.root, below.uris)
         data = read_start(itself, MAX_LIST_BYTES + 1)
-        return _listed(found.root, _entries(uri, len(data), lambda: data))
+        return _listed(below.root, _entries(uri, len(data), lambda: data))
     except InputError:
         raise
-    except Refused as refused:
-        raise InputError(f"videos: {uri!r} cannot be read: {refused.detail}") from refused
+    except SourceError as error:
+        raise InputError(f"videos: {uri!r} cannot be read: {error.flaw.detail}") from error
     except Exception as error:  # Every file system has errors of its own.
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(
@@ -125,11 +131,11 @@ def _remote(uri: str) -> _Listing:
 
 
 def _files(root: str, names: Sequence[str]) -> _Listing:
-    return _Listing(root, *take_checksums(root, names))
+    return _Listing(root, *split_checksum_files(root, names))
 
 
 def _listed(root: str, entries: Sequence[Entry]) -> _Listing:
-    return _Listing(root, [entry.name for entry in entries], promises(entries), is_list=True)
+    return _Listing(root, [entry.name for entry in entries], checksums_of(entries), is_list=True)
 
 
 def _entries(where: str, num_bytes: int, read: Callable[[], bytes]) -> list[Entry]:
@@ -161,5 +167,6 @@ def _may_be_read(parent: str, name: str) -> bool:
 
 
 def _text(path: Path) -> str:
-    # A name that is not UTF-8 cannot travel between tasks; escaped, it is reported as unreadable under a telling name.
+    # A name that is not UTF-8 cannot travel between tasks; escaped, it is reported as unreadable under
+    # a telling name.
     return os.fsencode(path.as_posix()).decode(errors="backslashreplace")

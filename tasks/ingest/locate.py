@@ -10,19 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from tasks.ingest.reasons import Reason
+from tasks.ingest.reasons import Reason, SourceError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _IPV6_HOST = re.compile(r"(?<=://)\[[0-9A-Fa-f:.]+\]")
-
-
-class Refused(ValueError):  # noqa: N818 (a verdict more than an error)
-    """An input that may not be read or is not there."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
 
 
 class Remote(NamedTuple):
@@ -45,7 +36,7 @@ def locate(root: str, name: str, more_roots: Sequence[str] = ()) -> Path | Remot
     """The file behind `name` with all links resolved, or its URI.
 
     Raises:
-        Refused: it lies neither below `root` nor below one of `more_roots`.
+        SourceError: it lies neither below `root` nor below one of `more_roots`.
         OSError: it is not there.
     """
     if is_uri(name):
@@ -58,7 +49,9 @@ def locate(root: str, name: str, more_roots: Sequence[str] = ()) -> Path | Remot
     folders = [top, *(Path(os.path.realpath(folder)) for folder in more_roots if not is_uri(folder))]
     if not any(path.is_relative_to(folder) for folder in folders):
         detail = f"leads out of {root} (a link, `..`, or a path elsewhere); copy the file, or add to ingest.list_roots"
-        raise Refused(Reason.OUTSIDE, detail if more_roots else "a link that leads out of the folder; copy the file")
+        raise SourceError(
+            Reason.OUTSIDE, detail if more_roots else "a link that leads out of the folder; copy the file"
+        )
     return path
 
 
@@ -68,7 +61,7 @@ def _uri(uri: str, roots: Sequence[str]) -> Remote:
     is_chain = "::" in _IPV6_HOST.sub("", uri)
     if is_chain or climbs or not any(_begins(uri, root) for root in roots if is_uri(root)):
         allowed = ", ".join(root for root in roots if is_uri(root)) or "no URI at all"
-        raise Refused(Reason.OUTSIDE, f"allowed here: {allowed}; without `..` and `::` (see ingest.list_roots)")
+        raise SourceError(Reason.OUTSIDE, f"allowed here: {allowed}; without `..` and `::` (see ingest.list_roots)")
     return Remote(uri, tuple(roots))
 
 

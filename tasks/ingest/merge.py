@@ -12,12 +12,11 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split, StageReport
+from tasks.ingest.contents import read_contents, write_contents
 from tasks.ingest.duplicates import drop_exact, drop_forbidden, drop_near
-from tasks.ingest.history import add_to_history, find_trained, read_history
 from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
 from tasks.ingest.reasons import Reason
-from tasks.ingest.split import assign_sides
-from tasks.ingest.untrained import read_contents, write_contents
+from tasks.ingest.split import add_to_history, assign_sides, find_trained, read_history
 from tasks.video.errors import kind_of
 
 logger = logging.getLogger(__name__)
@@ -34,10 +33,11 @@ def merge_shards(
         InputError: too few clips for training, or there is no manifest of what is to be avoided.
     """
     shards = [shard for shard in results if shard is not None]
-    lost = [_lost(name) for shard, names in zip(results, listed, strict=True) if shard is None for name in names.names]
-    found = [clip for shard in shards for clip in read_rows(store, shard.clips, Clip)]
+    failed = [videos for result, videos in zip(results, listed, strict=True) if result is None]
+    lost = [_lost(name) for videos in failed for name in videos.names]
+    accepted = [clip for shard in shards for clip in read_rows(store, shard.clips, Clip)]
     rejected = [row for shard in shards for row in read_rows(store, shard.rejected, Rejection)]
-    originals, copies = drop_exact(found)
+    originals, copies = drop_exact(accepted)
     check_avoided(store, config.avoid)
     forbidden = [clip for key in config.avoid for clip in read_rows(store, key, Clip)]
     allowed, leaks = drop_forbidden(originals, forbidden, config)
@@ -46,8 +46,8 @@ def merge_shards(
     check_enough(kept, rejected, config)
     clips, counts = _split(store, kept, groups, config)
     rule = [config.near_duplicates, config.near_duplicate_distance, *sorted({clip.sha256 for clip in forbidden})]
-    shown = [[shard.clips.digest, shard.rejected.digest] for shard in shards] + [row.source for row in lost]
-    key = f"ingest/{digest_of(shown, rule, [clip.split for clip in clips])}"
+    inputs = [[shard.clips.digest, shard.rejected.digest] for shard in shards] + [row.source for row in lost]
+    key = f"ingest/{digest_of(inputs, rule, [clip.split for clip in clips])}"
     return ClipSet(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
@@ -59,17 +59,19 @@ def merge_shards(
 def _split(
     store: Store, clips: Sequence[Clip], groups: Sequence[int], config: IngestConfig
 ) -> tuple[list[Clip], dict[str, int]]:
-    """The clips with their sides, what goes to training put on record; and what the sides hung on besides contents."""
+    """The clips with their sides, what goes to training put on record; and what the sides hung on besides
+    contents."""
     contents = [clip.sha256 for clip in clips]
+    # Thrice: as it is, without what was in training before, and without look-alikes too.
     history = read_history(store) if config.for_training else []
     sides = assign_sides(contents, groups, find_trained(clips, history, config), config)
     without_history = assign_sides(contents, groups, (), config)
     alone = assign_sides(contents, range(len(clips)), (), config)
-    found = [replace(clip, split=side) for clip, side in zip(clips, sides, strict=True)]
+    with_sides = [replace(clip, split=side) for clip, side in zip(clips, sides, strict=True)]
     if config.for_training:
-        add_to_history(store, history, found)
+        add_to_history(store, history, with_sides)
         _warn_of_few(sides, config)
-    return found, {
+    return with_sides, {
         "moved_beside_lookalikes": sum(map(ne, without_history, alone)),
         "stay_in_training": sum(map(ne, sides, without_history)),
     }

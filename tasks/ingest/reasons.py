@@ -1,6 +1,7 @@
 """Why an input was not accepted: short fixed phrases, so that counts by reason make sense."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from tasks.video.errors import Problem
 from tasks.video.worker import Failure
@@ -45,4 +46,19 @@ class Reason(StrEnum):
     UNREADABLE = "cannot be read"
     """Missing by now, no permission, a directory behind a link, a server that does not answer."""
     UNEXPECTED = "unexpected error"
-    """Ours to mend; tried again on the next run."""
+    """A defect of ours; tried again on the next run."""
+
+
+class Flaw(NamedTuple):
+    """Why a file is of no use, and what was measured."""
+
+    reason: Reason
+    detail: str
+
+
+class SourceError(ValueError):
+    """An input that may not be read, or cannot be."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.flaw = Flaw(reason, detail)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import fsspec
 
-from tasks.ingest.locate import Refused, Remote
-from tasks.ingest.reasons import Reason
+from tasks.ingest.locate import Remote
+from tasks.ingest.reasons import Reason, SourceError
 from tasks.ingest.web import SCHEMES, InsideError, web_files
 
 _CHUNK_BYTES = 4 * 2**20
@@ -30,11 +30,11 @@ _VERSION_FIELDS = (
 _TIME_FIELDS = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "modified", "created")
 """What they call the time of its last change; Google's `created` is older than its `updated`."""
 _FOLDER_MARKS = ("/", "_$folder$")
-"""How the name ends of an empty object by which consoles and Hadoop say that there is a folder; others name it as the
-folder itself is called."""
+"""How the name ends of an empty object by which consoles and Hadoop say that there is a folder; others
+name it as the folder itself is called."""
 
 
-class Found(NamedTuple):
+class RemoteListing(NamedTuple):
     """What lies at a URI."""
 
     root: str
@@ -43,31 +43,34 @@ class Found(NamedTuple):
     """`uris` holds the object itself, not what lies below it."""
 
 
-def list_below(uri: str) -> Found:
-    """The objects below a folder or that match a glob, or the object itself; on the web there are only objects."""
+def list_below(uri: str) -> RemoteListing:
+    """The objects below a folder or that match a glob, or the object itself.
+
+    On the web there are only objects.
+    """
     scheme = uri.partition("://")[0]
     if scheme in SCHEMES:
-        return Found(uri.rpartition("/")[0], [uri], is_one=True)
+        return RemoteListing(uri.rpartition("/")[0], [uri], is_one=True)
     files = fsspec.filesystem(scheme)
     files.invalidate_cache()  # A long-lived process may have listed it before.
     path = files._strip_protocol(uri).rstrip("/")
     if fsspec.core.has_magic(path):
         root = path[: min(path.index(sign) for sign in "*?[" if sign in path)].rpartition("/")[0]
-        found = files.glob(path, detail=True)
+        objects = files.glob(path, detail=True)
     elif files.isfile(path):
         itself = files.unstrip_protocol(path)
-        return Found(itself.rpartition("/")[0], [itself], is_one=True)
+        return RemoteListing(itself.rpartition("/")[0], [itself], is_one=True)
     else:
-        root, found = path, files.find(path, detail=True)
-    folders = {name.rpartition("/")[0] for name in found}
+        root, objects = path, files.find(path, detail=True)
+    folders = {name.rpartition("/")[0] for name in objects}
     names = sorted(
         name
-        for name, info in found.items()
+        for name, info in objects.items()
         if info["type"] == "file"
         and not (info.get("size") == 0 and (marks_folder(name) or name in folders))
         and not _is_hidden(name, root)
     )
-    return Found(files.unstrip_protocol(root), [files.unstrip_protocol(name) for name in names])
+    return RemoteListing(files.unstrip_protocol(root), [files.unstrip_protocol(name) for name in names])
 
 
 def marks_folder(name: str) -> bool:
@@ -89,7 +92,7 @@ def read_start(place: Remote, num_bytes: int) -> bytes:
     """The first bytes of an object.
 
     Raises:
-        Refused: it, or where it leads, lies inside.
+        SourceError: it, or where it leads, lies inside.
     """
     start = b""
     for chunk in _chunks(place, num_bytes):
@@ -102,7 +105,7 @@ def read_start(place: Remote, num_bytes: int) -> bytes:
 def facts_of(place: Remote) -> Facts:
     """
     Raises:
-        Refused: it, or where it leads, lies inside.
+        SourceError: it, or where it leads, lies inside.
         OSError: it is not there.
     """
     with _explained():
@@ -116,7 +119,7 @@ def fetch(place: Remote, target: Path, *, max_mib: int) -> str:
     """Copy the object to `target`; returns its SHA-256.
 
     Raises:
-        Refused: it is larger than `max_mib`, or it, or where it leads, lies inside.
+        SourceError: it is larger than `max_mib`, or it, or where it leads, lies inside.
     """
     total, num_bytes = hashlib.sha256(), 0
     size = facts_of(place).num_bytes or 0
@@ -125,7 +128,7 @@ def fetch(place: Remote, target: Path, *, max_mib: int) -> str:
             num_bytes += len(chunk)
             # A server may promise less than it sends, or nothing.
             if max(size, num_bytes) > max_mib * 2**20:
-                raise Refused(Reason.FILE_TOO_LARGE, f"at least {max(size, num_bytes)} bytes, limit {max_mib} MiB")
+                raise SourceError(Reason.FILE_TOO_LARGE, f"at least {max(size, num_bytes)} bytes, limit {max_mib} MiB")
             total.update(chunk)
             file.write(chunk)
     return total.hexdigest()
@@ -144,7 +147,7 @@ def _explained() -> Iterator[None]:
     """fsspec reports much of what happens on the web as a missing file, and hands on the rest as it comes.
 
     Raises:
-        Refused: it leads inside.
+        SourceError: it leads inside.
         OSError: anything else, with what it was: a broken transfer, missing credentials, no such address.
     """
     try:
@@ -152,11 +155,11 @@ def _explained() -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        found: BaseException | None = error
-        while found is not None and not isinstance(found, InsideError):
-            found = found.__cause__ or found.__context__
-        if found is not None:
-            raise Refused(Reason.OUTSIDE, str(found)) from error
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, InsideError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is not None:
+            raise SourceError(Reason.OUTSIDE, str(cause)) from error
         if isinstance(error, FileNotFoundError) and error.__cause__:
             raise FileNotFoundError(f"{error.__cause__}") from error
         if isinstance(error, OSError):

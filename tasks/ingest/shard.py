@@ -15,10 +15,12 @@ from tasks.core.digest import digest_of
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
-from tasks.ingest.examine import Job, Verdict, examine, fetch, settle
-from tasks.ingest.look import Fault, Sight, Task, look
+from tasks.ingest.contents import write_contents
 from tasks.ingest.outputs import IngestedShard, VideoShard
-from tasks.ingest.untrained import write_contents
+from tasks.ingest.quality import FileJob, examine_file
+from tasks.ingest.reasons import Flaw
+from tasks.ingest.verdicts import Source, Verdict, fetch_source, find_verdict, judge
+from tasks.video.clip_file import ClipFile
 from tasks.video.isolation import Limits, in_threads, isolated
 
 _LOOKUPS = 8
@@ -26,9 +28,9 @@ _LOOKUPS = 8
 
 
 def ingest_videos(store: Store, shard: VideoShard, config: IngestConfig) -> IngestedShard:
-    """Examine every file of `shard` and write the manifests of what came out."""
+    """Judge every file of `shard` and write the manifests of what came out."""
     start = time.monotonic()
-    verdicts = judge(store, shard, config)
+    verdicts = judge_shard(store, shard, config)
     clips = [verdict.clip for verdict in verdicts if verdict.clip]
     rejected = [verdict.rejection for verdict in verdicts if verdict.rejection]
     key = f"ingest/shards/{digest_of([asdict(clip) for clip in clips], [asdict(row) for row in rejected])}"
@@ -43,26 +45,28 @@ def ingest_videos(store: Store, shard: VideoShard, config: IngestConfig) -> Inge
     )
 
 
-def judge(
-    store: Store, shard: VideoShard, config: IngestConfig, look: Callable[[Task], Sight | Fault] = look
+def judge_shard(
+    store: Store,
+    shard: VideoShard,
+    config: IngestConfig,
+    examine: Callable[[FileJob], ClipFile | Flaw] = examine_file,
 ) -> list[Verdict]:
     """One verdict a name, in order, whatever the number of workers."""
     with tempfile.TemporaryDirectory(prefix="videossr-ingest-") as scratch:
-        more_roots = tuple(shard.more_roots)
-        jobs = [
-            Job(
+        sources = [
+            Source(
                 store=store,
                 root=shard.root,
                 name=name,
                 config=config,
                 scratch=scratch,
-                more_roots=more_roots,
+                more_roots=tuple(shard.more_roots),
                 checksum=checksum,
             )
             for name, checksum in zip_longest(shard.names, shard.checksums, fillvalue="")
         ]
-        with tqdm(total=len(jobs), desc="ingest", unit="video") as bar:
-            return count_copies_once(_judge_all(jobs, config, look, bar.update))
+        with tqdm(total=len(sources), desc="ingest", unit="video") as bar:
+            return count_copies_once(_judge_all(sources, config, examine, bar.update))
 
 
 def count_copies_once(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -77,22 +81,25 @@ def count_copies_once(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _judge_all(
-    jobs: Sequence[Job],
+    sources: Sequence[Source],
     config: IngestConfig,
-    look: Callable[[Task], Sight | Fault],
+    examine: Callable[[FileJob], ClipFile | Flaw],
     advance: Callable[[], object],
 ) -> list[Verdict]:
     verdicts: dict[int, Verdict] = {}
     with ThreadPoolExecutor(_LOOKUPS) as threads:
-        for index, known in enumerate(threads.map(settle, jobs)):
+        for index, known in enumerate(threads.map(find_verdict, sources)):
             if known:
                 verdicts[index] = known
                 advance()
-    unknown = [index for index in range(len(jobs)) if index not in verdicts]
+    unknown = [index for index in range(len(sources)) if index not in verdicts]
     limits = Limits.of(config)
-    with isolated(look, limits) as looking, isolated(fetch, limits, has_credentials=True) as fetching:
-        work = partial(examine, look=looking, fetch=fetching)
-        for position, verdict in in_threads(work, [jobs[index] for index in unknown], limits):
+    with (
+        isolated(examine, limits) as examining,
+        isolated(fetch_source, limits, has_credentials=True) as fetching,
+    ):
+        work = partial(judge, examine=examining, fetch=fetching)
+        for position, verdict in in_threads(work, [sources[index] for index in unknown], limits):
             verdicts[unknown[position]] = verdict
             advance()
-    return [verdicts[index] for index in range(len(jobs))]
+    return [verdicts[index] for index in range(len(sources))]

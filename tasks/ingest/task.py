@@ -61,7 +61,7 @@ def report_leaks(benchmark: ClipSet, clips: str, run: Run, config: IngestConfig)
 
     from tasks.core.latest import find_clips
     from tasks.core.store import Store
-    from tasks.ingest.leaks import find_leaks, leak_lines
+    from tasks.ingest.duplicates import find_leaks, leak_lines
     from tasks.tracking.run import stage
 
     store = Store(run.data_root)

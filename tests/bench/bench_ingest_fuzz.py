@@ -10,9 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 from tasks.core.store import Store
-from tasks.ingest.examine import Verdict
 from tasks.ingest.outputs import VideoShard
-from tasks.ingest.shard import judge
+from tasks.ingest.shard import judge_shard
+from tasks.ingest.verdicts import Verdict
 from tasks.video.frame_store import load_frames
 from tests.helpers.fuzz import CONFIG, Source, damaged, make_sources, wrongs
 from tests.helpers.videos import SHARED_VIDEOS
@@ -29,7 +29,7 @@ def test_ingest_fuzz(tmp_path: Path) -> None:
         (folder / f"{item:05d}").write_bytes(data)
         made.append((sources[index], kind))
     start = time.monotonic()
-    verdicts = judge(store, VideoShard(root=str(folder), names=[f"{item:05d}" for item in range(number)]), CONFIG)
+    verdicts = judge_shard(store, VideoShard(root=str(folder), names=[f"{item:05d}" for item in range(number)]), CONFIG)
     print(f"\n{number} damaged videos in {time.monotonic() - start:.0f} s on {CONFIG.num_workers} workers")
     outcomes = Counter(_outcome(store, verdict, source) for verdict, (source, _) in zip(verdicts, made, strict=True))
     print("\n| verdict | videos |\n|---|---|")

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from tasks.core.store import Store
 from tasks.ingest.listing import list_shards
-from tasks.ingest.look import Fault, Sight, Task, look
-from tasks.ingest.shard import judge
+from tasks.ingest.quality import FileJob, examine_file
+from tasks.ingest.reasons import Flaw
+from tasks.ingest.shard import judge_shard
+from tasks.video.clip_file import ClipFile
 from tasks.video.generate import generate_clips
 from workflows.presets import demo
 
@@ -31,9 +33,9 @@ def test_ingest_scaling(tmp_path: Path) -> None:
         print(f"| {' | '.join(map(str, cells))} | {worker:.0f} | {_peak_kib() / 1024:.0f} |", flush=True)
 
 
-def look_and_note_peak(task: Task) -> Sight | Fault:
-    found = look(task)
-    peaks = task.path.parent.with_name(f"{task.path.parent.name}-peaks")
+def look_and_note_peak(job: FileJob) -> ClipFile | Flaw:
+    found = examine_file(job)
+    peaks = job.path.parent.with_name(f"{job.path.parent.name}-peaks")
     peaks.mkdir(exist_ok=True)
     (peaks / str(os.getpid())).write_text(str(_peak_kib()))
     return found
@@ -43,7 +45,7 @@ def _seconds(store: Store, folder: Path) -> float:
     config = demo().ingest
     start = time.monotonic()
     shards = list_shards(str(folder), config)
-    verdicts = [verdict for shard in shards for verdict in judge(store, shard, config, look_and_note_peak)]
+    verdicts = [verdict for shard in shards for verdict in judge_shard(store, shard, config, look_and_note_peak)]
     assert all(verdict.clip for verdict in verdicts)
     return time.monotonic() - start
 

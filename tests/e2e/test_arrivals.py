@@ -9,7 +9,6 @@ from tasks.core.config import IngestConfig
 from tasks.core.store import Store
 from tasks.ingest.listing import list_shards
 from tasks.ingest.shard import ingest_videos
-from tasks.ingest.untrained import settle
 from tests.helpers.pyflyte import run_pyflyte
 from tests.helpers.videos import write_video
 
@@ -28,7 +27,7 @@ def test_without_a_new_video_it_ends_at_once_and_with_one_the_main_job_starts(
     (folder / "notes.txt").write_text("no video")
     time.sleep(_SETTLED_SECONDS)
     for shard in list_shards(str(folder), CONFIG):
-        settle(Store(str(root)), ingest_videos(Store(str(root)), shard, CONFIG).contents.key)
+        mark_trained(Store(str(root)), ingest_videos(Store(str(root)), shard, CONFIG).contents.key)
     command = [
         *["run", "workflows/retrain_if_new.py", "retrain_if_new", "--preset=smoke", f"--videos={folder}"],
         '--overrides={"ingest": {"min_train_clips": 50}}',

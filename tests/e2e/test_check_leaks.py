@@ -11,7 +11,7 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
-from tasks.ingest.leaks import Leak
+from tasks.ingest.duplicates import Leak
 from tasks.ingest.listing import list_shards
 from tasks.ingest.merge import merge_shards
 from tasks.ingest.outputs import ClipSet

@@ -46,7 +46,7 @@ def test_a_data_set_leaves_one_data_root_and_enters_another(pyflyte_env: dict[st
         env=pyflyte_env,
     )
     assert imported.returncode == 0, imported.stderr[-3000:]
-    assert len(list((tmp_path / "other" / "adopted").glob("*/samples.parquet"))) == 1
+    assert len(list((tmp_path / "other" / "imported").glob("*/samples.parquet"))) == 1
 
 
 def test_wrong_arguments_end_in_one_line(pyflyte_env: dict[str, str], tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_rows_of_video_r1_are_imported_and_the_others_counted_by_reason(
     ]
     write_json(tmp_path / "set" / "Video-R1-260k.json", rows)
     _run(pyflyte_env, "import_dataset", root, f"--dataset={tmp_path}/set/Video-R1-260k.json")
-    (samples,) = root.glob("adopted/*/samples.parquet")
+    (samples,) = root.glob("imported/*/samples.parquet")
     found = read_rows(Store(str(root)), str(samples.relative_to(root)), Sample)
     assert [(row.answer, row.answer_kind) for row in found] == [("B", "choice"), ("1000", "number")]
     rejected = read_rows(Store(str(root)), str(samples.with_name("rejected.parquet").relative_to(root)), Rejection)
@@ -74,9 +74,9 @@ def test_rows_of_video_r1_are_imported_and_the_others_counted_by_reason(
         "bad videos": 1,
     }
     connection = sqlite3.connect(root / "mlflow.db")
-    logged = dict(connection.execute("select key, value from metrics where key like 'adopt/%'").fetchall())
+    logged = dict(connection.execute("select key, value from metrics where key like 'import/%'").fetchall())
     connection.close()
-    assert (logged["adopt/rejected/answer without a rule"], logged["adopt/rows"]) == (2, 6)
+    assert (logged["import/rejected/answer without a rule"], logged["import/rows"]) == (2, 6)
 
 
 def test_hostile_rows_are_listed_by_a_diagnosis_and_what_they_hold_is_escaped(
@@ -128,7 +128,7 @@ def test_a_model_trains_on_a_published_data_set(pyflyte_env: dict[str, str], tmp
         f"--dataset={tmp_path}/set/rows.jsonl",
         f"--overrides={json.dumps(_TINY)}",
     )
-    (samples,) = root.glob("adopted/*/samples.parquet")
+    (samples,) = root.glob("imported/*/samples.parquet")
     assert len(read_rows(Store(str(root)), str(samples.relative_to(root)), Sample)) == 6
     (policy,) = root.glob("trained/*/policy")
     assert (policy / "model.safetensors").is_file()

@@ -14,7 +14,7 @@ from tasks.core.no_room import no_room_line
 from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.ingest.listing import list_shards
-from tasks.ingest.shard import judge
+from tasks.ingest.shard import judge_shard
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import run_pyflyte
 from tests.helpers.videos import write_video
@@ -62,9 +62,9 @@ def test_no_video_is_turned_away_because_the_disk_is_full(small_disk: Path, fold
     (small_disk / "root").mkdir()
     _fill(small_disk, leave_bytes=3 * 4096)
     with pytest.raises(OSError, match="No space left on device"):
-        judge(Store(str(small_disk / "root")), shard, config)
+        judge_shard(Store(str(small_disk / "root")), shard, config)
     (small_disk / "filler").unlink()
-    (verdict,) = judge(Store(str(small_disk / "root")), shard, config)
+    (verdict,) = judge_shard(Store(str(small_disk / "root")), shard, config)
     assert verdict.clip is not None
 
 

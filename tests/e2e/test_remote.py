@@ -177,7 +177,7 @@ def test_a_job_whose_stage_is_killed_for_good_is_marked_as_failed_and_gives_its_
 
 
 def _kill_every_import(container: Container) -> None:
-    if "adopt_dataset" in container.task:
+    if "import_rows" in container.task:
         container.process.kill()
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tasks.adopt.adopt import AdoptPlan, adopt
-from tasks.adopt.outputs import AdoptedSet
-from tasks.adopt.paths import Whereabouts
 from tasks.core.config import IngestConfig
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Sample
+from tasks.exchange.import_rows import ImportPlan, import_rows
+from tasks.exchange.outputs import ImportedSet
+from tasks.exchange.video_paths import VideoPaths
 
 CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=1, max_bits_per_px=24.0)
 """The frames of these tests are noise: as many bits as they need."""
@@ -21,9 +21,9 @@ def samples_of(store: Store, key: str) -> list[Sample]:
     return read_rows(store, key, Sample)
 
 
-def import_from(store: Store, file: Path, root: Path | None = None, split: str = "train") -> AdoptedSet:
-    where = Whereabouts(root=root or file.parent)
-    return adopt(store, AdoptPlan(file=file, whereabouts=where, config=CONFIG, split=split))
+def import_from(store: Store, file: Path, root: Path | None = None, split: str = "train") -> ImportedSet:
+    where = VideoPaths(root=root or file.parent)
+    return import_rows(store, ImportPlan(file=file, videos=where, config=CONFIG, split=split))
 
 
 def write_frames(folder: Path, count: int = 8) -> list[str]:

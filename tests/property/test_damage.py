@@ -17,7 +17,7 @@ from tasks.core.measurement import NO_PLAN
 from tasks.core.plan_pointer import plan_to_start_from, publish_plan
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
-from tasks.ingest.history import Trained, read_history
+from tasks.ingest.split import TrainingRecord, read_history
 from tasks.validate.findings import Finding, findings_json
 from tasks.video.frame_store import load_frames
 from tests.helpers.clips import make_clip, store_clip
@@ -58,7 +58,7 @@ _KINDS = {
     ),
     "history of training": _Kept(
         _HISTORY,
-        lambda store: write_rows(store, _HISTORY, Trained, [Trained(sha256="a", fingerprint="0")]),
+        lambda store: write_rows(store, _HISTORY, TrainingRecord, [TrainingRecord(sha256="a", fingerprint="0")]),
         lambda store: read_history(store),
     ),
     "findings": _Kept(

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewards.answers import AnswerKind
-from tasks.exchange.files import LAYOUTS, parse_record, read_records, subset
+from tasks.exchange.files import read_records, subset
+from tasks.exchange.layouts import LAYOUTS, parse_record
 from tasks.exchange.row import Row, VideoFiles
 
 # Questions and answers are shown without blanks around them, and a mark for a video cannot stand in a question.

@@ -78,9 +78,13 @@ def _import(folder: Path, data: bytes, name: str) -> tuple[list[int], list[Rejec
     file = folder / name
     file.write_bytes(data)
     store = Store(str(folder / "root"))
-    adopted = import_from(store, file)
-    origins = read_rows(store, adopted.origins.key, Origin)
-    return [origin.row for origin in origins], read_rows(store, adopted.rejected.key, Rejection), adopted.report.counts
+    imported = import_from(store, file)
+    origins = read_rows(store, imported.origins.key, Origin)
+    return (
+        [origin.row for origin in origins],
+        read_rows(store, imported.rejected.key, Rejection),
+        imported.report.counts,
+    )
 
 
 @pytest.fixture(scope="module")

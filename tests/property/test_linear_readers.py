@@ -13,9 +13,9 @@ from rewards.answers import AnswerKind
 from rewards.parse import parse_answer
 from rewards.schema import read_schema, score
 from rewards.spoken import spoken
-from tasks.adopt.sample import sample_of
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.exchange.row import Row, RowError, VideoFiles, question_of
+from tasks.exchange.sample import sample_of
 from tests.helpers.benchmark_folders import FOLDERS
 
 pytestmark = pytest.mark.slow

@@ -14,11 +14,10 @@ from tasks.core.latest import LatestDataset, point_to_latest
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split
-from tasks.ingest.history import add_to_history, read_history
+from tasks.ingest.contents import write_contents
 from tasks.ingest.merge import merge_shards
 from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
-from tasks.ingest.split import assign_sides
-from tasks.ingest.untrained import write_contents
+from tasks.ingest.split import add_to_history, assign_sides, read_history
 from tasks.video.fingerprint import NUM_BITS
 from tests.helpers.clips import make_clip
 

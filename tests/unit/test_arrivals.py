@@ -22,9 +22,9 @@ from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Rejection
 from tasks.ingest.arrivals import find_arrivals
+from tasks.ingest.contents import mark_trained
 from tasks.ingest.listing import list_shards
 from tasks.ingest.shard import ingest_videos
-from tasks.ingest.untrained import settle
 from tests.helpers.s3_server import s3_server
 from tests.helpers.videos import ffmpeg, write_video
 
@@ -43,7 +43,7 @@ def arrivals(store: Store, videos: str | Path, config: IngestConfig = CONFIG) ->
 def finish(store: Store, videos: str | Path, config: IngestConfig = CONFIG) -> None:
     """As a retrain that ends well."""
     for shard in list_shards(str(videos), config):
-        settle(store, ingest_videos(store, shard, config).contents.key)
+        mark_trained(store, ingest_videos(store, shard, config).contents.key)
 
 
 def test_new_and_changed_videos_count_and_what_ingest_rejected_does_not(store: Store, folder: Path) -> None:

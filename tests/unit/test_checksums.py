@@ -12,16 +12,16 @@ from tasks.core.config import IngestConfig
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip
-from tasks.ingest.examine import Job, Verdict, settle
+from tasks.ingest.checksums import CONTRADICTORY, Entry, read_list
 from tasks.ingest.listing import list_shards
-from tasks.ingest.lists import Entry, read_list
 from tasks.ingest.merge import merge_shards
 from tasks.ingest.outputs import IngestedShard
 from tasks.ingest.reasons import Reason
-from tasks.ingest.shard import ingest_videos, judge
-from tests.helpers.examined import examine_here
+from tasks.ingest.shard import ingest_videos, judge_shard
+from tasks.ingest.verdicts import Source, Verdict, find_verdict
 from tests.helpers.fuzz import CONFIG as FUZZ_CONFIG
 from tests.helpers.fuzz import damaged, make_sources
+from tests.helpers.judged import judge_here
 from tests.helpers.videos import write_video
 
 pytestmark = pytest.mark.slow
@@ -36,7 +36,7 @@ def sha256_of(path: Path) -> str:
 
 def judged(store: Store, videos: str | Path, config: IngestConfig = CONFIG) -> dict[str, Verdict]:
     (shard,) = list_shards(str(videos), config)
-    return dict(zip(shard.names, judge(store, shard, config), strict=True))
+    return dict(zip(shard.names, judge_shard(store, shard, config), strict=True))
 
 
 def outcomes(verdicts: dict[str, Verdict]) -> dict[str, str]:
@@ -103,23 +103,24 @@ def test_a_file_is_not_read_again_to_find_the_same_broken_promise(
     store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_video(folder / "a.mp4")
-    monkeypatch.setattr("tasks.ingest.content._SETTLED_NS", 0)
-    job = Job(store=store, root=str(folder), name="a.mp4", config=CONFIG, checksum=OTHER)
-    assert settle(job) is None
-    assert not examine_here(job).is_reused
-    settled = settle(job)
+    monkeypatch.setattr("tasks.video.clip_file._SETTLED_NS", 0)
+    job = Source(store=store, root=str(folder), name="a.mp4", config=CONFIG, checksum=OTHER)
+    assert find_verdict(job) is None
+    assert not judge_here(job).is_reused
+    settled = find_verdict(job)
     assert settled is not None
     assert settled.is_reused
-    assert settled.rejection == examine_here(job).rejection
+    assert settled.rejection == judge_here(job).rejection
 
 
 def test_promises_that_contradict_each_other_cannot_be_kept(store: Store, folder: Path) -> None:
-    write_video(folder / "a.mp4")
-    (folder / "SHA256SUMS").write_text(f"{sha256_of(folder / 'a.mp4')}  a.mp4\n")
-    (folder / "a.mp4.sha256").write_text(f"{OTHER}  a.mp4\n")
-    verdict = judged(store, folder)["a.mp4"]
-    assert verdict.rejection is not None
-    assert f"{OTHER} and {sha256_of(folder / 'a.mp4')}" in verdict.rejection.detail
+    for name in ("a.mp4", "b.mp4"):
+        write_video(folder / name)
+        (folder / f"{name}.sha256").write_text(f"{sha256_of(folder / name)}  {name}\n")
+    (folder / "SHA256SUMS").write_text(f"{OTHER}  a.mp4\n{sha256_of(folder / 'b.mp4')}  b.mp4\n")
+    verdicts = judged(store, folder)
+    assert outcomes(verdicts) == {"a.mp4": Reason.WRONG_CHECKSUM, "b.mp4": "verified: True"}
+    assert f"promised: {CONTRADICTORY}; " in verdicts["a.mp4"].rejection.detail  # type: ignore[union-attr]
 
 
 def test_what_is_promised_and_missing_is_missed_by_name(store: Store, folder: Path) -> None:

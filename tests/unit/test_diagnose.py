@@ -11,8 +11,6 @@ import pytest
 
 from rewards.answers import AnswerKind
 from rewards.schema import read_schema
-from tasks.adopt.adopt import AdoptPlan, adopt
-from tasks.adopt.paths import Whereabouts
 from tasks.core.config import IngestConfig, ModelConfig, RetrainConfig, RolloutConfig
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows
@@ -25,6 +23,8 @@ from tasks.diagnose.judge import Outcome, RewardKind, RowDiagnosis
 from tasks.diagnose.outputs import Diagnosis
 from tasks.diagnose.policy import RANDOM, Guesser
 from tasks.exchange.files import subset
+from tasks.exchange.import_rows import ImportPlan, import_rows
+from tasks.exchange.video_paths import VideoPaths
 from tasks.rollout.answerer import Answered
 from tasks.rollout.reward import reward_answer
 from tasks.tracking.memory_tracker import MemoryTracker
@@ -71,7 +71,8 @@ class Case:
 
     def __init__(self, folder: Path, file: Path, script: Mapping[str, Sequence[str]]) -> None:
         self.store, self.file, self.tracker = Store(str(folder / "root")), file, MemoryTracker()
-        found = adopt(self.store, AdoptPlan(file=file, whereabouts=Whereabouts(root=file.parent), config=CONFIG.ingest))
+        plan = ImportPlan(file=file, videos=VideoPaths(root=file.parent), config=CONFIG.ingest)
+        found = import_rows(self.store, plan)
         self.dataset = Dataset(
             file=file,
             samples=found.samples,

@@ -14,10 +14,9 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample, Split
-from tasks.export.export import export_samples
-from tasks.export.manifest import read_manifests
-from tasks.export.outputs import ExportedSet
-from tasks.export.plan import ExportPlan
+from tasks.exchange.export_manifest import ExportPlan, read_manifests
+from tasks.exchange.export_samples import export_samples
+from tasks.exchange.outputs import ExportedSet
 from tasks.policy.tiny import make_tiny_policy
 from tasks.rollout.prompt import render_prompt
 from tasks.rollout.reward import reward_answer
@@ -49,10 +48,10 @@ def exported_file(exported: ExportedSet, folder: Path) -> Path:
 def test_what_goes_out_comes_back(store: Store, plan: ExportPlan, tmp_path: Path, layout: str, videos: str) -> None:
     out = tmp_path / "out"
     exported = export_samples(store, Store(str(out)), replace(plan, layout=layout, videos=videos))
-    adopted = import_from(store, exported_file(exported, out), split="keep")
+    imported = import_from(store, exported_file(exported, out), split="keep")
     before = {sample.sample_id: sample for sample in samples_of(store, plan.samples)}
-    after = {sample.sample_id: sample for sample in samples_of(store, adopted.samples.key)}
-    clips = {clip.clip_id: clip for clip in read_rows(store, adopted.clips.key, Clip)}
+    after = {sample.sample_id: sample for sample in samples_of(store, imported.samples.key)}
+    clips = {clip.clip_id: clip for clip in read_rows(store, imported.clips.key, Clip)}
     old_clips = {clip.clip_id: clip for clip in read_rows(store, plan.clips, Clip)}
     assert before.keys() == after.keys()
     # The store's JPEG once more; the colour noise of the test clips does not survive 4:2:0.
@@ -108,9 +107,9 @@ def test_imported_samples_are_prompted_and_rewarded_like_our_own(
 ) -> None:
     out = tmp_path / "out"
     exported = export_samples(store, Store(str(out)), plan)
-    adopted = import_from(store, exported_file(exported, out))
-    clips = {clip.clip_id: clip for clip in read_rows(store, adopted.clips.key, Clip)}
-    samples = samples_of(store, adopted.samples.key)
+    imported = import_from(store, exported_file(exported, out))
+    clips = {clip.clip_id: clip for clip in read_rows(store, imported.clips.key, Clip)}
+    samples = samples_of(store, imported.samples.key)
     policy = make_tiny_policy(hidden_size=32, num_layers=1, seed=0, texts=[sample.question for sample in samples])
     for sample in samples:
         prompt = render_prompt(policy.processor, sample, render_sample(store, sample, clips))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.adopt.paths import parse_rewrites
 from tasks.benchmarks.questions import read_suite
 from tasks.core.errors import InputError
 from tasks.evaluate.guess import ScriptedRespondent
+from tasks.exchange.video_paths import parse_rewrites
 
 _TWICE = '{"max_frames": 32, "max_frames": 64}'
 

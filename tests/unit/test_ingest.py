@@ -10,14 +10,14 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
-from tasks.ingest.examine import Job, Verdict
 from tasks.ingest.listing import list_files, list_shards
 from tasks.ingest.merge import merge_shards
 from tasks.ingest.outputs import ClipSet
 from tasks.ingest.reasons import Reason
 from tasks.ingest.shard import ingest_videos
+from tasks.ingest.verdicts import Source, Verdict
 from tasks.video.encode import write_mp4
-from tests.helpers.examined import examine_here
+from tests.helpers.judged import judge_here
 from tests.helpers.videos import SHARED_VIDEOS, moving_frames, write_pattern, write_video
 
 pytestmark = pytest.mark.slow
@@ -40,7 +40,7 @@ def ingest(store: Store, folder: Path, config: IngestConfig = CONFIG) -> ClipSet
 
 
 def examine(store: Store, folder: Path, name: str, config: IngestConfig = CONFIG) -> Verdict:
-    return examine_here(Job(store=store, root=str(folder), name=name, config=config))
+    return judge_here(Source(store=store, root=str(folder), name=name, config=config))
 
 
 def rejection_of(verdict: Verdict) -> Rejection:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tasks.core.store import Store
-from tasks.ingest.examine import Verdict
 from tasks.ingest.outputs import VideoShard
 from tasks.ingest.reasons import Reason
-from tasks.ingest.shard import judge
+from tasks.ingest.shard import judge_shard
+from tasks.ingest.verdicts import Verdict
 from tasks.video.frame_store import load_frames
 from tests.helpers.fuzz import CONFIG, LOSSES, damaged, make_sources, wrongs
 
@@ -23,7 +23,7 @@ def judge_all(folder: Path, items: list[tuple[int, str, bytes]]) -> tuple[Store,
     for name, (_, _, data) in zip(names, items, strict=True):
         (folder / "videos" / name).write_bytes(data)
     store = Store(str(folder / "root"))
-    return store, judge(store, VideoShard(root=str(folder / "videos"), names=names), CONFIG)
+    return store, judge_shard(store, VideoShard(root=str(folder / "videos"), names=names), CONFIG)
 
 
 def test_no_damage_ends_the_run_and_every_video_has_a_verdict(tmp_path: Path) -> None:
@@ -54,7 +54,8 @@ def test_undamaged_sources_are_accepted_and_right(tmp_path: Path) -> None:
     sources = make_sources(tmp_path / "sources")
     names = [source.name for source in sources]
     store = Store(str(tmp_path / "root"))
-    verdicts = judge(store, VideoShard(root=str(tmp_path / "sources"), names=names), replace(CONFIG, num_workers=1))
+    shard = VideoShard(root=str(tmp_path / "sources"), names=names)
+    verdicts = judge_shard(store, shard, replace(CONFIG, num_workers=1))
     for source, verdict in zip(sources, verdicts, strict=True):
         assert verdict.clip is not None, source.name
         assert wrongs(verdict.clip, load_frames(store, verdict.clip), source) == []

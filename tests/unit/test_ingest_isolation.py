@@ -13,11 +13,12 @@ from tasks.core.config import IngestConfig
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
-from tasks.ingest.examine import DECISIVE, Verdict
-from tasks.ingest.look import Fault, Sight, Task, look
 from tasks.ingest.outputs import VideoShard
-from tasks.ingest.reasons import Reason
-from tasks.ingest.shard import count_copies_once, ingest_videos, judge
+from tasks.ingest.quality import FileJob, examine_file
+from tasks.ingest.reasons import Flaw, Reason
+from tasks.ingest.shard import count_copies_once, ingest_videos, judge_shard
+from tasks.ingest.verdicts import DECISIVE, Verdict
+from tasks.video.clip_file import ClipFile
 from tasks.video.encode import ffmpeg_binary
 from tests.helpers.videos import write_video
 
@@ -42,31 +43,31 @@ def shard(tmp_path: Path) -> VideoShard:
     return VideoShard(root=str(folder), names=names)
 
 
-def look_or_crash(task: Task) -> Sight | Fault:
-    if task.path.name == "bad.mp4":
+def look_or_crash(job: FileJob) -> ClipFile | Flaw:
+    if job.path.name == "bad.mp4":
         os.kill(os.getpid(), signal.SIGSEGV)
-    return look(task)
+    return examine_file(job)
 
 
-def look_or_hang(task: Task) -> Sight | Fault:
-    if task.path.name == "bad.mp4":
+def look_or_hang(job: FileJob) -> ClipFile | Flaw:
+    if job.path.name == "bad.mp4":
         time.sleep(600)
-    return look(task)
+    return examine_file(job)
 
 
-def look_or_be_killed(task: Task) -> Sight | Fault:
-    if task.path.name == "bad.mp4":
+def look_or_be_killed(job: FileJob) -> ClipFile | Flaw:
+    if job.path.name == "bad.mp4":
         os.kill(os.getpid(), signal.SIGKILL)
-    return look(task)
+    return examine_file(job)
 
 
-def look_for_credentials(task: Task) -> Sight | Fault:
+def look_for_credentials(job: FileJob) -> ClipFile | Flaw:
     if "AWS_SECRET_ACCESS_KEY" in os.environ:
-        return Fault(reason=Reason.UNEXPECTED, detail="found some")
-    return look(task)
+        return Flaw(Reason.UNEXPECTED, "found some")
+    return examine_file(job)
 
 
-def crash_always(_: Task) -> Sight | Fault:
+def crash_always(_: FileJob) -> ClipFile | Flaw:
     os.kill(os.getpid(), signal.SIGSEGV)
     raise AssertionError
 
@@ -76,17 +77,17 @@ def reason_of(verdict: Verdict) -> str | None:
 
 
 def test_a_crash_costs_its_video_and_is_remembered(store: Store, shard: VideoShard) -> None:
-    verdicts = judge(store, shard, CONFIG, look_or_crash)
+    verdicts = judge_shard(store, shard, CONFIG, look_or_crash)
     assert [reason_of(verdict) for verdict in verdicts] == [Reason.CRASHED, None, None]
-    again = judge(store, shard, CONFIG)
+    again = judge_shard(store, shard, CONFIG)
     assert reason_of(again[0]) == Reason.CRASHED
     assert [verdict.is_reused for verdict in again] == [True, True, True]
 
 
 def test_a_worker_killed_from_outside_is_no_verdict_on_its_video(store: Store, shard: VideoShard) -> None:
-    verdicts = judge(store, shard, CONFIG, look_or_be_killed)
+    verdicts = judge_shard(store, shard, CONFIG, look_or_be_killed)
     assert [reason_of(verdict) for verdict in verdicts] == [Reason.INTERRUPTED, None, None]
-    again = judge(store, shard, CONFIG)
+    again = judge_shard(store, shard, CONFIG)
     assert [reason_of(verdict) for verdict in again] == [None, None, None]
     assert [verdict.is_reused for verdict in again] == [False, True, True]
 
@@ -95,15 +96,15 @@ def test_what_decodes_strangers_files_has_no_credentials(
     store: Store, shard: VideoShard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    verdicts = judge(store, shard, CONFIG, look_for_credentials)
+    verdicts = judge_shard(store, shard, CONFIG, look_for_credentials)
     assert [reason_of(verdict) for verdict in verdicts] == [None, None, None]
 
 
 def test_a_hang_costs_its_video_and_more_time_is_another_chance(store: Store, shard: VideoShard) -> None:
     config = replace(CONFIG, video_timeout_seconds=4.0)
-    verdicts = judge(store, shard, config, look_or_hang)
+    verdicts = judge_shard(store, shard, config, look_or_hang)
     assert [reason_of(verdict) for verdict in verdicts] == [Reason.TOO_SLOW, None, None]
-    again = judge(store, shard, CONFIG)
+    again = judge_shard(store, shard, CONFIG)
     assert [(reason_of(verdict), verdict.is_reused) for verdict in again] == [(None, False), (None, True), (None, True)]
 
 
@@ -115,29 +116,29 @@ def test_a_decompression_bomb_meets_the_limit_of_memory(store: Store, shard: Vid
         check=True,
     )
     config = replace(CONFIG, max_source_area_px=2 * 10**8, video_memory_mib=256)
-    verdicts = judge(store, shard, config)
+    verdicts = judge_shard(store, shard, config)
     assert [reason_of(verdict) for verdict in verdicts] == [Reason.TOO_MUCH_MEMORY, None, None]
 
 
 def test_a_run_that_died_goes_on_where_it_was(store: Store, shard: VideoShard) -> None:
     time.sleep(2.1)  # A file that changed a moment ago is not trusted.
     some = replace(shard, names=shard.names[:2])
-    judge(store, some, CONFIG)
+    judge_shard(store, some, CONFIG)
     # What is known needs no worker: the others are the only work.
-    verdicts = judge(store, shard, CONFIG, crash_always)
+    verdicts = judge_shard(store, shard, CONFIG, crash_always)
     assert [verdict.is_reused for verdict in verdicts[:2]] == [True, True]
     assert reason_of(verdicts[2]) == Reason.CRASHED
 
 
 def test_an_unchanged_file_is_not_read_again(store: Store, shard: VideoShard) -> None:
     time.sleep(2.1)  # A file that changed a moment ago is not trusted.
-    judge(store, shard, CONFIG)
+    judge_shard(store, shard, CONFIG)
     path = Path(shard.root) / "good.mp4"
     before = path.stat()
-    assert all(verdict.is_reused for verdict in judge(store, shard, CONFIG, crash_always))
+    assert all(verdict.is_reused for verdict in judge_shard(store, shard, CONFIG, crash_always))
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    (verdict,) = judge(store, replace(shard, names=["good.mp4"]), CONFIG, crash_always)
+    (verdict,) = judge_shard(store, replace(shard, names=["good.mp4"]), CONFIG, crash_always)
     assert reason_of(verdict) == Reason.CRASHED, "same size and time of modification, but another content"
 
 

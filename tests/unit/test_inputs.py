@@ -13,11 +13,11 @@ from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import Rejection
-from tasks.ingest.examine import Job, Verdict, settle
 from tasks.ingest.listing import list_shards
 from tasks.ingest.outputs import VideoShard
 from tasks.ingest.reasons import Reason
-from tests.helpers.examined import examine_here
+from tasks.ingest.verdicts import Source, Verdict, find_verdict
+from tests.helpers.judged import judge_here
 from tests.helpers.videos import write_video
 
 CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=1)
@@ -43,14 +43,14 @@ def listed(videos: str, config: IngestConfig = CONFIG) -> list[str]:
     return [name for shard in list_shards(videos, config) for name in shard.names]
 
 
-def job(store: Store, shard: VideoShard, name: str, tmp_path: Path, config: IngestConfig = CONFIG) -> Job:
+def job(store: Store, shard: VideoShard, name: str, tmp_path: Path, config: IngestConfig = CONFIG) -> Source:
     more = tuple(shard.more_roots)
-    return Job(store=store, root=shard.root, name=name, config=config, scratch=str(tmp_path), more_roots=more)
+    return Source(store=store, root=shard.root, name=name, config=config, scratch=str(tmp_path), more_roots=more)
 
 
 def judged(store: Store, videos: str, tmp_path: Path, config: IngestConfig = CONFIG) -> dict[str, Verdict]:
     shards = list_shards(videos, config)
-    return {name: examine_here(job(store, shard, name, tmp_path, config)) for shard in shards for name in shard.names}
+    return {name: judge_here(job(store, shard, name, tmp_path, config)) for shard in shards for name in shard.names}
 
 
 def rejection_of(verdict: Verdict) -> Rejection:
@@ -161,7 +161,7 @@ def test_a_video_on_the_web_is_fetched_once_and_leaves_nothing_behind(
     assert list(scratch.iterdir()) == []
     asked.clear()
     (shard,) = [VideoShard(root=url, names=[f"{url}/a.mp4"])]
-    assert settle(job(store, shard, f"{url}/a.mp4", scratch)) is not None
+    assert find_verdict(job(store, shard, f"{url}/a.mp4", scratch)) is not None
     assert not [line for line in asked if line.startswith("GET")]
     # Another content under the same address is another video.
     write_video(folder / "a.mp4", num_frames=50)

@@ -11,7 +11,7 @@ from tasks.core.config import IngestConfig
 from tasks.core.store import Store
 from tasks.ingest.listing import list_shards
 from tasks.ingest.reasons import Reason
-from tasks.ingest.shard import judge
+from tasks.ingest.shard import judge_shard
 from tests.helpers.s3_server import s3_server
 from tests.helpers.videos import write_video
 
@@ -48,15 +48,15 @@ def test_a_bucket_is_ingested_and_read_once(s3: fsspec.AbstractFileSystem, tmp_p
 
     (shard,) = list_shards("s3://videos/in", CONFIG)
     assert shard.names == ["s3://videos/in/a.mp4", "s3://videos/in/deep/Ж 2.mp4", "s3://videos/in/note.md"]
-    verdicts = judge(store, shard, CONFIG)
+    verdicts = judge_shard(store, shard, CONFIG)
     assert [verdict.clip.source if verdict.clip else None for verdict in verdicts] == [*shard.names[:2], None]
     assert verdicts[2].rejection is not None
     assert verdicts[2].rejection.reason == Reason.NOT_A_VIDEO
-    assert [verdict.is_reused for verdict in judge(store, shard, CONFIG)] == [True] * 3
+    assert [verdict.is_reused for verdict in judge_shard(store, shard, CONFIG)] == [True] * 3
 
     s3.pipe("videos/in/a.mp4", write_video(tmp_path / "a.mp4", num_frames=60, fps=15.0).read_bytes())
     (shard,) = list_shards("s3://videos/in", CONFIG)
-    assert [verdict.is_reused for verdict in judge(store, shard, CONFIG)] == [False, True, True]
+    assert [verdict.is_reused for verdict in judge_shard(store, shard, CONFIG)] == [False, True, True]
 
 
 @pytest.mark.slow
@@ -66,7 +66,7 @@ def test_a_glob_and_a_list_in_a_bucket(s3: fsspec.AbstractFileSystem, tmp_path: 
     assert list_shards("s3://videos/in/*.mp4", CONFIG)[0].names == ["s3://videos/in/a.mp4"]
     (shard,) = list_shards("s3://videos/in/list.txt", CONFIG)
     reasons = {}
-    for name, verdict in zip(shard.names, judge(Store(str(tmp_path / "root")), shard, CONFIG), strict=True):
+    for name, verdict in zip(shard.names, judge_shard(Store(str(tmp_path / "root")), shard, CONFIG), strict=True):
         assert verdict.rejection is not None
         reasons[name] = verdict.rejection.reason
     assert reasons == {

@@ -13,11 +13,11 @@ from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import Rejection
-from tasks.ingest.examine import Job
 from tasks.ingest.listing import list_shards
 from tasks.ingest.reasons import Reason
+from tasks.ingest.verdicts import Source
 from tasks.ingest.web import is_public
-from tests.helpers.examined import examine_here
+from tests.helpers.judged import judge_here
 
 pytestmark = pytest.mark.slow
 
@@ -99,11 +99,11 @@ class _Judge:
         for shard in list_shards(str(self._folder / "list"), config):
             roots = tuple(shard.more_roots)
             for name in shard.names:
-                job = Job(
+                job = Source(
                     store=self._store, root=shard.root, name=name, config=config, scratch=str(self._folder),
                     more_roots=roots,
                 )  # fmt: skip
-                rejection = examine_here(job).rejection
+                rejection = judge_here(job).rejection
                 assert rejection is not None
                 found[name] = rejection
         assert len(found) == len(lines)

@@ -122,7 +122,7 @@ def test_a_worker_loads_nothing_that_it_does_not_need() -> None:
     program = (
         "from tests.unit.test_isolation import LIMITS, loaded_modules\n"
         "from tasks.video.isolation import run_isolated\n"
-        "import tasks.ingest.examine, json, torch, flytekit\n"
+        "import tasks.ingest.verdicts, json, torch, flytekit\n"
         "if __name__ != '__main__': raise SystemExit('a worker ran the main file')\n"
         "print(*dict(run_isolated(loaded_modules, [0], LIMITS))[0].result)\n"
     )

@@ -2,11 +2,10 @@
 
 import pytest
 
-from tasks.adopt.check import check_row
-from tasks.adopt.sample import sample_of
 from tasks.core.types import Sample, Split
-from tasks.exchange.files import parse_record
+from tasks.exchange.layouts import parse_record
 from tasks.exchange.row import RowError
+from tasks.exchange.sample import check_row, sample_of
 from tests.helpers.clips import make_clip
 from tests.helpers.reasoning_rows import FREE_FORM, PICTURES, long_video_reason, rewatch, video_r1
 

@@ -9,11 +9,11 @@ from tasks.core.config import IngestConfig
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.ingest.arrivals import find_arrivals
+from tasks.ingest.contents import ReadContent, mark_trained
 from tasks.ingest.listing import list_shards
 from tasks.ingest.merge import merge_shards
 from tasks.ingest.outputs import ClipSet
 from tasks.ingest.shard import ingest_videos
-from tasks.ingest.untrained import ReadContent, settle
 from tests.helpers.videos import write_video
 
 pytestmark = pytest.mark.slow
@@ -46,7 +46,7 @@ def test_a_retrain_that_fails_starts_again_and_one_that_ends_well_does_not(store
     shutil.copy(folder / "a.mp4", folder / "copy.mp4")
     assert _new(store, folder) == 3, "its copy under another name is as new"
     assert _ingest(store, folder).contents == data.contents
-    settle(store, data.contents.key)
+    mark_trained(store, data.contents.key)
     assert _new(store, folder) == 0, "the rejected one too"
     assert store.list_keys("ingest/untrained") == []
 
@@ -56,9 +56,9 @@ def test_a_retrain_that_ends_well_speaks_for_what_it_had(store: Store, folder: P
     first = _ingest(store, folder)
     write_video(folder / "b.mp4", num_frames=70)
     _ingest(store, folder)  # of another run, which fails
-    settle(store, first.contents.key)
+    mark_trained(store, first.contents.key)
     assert _new(store, folder) == 1
-    settle(store, first.contents.key)  # its last task is tried again
+    mark_trained(store, first.contents.key)  # its last task is tried again
     assert _new(store, folder) == 1
 
 
@@ -67,7 +67,7 @@ def test_what_a_lost_shard_had_read_is_new(store: Store, folder: Path) -> None:
     write_video(folder / "b.mp4", num_frames=70)
     data = _ingest(store, folder, lost=1)
     assert len(read_rows(store, data.contents, ReadContent)) == 1
-    settle(store, data.contents.key)
+    mark_trained(store, data.contents.key)
     assert _new(store, folder) == 1
 
 

@@ -14,15 +14,15 @@ import pytest
 from PIL import ExifTags, Image
 
 from rewards.answers import AnswerKind
-from tasks.adopt.adopt import AdoptPlan, adopt
-from tasks.adopt.paths import Whereabouts, parse_rewrites
-from tasks.adopt.sample import sample_of
-from tasks.adopt.video import TakenVideo, VideoJob, read_video, take_video
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split
-from tasks.exchange.files import parse_record
+from tasks.exchange.import_rows import ImportPlan, import_rows
+from tasks.exchange.import_videos import ImportedVideo, VideoJob, VideoReading, import_video, read_video
+from tasks.exchange.layouts import parse_record
+from tasks.exchange.sample import sample_of
+from tasks.exchange.video_paths import VideoPaths, parse_rewrites
 from tasks.video.frame_store import load_frames
 from tasks.video.isolation import Outcome
 from tests.helpers.clips import make_clip
@@ -36,10 +36,10 @@ def test_rows_of_the_release_become_samples(store: Store, tmp_path: Path) -> Non
     frames = [f"/data/author/{name}" for name in write_frames(tmp_path / "frames")]
     file = tmp_path / "train.parquet"
     pq.write_table(pa.Table.from_pylist([release_row(frames)]), file)
-    where = Whereabouts(root=tmp_path, rewrites=parse_rewrites(["/data/author/="]))
-    adopted = adopt(store, AdoptPlan(file=file, whereabouts=where, config=CONFIG))
-    (sample,) = samples_of(store, adopted.samples.key)
-    (clip,) = read_rows(store, adopted.clips.key, Clip)
+    where = VideoPaths(root=tmp_path, rewrites=parse_rewrites(["/data/author/="]))
+    imported = import_rows(store, ImportPlan(file=file, videos=where, config=CONFIG))
+    (sample,) = samples_of(store, imported.samples.key)
+    (clip,) = read_rows(store, imported.clips.key, Clip)
     assert (sample.pretext, sample.kind, sample.answer) == ("grounding", "rotate_180", "1.2-3.8")
     assert sample.answer_kind == AnswerKind.INTERVAL
     assert sample.question == "When is it turned?"
@@ -57,8 +57,8 @@ def test_plain_rows_find_their_answer_kind(store: Store, tmp_path: Path) -> None
     rows = [{"video": frames, "question": "What?", "answer": answer, "fps": 2} for answer in answers]
     file = tmp_path / "rows.json"
     file.write_text(json.dumps(rows))
-    adopted = import_from(store, file)
-    assert {s.answer: s.answer_kind for s in samples_of(store, adopted.samples.key)} == answers
+    imported = import_from(store, file)
+    assert {s.answer: s.answer_kind for s in samples_of(store, imported.samples.key)} == answers
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ def test_bad_rows_are_named_and_counted_and_stop_nothing(store: Store, tmp_path:
     ]
     file = tmp_path / "inside" / "rows.jsonl"
     file.write_text("\n".join(lines))
-    adopted = import_from(store, file)
-    assert adopted.samples.num_rows == 1
-    rejected = read_rows(store, adopted.rejected.key, Rejection)
+    imported = import_from(store, file)
+    assert imported.samples.num_rows == 1
+    rejected = read_rows(store, imported.rejected.key, Rejection)
     assert sorted(int(row.source.rsplit(" ", 1)[1]) for row in rejected) == list(range(len(lines) - 1))
-    counts = adopted.report.counts
+    counts = imported.report.counts
     assert counts["rows"] == len(lines)
     assert counts["rejected"] == len(lines) - 1
     assert counts["rejected/bad videos"] == len(bad["videos"])
@@ -141,10 +141,10 @@ def test_a_file_that_is_no_data_set_is_refused(store: Store, tmp_path: Path) -> 
 def test_pictures_are_taken_over_at_their_own_size(store: Store, tmp_path: Path) -> None:
     file = tmp_path / "rows.json"
     file.write_text(json.dumps([{"video": write_frames(tmp_path / "f"), "question": "?", "answer": "B", "fps": 2}]))
-    where = Whereabouts(root=tmp_path)
+    where = VideoPaths(root=tmp_path)
     config = replace(CONFIG, max_area_px=128 * 96)
-    adopted = adopt(store, AdoptPlan(file=file, whereabouts=where, config=config))
-    (clip,) = read_rows(store, adopted.clips.key, Clip)
+    imported = import_rows(store, ImportPlan(file=file, videos=where, config=config))
+    (clip,) = read_rows(store, imported.clips.key, Clip)
     assert (clip.width_px, clip.height_px) == (128, 96)
     assert Image.open(io.BytesIO((tmp_path / "f" / "0.jpg").read_bytes())).size == (128, 96)
 
@@ -175,11 +175,11 @@ def test_a_video_under_two_names_stays_on_one_side(store: Store, tmp_path: Path)
     ]
     file = tmp_path / "rows.json"
     file.write_text(json.dumps(rows))
-    adopted = import_from(store, file, split="keep")
-    (clip,) = read_rows(store, adopted.clips.key, Clip)
+    imported = import_from(store, file, split="keep")
+    (clip,) = read_rows(store, imported.clips.key, Clip)
     assert clip.split == "train"
-    assert [sample.split for sample in samples_of(store, adopted.samples.key)] == ["train", "train"]
-    (rejected,) = read_rows(store, adopted.rejected.key, Rejection)
+    assert [sample.split for sample in samples_of(store, imported.samples.key)] == ["train", "train"]
+    (rejected,) = read_rows(store, imported.rejected.key, Rejection)
     assert (rejected.source, rejected.reason) == ("rows.json, row 1", "bad split")
 
 
@@ -196,8 +196,8 @@ def test_broken_pictures_and_times_that_do_not_fit_cost_their_row(store: Store, 
     ]
     file = tmp_path / "rows.json"
     file.write_text(json.dumps(rows))
-    adopted = import_from(store, file)
-    rejected = read_rows(store, adopted.rejected.key, Rejection)
+    imported = import_from(store, file)
+    rejected = read_rows(store, imported.rejected.key, Rejection)
     assert [row.source for row in rejected] == ["rows.json, row 1", "rows.json, row 2"]
     assert "2 timestamps_seconds for 8 frames" in rejected[1].detail
 
@@ -207,9 +207,9 @@ def test_what_was_wrong_with_a_video_stays_on_its_clip(store: Store, tmp_path: P
     name = "webb-telescope-cleanroom.mp4"
     file = tmp_path / "rows.json"
     file.write_text(json.dumps([{"video": name, "question": "?", "answer": "B"}]))
-    where = Whereabouts(root=SHARED_VIDEOS)
-    adopted = adopt(store, AdoptPlan(file=file, whereabouts=where, config=CONFIG))
-    (clip,) = read_rows(store, adopted.clips.key, Clip)
+    where = VideoPaths(root=SHARED_VIDEOS)
+    imported = import_rows(store, ImportPlan(file=file, videos=where, config=CONFIG))
+    (clip,) = read_rows(store, imported.clips.key, Clip)
     assert any("2 video streams" in warning for warning in clip.warnings)
 
 
@@ -217,9 +217,9 @@ def test_times_of_a_long_video_count_from_its_start(store: Store, tmp_path: Path
     write_video(tmp_path / "long.mp4", num_frames=60, fps=20.0)
     file = tmp_path / "rows.json"
     file.write_text(json.dumps([{"video": "long.mp4", "question": "When?", "answer": "0.5-1.5"}]))
-    adopted = import_from(store, file)
-    assert [sample.answer_kind for sample in samples_of(store, adopted.samples.key)] == [AnswerKind.INTERVAL]
-    (clip,) = read_rows(store, adopted.clips.key, Clip)
+    imported = import_from(store, file)
+    assert [sample.answer_kind for sample in samples_of(store, imported.samples.key)] == [AnswerKind.INTERVAL]
+    (clip,) = read_rows(store, imported.clips.key, Clip)
     frames, times = load_frames(store, clip), clip.timestamps_seconds
     assert len(times) == CONFIG.num_frames
     assert 0 < times[0] < 3 / CONFIG.num_frames
@@ -232,7 +232,6 @@ def test_times_of_a_long_video_count_from_its_start(store: Store, tmp_path: Path
 
 def test_a_video_that_stands_unchanged_is_not_read_again(store: Store, tmp_path: Path) -> None:
     paths = [tmp_path / name for name in write_frames(tmp_path / "frames")]
-    settled = time.time_ns() - 10**11
     job = VideoJob(
         paths=tuple(paths),
         is_frames=True,
@@ -243,21 +242,25 @@ def test_a_video_that_stands_unchanged_is_not_read_again(store: Store, tmp_path:
         config=CONFIG,
     )
 
-    def take(job: VideoJob) -> TakenVideo:
-        return take_video(store, job, lambda asked: Outcome(result=read_video(asked)))
+    num_read = 0
 
-    def rewrite(picture: Path) -> None:
-        """Other pixels, same size and times: only who reads the file can tell."""
-        picture.write_bytes(bytes(reversed(picture.read_bytes())))
-        os.utime(picture, ns=(settled, settled))
+    def take(job: VideoJob) -> ImportedVideo:
+        def read(asked: VideoJob) -> Outcome[VideoReading]:
+            nonlocal num_read
+            num_read += 1
+            return Outcome(result=read_video(asked))
 
-    for path in paths:
-        os.utime(path, ns=(settled, settled))
-    time.sleep(2.1)  # the time of the change of a file's record cannot be set
+        return import_video(store, job, read)
+
+    assert take(job).clip
+    time.sleep(2.1)  # a file that changed a moment ago is not trusted
     first = take(job)
-    rewrite(paths[0])
     assert first.clip
-    assert take(replace(job, source="b")) == TakenVideo(clip=replace(first.clip, source="b"))
-    assert take(replace(job, fps=1.0)).error
-    os.utime(paths[0])
-    assert take(job).error
+    assert num_read == 2
+    assert take(replace(job, source="b")) == ImportedVideo(clip=replace(first.clip, source="b"))
+    assert num_read == 2
+    assert take(replace(job, fps=1.0)).clip != first.clip
+    before = paths[0].stat()
+    paths[0].write_bytes(bytes(reversed(paths[0].read_bytes())))
+    os.utime(paths[0], ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert take(job).error, "same size and time of modification, but another content"

@@ -1,5 +1,13 @@
-"""One row of a foreign data set -> a sample: what the row does not say is found out or named as unknown."""
+"""One row of a foreign data set -> a sample: what it must be, and what it does not say found out or
+named as unknown.
 
+Its pretext task and kind become names of metrics and labels of charts, its texts go through a
+tokenizer and into manifests, its times into clips. What `check_row` refuses costs one row, before
+any of its videos is read; in a later stage it would end a run.
+"""
+
+import math
+import posixpath
 import re
 from collections.abc import Sequence
 
@@ -7,19 +15,48 @@ from rewards.answers import AnswerKind
 from rewards.schema import Schema, canonical_answer, read_schema
 from tasks.core.types import Clip, Sample, Split, View
 from tasks.core.viubench import EASY_LEVEL, HARD_LEVEL
-from tasks.exchange.row import Row, RowError, short
+from tasks.exchange.row import Row, RowError, check_question, check_text, short
 
+_MOST_CHARS = {"answer": 4096, "sample_id": 200, "split": 200, "answer_kind": 4096}
+_NAME = re.compile(r"[\w][\w .:/-]{0,99}")
+"""As MLflow allows it in a metric's name (`mlflow.utils.validation`), short enough for three in one."""
 _KIND_OF_PRETEXT = {
     "grounding": AnswerKind.INTERVAL,
     "counting": AnswerKind.COUNTS,
     "jigsaw": AnswerKind.PERMUTATION,
 }
-_TRIED = (AnswerKind.CHOICE, AnswerKind.INTERVAL, AnswerKind.PERMUTATION, AnswerKind.NUMBER, AnswerKind.COUNTS)
+_KINDS_TO_TRY = (
+    *(AnswerKind.CHOICE, AnswerKind.INTERVAL, AnswerKind.PERMUTATION),
+    *(AnswerKind.NUMBER, AnswerKind.COUNTS, AnswerKind.TEXT),
+)
 """In this order if neither row nor pretext task tells the kind; words are what is left."""
 _OPENING, _CLOSING = "<answer>", "</answer>"
 _LETTER = re.compile(r"\(?([A-Z])\)?[.:]?")
 _UNKNOWN_PRETEXT = "imported"
 _HARD_CLIPS = 8
+
+
+def check_row(row: Row) -> None:
+    """Raises:
+    RowError: a text is too long or cannot be written, a name cannot be one, or a number is out of
+        its range.
+    """
+    check_question(row.question)
+    for field, most in _MOST_CHARS.items():
+        check_text(field, getattr(row, field), most)
+    for field in ("pretext", "kind"):
+        name = getattr(row, field)
+        if name and not (_NAME.fullmatch(name) and posixpath.normpath(name) == name):
+            raise RowError(field, f"got {short(name)}, expected a name of letters, digits, spaces and _ . : / -")
+    if not row.sample_id.isprintable():
+        raise RowError("sample_id", f"got {short(row.sample_id)}, expected text without control characters")
+    if row.level is not None and not 0 <= row.level <= 1:
+        raise RowError("level", f"got {row.level}, expected a number from 0 to 1")
+    for video in row.videos:
+        if not 0 <= video.fps < math.inf:
+            raise RowError("fps", f"got {video.fps}, expected a number from 0 on")
+        if not all(0 <= second < math.inf for second in video.timestamps_seconds):
+            raise RowError("timestamps_seconds", "expected finite numbers from 0 on")
 
 
 def sample_of(row: Row, clips: Sequence[Clip], sample_id: str, split: Split) -> Sample:
@@ -54,7 +91,7 @@ def read_answer(row: Row) -> tuple[str, str]:
         raise RowError("question", "empty")
     known = row.answer_kind or _KIND_OF_PRETEXT.get(row.pretext)
     written = _bare(row.answer)
-    for kind in [known] if known else [*_tried(row, written), AnswerKind.TEXT]:
+    for kind in [known] if known else _kinds_to_try(row, written):
         answer = canonical_answer(written, _schema(kind))
         if answer is not None:
             return kind, answer
@@ -67,10 +104,10 @@ def _level(row: Row) -> float:
     return HARD_LEVEL if row.pretext == "jigsaw" and len(row.videos) >= _HARD_CLIPS else EASY_LEVEL
 
 
-def _tried(row: Row, answer: str) -> list[AnswerKind]:
+def _kinds_to_try(row: Row, answer: str) -> list[AnswerKind]:
     """Digits state an order only if as many videos are shown, else a number: 12 or 321 might be both."""
     has_as_many = len(row.videos) == len(answer) > 1
-    return [kind for kind in _TRIED if kind is not AnswerKind.PERMUTATION or has_as_many]
+    return [kind for kind in _KINDS_TO_TRY if kind is not AnswerKind.PERMUTATION or has_as_many]
 
 
 def _bare(answer: str) -> str:

@@ -1,14 +1,16 @@
 """Samples -> a data set of another project's layout, beside the videos it names.
 
-Videos are rendered one after the other and each is written whole, under a name made of nothing but its content: it
-tells neither question nor answer, and a killed export goes on where it stopped. The rows come last. mp4 is compressed
-after the edits (nearly without loss); `frames` writes PNG pictures, the very pixels our own training sees.
+Videos are rendered one after the other and each is written whole, under a name made of nothing but
+its content: it tells neither question nor answer, and a killed export goes on where it stopped. The
+rows come last. mp4 is compressed after the edits (nearly without loss); `frames` writes PNG pictures,
+the very pixels our own training sees.
 """
 
 import io
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -21,12 +23,10 @@ from tasks.core.digest import digest_of
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample, View
-from tasks.exchange.files import LAYOUTS
+from tasks.exchange.export_manifest import ExportPlan, Manifest, count_cells, refuse_mixture, write_manifest
+from tasks.exchange.layouts import LAYOUTS
+from tasks.exchange.outputs import ExportedSet
 from tasks.exchange.row import Row, VideoFiles
-from tasks.export.card import write_card
-from tasks.export.manifest import Manifest, count_cells, read_manifests, refuse_mixture, write_manifest
-from tasks.export.outputs import ExportedSet
-from tasks.export.plan import ExportPlan
 from tasks.video.encode import write_mp4
 from tasks.video.frames import Frames
 from tasks.video.render import ShownVideo, render_sample, view_timestamps
@@ -57,13 +57,8 @@ def export_samples(source: Store, target: Store, plan: ExportPlan) -> ExportedSe
     return _finish(target, plan, rows, left_out)
 
 
-def video_name(view: View, clip: Clip) -> str:
-    """Opaque: a digest of everything that decides about the pixels."""
-    return digest_of(clip.sha256, clip.frames_key, asdict(view))
-
-
 def _export_one(source: Store, target: Store, sample: Sample, clips: Mapping[str, Clip], plan: ExportPlan) -> Row:
-    names = [f"videos/{video_name(view, clips[view.clip_id])}" for view in sample.views]
+    names = [f"videos/{_video_name(view, clips[view.clip_id])}" for view in sample.views]
     missing = {name for name in names if not target.exists(_last_file(name, plan.videos))}
     if missing:
         for name, video in zip(names, render_sample(source, sample, clips), strict=True):
@@ -82,6 +77,11 @@ def _export_one(source: Store, target: Store, sample: Sample, clips: Mapping[str
             _files(name, view, clips[view.clip_id], plan) for name, view in zip(names, sample.views, strict=True)
         ),
     )
+
+
+def _video_name(view: View, clip: Clip) -> str:
+    """Opaque: a digest of everything that decides about the pixels."""
+    return digest_of(clip.sha256, clip.frames_key, asdict(view))
 
 
 def _files(name: str, view: View, clip: Clip, plan: ExportPlan) -> VideoFiles:
@@ -144,12 +144,10 @@ def _finish(target: Store, plan: ExportPlan, rows: Sequence[Row], left_out: Mapp
         left_out=dict(left_out),
     )
     write_manifest(target, manifest)
-    target.write_bytes("README.md", write_card(read_manifests(target)).encode())
+    kinds = Counter(reason.split(":", 1)[0] for reason in left_out.values())
     return ExportedSet(
-        file=target.path(file_name), num_rows=len(rows), num_videos=len(videos), left_out=dict(_counted(left_out))
+        file=target.path(file_name),
+        num_rows=len(rows),
+        num_videos=len(videos),
+        left_out=dict(sorted(kinds.items())),
     )
-
-
-def _counted(left_out: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-    kinds = [reason.split(":", 1)[0] for reason in left_out.values()]
-    yield from sorted((kind, kinds.count(kind)) for kind in set(kinds))

@@ -1,4 +1,4 @@
-"""Where the videos of a foreign data set lie: prefixes rewritten, and never outside the folder given."""
+"""Where the videos of a foreign data set lie: prefixes rewritten, never outside the folder given."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from tasks.exchange.row import RowError, short, why
 
 
 @dataclass(frozen=True, kw_only=True)
-class Whereabouts:
+class VideoPaths:
     """How paths in rows become files."""
 
     root: Path
@@ -39,8 +39,8 @@ class Whereabouts:
         if not path.is_relative_to(root):
             raise RowError("videos", f"{short(name)} lies outside {str(root)!r}; rewrite its beginning (OLD=NEW)")
         if not is_file:
-            found = "a folder" if is_folder else "no file"
-            raise RowError("videos", f"{found} {short(name)} in {str(root)!r}; a beginning can be rewritten (OLD=NEW)")
+            kind = "a folder" if is_folder else "no file"
+            raise RowError("videos", f"{kind} {short(name)} in {str(root)!r}; a beginning can be rewritten (OLD=NEW)")
         return path
 
 
@@ -50,11 +50,13 @@ def parse_rewrites(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     Raises:
         InputError: one has no equals sign, nothing before it, or the OLD of another.
     """
+    pairs: list[tuple[str, str]] = []
     for text in texts:
-        if "=" not in text or text.startswith("=") or not text.isprintable():
+        old, sign, new = text.partition("=")
+        if not (old and sign) or not text.isprintable():
             raise InputError(f"rewrites: got {shown(text)}, expected OLD=NEW, e.g. /data/frames=frames")
-    pairs = [tuple(text.split("=", 1)) for text in texts]
+        pairs.append((old, new))
     twice = [old for old, number in Counter(old for old, _ in pairs).items() if number > 1]
     if twice:
         raise InputError(f"rewrites: {shown(twice[0])} is rewritten twice, and only the first would count; leave one")
-    return tuple((old, new) for old, new in pairs)
+    return tuple(pairs)
