@@ -115,7 +115,6 @@ COUNT = at_least(1)
 POSITIVE = above_zero()
 SHARE = between(0, 1)
 INNER_SHARE = Rule(lambda value: 0 < value < 1, "a share above 0 and below 1")
-EDGE_SHARE = Rule(lambda value: 0 <= value < 0.5, "a share from 0 to below 0.5 (both ends are cut)")
 NAME = Rule(_is_name, f"a name of at most {_MOST_CHARACTERS} printable characters")
 MODEL_NAME = Rule(
     lambda name: (

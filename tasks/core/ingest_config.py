@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from tasks.core.checks import (
     COUNT,
-    EDGE_SHARE,
     INNER_SHARE,
     KEYS,
     PLACES,
@@ -17,20 +16,32 @@ from tasks.core.checks import (
     one_of,
 )
 
+EDGE_SHARE = 0.05
+"""Share of a video's duration left out at each end, where titles and fades are."""
+MAX_DAMAGED_SHARE = 0.02
+"""Most of the chosen frames that may fall into damaged stretches of the source: one of 48 is more than
+that, so a clip is sound or it is none."""
+JPEG_QUALITY = 90
+"""Of the stored frames; lower, in steps of five, for a clip that would take more than
+`max_bits_per_px`."""
+MIN_JPEG_QUALITY = 70
+"""Lowest that `max_bits_per_px` may ask for; a clip that is above it even so stays as it is."""
+FIXED = {
+    "ingest.edge_share": EDGE_SHARE,
+    "ingest.max_damaged_share": MAX_DAMAGED_SHARE,
+    "ingest.jpeg_quality": JPEG_QUALITY,
+    "ingest.min_jpeg_quality": MIN_JPEG_QUALITY,
+}
+"""Fields of earlier versions that no two runs had different: overrides of them are refused by name."""
+
 
 @dataclass(frozen=True)
 class IngestConfig:
     """Raw videos -> clips. Limits of quality come first, then what has no influence on a verdict."""
 
     num_frames: int = 48
-    edge_share: float = 0.05
-    """Share of the duration left out at each end."""
     min_area_px: int = 128 * 128
     max_area_px: int = 256 * 256
-    jpeg_quality: int = 90
-    """Of the stored frames; lower, in steps of five, for a clip that would take more than `max_bits_per_px`."""
-    min_jpeg_quality: int = 70
-    """Lowest that `max_bits_per_px` may ask for; a clip that is above it even so stays as it is."""
     max_bits_per_px: float = 2.95
     """Of a clip's stored frames, tables aside: 48 frames of 256x256 take at most 1.2 MB."""
     min_seconds: float = 2.0
@@ -45,8 +56,6 @@ class IngestConfig:
     """Least share of the frames that can be told from each other: the order of a slide show cannot be found."""
     max_blank_share: float = 0.5
     """Most of the frames that may be nearly one colour, e.g. black."""
-    max_damaged_share: float = 0.02
-    """Most of the chosen frames that may fall into damaged stretches of the source."""
     near_duplicates: str = "reject"
     """`reject` keeps the first by source of videos that look alike; `keep` keeps all, on one side of the split."""
     near_duplicate_distance: float = 0.2
@@ -90,15 +99,12 @@ class IngestConfig:
         check(self, COUNT, "min_new_videos")
         check(self, at_least(0, most=30 * 86400), "quiet_seconds")
         check(self, at_least(0), "min_train_clips", "min_heldout_clips")
-        check(self, EDGE_SHARE, "edge_share")
         check(self, at_least(self.min_area_px, "min_area_px", most=4096 * 4096), "max_area_px")
         check(self, area_from(self.min_area_px), "max_area_px")
-        check(self, between(1, 100), "jpeg_quality")
-        check(self, between(1, self.jpeg_quality), "min_jpeg_quality")
         check(self, at_least(0, most=255), "min_motion")
         check(self, at_least(0, most=86400), "min_seconds")
         check(self, at_least(0, most=1024), "num_workers")
-        check(self, SHARE, "max_damaged_share", "max_blank_share", "min_distinct_share")
+        check(self, SHARE, "max_blank_share", "min_distinct_share")
         check(self, one_of("reject", "keep"), "near_duplicates")
         check(self, between(0, 0.3), "near_duplicate_distance")
         check(self, INNER_SHARE, "heldout_share")

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from tasks.core.checks import shown
 from tasks.core.config import RetrainConfig
 from tasks.core.errors import InputError
+from tasks.core.ingest_config import FIXED
 from tasks.core.strict_json import read_object
 from tasks.core.suggest import suggest
 
@@ -81,6 +82,8 @@ def checked_value(value: object, hint: Any, *, path: str) -> object:
 
 
 def _unknown_key(path: str, *, known: Mapping[str, object]) -> InputError:
+    if path in FIXED:
+        return InputError(f"config {path}: is {FIXED[path]} in every run now; leave it out")
     meant = suggest(path, _all_paths())
     if meant and meant == path:
         inner, *outer = reversed(meant.split("."))

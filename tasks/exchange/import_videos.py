@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 
 from tasks.core.config import IngestConfig
 from tasks.core.digest import sha256_of_file
+from tasks.core.ingest_config import JPEG_QUALITY, MIN_JPEG_QUALITY
 from tasks.core.reuse import find_output, keep_output, work_key
 from tasks.core.store import Store
 from tasks.core.types import Clip, Split
@@ -106,7 +107,7 @@ def _key(job: VideoJob) -> str:
 
 def _limits(config: IngestConfig) -> tuple[float, ...]:
     size = (config.num_frames, config.min_area_px, config.max_area_px)
-    return *size, config.jpeg_quality, config.min_jpeg_quality, config.max_bits_per_px
+    return *size, JPEG_QUALITY, MIN_JPEG_QUALITY, config.max_bits_per_px
 
 
 def _find(store: Store, job: VideoJob, key: str) -> ImportedVideo | None:

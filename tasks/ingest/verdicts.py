@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
+from tasks.core.ingest_config import FIXED
 from tasks.core.no_room import has_no_room
 from tasks.core.reuse import find_output, keep_output, work_key
 from tasks.core.store import Store
@@ -32,7 +33,8 @@ DECISIVE = (
     *("min_seconds", "min_source_side_px", "max_source_area_px"),
     *("min_motion", "min_distinct_share", "max_blank_share"),
 )
-"""The fields of the configuration on which the verdict on one content depends."""
+"""The fields of the configuration on which the verdict on one content depends, and in between those of
+earlier versions that are fixed now: so what these have finished is found again."""
 _NO_SIDE = Split.TRAIN
 """Sides are given when all clips are known (`tasks.ingest.split`)."""
 
@@ -182,7 +184,8 @@ def _judge_checksum(source: Source, sha256: str) -> Verdict | None:
 
 
 def _key(source: Source, sha256: str) -> str:
-    return work_key("ingested", "ingest", sha256, [getattr(source.config, name) for name in DECISIVE])
+    values = {**vars(source.config), **{name.removeprefix("ingest."): value for name, value in FIXED.items()}}
+    return work_key("ingested", "ingest", sha256, [values[name] for name in DECISIVE])
 
 
 def _failure_key(source: Source, sha256: str) -> str:

@@ -7,12 +7,13 @@ Only the chosen frames are kept in memory.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from tasks.core.config import IngestConfig
+from tasks.core.ingest_config import EDGE_SHARE, MAX_DAMAGED_SHARE
 from tasks.video.complaints import heard_complaints
 from tasks.video.damage import Damage, sound_frames
 from tasks.video.errors import Problem, Remark, VideoError
@@ -32,15 +33,15 @@ class FrameChoice:
     """Which frames of a video are wanted, and how large."""
 
     num_frames: int
-    edge_share: float
     min_area_px: int
     max_area_px: int
-    max_damaged_share: float
+    edge_share: float = EDGE_SHARE
+    max_damaged_share: float = MAX_DAMAGED_SHARE
 
     @classmethod
     def of(cls, config: IngestConfig) -> "FrameChoice":
         """What `config` keeps of every video."""
-        return cls(**{field.name: getattr(config, field.name) for field in fields(cls)})
+        return cls(num_frames=config.num_frames, min_area_px=config.min_area_px, max_area_px=config.max_area_px)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
+from tasks.core.ingest_config import JPEG_QUALITY, MIN_JPEG_QUALITY
 from tasks.core.store import Store
 from tasks.core.types import Clip
 from tasks.video.frames import Frame, Frames
@@ -45,8 +46,7 @@ def pack_clip(frames: Frames, config: IngestConfig) -> PackedClip:
     """Frames (F, H, W, 3) with the highest quality that keeps to `max_bits_per_px`, or else the lowest allowed."""
     num_px = frames[..., 0].size
     most = config.max_bits_per_px * num_px / 8 + len(frames) * _TABLES_BYTES
-    lower = range(config.jpeg_quality, config.min_jpeg_quality, -_QUALITY_STEP)
-    for quality in (*lower, config.min_jpeg_quality):
+    for quality in (*range(JPEG_QUALITY, MIN_JPEG_QUALITY, -_QUALITY_STEP), MIN_JPEG_QUALITY):
         pictures = [_to_jpeg(frame, quality) for frame in frames]
         if sum(map(len, pictures)) <= most:
             break

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tasks.core.config import IngestConfig
+from tasks.core.ingest_config import JPEG_QUALITY, MIN_JPEG_QUALITY
 from tasks.video.decode import FrameChoice, decode_video
 from tasks.video.frame_store import pack_clip, pack_frames, unpack_frames
 from tasks.video.frames import Frames
@@ -52,7 +53,7 @@ def test_frame_store_candidates() -> None:
         trials = [measure(frames, kind, options) for frames in clips]
         _print_row(name, trials)
     archived = [measure_archive(frames) for frames in clips]
-    _print_row(f"the store (JPEG {CONFIG.jpeg_quality} to {CONFIG.min_jpeg_quality})", archived)
+    _print_row(f"the store (JPEG {JPEG_QUALITY} to {MIN_JPEG_QUALITY})", archived)
     print(f"\nclips by quality: {Counter(pack_clip(frames, CONFIG).jpeg_quality for frames in clips)}")
     one = [seconds_of(partial(unpack_frames, pack_frames(frames, jpeg_quality=90), 20, 28)) for frames in clips]
     print(f"\n8 of 48 frames alone: {1000 * statistics.median(one):.1f} ms")

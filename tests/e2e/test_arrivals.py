@@ -7,6 +7,7 @@ import pytest
 
 from tasks.core.config import IngestConfig
 from tasks.core.store import Store
+from tasks.ingest.contents import mark_trained
 from tasks.ingest.listing import list_shards
 from tasks.ingest.shard import ingest_videos
 from tests.helpers.pyflyte import run_pyflyte

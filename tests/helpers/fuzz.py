@@ -23,7 +23,7 @@ CONFIG = IngestConfig(
     max_area_px=64 * 64,
     num_workers=2,
     video_timeout_seconds=20.0,
-    min_jpeg_quality=90,  # Or the store's own loss passes for damage.
+    max_bits_per_px=24.0,  # Or the store's own loss passes for damage.
 )
 TOLERANCE = 6.0
 """Mean difference in grey levels from which a frame is another picture; storing it as JPEG costs up to four."""

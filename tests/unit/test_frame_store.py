@@ -5,6 +5,7 @@ import pytest
 
 from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
+from tasks.core.ingest_config import JPEG_QUALITY
 from tasks.core.store import Store
 from tasks.core.types import Clip, Split
 from tasks.video.frame_store import load_frames, pack_clip, pack_frames, unpack_frames
@@ -43,7 +44,7 @@ def test_a_clip_gets_the_highest_quality_that_fits_or_else_the_lowest(share: flo
     assert packed.jpeg_quality == quality
     assert packed.data == pack_frames(frames, jpeg_quality=quality)
     assert (_bits_per_px(frames, quality) <= config.max_bits_per_px) == (share < 1)
-    if quality < config.jpeg_quality:
+    if quality < JPEG_QUALITY:
         assert _bits_per_px(frames, quality + 5) > config.max_bits_per_px
 
 

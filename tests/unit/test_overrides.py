@@ -71,7 +71,11 @@ def test_mistyped_value_is_refused_in_one_line(overrides: dict[str, object], mes
             "config ingest.heldout_share: got 1.0, expected a share above 0",
         ),
         ({"ingest": {"max_area_px": 9}}, "config ingest.max_area_px: got 9, expected at least 16384 (min_area_px)"),
-        ({"ingest": {"jpeg_quality": 101}}, "config ingest.jpeg_quality: got 101, expected a number from 1 to 100"),
+        (
+            {"ingest": {"near_duplicate_distance": 0.5}},
+            "config ingest.near_duplicate_distance: got 0.5, expected a number from 0 to 0.3",
+        ),
+        ({"ingest": {"jpeg_quality": 95}}, "config ingest.jpeg_quality: is 90 in every run now; leave it out"),
         ({"perturb": {"levels": [1, 0]}}, "config perturb.levels: got (1.0, 0.0), expected at least one level, rising"),
         (
             {"perturb": {"pretexts": ["jigsaw"]}},
