@@ -10,10 +10,10 @@ from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.given_conditions import read_conditions
 from tasks.benchmarks.lookup import missing_of
 from tasks.benchmarks.records import BenchmarkFolder, Questions, QuestionShard
+from tasks.core.choose import shuffled
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
 from tasks.core.manifest import write_rows
-from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.strict_json import read_object
 from tasks.core.types import Sample
@@ -92,7 +92,7 @@ def _limited(samples: list[Sample], limit: int, seed: int) -> Iterator[Sample]:
     for sample in samples:
         members[_unit(sample)].append(sample)
     taken = 0
-    for unit in sorted(members, key=lambda unit: uniform_hash("limit", seed, unit)):
+    for unit in shuffled(members, str, "limit", seed):
         if taken >= limit:
             return
         taken += len(members[unit])

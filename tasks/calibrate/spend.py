@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from tasks.calibrate.belief import Quantity, believe
 from tasks.calibrate.evidence import evidence_of
 from tasks.calibrate.plan import pretext_floors
+from tasks.core.choose import shuffled
 from tasks.core.config import CalibrateConfig
 from tasks.core.measurement import CellEvidence, CellKey, Measurement
-from tasks.core.seeding import generator, uniform_hash
+from tasks.core.seeding import generator
 from tasks.core.types import Sample
 
 Measure = Callable[[Sequence[Sample]], list[Measurement]]
@@ -60,7 +61,7 @@ def spend(
 
 def _by_cell(pool: Sequence[Sample], seed: int) -> dict[CellKey, list[Sample]]:
     cells: defaultdict[CellKey, list[Sample]] = defaultdict(list)
-    for sample in sorted(pool, key=lambda s: uniform_hash("spend", seed, s.sample_id)):
+    for sample in shuffled(pool, lambda sample: sample.sample_id, "spend", seed):
         cells[sample.cell].append(sample)
     return dict(cells)
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tasks.core.seeding import uniform_hash
+from tasks.core.choose import shuffled
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
 from tasks.diagnose.judge import Outcome, RowDiagnosis
@@ -35,9 +35,9 @@ def draw_examples(
     store: Store, rows: Sequence[RowDiagnosis], samples: Mapping[str, Sample], clips: Mapping[str, Clip]
 ) -> dict[str, list[Picture]]:
     """The same rows each time, by outcome."""
-    shuffled = sorted(rows, key=lambda row: uniform_hash("picture", row.sample_id))
+    in_turn = shuffled(rows, lambda row: row.sample_id, "picture")
     chosen = {
-        outcome: [row for row in shuffled if row.outcome is outcome][:_EXAMPLES_PER_OUTCOME]
+        outcome: [row for row in in_turn if row.outcome is outcome][:_EXAMPLES_PER_OUTCOME]
         for outcome in (Outcome.ALL_WRONG, Outcome.MIXED, Outcome.ALL_RIGHT)
     }
     return {outcome.value: _draw(store, found, samples, clips) for outcome, found in chosen.items() if found}

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
+from tasks.core.choose import shuffled
 from tasks.core.scores import AFTER, BEFORE, SampleScore
-from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Sample, Split
 from tasks.promote.evidence import Evidence
@@ -50,9 +50,9 @@ def sample_videos(store: Store, evidence: Evidence, most: int = 3, most_bytes: i
 def choose_samples(samples: Sequence[Sample], num_per_pretext: int) -> list[Sample]:
     """The same held-out samples each time, of different kinds as far as there are any."""
     heldout = [sample for sample in samples if sample.split == Split.HELDOUT]
-    shuffled = sorted(heldout, key=lambda s: (s.pretext, uniform_hash("picture", s.sample_id)))
+    in_turn = sorted(shuffled(heldout, lambda s: s.sample_id, "picture"), key=lambda s: s.pretext)
     chosen = []
-    for _, group in groupby(shuffled, key=lambda s: s.pretext):
+    for _, group in groupby(in_turn, key=lambda s: s.pretext):
         members = list(group)
         first_of_kind = {sample.kind: sample for sample in reversed(members)}
         one_each = [sample for sample in members if first_of_kind[sample.kind] is sample]
