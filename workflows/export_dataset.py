@@ -2,8 +2,8 @@
 
 pyflyte run workflows/export_dataset.py export_dataset --out DIR
 
-Of the latest data set, or of the manifests that `samples` and `clips` name, e.g. perturbed/<digest>/samples.parquet and
-ingest/<digest>/clips.parquet below the data root.
+Of the latest data set, or of the manifests that `samples` and `clips` name, e.g.
+perturbed/<digest>/samples.parquet and ingest/<digest>/clips.parquet below the data root.
 """
 
 from flytekit import workflow

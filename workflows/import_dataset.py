@@ -1,6 +1,7 @@
 """A published data set -> clips and samples of a data root, for training and evaluation.
 
-pyflyte run workflows/import_dataset.py import_dataset --dataset train.parquet --root FOLDER --rewrites '["/old=new"]'
+pyflyte run workflows/import_dataset.py import_dataset --dataset train.parquet --root FOLDER
+With `--rewrites '["/old=new"]'` paths of videos that begin with /old begin with new.
 """
 
 from tasks.exchange.outputs import ImportedSet
@@ -20,7 +21,8 @@ def import_dataset(
     data_root: str = "./.videossr",
     tracking_uri: str = "",
 ) -> ImportedSet:
-    """`root`: folder of the videos (empty: beside the file); `split`: train, heldout, viubench, or keep (the rows')."""
+    """`root`: folder of the videos (empty: beside the file); `split`: train, heldout, viubench, or
+    keep (the rows')."""
     config = configure(preset=preset, overrides=overrides)
     run = open_job(
         job="import",

@@ -12,14 +12,14 @@ ItemT = TypeVar("ItemT")
 
 
 def shuffled(items: Iterable[ItemT], name_of: Callable[[ItemT], str | int], *purpose: str | int) -> list[ItemT]:
-    """`items` in an order that hangs on each one's name and the purpose alone, not on who else comes."""
+    """`items` in an order that hangs on each one's name and the purpose, not on who else comes."""
     return sorted(items, key=lambda item: uniform_hash(*purpose, name_of(item)))
 
 
 def choose_at_random(
     items: Sequence[ItemT], limit: int, name_of: Callable[[ItemT], str | int], *purpose: str | int
 ) -> list[ItemT]:
-    """At most `limit` of `items` (0: all), the first when `shuffled`, in the order in which they come."""
+    """At most `limit` of `items` (0: all), the first when `shuffled`, in their own order."""
     if not 0 < limit < len(items):
         return list(items)
     order = shuffled(range(len(items)), lambda index: name_of(items[index]), *purpose)
@@ -40,8 +40,8 @@ def choose_in_turn(samples: Iterable[Sample], limit: int, seed: int, purpose: st
             _keep_first(members, limit)
     for members in cells.values():
         _keep_first(members, limit)
-    # Neighbouring cells belong to different pretext tasks, so that the last, incomplete turn reaches
-    # all of them.
+    # Neighbouring cells belong to different pretext tasks, so that the last, incomplete turn
+    # reaches all of them.
     cells_by_pretext = [list(found) for _, found in groupby(sorted(cells), key=lambda cell: cell[0])]
     in_turn = _in_turn(cells[cell] for cell in _in_turn(cells_by_pretext))
     return [sample for _, sample in in_turn[:limit]]

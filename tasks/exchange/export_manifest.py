@@ -1,4 +1,4 @@
-"""What to export, and what an exported folder says of itself: a manifest for each split, one README."""
+"""What to export, and what an exported folder says of itself: manifests and a README."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -104,7 +104,7 @@ def write_manifest(target: Store, manifest: Manifest) -> None:
 
 
 def _card(splits: Sequence[Manifest]) -> str:
-    """Markdown with the front matter that Hugging Face `datasets` reads; all `splits` have one layout."""
+    """With the front matter that Hugging Face `datasets` reads; all `splits` have one layout."""
     plan = splits[0].plan
     suffix = splits[0].file.removeprefix(plan.split)
     files = "\n".join(f"  - split: {split.plan.split}\n    path: {split.file}" for split in splits)

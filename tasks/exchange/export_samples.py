@@ -2,8 +2,8 @@
 
 Videos are rendered one after the other and each is written whole, under a name made of nothing but
 its content: it tells neither question nor answer, and a killed export goes on where it stopped. The
-rows come last. mp4 is compressed after the edits (nearly without loss); `frames` writes PNG pictures,
-the very pixels our own training sees.
+rows come last. mp4 is compressed after the edits (nearly without loss); `frames` writes PNG
+pictures, the very pixels our own training sees.
 """
 
 import io
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 def export_samples(source: Store, target: Store, plan: ExportPlan) -> ExportedSet:
-    """Write one split into `target`; what lies there from an earlier, killed export of the same is kept.
+    """Write one split into `target`; what an earlier, killed export of it left there is kept.
 
     Raises:
         InputError: another split lies there in another layout.

@@ -1,4 +1,4 @@
-"""The files of a data set: Parquet, JSON lines or a JSON list; what their rows say is for `layouts`."""
+"""The files of a data set: Parquet, JSON lines or a JSON list. For their rows see `layouts`."""
 
 import io
 from collections.abc import Collection, Iterator
@@ -44,7 +44,8 @@ def read_records(path: Path) -> Iterator[tuple[int, object]]:
 
 
 def subset(path: Path, numbers: Collection[int]) -> bytes:
-    """The rows of `path` with these numbers, as the file holds them: Parquet keeps its schema, a line its bytes.
+    """The rows of `path` with these numbers, as the file holds them: Parquet keeps its schema, a
+    line its bytes.
 
     `path` is one that `read_records` reads.
     """

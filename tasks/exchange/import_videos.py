@@ -1,7 +1,7 @@
-"""One video of a foreign data set -> a clip. Its frames are taken as they are: nothing is altered here.
+"""One video of a foreign data set -> a clip. Its frames are taken as they are, unaltered.
 
-A list of pictures gives one frame each. Of a video file all frames are taken if there are at most as
-many as ingest keeps of a video, else as many, spread over the whole length. Times count from the
+A list of pictures gives one frame each. Of a video file all frames are taken if there are at most
+as many as ingest keeps of a video, else as many, spread over the whole length. Times count from the
 start of the video, as those in its questions do. `read_video` runs in a worker process
 (`tasks.video.isolation`) that hands back bytes and reaches nothing else; `import_video` keeps them.
 """

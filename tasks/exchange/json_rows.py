@@ -1,7 +1,8 @@
 """Rows of JSON text, each read by itself: whatever is wrong with one costs that one.
 
-A file is one JSON list, or a row a line, or rows that go over several lines. A list is read as a whole if it can be;
-else it is cut at the commas between its rows, or where the next row's line begins, in time linear in its length.
+A file is one JSON list, or a row a line, or rows that go over several lines. A list is read as a
+whole if it can be; else it is cut at the commas between its rows, or where the next row's line
+begins, in time linear in its length.
 """
 
 import codecs
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 _TOKEN = re.compile(rb'[\[\]{},]|"[^"\\\n]*(?:\\.[^"\\\n]*)*"?')
-"""What decides where a row ends; a text that is not closed ends with its line, where JSON allows none to go on."""
+"""What decides where a row ends; a text that is not closed ends with its line, where JSON allows
+none to go on."""
 _ROW_ON_A_LINE = re.compile(rb"[ \t\r]*(\n[ \t]{0,64})\{")
-"""How the first row of a list begins, if each has a line of its own: the others begin alike, and nothing inside one."""
+"""How the first row of a list begins, if each has a line of its own: the others begin alike, and
+nothing inside one."""
 _BLANKS = re.compile(r"\s*")
 _DETAIL_CHARS = 200
 
@@ -27,7 +30,8 @@ class Unreadable:
 
 
 def json_rows(data: bytes, *, is_lines: bool) -> Iterator[tuple[int, object]]:
-    """(row number, row) of every row that is not blank; `is_lines` says that a list is not expected.
+    """(row number, row) of every row that is not blank; `is_lines` says that a list is not
+    expected.
 
     Raises:
         ValueError: the text is of an encoding that is not UTF-8, as its first bytes say.
@@ -46,7 +50,8 @@ def json_rows(data: bytes, *, is_lines: bool) -> Iterator[tuple[int, object]]:
 
 
 def json_subset(data: bytes, numbers: Collection[int], *, is_lines: bool) -> bytes:
-    """The rows with these numbers in the same form; a line, or a row of a list with broken ones, keeps its bytes."""
+    """The rows with these numbers in the same form; a line, or a row of a list with broken ones,
+    keeps its bytes."""
     data = _utf8(data)
     rows = _whole_list(data)
     if rows is not None:
@@ -85,8 +90,8 @@ def _utf8(data: bytes) -> bytes:
 def _whole_list(data: bytes) -> list[object] | None:
     if not _starts_as_list(data):
         return None
-    found = _row(data)
-    return found if isinstance(found, list) else None
+    whole = _row(data)
+    return whole if isinstance(whole, list) else None
 
 
 def _starts_as_list(data: bytes) -> bool:
@@ -151,9 +156,9 @@ def _row(text: bytes) -> object:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"the name {twice!r:.80} stands twice")
-    return found
+    return fields

@@ -1,4 +1,4 @@
-"""Whose row is this? Every layout that is read, told by the field that gives it away, or written."""
+"""Whose row is this? Every layout that is read, by the field that gives it away, or written."""
 
 import io
 import json
@@ -38,7 +38,8 @@ def parse_record(record: object) -> Row:
     """The row of a record of any layout.
 
     Raises:
-        RowError: it could not be read, is of no known layout, or a field is missing or of another type.
+        RowError: it could not be read, is of no known layout, or a field is missing or of another
+            type.
     """
     if isinstance(record, Unreadable):
         raise RowError("", record.reason)

@@ -1,7 +1,7 @@
 """One question as data sets of other projects hold it; every layout translates to and from this.
 
-Videos are files: one video file, or one picture a frame. What other projects have no column for (level, kind, exact
-times) travels in an `extra_info` mapping, which all of them leave alone.
+Videos are files: one video file, or one picture a frame. What other projects have no column for
+(level, kind, exact times) travels in an `extra_info` mapping, which all of them leave alone.
 """
 
 import functools
@@ -82,7 +82,7 @@ class RowError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class ExtraInfo:
-    """What we write beside the columns of the layouts, and what the paper's release writes there."""
+    """What we, and the paper's release, write beside the columns of the layouts."""
 
     sample_id: str = ""
     split: str = ""
@@ -98,8 +98,8 @@ class ExtraInfo:
 
 
 def validated(record_type: type[Any], record: Mapping[str, Any]) -> Any:
-    """`record` as the dataclass `record_type`. Null stands for an optional field that is not there: a table has it in
-    every row that lacks what another row has.
+    """`record` as the dataclass `record_type`. Null stands for an optional field that is not there:
+    a table has it in every row that lacks what another row has.
 
     Raises:
         RowError: a field is missing or of another type.
@@ -149,7 +149,8 @@ def why(error: Exception) -> str:
 
 
 def extra_info(row: Row, number: int) -> dict[str, Any]:
-    """The mapping that goes with a row; `question`, `answer`, `index` and `sampling_fps` are the release's names."""
+    """The mapping that goes with a row; `question`, `answer`, `index` and `sampling_fps` are the
+    release's names."""
     return {
         "index": number,
         "question": row.question,
@@ -166,7 +167,8 @@ def extra_info(row: Row, number: int) -> dict[str, Any]:
 
 
 def user_text(row: Row) -> str:
-    """The question behind one `<video>` mark for each video; several are numbered, as in the paper's release."""
+    """The question behind one `<video>` mark for each video; several are numbered, as in the
+    paper's release."""
     marks = ["<video>"] if len(row.videos) == 1 else [f"Clip {n}: <video>" for n in range(1, len(row.videos) + 1)]
     return "\n".join([*marks, row.question])
 

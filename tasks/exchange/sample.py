@@ -19,7 +19,8 @@ from tasks.exchange.row import Row, RowError, check_question, check_text, short
 
 _MOST_CHARS = {"answer": 4096, "sample_id": 200, "split": 200, "answer_kind": 4096}
 _NAME = re.compile(r"[\w][\w .:/-]{0,99}")
-"""As MLflow allows it in a metric's name (`mlflow.utils.validation`), short enough for three in one."""
+"""As MLflow allows it in a metric's name (`mlflow.utils.validation`), short enough for three in
+one."""
 _KIND_OF_PRETEXT = {
     "grounding": AnswerKind.INTERVAL,
     "counting": AnswerKind.COUNTS,
@@ -100,12 +101,12 @@ def read_answer(row: Row) -> tuple[str, str]:
 
 
 def _level(row: Row) -> float:
-    """The release has two points of difficulty; only a jigsaw's number of clips tells them apart."""
+    """The release has two levels of difficulty; a jigsaw's number of clips tells them apart."""
     return HARD_LEVEL if row.pretext == "jigsaw" and len(row.videos) >= _HARD_CLIPS else EASY_LEVEL
 
 
 def _kinds_to_try(row: Row, answer: str) -> list[AnswerKind]:
-    """Digits state an order only if as many videos are shown, else a number: 12 or 321 might be both."""
+    """Digits state an order only if as many videos are shown: 12 might be a number too."""
     has_as_many = len(row.videos) == len(answer) > 1
     return [kind for kind in _KINDS_TO_TRY if kind is not AnswerKind.PERMUTATION or has_as_many]
 

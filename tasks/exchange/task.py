@@ -1,4 +1,4 @@
-"""The two doors of exchange: a data set of another project in, and our samples out in its layout."""
+"""The two doors of exchange: data sets of other projects in, our samples out in their layouts."""
 
 import time
 
@@ -12,7 +12,7 @@ from tasks.exchange.outputs import ExportedSet, ImportedSet
 def import_rows(
     run: Run, dataset: str, root: str, rewrites: list[str], split: str, config: RetrainConfig, limit: int = 0
 ) -> ImportedSet:
-    """Read `dataset` (Parquet, JSON lines or JSON), whose videos lie below `root` (empty: beside it).
+    """Read `dataset` (Parquet, JSON lines or JSON); its videos lie below `root` (empty: beside it).
 
     `limit` takes as many of its rows, drawn at random; 0 takes all.
     """

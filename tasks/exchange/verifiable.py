@@ -1,6 +1,7 @@
 """Questions of the data sets for reasoning models -> questions whose answers a rule can check.
 
-Their rows say of what type a question is (`problem_type`), and their authors reward each type otherwise:
+Their rows say of what type a question is (`problem_type`), and their authors reward each type
+otherwise:
 
     type                   their reward                            here
     multiple choice        same letter                             choice
@@ -11,11 +12,14 @@ Their rows say of what type a question is (`problem_type`), and their authors re
     free-form, open-ended  ROUGE, or a judge                       none
     any other              exact match, or none at all             what the answer shows: letter, number, yes or no
 
-The last two groups measure how alike texts are; which text is right no rule says, so those rows are refused, except
-where the answer is yes or no. Their prompts ask for thoughts and marks around the answer; ours asks for the answer.
+The last two groups measure how alike texts are; which text is right no rule says, so those rows are
+refused, except where the answer is yes or no. Their prompts ask for thoughts and marks around the
+answer; ours asks for the answer.
 
-Sources: tulerfeng/Video-R1, src/r1-v/src/open_r1/grpo.py (`accuracy_reward`, `make_conversation_image_and_video`);
-OuyangKun10/SpaceR, SpaceR-SG-RLVR/src/r1-v/src/open_r1/SG-RLVR.py; NVlabs/Long-RL, examples/reward_function/r1v.py.
+Sources: tulerfeng/Video-R1, src/r1-v/src/open_r1/grpo.py (`accuracy_reward`,
+`make_conversation_image_and_video`);
+OuyangKun10/SpaceR, SpaceR-SG-RLVR/src/r1-v/src/open_r1/SG-RLVR.py; NVlabs/Long-RL,
+examples/reward_function/r1v.py.
 """
 
 import json
@@ -82,27 +86,27 @@ def verifiable(problem: str, answer: JsonAnswer, problem_type: str, options: Opt
     """`field` is what the layout calls the answer, which may stand between `<answer>` marks.
 
     Raises:
-        RowError: the answer is not of its type or says two things, or no rule can check it; options that share a
-            letter, or a text that is empty or too long.
+        RowError: the answer is not of its type or says two things, or no rule can check it; options
+            that share a letter, or a text that is empty or too long.
     """
     check_question(problem)
     if not problem.strip():
         raise RowError("question", "empty")
-    said = _in_marks(str(answer), field)
+    bare = _in_marks(str(answer), field)
     listed = lettered(options)
-    letters = [found[1] for found in map(_LETTERED.match, listed) if found] or _OPTION_LINE.findall(problem)
-    asked = re.sub(r"[\s_-]+", " ", problem_type.lower()).strip()
-    letter = _letter(said, letters, listed or problem.split("\n"))
-    kind = _KIND_OF_TYPE.get(asked) or _shown(said, letter, is_text=asked in _WORDS)
-    written = letter if kind is AnswerKind.CHOICE else _written(said, kind) if kind else None
+    letters = [line[1] for line in map(_LETTERED.match, listed) if line] or _OPTION_LINE.findall(problem)
+    type_name = re.sub(r"[\s_-]+", " ", problem_type.lower()).strip()
+    letter = _letter(bare, letters, listed or problem.split("\n"))
+    kind = _KIND_OF_TYPE.get(type_name) or _kind_of(bare, letter, is_text=type_name in _WORDS)
+    written = letter if kind is AnswerKind.CHOICE else _canonical(bare, kind) if kind else None
     if kind is None:
-        detail = f"{short(said)} to a question of the type {short(problem_type)}: no rule says what else is right"
+        detail = f"{short(bare)} to a question of the type {short(problem_type)}: no rule says what else is right"
         raise RowError(field, detail, reason=NO_RULE)
     if written is None:
         among = f" among {', '.join(letters) or 'no options'}" if kind is AnswerKind.CHOICE else ""
-        raise RowError(field, f"got {short(said)}, expected an answer of kind {kind}{among}")
+        raise RowError(field, f"got {short(bare)}, expected an answer of kind {kind}{among}")
     question = f"{problem}Options:\n" + "\n".join(listed) if listed and kind is AnswerKind.CHOICE else problem
-    return Verifiable(f"{question.rstrip()}\n{_HOW[kind]}", written, kind, re.sub(r"\W+", "_", asked).strip("_"))
+    return Verifiable(f"{question.rstrip()}\n{_HOW[kind]}", written, kind, re.sub(r"\W+", "_", type_name).strip("_"))
 
 
 def lettered(options: Options) -> list[str]:
@@ -116,7 +120,7 @@ def lettered(options: Options) -> list[str]:
     num_given = len(options)
     if not all(map(_LETTERED.match, options)):
         options = [f"{letter}. {option}" for letter, option in zip(string.ascii_uppercase, options, strict=False)]
-    own = {found[1] for found in map(_LETTERED.match, options) if found}
+    own = {line[1] for line in map(_LETTERED.match, options) if line}
     if len(own) < num_given:
         raise RowError("options", f"got {short(options)}, expected options with a letter of A to Z each")
     return options
@@ -128,56 +132,56 @@ def _in_marks(answer: str, field: str) -> str:
         RowError: there are several marks, which say different things, or the text is too long.
     """
     check_text(field, answer, _ANSWER_CHARS)
-    said: list[str] = [found.strip() for found in _MARKED.findall(answer)] or [answer.strip()]
-    if len(set(said)) > 1:
+    bare: list[str] = [inside.strip() for inside in _MARKED.findall(answer)] or [answer.strip()]
+    if len(set(bare)) > 1:
         raise RowError(field, f"got {short(answer)}, expected a single answer")
-    return said[0]
+    return bare[0]
 
 
-def _letter(said: str, letters: Sequence[str], lines: Sequence[str]) -> str | None:
+def _letter(bare: str, letters: Sequence[str], lines: Sequence[str]) -> str | None:
     """`B`, `b`, `(B)`, `B.`, and the whole option with its letter or without."""
-    plain = said.strip("(). ").upper()
+    plain = bare.strip("(). ").upper()
     if plain in letters:
         return plain
-    stated = {found[1] for line in lines if (found := _LETTERED.match(line)) and _same(said, line, found.end())}
+    stated = {start[1] for line in lines if (start := _LETTERED.match(line)) and _same(bare, line, start.end())}
     return stated.pop() if len(stated) == 1 else None
 
 
-def _same(said: str, line: str, start: int) -> bool:
-    whole, text, own = (" ".join(part.lower().split()).rstrip(".") for part in (line, line[start:], said))
+def _same(bare: str, line: str, start: int) -> bool:
+    whole, text, own = (" ".join(part.lower().split()).rstrip(".") for part in (line, line[start:], bare))
     return bool(text) and own in (whole, text)
 
 
-def _shown(said: str, letter: str | None, *, is_text: bool) -> AnswerKind | None:
-    """The kind of an answer whose type does not tell."""
-    if letter is None and said.lower() in ("yes", "no"):
+def _kind_of(bare: str, letter: str | None, *, is_text: bool) -> AnswerKind | None:
+    """The kind of an answer whose type does not tell; None if no rule can check it."""
+    if letter is None and bare.lower() in ("yes", "no"):
         return AnswerKind.TEXT
     if is_text:
         return None
-    if letter or (len(said) == 1 and said in string.ascii_uppercase):
+    if letter or (len(bare) == 1 and bare in string.ascii_uppercase):
         return AnswerKind.CHOICE
-    return AnswerKind.NUMBER if _number(said) else None
+    return AnswerKind.NUMBER if _number(bare) else None
 
 
-def _written(said: str, kind: AnswerKind) -> str | None:
+def _canonical(bare: str, kind: AnswerKind) -> str | None:
     match kind:
         case AnswerKind.NUMBER:
-            return _number(said)
+            return _number(bare)
         case AnswerKind.INTERVAL:
-            return _interval(said)
-    return said.lower()
+            return _interval(bare)
+    return bare.lower()
 
 
-def _number(said: str) -> str | None:
-    return said.replace(",", "") if _NUMBER.fullmatch(said) else None
+def _number(bare: str) -> str | None:
+    return bare.replace(",", "") if _NUMBER.fullmatch(bare) else None
 
 
-def _interval(said: str) -> str | None:
+def _interval(bare: str) -> str | None:
     """`a-b`, `a to b`, `[a, b]`, or an object with those as `time`, as later projects write it."""
-    if said.startswith("{") and len(said) < 1000:
+    if bare.startswith("{") and len(bare) < 1000:
         try:
-            said = str(json.loads(said)["time"])
+            bare = str(json.loads(bare)["time"])
         except (ValueError, KeyError, RecursionError):
             return None
-    times = _TIMES.fullmatch(said)
+    times = _TIMES.fullmatch(bare)
     return f"{times[1]}-{times[2]}" if times and float(times[1]) <= float(times[2]) else None

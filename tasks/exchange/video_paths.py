@@ -1,4 +1,5 @@
-"""Where the videos of a foreign data set lie: prefixes rewritten, never outside the folder given."""
+"""Where the videos of a foreign data set lie: prefixes rewritten, never outside the folder
+given."""
 
 from collections import Counter
 from collections.abc import Sequence

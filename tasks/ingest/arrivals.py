@@ -1,11 +1,11 @@
-"""Is there a video that no retrain has had yet? Listings, records and headers say: mostly in seconds.
+"""Is there a video that no retrain has had yet? Listings, records and headers say so in seconds.
 
 A file counts if its header is that of a video, and no retrain that had its content has ended well
-(`tasks.ingest.contents`): one that failed starts again. What does not count is said with its reason:
-texts and pictures, empty files and unfinished downloads, and known videos that were touched, copied
-or renamed. To recognise these, a file that is as long as a known one is read once. Nothing is
-decoded; where the first bytes of an object in a store do not tell, it may be a video: ingest will
-find out.
+(`tasks.ingest.contents`): one that failed starts again. What does not count is said with its
+reason: texts and pictures, empty files and unfinished downloads, and known videos that were
+touched, copied or renamed. To recognise these, a file that is as long as a known one is read once.
+Nothing is decoded; where the first bytes of an object in a store do not tell, it may be a video:
+ingest will find out.
 """
 
 import re
@@ -67,11 +67,11 @@ class Arrivals:
 
     def line(self, config: IngestConfig) -> str:
         """What was found and decided, for people."""
-        found = f"{self.num_new or 'none'} of {self.num_new + sum(self.not_counted.values())}"
-        reasons = ", ".join(f"{number} {reason}" for reason, number in self.not_counted.items())
+        number = f"{self.num_new or 'none'} of {self.num_new + sum(self.not_counted.values())}"
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.not_counted.items())
         needed = f"{config.min_new_videos} needed (ingest.min_new_videos)"
         decided = "the main job starts" if self.start(config) else f"the main job does not start: {needed}"
-        return f"{found}{f'; not counted: {reasons}' if reasons else ''}; {decided}"
+        return f"{number}{f'; not counted: {reasons}' if reasons else ''}; {decided}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Text files that name videos, and what they promise of them.
 
-A list has one path or URI a line, with its SHA-256 before it if `sha256sum` wrote the file. Checksum
-files among the inputs (`SHA256SUMS`, `*.sha256`) are no videos, and say what the others must be:
-damage inside a picture can be silent in every decoder; against a checksum it is not.
+A list has one path or URI a line, with its SHA-256 before it if `sha256sum` wrote the file.
+Checksum files among the inputs (`SHA256SUMS`, `*.sha256`) are no videos, and say what the others
+must be: damage inside a picture can be silent in every decoder; against a checksum it is not.
 """
 
 import logging
@@ -94,7 +94,7 @@ def _read(root: str, name: str) -> list[Entry]:
 
 
 def _complete(entry: Entry, name: str) -> Entry:
-    """An entry with both parts; a checksum that stands alone in `a.mp4.sha256` is that of `a.mp4`."""
+    """An entry with both parts; a checksum alone in `a.mp4.sha256` is that of `a.mp4`."""
     if entry.sha256:
         return entry
     last = name.rpartition("/")[2]

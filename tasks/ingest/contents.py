@@ -1,11 +1,11 @@
-"""What was read before: the content of each file by its SHA-256, as long as the file stands unchanged.
+"""What was read before: the content of each file by its SHA-256, while the file stands unchanged.
 
-A small record says which content a path or URI had at which version: size and times of a local file,
-what an object store says of an object. A local file that changed a moment ago gets no record: it
+A small record says which content a path or URI had at which version: size and times of a local
+file, what an object store says of an object. A local file that changed a moment ago gets no record: it
 might change again unnoticed, within the resolution of its times.
 
-Which contents were read at all is kept by their size, so that one that comes back under another name
-or time is recognised, and only a file that is as long as a known one has to be read for it.
+Which contents were read at all is kept by their size, so that one that comes back under another
+name or time is recognised, and only a file that is as long as a known one has to be read for it.
 
 A content is new until a retrain that had it, accepted or rejected, has ended well. It gets a mark
 before it is put on record for the first time, and loses it with the last task of that retrain. So
@@ -102,8 +102,8 @@ def read_content(store: Store, place: Path | Remote, target: Path, max_fetch_mib
 def find_read_before(store: Store, place: Path | Remote, scratch: Path, max_fetch_mib: int) -> str:
     """The SHA-256 of the content if it was read before, under whatever name; else "".
 
-    It is put on record for this name. Costs reading the file (fetching the object) once if a content
-    of its length is known, and nothing if none is.
+    It is put on record for this name. Costs reading the file (fetching the object) once if a
+    content of its length is known, and nothing if none is.
 
     Raises:
         OSError: it cannot be read.

@@ -1,4 +1,4 @@
-"""Clips that look alike: copies among the accepted ones, and those that look like a benchmark's videos.
+"""Clips that look alike: copies among the accepted ones, and those like a benchmark's videos.
 
 Clips that look alike never fall on both sides of the split (`tasks.ingest.split`). One at another
 speed is no copy, since its times differ; it is kept, on the side of the clip that it resembles. A
@@ -47,8 +47,8 @@ def drop_exact(clips: Sequence[Clip]) -> tuple[list[Clip], list[Rejection]]:
 def drop_forbidden(
     clips: Sequence[Clip], forbidden: Sequence[Clip], config: IngestConfig
 ) -> tuple[list[Clip], list[Rejection]]:
-    """Of `clips` those that look like none of `forbidden`, whatever their length: a part is enough to
-    give it away."""
+    """Of `clips` those that look like none of `forbidden`, whatever their length: a part is enough
+    to give it away."""
     alike = find_nearest(clips, forbidden, config)
     rejected = [
         Rejection(source=clips[index].source, reason=Reason.FORBIDDEN, detail=_alike(forbidden[pair.second], pair))
@@ -58,7 +58,7 @@ def drop_forbidden(
 
 
 def find_nearest(clips: Sequence[Clip], others: Sequence[Clip], config: IngestConfig) -> dict[int, Pair]:
-    """By position, each of `clips` that looks like one of `others`, with the one it is most like."""
+    """By position, each of `clips` that looks like one of `others`, with the one most like it."""
     pairs = near_between(
         [clip.fingerprint for clip in clips],
         [clip.fingerprint for clip in others],
@@ -71,8 +71,8 @@ def find_nearest(clips: Sequence[Clip], others: Sequence[Clip], config: IngestCo
 
 
 def drop_near(clips: Sequence[Clip], config: IngestConfig) -> tuple[list[Clip], list[int], list[Rejection]]:
-    """Clips (by source) without near duplicates if those are to be rejected; look-alikes that stay share
-    a number."""
+    """Clips (by source) without near duplicates if those are to be rejected; look-alikes that stay
+    share a number."""
     pairs = list(near_pairs([clip.fingerprint for clip in clips], max_distance=config.near_duplicate_distance))
     copies = {} if config.near_duplicates == "keep" else _copies(clips, pairs)
     kept = [index for index in range(len(clips)) if index not in copies]
@@ -126,7 +126,7 @@ def _same_length(clips: Sequence[Clip], pair: Pair) -> bool:
 
 
 def _firsts(kept: Iterable[int], pairs: Iterable[Pair]) -> dict[int, int]:
-    """For every kept clip the first of its group: the clips that are linked by pairs, directly or not."""
+    """For every kept clip the first of its group: clips linked by pairs, directly or not."""
     first = {index: index for index in kept}  # a forest, as union-find keeps it
 
     def find(index: int) -> int:

@@ -70,7 +70,7 @@ def list_shards(videos: str, config: IngestConfig) -> list[VideoShard]:
 
 
 def list_files(folder: Path) -> list[str]:
-    """Names relative to `folder`, sorted. Links are listed but not followed here; what is hidden is skipped."""
+    """Names relative to `folder`, sorted, links among them (not followed), without hidden ones."""
     names: list[str] = []
     num_hidden = 0
     for parent, folders, files in os.walk(folder):
@@ -159,7 +159,8 @@ def _is_text(head: bytes) -> bool:
 
 
 def _may_be_read(parent: str, name: str) -> bool:
-    """Pipes and devices would hang a reader; broken links and links to folders get their own rejection."""
+    """Pipes and devices would hang a reader; broken links and links to folders get their own
+    rejection."""
     path = os.path.join(parent, name)
     if marks_folder(name) and os.path.isfile(path) and os.path.getsize(path) == 0:
         return False  # came along from an object store
@@ -167,6 +168,6 @@ def _may_be_read(parent: str, name: str) -> bool:
 
 
 def _text(path: Path) -> str:
-    # A name that is not UTF-8 cannot travel between tasks; escaped, it is reported as unreadable under
-    # a telling name.
+    # A name that is not UTF-8 cannot travel between tasks; escaped, it is reported as unreadable
+    # under a telling name.
     return os.fsencode(path.as_posix()).decode(errors="backslashreplace")

@@ -21,7 +21,8 @@ class Remote(NamedTuple):
 
     uri: str
     roots: tuple[str, ...]
-    """Where the user said that it may lie; a host of the web that none of these names must be a public one."""
+    """Where the user said that it may lie; a host of the web that none of these names must be a
+    public one."""
 
     def __str__(self) -> str:
         return self.uri
@@ -56,7 +57,8 @@ def locate(root: str, name: str, more_roots: Sequence[str] = ()) -> Path | Remot
 
 
 def _uri(uri: str, roots: Sequence[str]) -> Remote:
-    # `::` chains file systems in fsspec (zip::file:...), and `..` is resolved by servers and HTTP clients.
+    # `::` chains file systems in fsspec (zip::file:...), and `..` is resolved by servers and HTTP
+    # clients.
     climbs = ".." in PurePosixPath(unquote(uri)).parts
     is_chain = "::" in _IPV6_HOST.sub("", uri)
     if is_chain or climbs or not any(_begins(uri, root) for root in roots if is_uri(root)):

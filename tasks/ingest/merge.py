@@ -1,4 +1,4 @@
-"""Shards -> one clip manifest: duplicates out, every clip on its side of the split, everything counted."""
+"""Shards -> one clip manifest: no duplicates, each clip on its side of the split, all counted."""
 
 import logging
 from collections import Counter
@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 def merge_shards(
     store: Store, results: Sequence[IngestedShard | None], listed: Sequence[VideoShard], config: IngestConfig
 ) -> ClipSet:
-    """One manifest of clips and one of rejections, by source, and one of the contents that they come from.
+    """One manifest of clips and one of rejections, by source, and one of the contents that they
+    come from.
 
     `results` are those of `listed`, None where one failed.
 
@@ -59,8 +60,8 @@ def merge_shards(
 def _split(
     store: Store, clips: Sequence[Clip], groups: Sequence[int], config: IngestConfig
 ) -> tuple[list[Clip], dict[str, int]]:
-    """The clips with their sides, what goes to training put on record; and what the sides hung on besides
-    contents."""
+    """The clips with their sides, what goes to training put on record; and what the sides hung on
+    besides contents."""
     contents = [clip.sha256 for clip in clips]
     # Thrice: as it is, without what was in training before, and without look-alikes too.
     history = read_history(store) if config.for_training else []

@@ -16,8 +16,9 @@ class VideoShard:
     more_roots: list[str] = field(default_factory=list)
     """Where else they may lie: for a list file the configuration's `list_roots`, else nowhere."""
     checksums: list[str] = field(default_factory=list)
-    """The SHA-256 that each content must have, in lower-case hex, beside `names`: empty where nothing is
-    promised. No list at all if that is so everywhere: what Flyte passes on is kept small."""
+    """The SHA-256 that each content must have, in lower-case hex, beside `names`: empty where
+    nothing is promised. No list at all if that is so everywhere: what Flyte passes on is kept
+    small."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Is a video good enough to learn from? Its frames are decoded, measured against limits, and packed.
+"""Is a video good enough to learn from? Its frames are decoded, measured and packed.
 
 `examine_file` runs in a worker process: it gets a path and limits, and hands back bytes; it reaches
 neither the store nor anything else outside.
@@ -23,8 +23,8 @@ _BLOCK_PX = 8
 """Frames are compared by the means of such squares: noise and compression vanish, small things that
 move do not."""
 _SEEN_LEVELS = 2.5
-"""Grey levels by which one square must change for two frames to be told apart; coding a frozen picture
-stays below."""
+"""Grey levels by which one square must change for two frames to be told apart; coding a frozen
+picture stays below."""
 _BLANK_LEVELS = 6.0
 """A frame whose squares differ by less (standard deviation) is nearly one colour."""
 
@@ -80,7 +80,7 @@ def find_size_flaw(path: Path, config: IngestConfig) -> Flaw | None:
 
 
 def find_flaw(frames: Frames, duration_seconds: float, config: IngestConfig) -> Flaw | None:
-    """The first limit that the frames (F, H, W, 3) miss, with what was measured; None if they are good."""
+    """The first limit that the frames (F, H, W, 3) miss, with what was measured; else None."""
     if duration_seconds < config.min_seconds:
         return Flaw(Reason.TOO_SHORT, f"{duration_seconds:.2f} s, at least {config.min_seconds:g} s needed")
     squares = _squares(frames)
@@ -102,7 +102,7 @@ def find_flaw(frames: Frames, duration_seconds: float, config: IngestConfig) -> 
 
 
 def mean_motion(frames: Frames) -> float:
-    """Mean absolute change between neighbouring frames, in grey levels of 255; 0 for a single frame."""
+    """Mean absolute change between neighbouring frames, in grey levels of 255; 0 for one frame."""
     changes = [np.abs(later.astype(np.int16) - earlier).mean() for earlier, later in pairwise(frames)]
     return float(np.mean(changes)) if changes else 0.0
 
@@ -125,8 +125,8 @@ def blank_share(squares: NDArray[np.float32]) -> float:
 def _squares(frames: Frames) -> NDArray[np.float32]:
     """Means of squares, (F, rows, columns, 3)."""
     num_frames, height, width, _ = frames.shape
-    # In whole numbers and one side of the squares after the other: ten times as fast as one mean, and
-    # the same values.
+    # In whole numbers and one side of the squares after the other: ten times as fast as one mean,
+    # and the same values.
     strips = _sums(frames.reshape(-1, _BLOCK_PX, width * 3))
     sums = _sums(strips.reshape(-1, _BLOCK_PX, 3))
     means = sums.reshape(num_frames, height // _BLOCK_PX, width // _BLOCK_PX, 3) / np.float32(_BLOCK_PX**2)

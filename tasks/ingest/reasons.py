@@ -25,7 +25,7 @@ class Reason(StrEnum):
     TOO_SLOW = Failure.TOO_SLOW.value
     TOO_MUCH_MEMORY = Failure.TOO_MUCH_MEMORY.value
     INTERRUPTED = Failure.INTERRUPTED.value
-    """Its worker was killed from outside, each time: not examined, and tried again on the next run."""
+    """Its worker was killed from outside, each time: not examined, tried again on the next run."""
     FRAMES_TOO_LARGE = "frames too large"
     FRAMES_TOO_SMALL = "frames too small"
     TOO_SHORT = "too short"

@@ -1,4 +1,4 @@
-"""Object stores and the web, through fsspec: what is there, whether it changed, and fetching one object."""
+"""Object stores and the web, through fsspec: what is there, whether it changed, and its bytes."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -30,8 +30,8 @@ _VERSION_FIELDS = (
 _TIME_FIELDS = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "modified", "created")
 """What they call the time of its last change; Google's `created` is older than its `updated`."""
 _FOLDER_MARKS = ("/", "_$folder$")
-"""How the name ends of an empty object by which consoles and Hadoop say that there is a folder; others
-name it as the folder itself is called."""
+"""How the name ends of an empty object by which consoles and Hadoop say that there is a folder;
+others name it as the folder itself is called."""
 
 
 class RemoteListing(NamedTuple):
@@ -144,11 +144,13 @@ def _chunks(place: Remote, num_bytes: int) -> Iterator[bytes]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """fsspec reports much of what happens on the web as a missing file, and hands on the rest as it comes.
+    """fsspec reports much of what happens on the web as a missing file, and hands on the rest as it
+    comes.
 
     Raises:
         SourceError: it leads inside.
-        OSError: anything else, with what it was: a broken transfer, missing credentials, no such address.
+        OSError: anything else, with what it was: a broken transfer, missing credentials, no such
+            address.
     """
     try:
         yield

@@ -70,7 +70,7 @@ def judge_shard(
 
 
 def count_copies_once(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Of equal contents that were new the first counts as new: which worker came first is chance."""
+    """Of equal new contents the first counts as new: which worker came first is chance."""
     new = {verdict.sha256 for verdict in verdicts if verdict.sha256 and not verdict.is_reused}
     counted = []
     for verdict in verdicts:

@@ -1,9 +1,9 @@
-"""Which clips are held out: the lowest hashes of contents, as many as a decision needs, and none that
-was ever trained on.
+"""Which clips are held out: the lowest hashes of contents, as many as a decision needs, and none
+that was ever trained on.
 
-A clip is held out if the hash of its content falls below the share, or is among the lowest as long as
-that leaves fewer than `min_heldout_clips`. So the side hangs on contents alone, not on names or the
-order of arrival, and as videos arrive the lowest ones move up: a clip may go from held out to
+A clip is held out if the hash of its content falls below the share, or is among the lowest as long
+as that leaves fewer than `min_heldout_clips`. So the side hangs on contents alone, not on names or
+the order of arrival, and as videos arrive the lowest ones move up: a clip may go from held out to
 training. It never comes back, because whatever was in training stays there, and so does what looks
 like it: without that, a video that is taken away would make room for one that a model has learned
 from, and so would a folder that grows from too small to large enough.
@@ -11,11 +11,11 @@ from, and so would a folder that grows from too small to large enough.
 Look-alikes share a side. Training comes first: at least `min_train_clips` are left for it, and for
 the lowest hashes alone at most half of the clips is held out.
 
-What has been in training is kept as manifests that are only added, each under the digest of its rows:
-no run overwrites what another one writes at the same time, and a run that dies leaves whole ones. A
-row comes before the data set that it is about, so a run that is cut off in between has taken a clip
-out of what can be held out, and nothing worse. Each data root has its own history; one of an earlier
-version begins with its latest data set.
+What has been in training is kept as manifests that are only added, each under the digest of its
+rows: no run overwrites what another one writes at the same time, and a run that dies leaves whole
+ones. A row comes before the data set that it is about, so a run that is cut off in between has
+taken a clip out of what can be held out, and nothing worse. Each data root has its own history; one
+of an earlier version begins with its latest data set.
 """
 
 from collections import defaultdict
@@ -46,7 +46,8 @@ class TrainingRecord:
 def assign_sides(
     contents: Sequence[str], groups: Sequence[int], trained: Collection[int], config: IngestConfig
 ) -> list[Split]:
-    """The side of every clip, from the SHA-256 of its content and the number of its group of look-alikes.
+    """The side of every clip, from the SHA-256 of its content and the number of its group of
+    look-alikes.
 
     `trained` are the positions of clips that were in training, or look like one that was.
     """
@@ -64,7 +65,7 @@ def assign_sides(
     }
     most, half = len(contents) - config.min_train_clips, len(contents) // 2
     heldout: list[int] = []
-    # From the lowest hash on: each group that is among the lowest or below the share, if enough are left.
+    # From the lowest hash on: each group among the lowest or below the share, if enough are left.
     for group in sorted(hashes, key=lambda group: hashes[group]):
         number = len(heldout) + len(members[group])
         is_lowest = len(heldout) < config.min_heldout_clips and number <= half
@@ -82,8 +83,8 @@ def read_history(store: Store) -> list[TrainingRecord]:
 
 
 def add_to_history(store: Store, history: Sequence[TrainingRecord], clips: Sequence[Clip]) -> None:
-    """From now on those of `clips` that are for training belong to it, and so does `history`, which was
-    read before."""
+    """From now on those of `clips` that are for training belong to it, and so does `history`, which
+    was read before."""
     kept = _kept(store)
     rows = {row.sha256: row for row in [*history, *(_row(clip) for clip in clips if clip.split is Split.TRAIN)]}
     new = [row for sha256, row in sorted(rows.items()) if sha256 not in kept]

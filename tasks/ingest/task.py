@@ -16,7 +16,7 @@ def list_videos(videos: str, config: IngestConfig) -> list[VideoShard]:
 
 @stage_task("light")
 def has_new_videos(shards: list[VideoShard], config: IngestConfig, data_root: str) -> bool:
-    """Whether enough of the listed videos are new or changed since the last run with this data root."""
+    """Whether enough of the listed videos are new or changed since this data root's last run."""
     import click
 
     from tasks.core.store import Store, absolute_root

@@ -1,9 +1,9 @@
 """One file -> clip or rejection. Finished verdicts are kept by content: no video is decoded twice.
 
 The frames are written before the verdict: whoever finds a verdict finds the frames. `find_verdict`
-finds what is known without reading the file; `judge` has it fetched and examined, each in a worker of
-its own, and keeps what came out. A worker that took harm from its file is a verdict on the file; one
-that was killed from outside is none.
+finds what is known without reading the file; `judge` has it fetched and examined, each in a worker
+of its own, and keeps what came out. A worker that took harm from its file is a verdict on the file;
+one that was killed from outside is none.
 """
 
 import logging
@@ -33,8 +33,8 @@ DECISIVE = (
     *("min_seconds", "min_source_side_px", "max_source_area_px"),
     *("min_motion", "min_distinct_share", "max_blank_share"),
 )
-"""The fields of the configuration on which the verdict on one content depends, and in between those of
-earlier versions that are fixed now: so what these have finished is found again."""
+"""The fields of the configuration on which the verdict on one content depends, and in between those
+of earlier versions that are fixed now: so what these have finished is found again."""
 _NO_SIDE = Split.TRAIN
 """Sides are given when all clips are known (`tasks.ingest.split`)."""
 

@@ -1,10 +1,11 @@
-"""Reading from the web without being led inside: every connection is looked at, whoever asked for it.
+"""Reading from the web without being led inside: every connection is checked, whoever asks.
 
-A list of links is written by somebody else, and a server answers with redirects of its own. Either could name this
-machine, its neighbours, or the address at which a cloud hands out credentials. So only public addresses are connected
-to, unless the user has named the host: in `ingest.list_roots`, or as the videos themselves. It is the address of the
-connection that is checked, not a name, which could be looked up twice with two results; HEAD, GET and every hop of a
-redirect connect in the same way.
+A list of links is written by somebody else, and a server answers with redirects of its own. Either
+could name this machine, its neighbours, or the address at which a cloud hands out credentials. So
+only public addresses are connected to, unless the user has named the host: in `ingest.list_roots`,
+or as the videos themselves. It is the address of the connection that is checked, not a name, which
+could be looked up twice with two results; HEAD, GET and every hop of a redirect connect in the same
+way.
 """
 
 import socket
@@ -21,14 +22,15 @@ import fsspec
 SCHEMES = ("http", "https")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _INSIDE = tuple(map(ip_network, ("168.63.129.16/32", "192.0.0.0/24", "fec0::/10")))
-"""Global by their numbers, and yet inside: what a machine asks about itself in Azure (learn.microsoft.com, "What is IP
-address 168.63.129.16"), and in Oracle's cloud (192.0.0.192, in a block for protocols, RFC 6890); once site-local."""
+"""Global by their numbers, and yet inside: what a machine asks about itself in Azure
+(learn.microsoft.com, "What is IP address 168.63.129.16"), and in Oracle's cloud (192.0.0.192, in a
+block for protocols, RFC 6890); once site-local."""
 _NAT64 = IPv6Network("64:ff9b::/96")
 """IPv4 addresses as a translator reaches them (RFC 6052)."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30.0, sock_read=60.0)
-"""Silence that is taken for an end. How long a whole file may take is up to whoever waits for it: the client's own
-limit is five minutes."""
+"""Silence that is taken for an end. How long a whole file may take is up to whoever waits for it:
+the client's own limit is five minutes."""
 
 
 class InsideError(ValueError):
@@ -49,13 +51,15 @@ _hop: ContextVar[_Hop] = ContextVar("hop")
 
 
 def web_files(roots: Iterable[str]) -> Any:
-    """The file system of the web, to which the hosts that `roots` name are open even if they lie inside."""
+    """The file system of the web, to which the hosts that `roots` name are open even if they lie
+    inside."""
     # fsspec keeps one instance for equal arguments, process and thread, by how they are shown.
     return fsspec.filesystem("https", get_client=_Client(tuple(sorted(_named(roots)))))
 
 
 def is_public(address: str) -> bool:
-    """Whether everybody's internet has this IP address: not this machine, its network, or another private one."""
+    """Whether everybody's internet has this IP address: not this machine, its network, or another
+    private one."""
     ip = _inner(ip_address(address.partition("%")[0]))
     inside = ip.is_private or ip.is_reserved or ip.is_multicast or any(ip in network for network in _INSIDE)
     return ip.is_global and not inside
@@ -71,9 +75,10 @@ def _inner(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 
 
 def _named(roots: Iterable[str]) -> set[tuple[str, int]]:
-    """Hosts and ports; a host that was named without TLS is also named with it, at the usual ports."""
-    found = {origin for origin in map(_origin, roots) if origin}
-    return found | {(host, 443) for host, port in found if port == 80}
+    """Hosts and ports; a host that was named without TLS is also named with it, at the usual
+    ports."""
+    origins = {origin for origin in map(_origin, roots) if origin}
+    return origins | {(host, 443) for host, port in origins if port == 80}
 
 
 def _origin(root: str) -> tuple[str, int] | None:
@@ -120,7 +125,8 @@ class _Client:
 
 
 def _socket(address: tuple[Any, ...]) -> socket.socket:
-    """The socket for one address of a name, made right before it is connected; a pool keeps it to its host and port."""
+    """The socket for one address of a name, made right before it is connected; a pool keeps it to
+    its host and port."""
     family, kind, protocol, _, (host, *_) = address
     hop = _hop.get()
     if not hop.is_named and not is_public(host):
