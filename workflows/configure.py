@@ -55,10 +55,11 @@ def configure_diagnosis(preset: str, overrides: str, model: str, rollouts: int, 
     """The preset with overrides, for one policy and so many rollouts a row."""
     from tasks.core.errors import InputError
     from tasks.core.overrides import apply_overrides, read_overrides
+    from tasks.core.reward import RewardKind
     from workflows.presets import preset_config
 
-    if reward not in ("smooth", "strict"):
-        raise InputError(f"reward: got {reward!r}, expected smooth or strict")
+    if reward not in tuple(RewardKind):
+        raise InputError(f"reward: got {reward!r}, expected {' or '.join(RewardKind)}")
     changed = apply_overrides(preset_config(preset), read_overrides(overrides))
     named = {"model": {"base": model}} if model else {}
     return apply_overrides(changed, named | {"rollout": {"rollouts_per_prompt": rollouts}})

@@ -4,21 +4,23 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, pstdev
 
 from tasks.core.measurement import CellEvidence, Measurement
+from tasks.core.reward import has_spread
 from tasks.core.types import Cell
 
 
 def measure(sample_id: str, rewards: Sequence[float], min_spread: float) -> Measurement:
     """One group's mean and spread (population standard deviation), and whether it can teach."""
     mean, spread = fmean(rewards), pstdev(rewards)
+    teaches = has_spread(rewards, min_spread)
     reason = "spread"
-    if spread <= min_spread:
+    if not teaches:
         reason = "all right" if mean >= 1.0 else "all wrong" if mean <= 0.0 else "all equal"
     return Measurement(
         sample_id=sample_id,
         mean_reward=mean,
         spread=spread,
         num_rollouts=len(rewards),
-        kept=spread > min_spread,
+        kept=teaches,
         reason=reason,
     )
 

@@ -11,9 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 from tasks.core.checks import shown
 from tasks.core.config import RetrainConfig
 from tasks.core.errors import InputError
-from tasks.core.ingest_config import FIXED
+from tasks.core.ingest_config import FIXED_INGEST
 from tasks.core.strict_json import read_object
 from tasks.core.suggest import suggest
+from tasks.core.train_config import FIXED_TRAIN
+
+_FIXED = FIXED_INGEST | FIXED_TRAIN
 
 
 def read_overrides(text: str) -> Mapping[str, object]:
@@ -82,8 +85,8 @@ def checked_value(value: object, hint: Any, *, path: str) -> object:
 
 
 def _unknown_key(path: str, *, known: Mapping[str, object]) -> InputError:
-    if path in FIXED:
-        return InputError(f"config {path}: is {FIXED[path]} in every run now; leave it out")
+    if path in _FIXED:
+        return InputError(f"config {path}: is fixed now, at {_FIXED[path]}; leave it out")
     meant = suggest(path, _all_paths())
     if meant and meant == path:
         inner, *outer = reversed(meant.split("."))

@@ -65,7 +65,9 @@ STAGES = {
         packages=("great-expectations", "numpy"),
         sources="63b3135b8a160a34",
     ),
-    "warm_start": StageCode(version=1, modules=("tasks.train.start",), packages=_MODEL, sources="a9456acafcfaf286"),
+    "warm_start": StageCode(
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="a9456acafcfaf286"
+    ),
     "calibrate": StageCode(
         version=1,
         modules=("tasks.calibrate.pools", "tasks.calibrate.shard", "tasks.calibrate.select"),
@@ -73,7 +75,7 @@ STAGES = {
         sources="2a1b939969aa5f33",
     ),
     "train": StageCode(
-        version=1, modules=("tasks.train.grpo",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="fd1c7567cf054c38"
+        version=1, modules=("tasks.train.build",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="fd1c7567cf054c38"
     ),
     "evaluate": StageCode(
         version=1,

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 
 from tasks.core.checks import above_zero, at_least, between, check, one_of
+from tasks.core.reward import RewardKind
 
+FIXED_TRAIN = {
+    "train.ratio_clip_low": "0.2, as in PPO and everything that follows it",
+    "train.max_skipped_in_a_row": "5, as in the warm start",
+}
+"""What could be set once, and what it is now."""
 _MOST_STEPS = 10**7
 _MOST_PROCESSES = 1024
 """Of one node."""
@@ -31,7 +37,7 @@ class TrainConfig:
 
     num_steps: int = 469
     prompts_per_step: int = 64
-    reward: str = "smooth"
+    reward: str = RewardKind.SMOOTH.value
     """`smooth`: how near the answer is; `strict`: 1 if exactly right, else 0 (the paper's ablation)."""
     learning_rate: float = 1e-6
     """The highest one, see `learning_rate_decay`."""
@@ -40,8 +46,8 @@ class TrainConfig:
     learning_rate_decay: str = "constant"
     """What follows: `constant`, or down to 0 at the last step, `linear` or `cosine`."""
     kl_coefficient: float = 1e-3
-    ratio_clip_low: float = 0.2
     ratio_clip_high: float = 0.2
+    """How far above 1 a ratio still counts; below 1 it is 0.2."""
     divide_by_std: bool = True
     """Advantages in units of the group's standard deviation (GRPO), or not (Dr. GRPO)."""
     loss_average: str = "token"
@@ -80,18 +86,16 @@ class TrainConfig:
     checkpoints_kept: int = 3
     show_every_steps: int = 50
     """How often some groups are shown in the tracker, answers and frames; the first and the last step always are."""
-    max_skipped_in_a_row: int = 5
-    """Steps without an update, because the gradient was not finite, after which the run gives up."""
 
     def __post_init__(self) -> None:
         check(self, at_least(1, most=_MOST_STEPS), "num_steps", "checkpoint_every_steps", "show_every_steps")
-        check(self, at_least(1, most=_MOST_STEPS), "checkpoints_kept", "max_skipped_in_a_row")
+        check(self, at_least(1, most=_MOST_STEPS), "checkpoints_kept")
         check(self, at_least(1, most=10**6), "prompts_per_step")
         check(self, at_least(1, most=2**30), "microbatch_tokens")
-        check(self, one_of("smooth", "strict"), "reward")
+        check(self, one_of(*RewardKind), "reward")
         check(self, at_least(1, most=1000), "refill_rounds")
         check(self, between(1, self.prompts_per_step), "updates_per_batch")
-        check(self, above_zero(1000), "learning_rate", "ratio_clip_low", "ratio_clip_high")
+        check(self, above_zero(1000), "learning_rate", "ratio_clip_high")
         check(self, above_zero(), "max_grad_norm")
         check(self, at_least(1, most=10**6), "ratio_cap")
         check(self, one_of("token", "sequence", "constant"), "loss_average")

@@ -8,10 +8,11 @@ from pathlib import Path
 from tasks.core.config import RetrainConfig
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_clips, read_rows
+from tasks.core.reward import RewardKind
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Sample
 from tasks.diagnose.answers import answer_all
-from tasks.diagnose.judge import RewardKind, judge_rows, likely_wrong_labels
+from tasks.diagnose.judge import judge_rows, likely_wrong_labels
 from tasks.diagnose.outputs import Diagnosis
 from tasks.diagnose.policy import answers_key, open_answerer
 from tasks.diagnose.publish import Found, publish

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean, pstdev
 
+from tasks.core.reward import RewardKind, has_spread
 from tasks.core.types import Rollout, Sample
 from tasks.diagnose.agreement import OtherAnswer, other_answers
 from tasks.rollout.answerer import Answered
-
-LEAST_SPREAD = 1e-6
-"""Groups with no more spread than this have no gradient under GRPO (rounding apart, none at all)."""
 
 
 class Outcome(StrEnum):
@@ -21,14 +19,6 @@ class Outcome(StrEnum):
     ALL_WRONG = "all wrong"
     NOT_SHOWN = "not shown"
     """The row's video could not be read back, so nothing was asked."""
-
-
-class RewardKind(StrEnum):
-    """The reward whose spread decides whether a row teaches."""
-
-    SMOOTH = "smooth"
-    STRICT = "strict"
-    """1 for exactly right, else 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +88,7 @@ def _judge(
     failure: str,
 ) -> RowDiagnosis:
     num_correct = sum(rollout.strict_reward == 1.0 for rollout in rollouts)
-    rewards = [rollout.reward if reward is RewardKind.SMOOTH else rollout.strict_reward for rollout in rollouts] or [0]
-    spread = pstdev(rewards)
+    rewards = [reward.of(rollout) for rollout in rollouts] or [0.0]
     return RowDiagnosis(
         row=row,
         sample_id=sample.sample_id,
@@ -111,11 +100,11 @@ def _judge(
         answers=tuple(rollout.text for rollout in rollouts),
         num_correct=num_correct,
         mean_reward=fmean(rewards),
-        spread=spread,
+        spread=pstdev(rewards),
         parsed_share=fmean([rollout.parsed for rollout in rollouts] or [0]),
         truncated_share=fmean([rollout.truncated for rollout in rollouts] or [0]),
         outcome=_outcome(num_correct, len(rollouts)),
-        teaches=spread > LEAST_SPREAD,
+        teaches=has_spread(rewards),
         other_answer=other.answer if other else "",
         other_answer_usual_share=other.usual_share if other else 0.0,
         label_likely_wrong=other is not None and not other.is_usual,

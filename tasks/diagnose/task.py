@@ -27,9 +27,9 @@ def diagnose_rows(
 
     import click
 
+    from tasks.core.reward import RewardKind
     from tasks.core.store import Store, absolute_root
     from tasks.diagnose.diagnose import Dataset, diagnose
-    from tasks.diagnose.judge import RewardKind
     from tasks.tracking.run import stage
 
     opened = Dataset(

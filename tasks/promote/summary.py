@@ -151,14 +151,18 @@ def _gains(evidence: Evidence, place: Split, parts: str) -> Summary:
 
 
 def _cost(evidence: Evidence) -> Summary:
-    steps = evidence.steps
+    metrics = [step.metrics for step in evidence.steps]
+
+    def total(*names: str) -> float:
+        return sum(step.get(f"cost/{name}", 0.0) for step in metrics for name in names)
+
     measured = sum(m.num_rollouts for found in evidence.rounds for m in found.measurements)
     scored = sum(row.num_rollouts for rows in evidence.predictions.values() for row in rows)
     return {
-        "tokens": sum(step.tokens_prompt + step.tokens_answer for step in steps),
-        "tokens_vision": sum(step.tokens_vision for step in steps),
-        "flops": sum(sum(step.flops_by_phase.values()) for step in steps),
-        "peak_mib": max((step.peak_mib for step in steps), default=0.0),
+        "tokens": int(total("tokens_prompt", "tokens_answer")),
+        "tokens_vision": int(total("tokens_vision")),
+        "flops": total("flops_rollout", "flops_reference", "flops_update", "flops_vision_forward"),
+        "peak_mib": max((step["cost/peak_mib"] for step in metrics), default=0.0),
         "rollouts_measured": measured + scored,
     }
 

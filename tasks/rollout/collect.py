@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from tasks.core.reward import RewardKind
 from tasks.core.seeding import derive_seed
 from tasks.core.types import Rollout, Sample
 from tasks.rollout.engine import Completion, RolloutEngine, SamplingParams
@@ -23,12 +24,12 @@ class Group:
     completions: tuple[Completion, ...]
     rollouts: tuple[Rollout, ...]
     """One for each completion."""
-    is_strict: bool = False
-    """Whether `rewards` are the strict ones."""
+    reward: RewardKind = RewardKind.SMOOTH
+    """Which `rewards` are."""
 
     @property
     def rewards(self) -> list[float]:
-        return [rollout.strict_reward if self.is_strict else rollout.reward for rollout in self.rollouts]
+        return [self.reward.of(rollout) for rollout in self.rollouts]
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class Collector:
     prompts: PromptSource
     params: SamplingParams
     seed: int
-    is_strict: bool = False
-    """Whether groups are rewarded strictly."""
+    reward: RewardKind = RewardKind.SMOOTH
+    """What groups are rewarded by."""
 
     def sampling(self, *, num_completions: int, temperature: float) -> "Collector":
         """The same collector with other sampling parameters."""
@@ -94,7 +95,7 @@ class Collector:
         seeds = [derive_seed(self.seed, "rollout", *purpose, sample.sample_id) for sample, _ in taken.prompts]
         completions = self.engine.generate([prompt for _, prompt in taken.prompts], self.params, seeds)
         groups = [
-            Group(sample, prompt, tuple(found), _rollouts(sample, found), self.is_strict)
+            Group(sample, prompt, tuple(found), _rollouts(sample, found), self.reward)
             for (sample, prompt), found in zip(taken.prompts, completions, strict=True)
         ]
         return Collected(groups=groups, failures=taken.failures)

@@ -24,10 +24,9 @@ from deepspeed.utils import (
 from torch import Tensor, nn
 
 from tasks.core.errors import InputError
+from tasks.train.checkpoints import MOMENTS, WEIGHTS
 from tasks.train.ranks import Ranks
 
-WEIGHTS = "weights"
-MOMENTS = ("exp_avg", "exp_avg_sq")
 _WHOLE_BELOW = 10_000
 """Under ZeRO-3, parameters with fewer elements (norms, biases) stay whole on every rank: gathering them costs more."""
 

@@ -39,7 +39,6 @@ class GrpoJob:
             checkpoint_every_steps=usual.checkpoint_every_steps,
             checkpoints_kept=usual.checkpoints_kept,
             show_every_steps=usual.show_every_steps,
-            max_skipped_in_a_row=usual.max_skipped_in_a_row,
         )
         rollout = replace(
             self.rollout,

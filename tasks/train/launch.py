@@ -15,7 +15,7 @@ from tasks.core.training import Trained
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.tracking.run import open_tracker, stage
 from tasks.tracking.tracker import Tracker
-from tasks.train.grpo import train_grpo
+from tasks.train.build import train_grpo
 from tasks.train.job import GrpoJob
 from tasks.train.stop import handlers_kept
 

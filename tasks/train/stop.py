@@ -1,4 +1,4 @@
-"""SIGTERM (a spot node, `kubectl delete pod`) and Ctrl-C as a wish that a training run grants between two steps."""
+"""SIGTERM (a spot node, `kubectl delete pod`) and Ctrl-C as a request to stop, granted between two steps."""
 
 import signal
 import threading
@@ -25,7 +25,7 @@ def handlers_kept() -> Iterator[Mapping[signal.Signals, Any]]:
             signal.signal(number, handler)
 
 
-class StopWish:
+class StopRequest:
     """Whether a signal asked this run to stop."""
 
     def __init__(self) -> None:

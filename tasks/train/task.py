@@ -1,20 +1,19 @@
 """Door of the train stage: the warm start, and GRPO."""
 
 from tasks.core.config import ModelConfig, RolloutConfig, TrainConfig, WarmStartConfig
-from tasks.core.training import Trained
+from tasks.core.training import StartPolicy, Trained
 from tasks.core.types import Artifact, Run
 from tasks.deployment.stage_task import stage_on_nodes, stage_task
-from tasks.train.outputs import WarmStarted
 
 
 @stage_task("train")
 def warm_start_policy(
     samples: Artifact, clips: Artifact, run: Run, model: ModelConfig, config: WarmStartConfig
-) -> WarmStarted:
+) -> StartPolicy:
     """The policy to start from: the base model, after `config.num_steps` supervised steps."""
     from tasks.core.store import Store
     from tasks.tracking.run import stage
-    from tasks.train.start import start_policy
+    from tasks.train.warm_start import start_policy
 
     with stage(run, "warm_start") as tracker:
         return start_policy(Store(run.data_root), samples, clips, model, config, tracker, run.seed)

@@ -14,10 +14,11 @@ from statistics import fmean, stdev
 import numpy as np
 
 from rewards.answers import AnswerKind
+from tasks.core.reward import RewardKind
 from tasks.core.seeding import generator
 from tasks.core.types import Rollout, Sample
 from tasks.diagnose.agreement import other_answers
-from tasks.diagnose.judge import RewardKind, judge_rows
+from tasks.diagnose.judge import judge_rows
 from tasks.rollout.answerer import Answered
 from tasks.rollout.reward import reward_answer
 from tests.helpers.rollouts import make_sample

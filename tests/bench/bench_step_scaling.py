@@ -19,7 +19,8 @@ from tasks.core.types import Sample
 from tasks.policy.checkpoint import Policy
 from tasks.policy.tiny import make_tiny_policy
 from tasks.rollout.source import PromptMaker, PromptsAhead, PromptSource
-from tasks.train.step import Grpo
+from tasks.train.draw import StepSamples
+from tasks.train.loop import Grpo
 from tests.helpers.grpo import make_grpo
 from tests.helpers.training import on_two_ranks
 
@@ -113,11 +114,12 @@ def _row(value: int, grpo: Grpo, samples: Sequence[Sample]) -> str:
     steps: list[tuple[float, TrainStep]] = []
     for number in range(1 + NUM_STEPS):
         began = time.perf_counter()
-        step = grpo.step(number, samples, following=samples)
+        step = grpo.step(number, StepSamples(samples, following=samples))
         steps.append((time.perf_counter() - began, step))
     steps = steps[1:]
     cells = [str(value), f"{median(seconds for seconds, _ in steps):.2f}"]
     for phase in ("wait", "rollout", "reference", "update"):
         cells.append(f"{median(step.seconds[phase] for _, step in steps):.2f}")
     last = steps[-1][1]
-    return f"| {' | '.join([*cells, str(last.tokens_prompt), str(last.tokens_answer)])} |"
+    counts = (last.metrics[f"cost/tokens_{kind}"] for kind in ("prompt", "answer"))
+    return f"| {' | '.join([*cells, *(f'{count:.0f}' for count in counts)])} |"

@@ -20,6 +20,7 @@ from tasks.core.system_prompt import SYSTEM_PROMPT
 from tasks.policy.checkpoint import Policy
 from tasks.policy.tiny import make_tiny_policy
 from tasks.rollout.inputs import encode_prompt
+from tasks.train.draw import StepSamples
 from tests.helpers.clips import make_frames
 from tests.helpers.grpo import make_grpo
 
@@ -89,15 +90,15 @@ def _ours(folder: Path, _: int) -> Measured:
     seconds, rows = [], []
     for number in range(1 + NUM_STEPS):
         started = time.perf_counter()
-        rows.append(grpo.step(number, samples))
+        rows.append(grpo.step(number, StepSamples(samples)))
         seconds.append(time.perf_counter() - started)
     rows, seconds = rows[1:], seconds[1:]
     return Measured(
         parameters=_parameters(policy),
         prompt_tokens=len(encode_prompt(policy.processor, first).input_ids),
         step_seconds=median(seconds),
-        update_seconds=median(row.seconds_update for row in rows) / PROMPTS_PER_STEP,
-        rest_seconds=median(whole - row.seconds_update for whole, row in zip(seconds, rows, strict=True)),
+        update_seconds=median(row.seconds["update"] for row in rows) / PROMPTS_PER_STEP,
+        rest_seconds=median(whole - row.seconds["update"] for whole, row in zip(seconds, rows, strict=True)),
         peak_mib=_peak_mib(),
     )
 

@@ -16,8 +16,7 @@ from tasks.rollout.gap import measure_gap
 from tasks.rollout.inputs import batch_prompts, encode_prompt
 from tasks.rollout.transformers_engine import TransformersEngine
 from tasks.rollout.vllm_engine import VllmEngine
-from tasks.train.attention import use_shared_prefix_attention
-from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs
+from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs, use_shared_prefix_attention
 from tasks.video.official_frames import Selection
 from tasks.video.render import ShownVideo
 from tests.helpers.policy import fresh_policy, make_prompt, mixed_prompts, noise_video, plain_answer

@@ -45,8 +45,8 @@ def test_two_ranks_answer_each_with_an_engine_or_both_with_one(
     steps = pool.steps(pool.train(start, CONFIG, rollout=_rollout(tensor_parallel)))  # it was trained already
     assert len(steps) == CONFIG.num_steps
     assert max(step.grad_norm for step in steps) > 0, "the weights changed, and were pushed"
-    assert max(step.logprob_gap_max for step in steps) < 1e-4
-    assert all(step.samples_failed == 0 for step in steps)
+    assert max(step.metrics["rollout/logprob_gap_max"] for step in steps) < 1e-4
+    assert all(step.metrics["rollout/samples_failed"] == 0 for step in steps)
 
 
 CONFIG = replace(TRAIN, num_steps=3, zero_stage=2)

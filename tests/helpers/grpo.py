@@ -10,9 +10,8 @@ from tasks.core.types import Sample
 from tasks.policy.checkpoint import Policy
 from tasks.rollout.setup import make_collector
 from tasks.rollout.source import PromptMaker
-from tasks.train.reference import frozen_copy
-from tasks.train.step import Grpo
-from tasks.train.trainable import make_trainable
+from tasks.train.loop import Grpo
+from tasks.train.trainable import frozen_copy, make_trainable
 from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.samples import plan_all
 

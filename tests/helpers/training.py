@@ -14,15 +14,14 @@ from torch import Tensor
 from tasks.core.config import ModelConfig, PerturbConfig, RolloutConfig, TrainConfig, WarmStartConfig
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
-from tasks.core.training import Trained, TrainStep
+from tasks.core.training import StartPolicy, Trained, TrainStep
 from tasks.core.types import Artifact, Clip, Run, Sample
 from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.tracking.tracker import Tracker
-from tasks.train.grpo import train_grpo
+from tasks.train.build import train_grpo
 from tasks.train.job import GrpoJob
-from tasks.train.outputs import WarmStarted
-from tasks.train.start import start_policy
+from tasks.train.warm_start import start_policy
 from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.ports import free_port
 from tests.helpers.pyflyte import REPO_ROOT
@@ -58,7 +57,7 @@ class Pool:
     def store(self) -> Store:
         return Store(self.root)
 
-    def start(self, config: WarmStartConfig = WARM_START, tracker: Tracker | None = None) -> WarmStarted:
+    def start(self, config: WarmStartConfig = WARM_START, tracker: Tracker | None = None) -> StartPolicy:
         return start_policy(self.store, self.samples, self.clips, MODEL, config, tracker or MemoryTracker(), seed=0)
 
     def train(
@@ -105,7 +104,8 @@ def copy_pool(root: Path, new: Path) -> Pool:
 
 def numbers(rows: Sequence[TrainStep]) -> list[tuple[float, ...]]:
     """What does not depend on the clock."""
-    return [(r.loss, r.reward_mean, r.kl, r.entropy, r.grad_norm, r.logprob_gap_max) for r in rows]
+    names = ("train/loss", "train/entropy", "rollout/logprob_gap_max")
+    return [(row.reward_mean, row.kl, row.grad_norm, *(row.metrics[name] for name in names)) for row in rows]
 
 
 def start_process(

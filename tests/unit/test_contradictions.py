@@ -12,12 +12,6 @@ from tasks.core.overrides import apply_overrides
 from workflows.presets import PRESETS
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_presets_do_not_contradict_themselves(preset: str) -> None:
-    check_training(PRESETS[preset]())
-    check_split(PRESETS[preset](), trains=True)
-
-
 @pytest.mark.parametrize(
     ("overrides", "names"),
     [

@@ -6,9 +6,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from tasks.rollout.inputs import batch_prompts, encode_prompt
-from tasks.train.attention import use_shared_prefix_attention
 from tasks.train.cost import decoder_flops, vision_flops
-from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs
+from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs, use_shared_prefix_attention
 from tests.helpers.policy import fresh_policy, mixed_prompts
 
 

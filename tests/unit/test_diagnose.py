@@ -14,12 +14,13 @@ from rewards.schema import read_schema
 from tasks.core.config import IngestConfig, ModelConfig, RetrainConfig, RolloutConfig
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows
+from tasks.core.reward import RewardKind
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
 from tasks.diagnose.agreement import agreed_answer
 from tasks.diagnose.answers import answer_all
 from tasks.diagnose.diagnose import Dataset, diagnose
-from tasks.diagnose.judge import Outcome, RewardKind, RowDiagnosis
+from tasks.diagnose.judge import Outcome, RowDiagnosis
 from tasks.diagnose.outputs import Diagnosis
 from tasks.diagnose.policy import RANDOM, Guesser
 from tasks.exchange.files import subset

@@ -11,7 +11,7 @@ from tasks.train.job import GrpoJob
 
 HARMLESS = {
     *("zero_stage", "offload_optimizer", "processes", "prefetch_workers", "show_every_steps"),
-    *("checkpoint_every_steps", "checkpoints_kept", "max_skipped_in_a_row"),
+    *("checkpoint_every_steps", "checkpoints_kept"),
 }
 JOB = GrpoJob(
     run=Run(data_root="root", run_id="r", preset="demo"),

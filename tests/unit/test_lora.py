@@ -83,7 +83,7 @@ def test_a_run_trains_the_adapters_and_leaves_a_whole_policy_and_the_adapters_al
     steps = pool.steps(trained)
     assert steps[0].kl == pytest.approx(0.0, abs=1e-9)
     assert steps[-1].kl > 0, "the reference is the base, and the policy has left it"
-    assert max(row.logprob_gap_max for row in steps) < 1e-4, "rollouts come from the adapted policy"
+    assert max(row.metrics["rollout/logprob_gap_max"] for row in steps) < 1e-4, "rollouts come from the adapted policy"
     before = open_policy(pool.store, start, "float32")
     after = pool.weights(trained)
     changed = {name for name, tensor in before.model.state_dict().items() if not torch.equal(tensor, after[name])}

@@ -34,6 +34,11 @@ def test_values_that_depend_on_each_other_change_together() -> None:
         ({"trian": {}}, "config 'trian': unknown key, did you mean train? known here: seed, rounds, ingest"),
         ({"num_steps": 1}, "config 'num_steps': unknown key, did you mean train.num_steps?"),
         ({"xyz": 1}, "config 'xyz': unknown key; known here: seed, rounds, ingest"),
+        (
+            {"train": {"ratio_clip_low": 0.1}},
+            "config train.ratio_clip_low: is fixed now, at 0.2, as in PPO and everything that follows it; leave it out",
+        ),
+        ({"train": {"max_skipped_in_a_row": 9}}, "config train.max_skipped_in_a_row: is fixed now, at 5"),
         ({1: 2}, "config '1': unknown key"),
         ({"two\nlines": 2}, r"config 'two\nlines': unknown key"),
     ],

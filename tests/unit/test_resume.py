@@ -18,7 +18,7 @@ from tasks.core.config import TrainConfig
 from tasks.core.errors import InputError, Interrupted
 from tasks.core.types import Artifact
 from tasks.tracking.memory_tracker import MemoryTracker
-from tasks.train.rng import rng_state, set_rng_state
+from tasks.train.checkpoints import rng_state, set_rng_state
 from tests.helpers.training import TRAIN, Pool, copy_pool, make_pool, numbers, start_process, train_in_process
 from tests.helpers.warm.process import WarmProcess
 
@@ -166,10 +166,10 @@ def test_an_object_store_keeps_checkpoints_too(started: Started) -> None:
 
 def test_updates_that_are_not_finite_are_left_out_and_end_the_run_if_they_do_not_stop(started: Started) -> None:
     tracker = MemoryTracker()
-    config = Unchecked(**vars(CONFIG) | {"learning_rate": 1e30, "max_skipped_in_a_row": 3})
-    with pytest.raises(InputError, match="the gradients of 3 steps in a row, up to step 4, were not finite"):
+    config = Unchecked(**vars(CONFIG) | {"learning_rate": 1e30})
+    with pytest.raises(InputError, match="the gradients of 5 steps in a row, up to step 6, were not finite"):
         started.pool.train(started.policy, config, tracker)
-    assert [value for _, value in tracker.metrics["train/skipped"]] == [0.0, 1.0, 1.0, 1.0]
+    assert [value for _, value in tracker.metrics["train/skipped"]] == [0.0, 1.0, 1.0, 1.0, 1.0, 1.0]
 
 
 def test_random_state_comes_back() -> None:

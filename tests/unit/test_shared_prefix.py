@@ -6,8 +6,7 @@ from torch import Tensor
 
 from tasks.policy.checkpoint import Policy
 from tasks.rollout.inputs import EncodedPrompt, batch_prompts, encode_prompt
-from tasks.train.attention import use_shared_prefix_attention
-from tasks.train.shared_prefix import PackedRow, pack_row, shared_prefix_logprobs
+from tasks.train.shared_prefix import PackedRow, pack_row, shared_prefix_logprobs, use_shared_prefix_attention
 from tests.helpers.policy import fresh_policy, mixed_prompts
 
 # Three groups (grounding, six-clip jigsaw, counting) of three responses with different lengths.

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
-from tasks.train.attention import response_mask
+from tasks.train.shared_prefix import response_mask
 from tests.bench.device import tower
 from tests.bench.device.models import difference, seconds_of
 from tests.bench.device.report import Report

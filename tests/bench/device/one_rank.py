@@ -14,9 +14,9 @@ from transformers import Qwen3VLForConditionalGeneration
 from tasks.core.config import RolloutConfig, TrainConfig
 from tasks.core.types import Sample
 from tasks.rollout.engine import RolloutEngine
+from tasks.train.loop import Grpo
 from tasks.train.ranks import Ranks, balanced_shares
-from tasks.train.reference import Reference
-from tasks.train.step import Grpo
+from tasks.train.trainable import Reference
 from tests.bench.device.layers import NUM_RANKS
 from tests.bench.device.models import forget_peak, make_policy, peak_gib
 from tests.bench.device.setting import Setting
@@ -31,7 +31,7 @@ _NO_ALARM = 10.0
 class Trainer:
     """A trainer and what it trains on."""
 
-    grpo: Grpo[Any]
+    grpo: Grpo
     samples: list[Sample]
     peaks: "Peaks"
     folder: "tempfile.TemporaryDirectory[str]"

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from tasks.core.config import TrainConfig
 from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.rollout.inputs import EncodedPrompt
-from tasks.train.pack import pack_groups
 from tasks.train.shared_prefix import shared_prefix_logprobs
 from tasks.train.trainable import make_trainable
+from tasks.train.update import pack_groups
 from tests.bench.device.models import (
     forget_peak,
     make_answers,

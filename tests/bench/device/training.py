@@ -10,6 +10,7 @@ from typing import Any
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
+from tasks.train.draw import StepSamples
 from tests.bench.device.one_rank import PHASES, Trainer, make_trainer
 from tests.bench.device.report import Report
 from tests.bench.device.setting import Setting
@@ -66,10 +67,12 @@ def _measure(
         report.row(str(number), *_cells(trainer, steps[-1:]))
     if len(steps) > 2:
         report.row("median without the first", *_cells(trainer, steps[1:]))
-    last = steps[-1].row
+    last = steps[-1].row.metrics
+    prompt, answer, vision = (last[f"cost/tokens_{kind}"] for kind in ("prompt", "answer", "vision"))
     report.note(
-        f"{last.tokens_prompt} prompt tokens, {last.tokens_answer} answer tokens, {last.tokens_vision} of pictures; "
-        f"updates left out: {sum(step.row.skipped for step in steps)}; log-prob gap {last.logprob_gap_mean:.2g} nats."
+        f"{prompt:.0f} prompt tokens, {answer:.0f} answer tokens, {vision:.0f} of pictures; "
+        f"updates left out: {sum(step.row.skipped for step in steps)}; "
+        f"log-prob gap {last['rollout/logprob_gap_mean']:.2g} nats."
     )
     if not profiled:
         return
@@ -83,14 +86,14 @@ def _measure(
 def _one_step(trainer: Trainer, number: int) -> _Step:
     trainer.peaks.gib.clear()
     began = time.perf_counter()
-    row = trainer.grpo.step(number, trainer.samples)
+    row = trainer.grpo.step(number, StepSamples(trainer.samples))
     return _Step(time.perf_counter() - began, row)
 
 
 def _cells(trainer: Trainer, steps: list[_Step]) -> list[Any]:
     """Of several steps the medians, with the peaks of the last one."""
     outside = median(step.seconds - sum(step.row.seconds.values()) for step in steps)
-    mfu = median(step.row.mfu for step in steps)
+    mfu = median(step.row.metrics.get("cost/mfu", 0.0) for step in steps)
     return [
         median(step.seconds for step in steps),
         *(median(step.row.seconds[phase] for step in steps) for phase in _TIMES),

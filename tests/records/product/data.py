@@ -20,10 +20,10 @@ from tasks.perturb.grounding import GROUNDING_KINDS
 from tasks.perturb.jigsaw import JIGSAW_KINDS
 from tasks.perturb.plan import num_donors, plan_clip
 from tasks.perturb.viubench import plan_viubench
+from tasks.train.draw import spare_samples, step_samples
 from tasks.train.job import GrpoJob
-from tasks.train.order import spare_samples, step_samples
-from tasks.train.pack import pack_groups
-from tasks.train.schedule import learning_rate_at as _learning_rate_at
+from tasks.train.update import learning_rate_at as _learning_rate_at
+from tasks.train.update import pack_groups
 from tasks.video.edits import apply_edits
 from tasks.video.render import ShownVideo, render_sample
 

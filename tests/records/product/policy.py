@@ -1,7 +1,7 @@
 """The policy: what it reads and answers, and how it is trained."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from typing import Any
 
 import torch
@@ -9,8 +9,10 @@ from torch import Tensor
 
 from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig, TrainConfig, WarmStartConfig
 from tasks.core.manifest import write_rows
+from tasks.core.reward import RewardKind
 from tasks.core.scores import SampleScore
 from tasks.core.store import Store
+from tasks.core.training import TrainStep
 from tasks.core.types import Clip, Sample
 from tasks.evaluate.run import score_policy
 from tasks.policy.checkpoint import Policy, vision_token_ids
@@ -21,15 +23,14 @@ from tasks.rollout.prompt import EncodedPrompt, Prompt, render_prompt
 from tasks.rollout.source import PromptMaker
 from tasks.rollout.transformers_engine import TransformersEngine
 from tasks.tracking.memory_tracker import MemoryTracker
-from tasks.train.attention import use_shared_prefix_attention
+from tasks.train.draw import StepSamples
 from tasks.train.engine import TrainEngine
-from tasks.train.grpo import make_trainable
+from tasks.train.loop import Grpo
 from tasks.train.lora import merged
 from tasks.train.loss import group_advantages, grpo_loss, loss_denominators
-from tasks.train.reference import base_of, frozen_copy
-from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs
-from tasks.train.start import start_policy
-from tasks.train.step import Grpo
+from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs, use_shared_prefix_attention
+from tasks.train.trainable import base_of, frozen_copy, make_trainable
+from tasks.train.warm_start import start_policy
 from tests.records.product.data import render
 
 __all__ = [
@@ -127,7 +128,8 @@ class Trainer:
 
     def step(self, number: int, samples: Sequence[Sample], spares: Sequence[Sample]) -> Any:
         """The row of one step."""
-        return self.grpo.step(number, samples, spares if self.grpo.config.flat_groups == "resample" else ())
+        spares = spares if self.grpo.config.flat_groups == "resample" else ()
+        return _recorded(self.grpo.step(number, StepSamples(samples, spares)))
 
 
 def grpo_over(
@@ -147,7 +149,7 @@ def grpo_over(
         prompts=PromptMaker(policy.processor, store, by_id, encodes=True),
         params=SamplingParams(num_completions=4, temperature=0.9, max_tokens=16),
         seed=seed,
-        is_strict=config.reward == "strict",
+        reward=RewardKind(config.reward),
     )
     grpo = Grpo(
         policy=policy,
@@ -177,6 +179,48 @@ def warm_start_losses(
         seed,
     )
     return {name: [value for _, value in found] for name, found in sorted(tracker.metrics.items()) if "/" in name}
+
+
+_NAMES = {
+    "flat_groups": ("refilled", "left_out"),
+    "train": (
+        *("loss", "kl", "entropy", "ratio_mean", "ratio_max", "ratio_clipped_share", "grad_norm"),
+        *("skipped", "learning_rate"),
+    ),
+    "rollout": (
+        *("logprob_gap_mean", "logprob_gap_max", "logprob_gap_alarm", "answer_tokens_mean"),
+        *("unparsed_share", "truncated_share", "samples_failed"),
+    ),
+    "cost": ("tokens_prompt", "tokens_vision", "tokens_answer"),
+}
+
+
+def _recorded(row: TrainStep) -> Any:
+    """The row under the names of the record; what no update measured is 0."""
+    values: dict[str, Any] = {
+        "step": row.step,
+        "reward_mean": row.reward_mean,
+        "reward_by_pretext": row.reward_by_pretext,
+        "spread_share": row.spread_share,
+        "reward_by_part": _below(row, "reward_part/"),
+        "flat_by_pretext": {
+            name: value for name, value in _below(row, "flat_groups/").items() if name not in _NAMES["flat_groups"]
+        },
+        "flops_by_phase": dict.fromkeys(_FLOPS, 0.0) | _below(row, "cost/flops_"),
+    }
+    for group, names in _NAMES.items():
+        prefix = "groups_" if group == "flat_groups" else ""
+        for name in names:
+            values[prefix + name] = row.metrics.get(f"{group}/{name}", 0.0)
+    return make_dataclass("Step", values)(**values)
+
+
+_FLOPS = ("rollout", "reference", "update", "vision_forward")
+
+
+def _below(row: TrainStep, prefix: str) -> dict[str, float]:
+    found = row.metrics.items()
+    return {name.removeprefix(prefix): value for name, value in found if name.startswith(prefix)}
 
 
 def _row(policy: Policy, prompt: Prompt, group: Sequence[Completion]) -> Any:

@@ -13,10 +13,11 @@ from tasks.benchmarks.viubench.card import Card, make_card
 from tasks.benchmarks.viubench.folder import keep_benchmark
 from tasks.core.config import PromoteConfig
 from tasks.core.manifest import write_rows
+from tasks.core.reward import RewardKind
 from tasks.core.scores import AFTER, BEFORE, CHAMPION, ModelScores, SampleScore
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample
-from tasks.diagnose.judge import RewardKind, judge_rows
+from tasks.diagnose.judge import judge_rows
 from tasks.diagnose.policy import Guesser
 from tasks.diagnose.summary import Request, summarize
 from tasks.evaluate.guess import RandomRespondent

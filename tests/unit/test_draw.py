@@ -1,5 +1,5 @@
 from tasks.core.config import PerturbConfig
-from tasks.train.order import step_samples
+from tasks.train.draw import step_samples
 from tests.helpers.clips import make_clip
 from tests.helpers.samples import plan_all
 

@@ -1,0 +1,168 @@
+"""GRPO, from the first step to the last (DeepSeekMath, arXiv 2402.03300, section 4.1).
+
+A step asks questions. To each question q the policy as it is, `old`, gives N answers o_1 .. o_N,
+which earn rewards r_1 .. r_N. `ref` is the policy that the run started from.
+
+    A_n  = (r_n - mean r) / std r                           advantage of an answer over its group
+    w_nt = policy(o_nt | q, o_n<t) / old(o_nt | q, o_n<t)   ratio of its token t
+    k_nt = ref / policy - log(ref / policy) - 1             estimate of KL(policy || ref), eq. 4
+    loss = - mean over n, t of [ min(w_nt A_n, clip(w_nt, 1 - low, 1 + high) A_n) - beta k_nt ]
+
+`loss.py` has the last four lines as code, with what Dr. GRPO and DAPO change about them.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tasks.core.config import TrainConfig
+from tasks.core.training import TrainStep
+from tasks.core.types import Clip, Sample
+from tasks.policy.checkpoint import Policy, vision_token_ids
+from tasks.rollout.collect import Collector, Group
+from tasks.train.cost import StepCosts
+from tasks.train.draw import GroupSource, StepSamples, samples_of_step
+from tasks.train.loss import group_advantages, grpo_loss, loss_denominators
+from tasks.train.metrics import Mean, Metric, merge, values
+from tasks.train.shared_prefix import PackedRow, shared_prefix_logprobs
+from tasks.train.trainable import Reference
+from tasks.train.training_run import TrainingRun
+from tasks.train.update import (
+    MicroBatch,
+    Update,
+    Updater,
+    gap_metrics,
+    learning_rate_at,
+    micro_batches,
+    raises_gap_alarm,
+    split_updates,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grpo:
+    """Trains `policy` in place. Every rank makes every call."""
+
+    policy: Policy
+    reference: Reference | None
+    """None if KL is not asked for."""
+    engine: Updater
+    weights: Callable[[], Iterable[tuple[str, Tensor]]]
+    """What the rollout engine gets after an update; every rank must iterate to the end."""
+    collector: Collector
+    clips: Mapping[str, Clip]
+    config: TrainConfig
+    logprob_gap_alarm: float
+    """See `RolloutConfig`."""
+    on_groups: Callable[[int, Sequence[Group]], None] = lambda number, groups: None
+    """Called with a step's number and this rank's groups."""
+
+    def train(self, run: TrainingRun[TrainStep], samples: Sequence[Sample], seed: int) -> None:
+        """Train on `samples` to the end of `run`, or until it is stopped."""
+        with run.resumed() as is_resumed:
+            if is_resumed:
+                self.collector.engine.load_weights(self.weights())
+            for number in run.steps():
+                row = self.step(number, samples_of_step(samples, number, self.config, seed))
+                run.end_step(row)  # writes a checkpoint every `checkpoint_every_steps`
+
+    def step(self, number: int, samples: StepSamples) -> TrainStep:
+        """Groups of answers to `samples`, one or more updates from them, and what was measured."""
+        costs = StepCosts(self.policy, self.reference is not None, self.config, self.engine.ranks)
+        groups = self._source(costs).draw(number, samples)
+        self.on_groups(number, groups.own)
+        learning_rate = learning_rate_at(number, self.config)
+        self.engine.set_learning_rate(learning_rate)
+
+        measured: list[Mapping[str, Metric]] = []
+        updates = split_updates(groups, self.config.updates_per_batch)
+        if updates:  # only then new weights follow, which wake the rollout engine up
+            self.collector.engine.sleep()
+        for update in updates:
+            measured += self._accumulate(update, samples.asked[0], costs)
+            with costs.phase("update"):
+                measured.append({"train/grad_norm": Mean(self.engine.step(), 1.0)})
+        if updates:
+            with costs.phase("push"):
+                self.collector.engine.load_weights(self.weights())
+
+        over_all = merge(self.engine.ranks.gather(merge(measured)))
+        metrics = groups.metrics() | values(over_all) | costs.metrics()
+        metrics["train/learning_rate"] = learning_rate
+        metrics["train/skipped"] = float(not math.isfinite(metrics.get("train/grad_norm", 0.0)))
+        gap_alarm = raises_gap_alarm(over_all, self.logprob_gap_alarm)
+        metrics["rollout/logprob_gap_alarm"] = float(gap_alarm)
+        return TrainStep.of(number, metrics, groups.reward_by_pretext)
+
+    def _accumulate(self, update: Update, any_sample: Sample, costs: StepCosts) -> Iterator[Mapping[str, Metric]]:
+        """The gradient of one update from this rank's groups, row by row."""
+        self.policy.model.train()
+        ranks, budget = self.engine.ranks, self.config.microbatch_tokens
+        for batch in micro_batches(update, any_sample, self.policy, ranks, budget):
+            metrics = self._backward(batch, update, costs)
+            if batch.weight:
+                costs.count(batch.row)
+                yield metrics
+
+    def _backward(self, batch: MicroBatch, update: Update, costs: StepCosts) -> Mapping[str, Metric]:
+        """Advantages, log-probs, loss and gradient of one row of groups."""
+        config, row = self.config, batch.row
+        advantages = group_advantages(batch.rewards, divide_by_std=config.divide_by_std)
+        with costs.phase("reference"):
+            ref_logprobs, vision = self._reference_logprobs(row)
+        with costs.phase("update"):
+            logprobs, entropy = self._logprobs(self.engine.forward, row, vision)
+            # Before the first update nothing has changed: the ratio is 1, only its gradient counts,
+            # and no pass is spent on old log-probs. Later updates take the rollout engine's.
+            loss = grpo_loss(
+                logprobs,
+                logprobs.detach() if update.is_first else batch.rollout_logprobs,
+                ref_logprobs,
+                advantages,
+                row.mask,
+                denominators=loss_denominators(
+                    row.mask,
+                    config.loss_average,
+                    num_tokens=update.num_tokens,
+                    num_rollouts=update.num_rollouts,
+                    max_tokens=self.collector.params.max_tokens,
+                ),
+                ratio_clip_high=config.ratio_clip_high,
+                ratio_cap=config.ratio_cap,
+                kl_coefficient=config.kl_coefficient,
+            )
+            self.engine.backward(loss.loss * batch.weight)
+        # Only before the first update do engine and policy have the same weights.
+        gap = gap_metrics(logprobs, batch.groups) if update.is_first else {}
+        return loss.metrics(row.mask, entropy, update.num_rollouts) | gap
+
+    @torch.no_grad()
+    def _reference_logprobs(self, row: PackedRow) -> tuple[Float[Tensor, "G N R"] | None, Any]:
+        """The reference's log-probs, and vision features where the policy's would be the same."""
+        if self.reference is None:
+            return None, None
+        with self.reference() as model:
+            is_shared = self.config.freeze_vision
+            vision = model.get_video_features(row.pixel_values, row.grid_thw) if is_shared else None
+            return self._logprobs(model, row, vision)[0], vision
+
+    def _logprobs(
+        self, forward: Callable[..., Any], row: PackedRow, vision: Any
+    ) -> tuple[Float[Tensor, "G N R"], Float[Tensor, "G N R"]]:
+        """Of the distribution that answers are drawn from: its temperature, without vision tokens."""
+        temperature, banned = self.collector.params.temperature, vision_token_ids(self.policy)
+        return shared_prefix_logprobs(forward, row, temperature, vision, banned)
+
+    def _source(self, costs: StepCosts) -> GroupSource:
+        return GroupSource(
+            collector=self.collector,
+            clips=self.clips,
+            ranks=self.engine.ranks,
+            config=self.config,
+            phase=costs.phase,
+        )
