@@ -182,27 +182,21 @@ class Checkpoints(Generic[RowT]):
 
     def _finish(self, folder: str, num_steps: int, digests: dict[str, str]) -> str:
         """Make the checkpoint count and drop those too many; returns what went wrong."""
-        contents = Contents(
-            num_steps=num_steps,
-            num_updates=self.engine.num_updates,
-            origin=dict(self.origin),
-            digests=digests,
-        )
+        updates, origin = self.engine.num_updates, dict(self.origin)
+        contents = Contents(num_steps=num_steps, num_updates=updates, origin=origin, digests=digests)
         try:
             data = TypeAdapter(Contents).dump_json(contents, indent=1)
             self.store.write_bytes(f"{folder}/{_CONTENTS}", data)
         except OSError as error:
             return str(error)
-        # Later ones are damaged, or the run would have gone on from them: they take no good one's
-        # place.
+        # Later ones are damaged, or the run would have gone on from them: they do not count here.
         earlier = [other for other in self._finished() if other <= folder]
         for old in earlier[: -self.num_kept]:
             self._drop(old)
         return ""
 
     def _drop(self, folder: str) -> None:
-        # First: what is left after a crash must not look whole.
-        self.store.delete(f"{folder}/{_CONTENTS}")
+        self.store.delete(f"{folder}/{_CONTENTS}")  # first: a rest must not look whole
         self.store.delete(folder)
 
     def _finished(self) -> list[str]:
@@ -251,10 +245,9 @@ class Checkpoints(Generic[RowT]):
 
 
 def rng_state() -> dict[str, Tensor]:
-    """The generators of torch (CPU, and this process's GPU), NumPy and Python, as tensors.
+    """Of the generators that libraries (dropout, say) use: torch's, NumPy's and Python's.
 
-    Our own randomness is derived from (seed, step, sample) and needs no state; libraries (dropout,
-    say) use these.
+    Our own randomness is derived from (seed, step, sample) and needs no state.
     """
     _, keys, position, has_gauss, gauss = np.random.get_state()
     version, numbers, next_gauss = random.getstate()

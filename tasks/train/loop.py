@@ -27,6 +27,7 @@ from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.rollout.collect import Collector, Group
 from tasks.train.cost import StepCosts
 from tasks.train.draw import GroupSource, StepSamples, samples_of_step
+from tasks.train.gap import gap_metrics, is_alarming
 from tasks.train.loss import group_advantages, grpo_loss, loss_denominators
 from tasks.train.metrics import Mean, Metric, merge, values
 from tasks.train.shared_prefix import PackedRow, shared_prefix_logprobs
@@ -36,10 +37,8 @@ from tasks.train.update import (
     MicroBatch,
     Update,
     Updater,
-    gap_metrics,
     learning_rate_at,
     micro_batches,
-    raises_gap_alarm,
     split_updates,
 )
 
@@ -91,12 +90,12 @@ class Grpo:
             with costs.phase("push"):
                 self.collector.engine.load_weights(self.weights())
 
-        over_all = merge(self.engine.ranks.gather(merge(measured)))
-        metrics = groups.metrics() | values(over_all) | costs.metrics()
+        of_all_ranks = merge(self.engine.ranks.gather(merge(measured)))
+        metrics = groups.metrics() | values(of_all_ranks) | costs.metrics()
         metrics["train/learning_rate"] = learning_rate
         metrics["train/skipped"] = float(not math.isfinite(metrics.get("train/grad_norm", 0.0)))
-        gap_alarm = raises_gap_alarm(over_all, self.logprob_gap_alarm)
-        metrics["rollout/logprob_gap_alarm"] = float(gap_alarm)
+        is_alarm = is_alarming(metrics, self.logprob_gap_alarm)
+        metrics["rollout/logprob_gap_alarm"] = float(is_alarm)
         return TrainStep.of(number, metrics, groups.reward_by_pretext)
 
     def _accumulate(self, update: Update, any_sample: Sample, costs: StepCosts) -> Iterator[Mapping[str, Metric]]:
@@ -137,9 +136,10 @@ class Grpo:
                 kl_coefficient=config.kl_coefficient,
             )
             self.engine.backward(loss.loss * batch.weight)
-        # Only before the first update do engine and policy have the same weights.
-        gap = gap_metrics(logprobs, batch.groups) if update.is_first else {}
-        return loss.metrics(row.mask, entropy, update.num_rollouts) | gap
+        metrics = loss.metrics(row.mask, entropy, update.num_rollouts)
+        if update.is_first:  # later the rollout engine has other weights
+            metrics |= gap_metrics(logprobs, [group.completions for group in batch.groups])
+        return metrics
 
     @torch.no_grad()
     def _reference_logprobs(self, row: PackedRow) -> tuple[Float[Tensor, "G N R"] | None, Any]:

@@ -10,6 +10,7 @@ GRPO and the warm start share this; what a step does is theirs.
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from tqdm import tqdm
@@ -50,34 +51,25 @@ class StepRow(Protocol):
 RowT = TypeVar("RowT", bound=StepRow)
 
 
+@dataclass(kw_only=True)
 class TrainingRun(Generic[RowT]):
     """`num_steps` steps, each with its number. Every rank makes every call; the first one reports."""
 
-    def __init__(
-        self,
-        *,
-        title: str,
-        num_steps: int,
-        checkpoints: Checkpoints[RowT],
-        checkpoint_every_steps: int,
-        tracker: Tracker,
-        first_step: int = 0,
-    ) -> None:
-        """`first_step` is where the tracker's curves begin."""
-        self.record: list[RowT] = []
-        """One row for each step done."""
-        self._title = title
-        self._num_steps = num_steps
-        self._checkpoints = checkpoints
-        self._every = checkpoint_every_steps
-        self._tracker = tracker
-        self._first_step = first_step
-        self._ranks = checkpoints.engine.ranks
+    title: str
+    num_steps: int
+    checkpoints: Checkpoints[RowT]
+    checkpoint_every_steps: int
+    tracker: Tracker
+    first_step: int = 0
+    """Where the tracker's curves begin."""
+    record: list[RowT] = field(init=False, default_factory=list)
+    """One row for each step done."""
+
+    def __post_init__(self) -> None:
+        self._ranks = self.checkpoints.engine.ranks
         self._stop = StopRequest()
-        self._is_kept = True
-        """Whether a checkpoint holds all steps done."""
-        self._num_failed = 0
-        self._num_damaged = 0
+        self._is_kept = True  # a checkpoint holds all steps done
+        self._num_failed = self._num_damaged = 0
 
     @contextmanager
     def resumed(self) -> Iterator[bool]:
@@ -86,15 +78,15 @@ class TrainingRun(Generic[RowT]):
         Inside, the first SIGTERM or Ctrl-C is a request that `steps` grants.
         """
         with self._stop.listening():
-            restored = self._checkpoints.restore()
+            restored = self.checkpoints.restore()
             self.record, self._num_damaged = restored.record, len(restored.damaged)
             if self.record:
                 self._report_restored(restored)
             with tqdm(
-                desc=self._title,
+                desc=self.title,
                 unit="step",
                 initial=len(self.record),
-                total=self._num_steps,
+                total=self.num_steps,
                 disable=not self._ranks.is_first,
             ) as self._progress:
                 yield bool(self.record)
@@ -105,11 +97,11 @@ class TrainingRun(Generic[RowT]):
         Raises:
             Interrupted: a signal came; what was done is kept in a checkpoint.
         """
-        for number in range(len(self.record), self._num_steps):
+        for number in range(len(self.record), self.num_steps):
             try:
                 self._stop.check(self._ranks)
             except Interrupted as request:
-                self._is_kept = self._is_kept or self._checkpoints.save(self.record, rng_state())
+                self._is_kept = self._is_kept or self.checkpoints.save(self.record, rng_state())
                 kept = "all kept" if self._is_kept else "those since the last checkpoint are lost"
                 request.message += f" after {number} steps, {kept}; the same command goes on from there"
                 raise
@@ -129,8 +121,8 @@ class TrainingRun(Generic[RowT]):
         self._give_up_if_diverged()
         self._is_kept = False
         # None after the last step: the result is written next.
-        if len(self.record) % self._every == 0 and len(self.record) < self._num_steps:
-            self._is_kept = self._checkpoints.save(self.record, rng_state())
+        if len(self.record) % self.checkpoint_every_steps == 0 and len(self.record) < self.num_steps:
+            self._is_kept = self.checkpoints.save(self.record, rng_state())
             self._num_failed += not self._is_kept
 
     @property
@@ -145,21 +137,21 @@ class TrainingRun(Generic[RowT]):
     def _report_restored(self, restored: Progress[RowT]) -> None:
         if not self._ranks.is_first:
             return
-        logger.info("%s goes on from the checkpoint after step %d", self._title, len(self.record))
+        logger.info("%s goes on from the checkpoint after step %d", self.title, len(self.record))
         # Of another run the record is lost or closed, so the curves start here again.
-        if restored.origin[RUN_ID] != self._tracker.run_id:
+        if restored.origin[RUN_ID] != self.tracker.run_id:
             for number, row in enumerate(self.record):
                 self._log(row, number)
 
     def _log(self, row: RowT, number: int) -> None:
-        step, series = self._first_step + number, self._checkpoints.key
-        self._tracker.log_step(row.metrics, step, series=series)
+        step, series = self.first_step + number, self.checkpoints.key
+        self.tracker.log_step(row.metrics, step, series=series)
 
     def _give_up_if_diverged(self) -> None:
         recent = self.record[-_MAX_SKIPPED_IN_A_ROW:]
         if len(recent) == _MAX_SKIPPED_IN_A_ROW and all(row.skipped for row in recent):
             raise InputError(
-                f"{self._title}: the gradients of {len(recent)} steps in a row, up to step "
+                f"{self.title}: the gradients of {len(recent)} steps in a row, up to step "
                 f"{len(self.record)}, were not finite numbers, so nothing was learnt from them; "
                 "a lower learning rate or max_grad_norm may help, or float32 (model.dtype)"
             )

@@ -20,17 +20,14 @@ from tasks.core.types import Sample
 from tasks.policy.checkpoint import Policy
 from tasks.rollout.collect import Group
 from tasks.rollout.engine import Completion
-from tasks.rollout.gap import LogprobGap, is_alarming, measure_gap
 from tasks.rollout.inputs import batch_prompts, encode_prompt
 from tasks.rollout.prompt import EncodedPrompt, render_prompt
 from tasks.rollout.reward import reward_answer
 from tasks.train.draw import StepGroups
-from tasks.train.metrics import Max, Mean, Metric, Metrics
 from tasks.train.ranks import Ranks
 from tasks.train.shared_prefix import PackedRow, pack_row
 from tasks.video.render import ShownVideo
 
-GAP_MEAN, GAP_MAX = "rollout/logprob_gap_mean", "rollout/logprob_gap_max"
 _PLACEHOLDER_PX = 64
 """Two merged patches of 16 by 16."""
 
@@ -160,21 +157,6 @@ def learning_rate_at(step: int, config: TrainConfig) -> float:
             return config.learning_rate * (1 + math.cos(math.pi * share)) / 2
         case _:
             return config.learning_rate
-
-
-def gap_metrics(logprobs: Float[Tensor, "G N R"], groups: Sequence[Group]) -> dict[str, Metric]:
-    """How far the policy's log-probs are from those that came with the answers."""
-    gap = measure_gap(logprobs, [group.completions for group in groups])
-    return {GAP_MEAN: Mean(gap.total, float(gap.num_tokens)), GAP_MAX: Max(gap.largest)}
-
-
-def raises_gap_alarm(metrics: Metrics, level: float) -> bool:
-    """Whether the mean gap of a step reaches `level`, with a warning if so."""
-    mean, largest = metrics.get(GAP_MEAN), metrics.get(GAP_MAX)
-    if not isinstance(mean, Mean) or largest is None:  # no update, nothing was compared
-        return False
-    gap = LogprobGap(total=mean.total, largest=largest.value, num_tokens=int(mean.weight))
-    return is_alarming(gap, level)
 
 
 def pack_groups(num_tokens: Sequence[int], budget_tokens: int) -> list[list[int]]:

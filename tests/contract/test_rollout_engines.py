@@ -12,10 +12,11 @@ import torch
 from tasks.core.config import VllmConfig
 from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.rollout.engine import RolloutEngine, SamplingParams
-from tasks.rollout.gap import measure_gap
 from tasks.rollout.inputs import batch_prompts, encode_prompt
 from tasks.rollout.transformers_engine import TransformersEngine
 from tasks.rollout.vllm_engine import VllmEngine
+from tasks.train.gap import gap_metrics
+from tasks.train.metrics import values
 from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs, use_shared_prefix_attention
 from tasks.video.official_frames import Selection
 from tasks.video.render import ShownVideo
@@ -70,7 +71,8 @@ def test_rollout_logprobs_equal_policy_logprobs_after_a_weight_update(
     with torch.no_grad():
         row = pack_row(batches, [[c.token_ids for c in group] for group in groups])
         policy_logprobs, _ = shared_prefix_logprobs(policy.model, row, temperature, banned_ids=vision_token_ids(policy))
-    assert measure_gap(policy_logprobs, groups).largest < 1e-4
+    gap = values(gap_metrics(policy_logprobs, groups))
+    assert gap["rollout/logprob_gap_max"] < 1e-4
 
 
 def test_prompt_tokens_are_the_processors_with_exact_times(make_engine: EngineFactory) -> None:

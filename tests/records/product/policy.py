@@ -211,11 +211,14 @@ def _recorded(row: TrainStep) -> Any:
     for group, names in _NAMES.items():
         prefix = "groups_" if group == "flat_groups" else ""
         for name in names:
-            values[prefix + name] = row.metrics.get(f"{group}/{name}", 0.0)
+            value = row.metrics.get(f"{group}/{name}", 0.0)
+            values[prefix + name] = _TYPES.get(name, float)(value)
     return make_dataclass("Step", values)(**values)
 
 
 _FLOPS = ("rollout", "reference", "update", "vision_forward")
+_COUNTS = ("refilled", "left_out", "samples_failed", *_NAMES["cost"])
+_TYPES: dict[str, type] = dict.fromkeys(_COUNTS, int) | dict.fromkeys(("skipped", "logprob_gap_alarm"), bool)
 
 
 def _below(row: TrainStep, prefix: str) -> dict[str, float]:
