@@ -10,11 +10,11 @@ import logging
 import math
 import random
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -26,37 +26,13 @@ from torch import Tensor
 from tasks.core.digest import digest_of_bytes, sha256_of_file
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
-from tasks.train.ranks import Ranks
+from tasks.train.engine import MOMENTS, WEIGHTS, TrainEngine
 
 logger = logging.getLogger(__name__)
-
-WEIGHTS = "weights"
-MOMENTS = ("exp_avg", "exp_avg_sq")
-"""Parts of the state; those of Adam under torch's names."""
 
 RowT = TypeVar("RowT")
 _CONTENTS = "contents.json"
 _RECORD = "record.parquet"
-
-
-@runtime_checkable
-class EngineState(Protocol):
-    """What is saved of an engine: `TrainEngine` in a run."""
-
-    ranks: Ranks
-
-    @property
-    def num_updates(self) -> int:
-        """Updates so far, those left out not counted."""
-        ...
-
-    def state(self, part: str) -> Iterator[tuple[str, Tensor]]:
-        """`WEIGHTS` or one of `MOMENTS`, by parameter name; every rank iterates to the end."""
-        ...
-
-    def load_state(self, num_updates: int, read: Callable[[str, str], Tensor]) -> None:
-        """Put the state back; `read` gives a part of a parameter."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +69,7 @@ class Checkpoints(Generic[RowT]):
     store: Store
     key: str
     row_type: type[RowT]
-    engine: EngineState
+    engine: TrainEngine
     num_kept: int
     origin: Mapping[str, str]
     """Kept with every checkpoint, see `Contents`."""

@@ -24,9 +24,11 @@ from deepspeed.utils import (
 from torch import Tensor, nn
 
 from tasks.core.errors import InputError
-from tasks.train.checkpoints import MOMENTS, WEIGHTS
 from tasks.train.ranks import Ranks
 
+WEIGHTS = "weights"
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""Parts of the state; those of Adam under torch's names."""
 _WHOLE_BELOW = 10_000
 """Under ZeRO-3, parameters with fewer elements (norms, biases) stay whole on every rank: gathering them costs more."""
 

@@ -13,8 +13,9 @@ which earn rewards r_1 .. r_N. `ref` is the policy that the run started from.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -32,7 +33,6 @@ from tasks.train.loss import group_advantages, grpo_loss, loss_denominators
 from tasks.train.metrics import Mean, Metric, merge, values
 from tasks.train.shared_prefix import PackedRow, shared_prefix_logprobs
 from tasks.train.trainable import Reference
-from tasks.train.training_run import TrainingRun
 from tasks.train.update import (
     MicroBatch,
     Update,
@@ -41,6 +41,23 @@ from tasks.train.update import (
     micro_batches,
     split_updates,
 )
+
+
+@runtime_checkable
+class Steps(Protocol):
+    """The steps of a run: `TrainingRun`, which a machine that only measures a step cannot import."""
+
+    def resumed(self) -> AbstractContextManager[bool]:
+        """Put everything back to the last checkpoint; gives whether there was one."""
+        ...
+
+    def steps(self) -> Iterator[int]:
+        """The numbers of the steps that are left; a signal ends the run between two of them."""
+        ...
+
+    def end_step(self, row: TrainStep) -> None:
+        """Log a step, and write a checkpoint every n steps."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +78,14 @@ class Grpo:
     on_groups: Callable[[int, Sequence[Group]], None] = lambda number, groups: None
     """Called with a step's number and this rank's groups."""
 
-    def train(self, run: TrainingRun[TrainStep], samples: Sequence[Sample], seed: int) -> None:
+    def train(self, run: Steps, samples: Sequence[Sample], seed: int) -> None:
         """Train on `samples` to the end of `run`, or until it is stopped."""
         with run.resumed() as is_resumed:
             if is_resumed:
                 self.collector.engine.load_weights(self.weights())
             for number in run.steps():
                 row = self.step(number, samples_of_step(samples, number, self.config, seed))
-                run.end_step(row)  # writes a checkpoint every `checkpoint_every_steps`
+                run.end_step(row)
 
     def step(self, number: int, samples: StepSamples) -> TrainStep:
         """Groups of answers to `samples`, one or more updates from them, and what was measured."""
