@@ -32,7 +32,7 @@ def demo() -> RetrainConfig:
         validate=ValidateConfig(num_rerendered=128),
         model=ModelConfig(base="tiny", dtype="float32"),
         rollout=RolloutConfig(max_answer_tokens=12, prompts_per_batch=16),
-        # Eighteen cells, and held-out questions of all of them: breadth counts for more than spread.
+        # Eighteen cells, and held-out questions of all: breadth counts for more than spread.
         calibrate=CalibrateConfig(max_rollouts=2048, num_samples=512, plan_temperature=0.5, min_share_with_spread=0.4),
         warm_start=WarmStartConfig(num_steps=80, learning_rate=1e-3),
         train=TrainConfig(
@@ -75,13 +75,18 @@ def smoke() -> RetrainConfig:
 
 
 def videossr_8b() -> RetrainConfig:
-    """The paper's recipe: Qwen3-VL-8B-Instruct, 30,000 samples, 64 prompts x 8 rollouts a step, one epoch."""
+    """The paper's recipe: Qwen3-VL-8B-Instruct, 30,000 samples, one epoch.
+
+    64 prompts of 8 rollouts a step.
+    """
     return RetrainConfig()
 
 
 def videossr_8b_lora() -> RetrainConfig:
-    """The same data and steps with adapters in the decoder alone: no second copy of the weights, no optimizer state for
-    them, so that one GPU of 80 GB is meant to do."""
+    """The same data and steps with adapters in the decoder alone.
+
+    No second copy of the weights, no optimizer state for them: one GPU of 80 GB is meant to do.
+    """
     base = videossr_8b()
     train = replace(base.train, lora_rank=64, lora_alpha=128.0, learning_rate=1e-5, freeze_vision=True)
     return replace(base, train=train)

@@ -6,7 +6,7 @@ from tasks.core.checks import above_zero, at_least, between, check, one_of
 from tasks.core.reward import RewardKind
 
 FIXED_TRAIN = {
-    "train.ratio_clip_low": "0.2, as in PPO and everything that follows it",
+    "train.ratio_clip_low": "0.2, as in PPO, GRPO, Dr. GRPO and DAPO",
     "train.max_skipped_in_a_row": "5, as in the warm start",
 }
 """What could be set once, and what it is now."""
@@ -38,7 +38,7 @@ class TrainConfig:
     num_steps: int = 469
     prompts_per_step: int = 64
     reward: str = RewardKind.SMOOTH.value
-    """`smooth`: how near the answer is; `strict`: 1 if exactly right, else 0 (the paper's ablation)."""
+    """`smooth` or `strict`, see `tasks.core.reward`."""
     learning_rate: float = 1e-6
     """The highest one, see `learning_rate_decay`."""
     warmup_steps: int = 0
@@ -51,25 +51,27 @@ class TrainConfig:
     divide_by_std: bool = True
     """Advantages in units of the group's standard deviation (GRPO), or not (Dr. GRPO)."""
     loss_average: str = "token"
-    """What weighs the same: every `token` (DAPO), every answer (`sequence`, GRPO), or every token whatever the lengths
-    (`constant`, Dr. GRPO)."""
+    """What weighs the same: every `token` (DAPO), every answer (`sequence`, GRPO), or every token
+    whatever the lengths (`constant`, Dr. GRPO)."""
     updates_per_batch: int = 1
-    """Optimizer updates from one batch of rollouts, each from a part of its prompts. After the first, the rollout
-    engine's log-probs are the old ones."""
+    """Optimizer updates from one batch of rollouts, each from a part of its prompts. After the
+    first, the rollout engine's log-probs are the old ones."""
     ratio_cap: float = 2.0
-    """Where ratios to the rollout engine's log-probs are truncated; only with several updates per batch."""
+    """Where ratios to the rollout engine's log-probs are truncated, if updates are several."""
     flat_groups: str = "keep"
-    """Groups whose rewards are all equal have no policy gradient: `keep` them (they hold the policy near the
-    reference), `drop` them before the update, or `resample`: draw other samples in their place, then drop."""
+    """Groups whose rewards are all equal have no policy gradient: `keep` them (they hold the policy
+    near the reference), `drop` them before the update, or `resample`: draw other samples in their
+    place, then drop."""
     refill_rounds: int = 1
     """How often `resample` may draw, each time as many samples as there are flat groups."""
     max_grad_norm: float = 1.0
     microbatch_tokens: int = 16384
-    """Most tokens of one forward and backward pass; a group that has more gets a pass of its own."""
+    """Most tokens of one forward and backward pass; a group with more gets a pass of its own."""
     freeze_vision: bool = False
     lora_rank: int = 0
-    """0 trains the weights themselves; otherwise adapters of this rank beside every linear layer of the decoder, and
-    of the vision tower unless it is frozen. The base without them is the reference."""
+    """0 trains the weights themselves; otherwise adapters of this rank beside every linear layer of
+    the decoder, and of the vision tower unless it is frozen. The base without them is the
+    reference."""
     lora_alpha: float = 32.0
     """An adapter's product counts `lora_alpha / lora_rank` times."""
     gradient_checkpointing: bool = True
@@ -80,12 +82,13 @@ class TrainConfig:
     processes: int = 0
     """How many of this node train together; 0 is one for each GPU, and one without any."""
     prefetch_workers: int = 4
-    """Processes, beside each one that trains, that render and encode the prompts of the next step meanwhile; 0 makes
-    them when they are needed."""
+    """Processes, beside each one that trains, that render and encode the prompts of the next step
+    meanwhile; 0 makes them when they are needed."""
     checkpoint_every_steps: int = 50
     checkpoints_kept: int = 3
     show_every_steps: int = 50
-    """How often some groups are shown in the tracker, answers and frames; the first and the last step always are."""
+    """How often some groups are shown in the tracker, answers and frames; the first and the last
+    step always are."""
 
     def __post_init__(self) -> None:
         check(self, at_least(1, most=_MOST_STEPS), "num_steps", "checkpoint_every_steps", "show_every_steps")

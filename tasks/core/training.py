@@ -1,4 +1,4 @@
-"""What training leaves: a policy, and a record with one row for each step. `train` makes it; the report shows it."""
+"""What training leaves: a policy, and a record with one row for each step."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ rollout engine."""
 
 @dataclass(frozen=True, kw_only=True)
 class TrainStep:
-    """What one optimizer step saw and did. The fields are what others read; `metrics` has it all."""
+    """What one step saw and did. The fields are what others read; `metrics` has it all."""
 
     step: int
     reward_mean: float
@@ -102,7 +102,7 @@ class StartPolicy:
     """The policy that calibration measures and GRPO starts from."""
 
     policy: Artifact
-    """Folder in Hugging Face layout, or a hub model (see `tasks.policy.checkpoint.outside_policy`)."""
+    """Folder in Hugging Face layout, or a hub model (`tasks.policy.checkpoint.outside_policy`)."""
     report: StageReport
 
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
-from tasks.core.ingest_config import FIXED
+from tasks.core.ingest_config import FIXED_INGEST
 from tasks.core.no_room import has_no_room
 from tasks.core.reuse import find_output, keep_output, work_key
 from tasks.core.store import Store
@@ -184,7 +184,7 @@ def _judge_checksum(source: Source, sha256: str) -> Verdict | None:
 
 
 def _key(source: Source, sha256: str) -> str:
-    values = {**vars(source.config), **{name.removeprefix("ingest."): value for name, value in FIXED.items()}}
+    values = {**vars(source.config), **{name.removeprefix("ingest."): value for name, value in FIXED_INGEST.items()}}
     return work_key("ingested", "ingest", sha256, [values[name] for name in DECISIVE])
 
 

@@ -40,7 +40,7 @@ class Contents:
     """What `contents.json` says."""
 
     num_steps: int
-    """Steps done; the position in the data and in the learning rate's schedule are functions of it."""
+    """Steps done; the place in the data and in the learning rate's schedule follow from it."""
     num_updates: int
     """Updates among them; the others were left out."""
     origin: dict[str, str]
@@ -135,7 +135,7 @@ class Checkpoints(Generic[RowT]):
         digests: dict[str, str] = {}
         failure: OSError | None = None
         for part in (WEIGHTS, *(MOMENTS if self.engine.num_updates else ())):
-            # Ranks take turns, parameter by parameter; all iterate, since they gather each together.
+            # Ranks take turns by parameter; all iterate, since they gather each one together.
             tensors = {
                 name: value.cpu().contiguous()
                 for i, (name, value) in enumerate(self.engine.state(part))

@@ -84,13 +84,13 @@ class StepCosts:
 
 
 def decoder_flops(config: Qwen3VLConfig, num_prompt: int, lengths: Sequence[int]) -> int:
-    """One forward pass over a group, its prompt once: layers, attention, and the answers' logits."""
+    """One forward pass over a group, its prompt once: layers, attention, the answers' logits."""
     text: Any = config.text_config
     width = text.num_attention_heads * text.head_dim
     kv_width = text.num_key_value_heads * text.head_dim
     # Queries and output are `width` wide, keys and values `kv_width`; the MLP has three matrices.
     weights = text.hidden_size * (2 * width + 2 * kv_width + 3 * text.intermediate_size)
-    # Tokens that see each other: within the prompt, each answer with the prompt, within each answer.
+    # Tokens that see each other: in the prompt, each answer with the prompt, in each answer.
     pairs = _causal(num_prompt) + sum(length * num_prompt + _causal(length) for length in lengths)
     # A pair costs 2 * width for its score, and as much for its part of the weighted sum of values.
     layer = 2 * weights * (num_prompt + sum(lengths)) + 4 * width * pairs

@@ -1,6 +1,7 @@
-"""The only home of DeepSpeed: an optimizer step over a model, whatever the ZeRO stage and the number of processes.
+"""The only home of DeepSpeed: an optimizer step over a model, at any ZeRO stage, on any ranks.
 
-Weights and moments go in and out whole, by parameter name, so a checkpoint fits any stage and any number of ranks.
+Weights and moments go in and out whole, by parameter name, so a checkpoint fits any stage and any
+number of ranks.
 """
 
 import os
@@ -30,7 +31,8 @@ WEIGHTS = "weights"
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """Parts of the state; those of Adam under torch's names."""
 _WHOLE_BELOW = 10_000
-"""Under ZeRO-3, parameters with fewer elements (norms, biases) stay whole on every rank: gathering them costs more."""
+"""Under ZeRO-3, parameters with fewer elements (norms, biases) stay whole on every rank: gathering
+them costs more."""
 
 
 class TrainEngine:
@@ -45,7 +47,7 @@ class TrainEngine:
         zero_stage: int,
         offload_optimizer: bool = False,
     ) -> None:
-        """Join the process group and put DeepSpeed around `model`; stage 3 takes its parameters apart.
+        """Join the process group and put DeepSpeed around `model`; stage 3 splits its parameters.
 
         Raises:
             InputError: the stage does not go with the model's type.
@@ -87,8 +89,9 @@ class TrainEngine:
         return self._engine  # type: ignore[no-any-return]
 
     def backward(self, loss: Tensor) -> None:
-        """Add the gradients of one micro-batch: the losses of a step are summed, over micro-batches and over ranks.
+        """Add the gradients of one micro-batch.
 
+        The losses of a step are summed, over micro-batches and over ranks.
         Every rank must call it equally often: from stage 2 on, each call exchanges gradients.
         """
         # DeepSpeed takes the mean over ranks.
@@ -97,7 +100,8 @@ class TrainEngine:
     def step(self) -> float:
         """Clip, update, clear; returns the gradient norm before clipping.
 
-        A norm that is not finite means that the update was left out: weights and moments are as before.
+        A norm that is not finite means that the update was left out: weights and moments are as
+        before.
         """
         self._engine.step()
         return float(self._engine.get_global_grad_norm())
@@ -113,18 +117,20 @@ class TrainEngine:
         return next((int(state["step"]) for state in self._adamw.state.values() if "step" in state), 0)
 
     def named_weights(self) -> Iterator[tuple[str, Tensor]]:
-        """All weights of the model, whole and in its own type; every rank must iterate to the end."""
+        """All weights of the model, whole, in its own type; every rank must iterate to the end."""
         for name, parameter in self._engine.module.named_parameters():
             if self._stage < 3:
                 yield name, parameter.data
             else:
                 with deepspeed.zero.GatheredParameters([parameter]):
-                    yield name, parameter.data.clone()  # the gathered one is gone as soon as the next is asked for
+                    # The gathered one is gone as soon as the next is asked for.
+                    yield name, parameter.data.clone()
 
     def state(self, part: str) -> Iterator[tuple[str, Tensor]]:
-        """One part of the state (`WEIGHTS` in float32, or one of `MOMENTS`) of every trainable parameter, whole.
+        """One part of the state of every trainable parameter, whole.
 
-        Every rank must iterate to the end: they gather it together. There are no moments before the first update.
+        The part is `WEIGHTS`, in float32, or one of `MOMENTS`, of which there are none before the
+        first update. Every rank must iterate to the end: they gather it together.
         """
         for name, parameter in self._trainable.items():
             if self._stage == 0:
@@ -136,7 +142,10 @@ class TrainEngine:
 
     @torch.no_grad()
     def load_state(self, num_updates: int, read: Callable[[str, str], Tensor]) -> None:
-        """Go on from a state: `read(part, name)` gives what `state` gave, also with other ranks or another stage."""
+        """Go on from a state: `read(part, name)` gives what `state` gave.
+
+        That may have been with other ranks or another stage.
+        """
         parts = (WEIGHTS, *MOMENTS) if num_updates else (WEIGHTS,)
         if num_updates:
             self._make_moments(num_updates)
@@ -181,14 +190,14 @@ class TrainEngine:
             safe_set_local_optimizer_state(parameter, self._own_share(parameter, value), part)
 
     def _own_share(self, parameter: Any, value: Tensor) -> Tensor:
-        """The stretch of a flattened parameter that this rank holds under ZeRO-3; the last one is padded."""
+        """The stretch of a flattened parameter that this rank holds under ZeRO-3, padded."""
         size = parameter.ds_tensor.numel()
         flat = torch.nn.functional.pad(value.flatten(), (0, size * self.ranks.count - value.numel()))
         return flat.narrow(0, size * self.ranks.index, size)
 
 
 class _ClippedAdamW(torch.optim.AdamW):
-    """AdamW that, without ZeRO, does what ZeRO's wrapper does: clip, and leave out an update that is not finite.
+    """AdamW that, without ZeRO, does what ZeRO's wrapper does: clip, leave out what is not finite.
 
     `overflow` and `_global_grad_norm` are where DeepSpeed looks for how a step went.
     """
@@ -210,9 +219,10 @@ class _ClippedAdamW(torch.optim.AdamW):
 
 def _join_process_group() -> None:
     if "RANK" not in os.environ:
-        os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed reads it, also in a group that another library opened
-    # Never compile the collective in shared memory, which helps CPUs alone: it takes a minute and a compiler, and a
-    # build that is killed leaves a lock at which every later run on the machine waits for ever.
+        # DeepSpeed reads it, also in a group that another library opened.
+        os.environ.setdefault("LOCAL_RANK", "0")
+    # Never compile the collective in shared memory, which helps CPUs alone: it takes a minute and a
+    # compiler, and a build that is killed leaves a lock at which every later run waits for ever.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     if torch.distributed.is_initialized():
         return
@@ -234,7 +244,10 @@ def _join_process_group() -> None:
 
 
 def _forget_groups() -> None:
-    """DeepSpeed keeps groups of a process group that is gone: vLLM closes the one they share when it ends."""
+    """DeepSpeed keeps groups of a process group that is gone.
+
+    vLLM closes the one that they share when it ends.
+    """
     deepspeed.comm.comm.cdb = None
     for name in vars(groups):
         if name.startswith("_") and isinstance(getattr(groups, name), torch.distributed.ProcessGroup):

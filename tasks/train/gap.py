@@ -21,9 +21,9 @@ _MEAN, _MAX = "rollout/logprob_gap_mean", "rollout/logprob_gap_max"
 
 
 def gap_metrics(policy_logprobs: Float[Tensor, "G N R"], groups: Sequence[Sequence[Completion]]) -> dict[str, Metric]:
-    """Absolute differences (nats) of the policy's log-probs, padded right, from the completions' own.
+    """Absolute differences (nats) of the policy's log-probs from the completions' own.
 
-    One that is not a number counts as infinite.
+    The policy's are padded right. A difference that is not a number counts as infinite.
     """
     pairs = [
         (policy_logprobs[g, n, : len(completion.logprobs)], completion.logprobs)

@@ -28,7 +28,10 @@ class GrpoJob:
 
     @property
     def key(self) -> str:
-        """Where the run lies: what changes how it goes, but not what it computes, may change before it goes on."""
+        """Where the run lies.
+
+        What changes how it goes, but not what it computes, may change before it goes on.
+        """
         usual, usual_rollout = TrainConfig(), RolloutConfig()
         config = replace(
             self.config,

@@ -1,4 +1,4 @@
-"""The processes that train together, started by torch's own launcher: ours on one node, Flyte's Elastic on several."""
+"""The processes that train together, started by torch's launcher (or Flyte's, on several nodes)."""
 
 import os
 import uuid
@@ -21,9 +21,10 @@ from tasks.train.stop import handlers_kept
 
 
 def train_on_nodes(job: GrpoJob) -> Trained:
-    """GRPO on all the processes that the configuration asks for; its work is nobody else's meanwhile.
+    """GRPO on all the processes that the configuration asks for, under a lease.
 
-    Where a launcher started this process already (`RANK` is set), it takes part in that group instead.
+    Where a launcher started this process already (`RANK` is set), it takes part in that group
+    instead.
 
     Raises:
         InputError, Interrupted: as in one process; HeldError: another job is at the same training.
@@ -79,7 +80,8 @@ def _be_rank(job: GrpoJob) -> Any:
 
 def _take_part(job: GrpoJob, tracker: Tracker) -> Trained:
     """Train as one rank of a group, with its share of the node's devices."""
-    os.setpgrp()  # or a terminal's Ctrl-C would come twice, once through the launcher, and cut off the checkpoint
+    # Or a terminal's Ctrl-C comes twice, once through the launcher, and cuts off the checkpoint.
+    os.setpgrp()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     else:

@@ -45,7 +45,7 @@ from tasks.train.update import (
 
 @runtime_checkable
 class Steps(Protocol):
-    """The steps of a run: `TrainingRun`, which a machine that only measures a step cannot import."""
+    """The steps of a run: `TrainingRun`, whose libraries a bench of single steps may lack."""
 
     def resumed(self) -> AbstractContextManager[bool]:
         """Put everything back to the last checkpoint; gives whether there was one."""
@@ -171,7 +171,7 @@ class Grpo:
     def _logprobs(
         self, forward: Callable[..., Any], row: PackedRow, vision: Any
     ) -> tuple[Float[Tensor, "G N R"], Float[Tensor, "G N R"]]:
-        """Of the distribution that answers are drawn from: its temperature, without vision tokens."""
+        """Under the distribution that answers are drawn from, and its entropy."""
         temperature, banned = self.collector.params.temperature, vision_token_ids(self.policy)
         return shared_prefix_logprobs(forward, row, temperature, vision, banned)
 

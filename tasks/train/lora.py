@@ -1,8 +1,9 @@
-"""The only home of peft: low-rank adapters beside the linear layers of a policy whose own weights stay as they are.
+"""The only home of peft: low-rank adapters beside the linear layers of a policy.
 
-An adapted layer computes W x + scale B A x (Hu et al. 2021, equation 3); B starts at zero, so the policy starts as its
-base. To everything outside of training the policy is an ordinary model, with W + scale B A in the place of W. peft is
-imported where adapters are: training without them goes without it.
+An adapted layer computes W x + scale B A x (Hu et al. 2021, equation 3); B starts at zero, so the
+policy starts as its base. To everything outside of training the policy is an ordinary model, with
+W + scale B A in the place of W. peft is imported where adapters are: training without them goes
+without it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -71,7 +72,7 @@ def merged(named_weights: Iterable[tuple[str, Tensor]], config: TrainConfig) -> 
 
 
 def save_adapters(named_weights: Iterable[tuple[str, Tensor]], config: TrainConfig, folder: Path) -> None:
-    """Write the adapters alone into `folder`, in peft's layout, as vLLM and transformers load them beside the base."""
+    """Write the adapters alone into `folder`, in the layout of peft, vLLM and transformers."""
     adapters = {
         f"base_model.model.{name.replace(f'.{_NAME}', '')}": tensor.contiguous()
         for name, tensor in named_weights

@@ -116,8 +116,8 @@ def grpo_loss(
     also corrects for the difference between engine and trainer.
     """
     ratio = torch.exp(policy_logprobs - old_logprobs)
-    # Truncated importance sampling, since the clipping below leaves a large ratio of a bad answer as
-    # it is. The factor is a constant to autograd, so a truncated ratio keeps its gradient.
+    # Truncated importance sampling, since the clipping below leaves a large ratio of a bad answer
+    # as it is. The factor is a constant to autograd, so a truncated ratio keeps its gradient.
     ratio = ratio * (ratio_cap / ratio.detach()).clamp(max=1.0)
     clipped = ratio.clamp(1 - ratio_clip_low, 1 + ratio_clip_high)
     weight = advantages[:, :, None]

@@ -1,7 +1,7 @@
-"""What a step measures, by the tracker's names. Each metric is born with the rule that joins its parts.
+"""What a step measures, by the tracker's names, with the rule that joins its parts.
 
-A step's numbers come from micro-batches on several ranks. Who measures one says there how the parts
-are joined (`Sum`, `Mean` or `Max`), so that a new metric is written down in one place.
+A step's numbers come from micro-batches on several ranks. The line that measures one says how the
+parts are joined (`Sum`, `Mean` or `Max`), so a new metric is written down in one place.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,7 @@
-"""The processes that train one policy together: who does which share, and what all of them must agree on.
+"""The processes that train one policy together: who does which share, and what all agree on.
 
-Numbers and small records travel over gloo, whatever moves the gradients; frames stay where they were rendered.
+Numbers and small records travel over gloo, whatever moves the gradients; frames stay where they
+were rendered.
 """
 
 import os
@@ -45,10 +46,13 @@ class Ranks:
 
 
 def balanced_shares(costs: Sequence[int], num_ranks: int) -> list[list[int]]:
-    """Split items over ranks so that the costs add up to nearly the same: the dearest first, to whoever has least.
+    """Split items over ranks so that the costs add up to nearly the same.
+
+    The largest first, each to the rank with the least so far.
 
     Returns:
-        Indices into `costs` for each rank, rising; they depend on the arguments only, so every rank finds the same.
+        Indices into `costs` for each rank, rising; they depend on the arguments only, so every rank
+        finds the same.
     """
     shares: list[list[int]] = [[] for _ in range(num_ranks)]
     loads = [0] * num_ranks

@@ -63,7 +63,10 @@ class PackedRow:
 
 
 def pack_row(prompts: Sequence[PromptBatch], groups: Sequence[Answers]) -> PackedRow:
-    """Put groups into one row; each prompt comes as a batch of its own, and all have equally many responses."""
+    """Put groups into one row.
+
+    Each prompt comes as a batch of its own, and all have equally many responses.
+    """
     device = prompts[0].input_ids.device
     ids, positions, spans, predicted_from = [], [], [], []
     start = 0
@@ -99,7 +102,7 @@ def shared_prefix_logprobs(
     vision: Any = None,
     banned_ids: Sequence[int] = (),
 ) -> tuple[Float[Tensor, "G N R"], Float[Tensor, "G N R"]]:
-    """Log-probability of every response token, and the entropy of what it was drawn from; 0 on padding.
+    """Log-probability of every response token, and entropy of what it was drawn from; 0 on padding.
 
     Args:
         model: forward of a model that `use_shared_prefix_attention` prepared.

@@ -1,4 +1,4 @@
-"""SIGTERM (a spot node, `kubectl delete pod`) and Ctrl-C as a request to stop, granted between two steps."""
+"""SIGTERM (a spot node, `kubectl delete pod`) or Ctrl-C asks a run to stop between two steps."""
 
 import signal
 import threading
@@ -33,7 +33,10 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals meanwhile. The first is remembered, a second one acts as it would without us."""
+        """Take the signals meanwhile.
+
+        The first is remembered, a second one acts as it would without us.
+        """
         with handlers_kept() as before:
 
             def remember(number: int, frame: FrameType | None) -> None:

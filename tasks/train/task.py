@@ -30,7 +30,7 @@ def train_policy(
     config: TrainConfig,
     first_step: int = 0,
 ) -> Trained:
-    """GRPO from `policy` on `samples`; goes on from the last checkpoint if an earlier run was cut off.
+    """GRPO from `policy` on `samples`, from the last checkpoint of a run that was cut off.
 
     Metrics are logged from `first_step` on: where the rounds before ended.
     """

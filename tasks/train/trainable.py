@@ -1,4 +1,4 @@
-"""The two models of a GRPO run: the policy prepared for training, and the reference that stays as it is."""
+"""The two models of a GRPO run: the policy, prepared for training, and the reference."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,7 +17,7 @@ Reference = Callable[[], AbstractContextManager[Qwen3VLForConditionalGeneration]
 
 
 def make_trainable(model: Qwen3VLForConditionalGeneration, config: TrainConfig, seed: int) -> None:
-    """Prepare `model`, in place: attention over whole groups, what `config` trains of it, memory."""
+    """Prepare `model`, in place: attention over whole groups, what `config` trains, memory."""
     use_shared_prefix_attention(model)
     switch_dropout_off(model)
     model.model.visual.requires_grad_(not config.freeze_vision)
@@ -28,7 +28,7 @@ def make_trainable(model: Qwen3VLForConditionalGeneration, config: TrainConfig, 
 
 
 def switch_dropout_off(model: nn.Module) -> None:
-    """Let the policy in training mode, which gradient checkpointing needs, be the one that answered."""
+    """Training mode, which gradient checkpointing needs, must not make the policy another one."""
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0

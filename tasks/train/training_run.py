@@ -1,4 +1,4 @@
-"""A training run around any loop over steps: curves, checkpoints, a stop between two steps, and going on after it.
+"""A training run around any loop over steps: curves, checkpoints, a stop and going on after it.
 
     with run.resumed() as is_resumed:
         for number in run.steps():
@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 RUN_ID = "run_id"
 """Where the origin of a checkpoint names the run in the tracker."""
 _MAX_SKIPPED_IN_A_ROW = 5
-"""One update that is not finite is noise (of a rare batch, or of bfloat16), five in a row are a policy
-that no further step mends."""
+"""One update that is not finite is noise (of a rare batch, or of bfloat16), five in a row are a
+policy that no further step mends."""
 
 
 @runtime_checkable
@@ -53,7 +53,7 @@ RowT = TypeVar("RowT", bound=StepRow)
 
 @dataclass(kw_only=True)
 class TrainingRun(Generic[RowT]):
-    """`num_steps` steps, each with its number. Every rank makes every call; the first one reports."""
+    """`num_steps` steps, each with its number. Every rank makes every call; the first reports."""
 
     title: str
     num_steps: int

@@ -1,4 +1,4 @@
-"""From the groups of a step to rows that fit a forward and backward pass: updates, micro-batches, placeholders.
+"""From the groups of a step to rows that fit a forward and backward pass.
 
 Every sum of an update is over the groups of all ranks, so neither the number of ranks nor the cut
 into micro-batches changes it.
@@ -99,7 +99,7 @@ class MicroBatch:
 
 
 def split_updates(groups: StepGroups, num_updates: int) -> list[Update]:
-    """Every n-th group of all ranks to each update, as verl's mini-batches; empty ones are left out."""
+    """Every n-th group of all ranks to each update, as verl's mini-batches; without empty ones."""
     place = {group.sample.sample_id: i for i, group in enumerate(groups.trained)}
     updates: list[Update] = []
     for part in range(num_updates):
@@ -143,7 +143,7 @@ def micro_batches(
 
 
 def learning_rate_at(step: int, config: TrainConfig) -> float:
-    """The learning rate of `step` (from 0), a function of it alone: resuming needs no scheduler's state.
+    """The learning rate of `step` (from 0), a function of it alone, so resuming needs no state.
 
     It rises linearly over the warm-up steps, then stays or falls to 0 just after the last step.
     """
@@ -194,7 +194,7 @@ def _micro_batch(
 
 
 def _placeholder_group(processor: Qwen3VLProcessor, sample: Sample) -> Group:
-    """The cheapest group that passes through every layer, vision included: black frames, two empty answers."""
+    """The cheapest group that passes through every layer: black frames, two empty answers."""
     frames = np.zeros((2, _PLACEHOLDER_PX, _PLACEHOLDER_PX, 3), dtype=np.uint8)
     video = ShownVideo(frames=frames, timestamps_seconds=(0.0, 1.0))
     end = Completion(token_ids=(processor.tokenizer.eos_token_id,), logprobs=(0.0,), text="", truncated=False)

@@ -86,7 +86,7 @@ def _warm_start(
     tracker: Tracker,
     seed: int,
 ) -> Mapping[str, float]:
-    """Teach `policy`, in place, to answer `samples` by maximum likelihood; gives the run's counts."""
+    """Teach `policy`, in place, the answers of `samples` by maximum likelihood."""
     use_shared_prefix_attention(policy.model)
     engine = TrainEngine(policy.model, learning_rate=config.learning_rate, max_grad_norm=1.0, zero_stage=0)
     checkpoints = Checkpoints(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.config import IngestConfig
-from tasks.core.ingest_config import FIXED
+from tasks.core.ingest_config import FIXED_INGEST
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
@@ -164,6 +164,6 @@ def test_of_equal_new_contents_one_counts_as_new() -> None:
 
 
 def test_every_field_of_the_configuration_is_known_to_decide_a_verdict_or_not_to() -> None:
-    fixed = {name.removeprefix("ingest.") for name in FIXED}
+    fixed = {name.removeprefix("ingest.") for name in FIXED_INGEST}
     assert {*DECISIVE, *HARMLESS} == {field.name for field in fields(IngestConfig)} | fixed
     assert not HARMLESS & set(DECISIVE)

@@ -36,7 +36,7 @@ def test_values_that_depend_on_each_other_change_together() -> None:
         ({"xyz": 1}, "config 'xyz': unknown key; known here: seed, rounds, ingest"),
         (
             {"train": {"ratio_clip_low": 0.1}},
-            "config train.ratio_clip_low: is fixed now, at 0.2, as in PPO and everything that follows it; leave it out",
+            "config train.ratio_clip_low: is fixed now, at 0.2, as in PPO, GRPO, Dr. GRPO and DAPO; leave it out",
         ),
         ({"train": {"max_skipped_in_a_row": 9}}, "config train.max_skipped_in_a_row: is fixed now, at 5"),
         ({1: 2}, "config '1': unknown key"),
@@ -80,7 +80,7 @@ def test_mistyped_value_is_refused_in_one_line(overrides: dict[str, object], mes
             {"ingest": {"near_duplicate_distance": 0.5}},
             "config ingest.near_duplicate_distance: got 0.5, expected a number from 0 to 0.3",
         ),
-        ({"ingest": {"jpeg_quality": 95}}, "config ingest.jpeg_quality: is 90 in every run now; leave it out"),
+        ({"ingest": {"jpeg_quality": 95}}, "config ingest.jpeg_quality: is fixed now, at 90; leave it out"),
         ({"perturb": {"levels": [1, 0]}}, "config perturb.levels: got (1.0, 0.0), expected at least one level, rising"),
         (
             {"perturb": {"pretexts": ["jigsaw"]}},
