@@ -24,8 +24,8 @@ def move_champion(store: Store, registry: ModelRegistry, name: str, version: str
     """
     check_name(name)
     standing = registry.standing(name)
-    current = standing.champion.version if standing.champion else ""
-    version = version or next((m.before for m in reversed(registry.moves(name)) if m.version == current), "")
+    current = standing.version
+    version = version or standing.version_before
     if not version:
         raise InputError(f"model {name!r} has no earlier champion to go back to; name a version")
     wanted = registry.version(name, version)

@@ -4,9 +4,8 @@ What counts is a version's tags: the policy's whole address (data root and key) 
 MLflow itself downloads from, is that address too if the server takes it. A server takes no path of a file system, since
 it may not see what its clients do: then the source is a small folder of the run that says where the policy lies.
 
-MLflow sets an alias without looking at what it was. So every change of the champion is first a version of a second
-registered model, `NAME-champions`, whose numbers the database gives out one at a time: that is the log of
-`tasks.tracking.moves`, and the alias follows it.
+The champion is the alias `champion` of the model; its history lies beside it, one tag of the model for each change:
+`videossr.champion.0002` is {"version": "5", "before": "3", "run_id": "..."}.
 """
 
 import json
@@ -14,14 +13,13 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.store import Store, locate
 from tasks.core.types import Artifact, Run
 from tasks.tracking.mlflow_client import FoundT, asking, find_or_make, open_client, reaching_artifacts
-from tasks.tracking.moves import Move, effective
-from tasks.tracking.tracker import ChampionMovedError, RegisteredModel, Standing
+from tasks.tracking.tracker import ChampionMovedError, Move, RegisteredModel, Standing
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -30,7 +28,8 @@ _POLICY_KEY = "videossr.policy_key"
 _POLICY_ADDRESS = "videossr.policy_address"
 _POLICY_DIGEST = "videossr.policy_digest"
 _CHAMPION = "champion"
-_FINISHED = "finished"
+_MOVE = "videossr.champion."
+"""Begins the tags that hold the champion's history."""
 _CHECKED = "videossr.checked"
 _POINTER = "policy"
 """Folder of a run that says where its policy lies."""
@@ -46,8 +45,6 @@ class MlflowRegistry:
         self._data_root = run.data_root
         self._tracking_uri = run.tracking_uri
         self._run_id = run.run_id
-        self._mover = run.run_id or uuid.uuid4().hex
-        """Whose changes of the champion are this one's."""
 
     def register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
         with asking(self._tracking_uri):
@@ -60,23 +57,31 @@ class MlflowRegistry:
 
     def standing(self, name: str) -> Standing:
         with asking(self._tracking_uri):
-            log = self.moves(name)
-            cut_off = bool(log) and not log[-1].finished
-            champion = self.version(name, log[-1].version) if cut_off else self._by_alias(name)
-        return Standing(champion, log[-1].number if log else 0)
+            version, moves = self._alias_and_moves(name)
+            if (not moves or moves[0].number > 1) and self._take_over_log(name):
+                version, moves = self._alias_and_moves(name)
+            return Standing(self.version(name, version) if version else None, moves)
 
     def version(self, name: str, version: str) -> RegisteredModel | None:
         return self._find(lambda: self._client.get_model_version(name, version))
 
     def move_champion(self, name: str, version: str, *, last_move: int, champion: str) -> None:
         with asking(self._tracking_uri):
-            if not self._has_moved(self.moves(name), version, last_move):
-                self._claim(name, version, last_move, champion)
-            self._follow(name)
-
-    def moves(self, name: str) -> list[Move]:
-        with asking(self._tracking_uri):
-            return effective(_move(entry) for entry in self._versions(_log(name)))
+            standing = self.standing(name)
+            move = standing.next_move(version, last_move=last_move, champion=champion, run_id=self._run_id)
+            if move is None:
+                return
+            # MLflow cannot compare and set in one request. A lease keeps a second run out of this data root; one of
+            # another data root may set the same alias between the look above and this line: the later one wins, and
+            # the earlier one is told, unless it has looked again before that.
+            self._client.set_registered_model_alias(name, _CHAMPION, version)
+            current, _ = self._alias_and_moves(name)
+            if current != version:
+                raise ChampionMovedError(
+                    f"version {current or 'none'} became champion at the same moment as version {version}; run again "
+                    "to compare with that one"
+                )
+            self._keep_move(name, move)
 
     def check_writable(self, name: str) -> None:
         """Check that this user may register versions of `name`; what it takes to find out is taken away again.
@@ -85,9 +90,9 @@ class MlflowRegistry:
             TrackerUnreachableError, TrackerRefusedError: they may not.
         """
         with asking(self._tracking_uri):
-            for existing in self._existing(name, _log(name)):
-                self._client.set_registered_model_tag(existing, _CHECKED, "true")
-                self._client.delete_registered_model_tag(existing, _CHECKED)
+            if self._or_none(lambda: self._client.get_registered_model(name)) is not None:
+                self._client.set_registered_model_tag(name, _CHECKED, "true")
+                self._client.delete_registered_model_tag(name, _CHECKED)
             run_id = uuid.uuid4().hex  # as long as those of runs: PostgreSQL takes no longer one
             trial = f"videossr-check-{run_id}"
             self._create_model(trial)
@@ -96,44 +101,53 @@ class MlflowRegistry:
             finally:
                 self._client.delete_registered_model(trial)
 
-    def _existing(self, *names: str) -> list[str]:
-        def exists(name: str) -> bool:
-            return self._or_none(lambda: self._client.get_registered_model(name)) is not None
+    def _alias_and_moves(self, name: str) -> tuple[str, tuple[Move, ...]]:
+        """(the champion's version, every change of it), as one answer of the server has them."""
+        model = self._or_none(lambda: self._client.get_registered_model(name))
+        if model is None:
+            return "", ()
+        moves = [
+            Move(number=int(tag.removeprefix(_MOVE)), **json.loads(value))
+            for tag, value in model.tags.items()
+            if tag.startswith(_MOVE)
+        ]
+        return str(model.aliases.get(_CHAMPION, "")), tuple(sorted(moves, key=lambda move: move.number))
 
-        return [name for name in names if exists(name)]
+    def _keep_move(self, name: str, move: Move) -> None:
+        from mlflow.exceptions import MlflowException
 
-    def _has_moved(self, moves: Sequence[Move], version: str, last_move: int) -> bool:
-        return any((m.after, m.version, m.run_id) == (last_move, version, self._mover) for m in moves)
+        content = {field: value for field, value in asdict(move).items() if field != "number"}
+        tag = name, f"{_MOVE}{move.number:04d}", json.dumps(content)
+        try:
+            self._client.set_registered_model_tag(*tag)
+        except MlflowException:  # two that make the same tag at once collide; the second try finds it there
+            self._client.set_registered_model_tag(*tag)
 
-    def _claim(self, name: str, version: str, last_move: int, champion: str) -> None:
-        standing = self.standing(name)
-        current = standing.champion.version if standing.champion else ""
-        if current != champion:  # moved by hand, beside the log
-            raise _moved(name, version, champion, current)
-        target = self._client.get_model_version(name, version)
-        sources = [f"runs:/{target.run_id}/{_POINTER}"] if target.run_id else [str(target.source)]
-        tags = {"after": str(last_move), "version": version, "before": champion, "run_id": self._mover}
-        self._create_model(_log(name))
+    def _take_over_log(self, name: str) -> bool:
+        """Whether there was a history as earlier versions kept it: as versions of a second model, `NAME-champions`.
 
-        def find() -> bool | None:
-            return self._has_moved([_move(entry) for entry in self._versions(_log(name))], version, last_move) or None
-
-        def make() -> bool:
-            self._create_version(_log(name), [*sources, f"models:/{name}/{version}"], target.run_id, tags)
-            return True
-
-        find_or_make(find, make)
-        moves = self.moves(name)
-        if not self._has_moved(moves, version, last_move):
-            raise _moved(name, version, champion, moves[-1].version)
-
-    def _follow(self, name: str) -> None:
-        """Let the alias follow the log; whoever writes it last has read the log since."""
-        last = None
-        while (move := self.moves(name)[-1]).number != last:
-            self._client.set_registered_model_alias(name, _CHAMPION, move.version)
-            self._client.set_model_version_tag(_log(name), str(move.number), _FINISHED, "true")
-            last = move.number
+        Each of them names the one that it builds on; of two on the same one the first counted. The
+        alias followed, unless whoever made the last one was cut off.
+        """
+        log = f"{name}-champions"
+        moves: list[Move] = []
+        is_finished = True
+        for entry in sorted(self._versions(log), key=lambda entry: int(entry.version)):
+            if entry.tags.get("after") == str(moves[-1].number if moves else 0):
+                fields = {field: entry.tags[field] for field in ("version", "before", "run_id")}
+                moves.append(Move(number=int(entry.version), **fields))
+                is_finished = "finished" in entry.tags
+        if not is_finished:
+            self._client.set_registered_model_alias(name, _CHAMPION, moves[-1].version)
+        for move in reversed(moves):  # while the first is missing, all of it is taken over again
+            self._keep_move(name, move)
+        if moves:
+            logger.warning(
+                "the history of %s's champion (%d changes) was taken over from the registered model %s, which nothing "
+                "reads any more: it may be deleted",
+                *(name, len(moves), log),
+            )
+        return bool(moves)
 
     def _register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
         self._create_model(name)
@@ -266,26 +280,3 @@ def _is_there(address: str) -> bool:
         store, key = locate(Store("/"), address)
         return store.exists(key)
     return False
-
-
-def _log(name: str) -> str:
-    return f"{name}-champions"
-
-
-def _moved(name: str, version: str, champion: str, current: str) -> ChampionMovedError:
-    return ChampionMovedError(
-        f"version {current or 'none'} became champion of {name} while version {version} was compared with version "
-        f"{champion or 'none'}; run again to compare with the new one"
-    )
-
-
-def _move(entry: "ModelVersion") -> Move:
-    tags = entry.tags
-    return Move(
-        number=int(entry.version),
-        after=int(tags["after"]),
-        version=tags["version"],
-        before=tags["before"],
-        run_id=tags["run_id"],
-        finished=_FINISHED in tags,
-    )

@@ -7,7 +7,6 @@ from typing import Protocol, runtime_checkable
 
 from tasks.core.errors import InputError
 from tasks.core.types import Artifact
-from tasks.tracking.moves import Move
 
 
 class RunStatus(StrEnum):
@@ -76,17 +75,70 @@ class RegisteredModel:
     tags: dict[str, str]
 
 
+class ChampionMovedError(InputError):
+    """The champion changed after the standing was read, so a decision that rests on it is void."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """One change of a champion, by a promotion or a rollback."""
+
+    number: int
+    """Later ones have larger numbers; the first is 1."""
+    version: str
+    """Who became champion."""
+    before: str
+    """Who was; empty if nobody."""
+    run_id: str = ""
+    """Of the run that promoted it; empty for a rollback."""
+
+
 @dataclass(frozen=True)
 class Standing:
-    """Who is champion, and since which change: what a decision about the next one rests on."""
+    """Who is champion, and how that came about: what a decision about the next one rests on."""
 
     champion: RegisteredModel | None
-    last_move: int = 0
-    """Number of the latest change of the champion; 0 before the first."""
+    moves: tuple[Move, ...] = ()
+    """Every change of the champion, oldest first."""
 
+    @property
+    def version(self) -> str:
+        """The champion's; empty if there is none."""
+        return self.champion.version if self.champion else ""
 
-class ChampionMovedError(InputError):
-    """The champion changed after the standing was read, so a decision that rests on it no longer counts."""
+    @property
+    def last_move(self) -> int:
+        """Number of the latest change; 0 before the first."""
+        return self.moves[-1].number if self.moves else 0
+
+    @property
+    def version_before(self) -> str:
+        """The champion before this one; empty if there was none."""
+        if not self.moves:
+            return ""
+        last = self.moves[-1]
+        # A champion that is not the last move's was set by hand: then the last move's is the one before it.
+        return last.before if last.version == self.version else last.version
+
+    def next_move(self, version: str, *, last_move: int, champion: str, run_id: str) -> Move | None:
+        """The move that makes `version` champion after a decision that knew of `last_move` and `champion`.
+
+        None if that decision was carried out before, whatever happened since: a promotion that is
+        repeated does not undo a rollback.
+
+        Raises:
+            ChampionMovedError: the champion changed after the decision.
+        """
+        following = next((move for move in self.moves if move.number > last_move), None)
+        if following is not None and following.version == version:
+            return None
+        # The alias may lead to `version` already, without a move: its mover was cut off in between.
+        if following is not None or self.version not in (champion, version):
+            raise ChampionMovedError(
+                f"the champion changed while version {version} was compared with version {champion or 'none'}: it is "
+                f"version {self.version or 'none'} now; run again to compare with that one"
+            )
+        return Move(number=last_move + 1, version=version, before=champion, run_id=run_id)
 
 
 @runtime_checkable
@@ -109,8 +161,5 @@ class ModelRegistry(Protocol):
         `champion` is the version that was champion then, empty if there was none.
 
         Raises:
-            ChampionMovedError: something did.
+            ChampionMovedError: it is not.
         """
-
-    def moves(self, name: str) -> list[Move]:
-        """Every change of the champion that took effect, oldest first."""

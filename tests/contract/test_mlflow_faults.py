@@ -171,9 +171,11 @@ def test_an_answer_that_comes_too_late_registers_and_moves_once(
     version = registry.register(name, Artifact("trained/b/policy", "bbb"), {})
     assert version == "2"
     assert registry.version(name, "3") is None
-    proxy.fail("POST .*model-versions/create", times=1, **FAULTS[fault])
+    for answer in ("registered-models/alias", "registered-models/set-tag"):
+        proxy.fail(f"POST .*{answer}", times=1, **FAULTS[fault])
     registry.move_champion(name, version, last_move=0, champion="")
-    assert [move.version for move in registry.moves(name)] == [version]
+    standing = registry.standing(name)
+    assert (standing.version, [move.version for move in standing.moves]) == (version, [version])
 
 
 def test_a_part_of_a_run_is_kept_while_the_server_is_away(

@@ -21,7 +21,6 @@ ALLOWED = {
     "BenchmarkResult.num_unparsed_robust": "result.json holds it, beside the paper's",
     "Prediction.truth": "predictions.parquet holds it, for people who look at answers",
     "ValidatedSet.findings": "Flyte shows it: where the checks lie",
-    "MemoryRegistry": "the registry without a server, in the suite of registries",
     "PAPER_BENCHMARKS": "which of the benchmarks are the paper's: what tests count",
     "serve": "a worker's program names it, as text",
     "Fetch": "a type that stands in quotes, because it comes later",

@@ -18,8 +18,8 @@ from tasks.core.store import Store, locate
 from tasks.core.types import Artifact, Run
 from tasks.promote.rollback import fetch_champion, move_champion
 from tasks.tracking.check import check_tracking, find_champion
-from tasks.tracking.memory_tracker import MemoryRegistry
 from tasks.tracking.run import open_registry, start_run
+from tests.helpers.memory_registry import MemoryRegistry
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.mlflow_server import MlflowServer, running_server
 from tests.helpers.tracked import mlflow_uri
@@ -62,8 +62,7 @@ def _promote(run: Run, name: str, made_by: str, files: tuple[str, ...] = _FILES)
     registry = open_registry(run)
     version = registry.register(name, Artifact(KEY, _digest(run)), {})
     standing = registry.standing(name)
-    before = standing.champion.version if standing.champion else ""
-    registry.move_champion(name, version, last_move=standing.last_move, champion=before)
+    registry.move_champion(name, version, last_move=standing.last_move, champion=standing.version)
     return version
 
 
@@ -172,6 +171,43 @@ def test_a_version_that_names_no_file_at_all_is_passed_over(run: Run, request: p
     client.set_registered_model_alias(request.node.name, "champion", "1")
     check_tracking(run.data_root, run.tracking_uri, request.node.name)
     assert find_champion(Store(run.data_root), open_registry(run), request.node.name) is None
+
+
+def test_a_history_that_an_earlier_version_kept_in_a_second_model_goes_on(
+    run: Run, tmp_path: Path, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    name, client = request.node.name, MlflowClient(mlflow_uri(run))
+    registry = open_registry(run)
+    for version in "123":
+        Store(run.data_root).write_bytes(f"{KEY}/{version}/config.json", version.encode())
+        Store(run.data_root).write_bytes(f"{KEY}/{version}/model.safetensors", version.encode())
+        digest = digest_of_folder(Store(run.data_root).local_folder(f"{KEY}/{version}"))
+        assert registry.register(name, Artifact(f"{KEY}/{version}", digest), {}) == version
+    client.create_registered_model(f"{name}-champions")
+    for after, version, before, finished in (
+        ("0", "1", "", {"finished": "true"}),
+        ("1", "2", "1", {"finished": "true"}),
+        ("1", "3", "1", {}),  # overtaken by the one above: it never took effect
+        ("2", "3", "2", {}),  # cut off before the alias followed
+    ):
+        tags = {"after": after, "version": version, "before": before, "run_id": "r", **finished}
+        client.create_model_version(f"{name}-champions", f"models:/{name}/{version}", tags=tags)
+    client.set_registered_model_alias(name, "champion", "2")
+
+    standing = registry.standing(name)
+    assert (standing.version, standing.last_move) == ("3", 4)
+    assert [(move.number, move.before, move.version) for move in standing.moves] == [
+        (1, "", "1"), (2, "1", "2"), (4, "2", "3"),
+    ]  # fmt: skip
+    assert str(client.get_model_version_by_alias(name, "champion").version) == "3"
+    registry.move_champion(name, "3", last_move=2, champion="2")  # what the earlier version decided, given again
+    client.delete_registered_model(f"{name}-champions")
+    assert registry.standing(name) == standing
+    assert move_champion(Store(run.data_root), registry, name).endswith("is version 2 now, before it was version 3")
+    assert registry.standing(name).last_move == 5
+    (line,) = [record.message for record in caplog.records if record.name == "tasks.tracking.mlflow_registry"]
+    assert "3 changes" in line
+    assert "may be deleted" in line
 
 
 _NAMES = st.text(st.sampled_from("aZ0 ._-'\"`%&?#@+()[]{}=<>$!*~^|;,ü視"), min_size=1, max_size=12)

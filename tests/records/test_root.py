@@ -54,6 +54,11 @@ def test_the_champion_is_the_version_that_was_rolled_back_to(registry: ModelRegi
     assert champion.tags["videossr.code"].startswith("496260d")
 
 
+def test_the_champion_s_history_is_known(registry: ModelRegistry) -> None:
+    assert [(move.before, move.version) for move in registry.standing(MODEL).moves] == [("", "1")]
+    assert registry.standing(OLDER_MODEL).moves == ()
+
+
 def test_a_champion_without_digest_gets_the_one_of_its_files(
     registry: ModelRegistry, root: Root, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,7 +13,7 @@ from tasks.core.types import Artifact, Split
 from tasks.ingest.split import assign_sides
 from tasks.promote.decide import Decision, decide, judge
 from tasks.promote.gains import coverage, measure_gains
-from tasks.tracking.tracker import RegisteredModel, Standing
+from tasks.tracking.tracker import Move, RegisteredModel, Standing
 
 POLICY = PromoteConfig()
 
@@ -216,4 +216,10 @@ def _decide(scored: tuple[str, ...], champion: str | None) -> Decision:
     }
     gains = {name: {place: _gain(0.01) for place in ("viubench", "heldout", "overall")} for name in scored}
     model = champion and RegisteredModel(version="3", policy=Artifact(f"policies/{champion}", champion), tags={})
-    return decide(scores, gains, dict.fromkeys(scored, 1.0), Standing(model or None, last_move=4), POLICY)
+    return decide(
+        scores,
+        gains,
+        dict.fromkeys(scored, 1.0),
+        Standing(model or None, (Move(number=4, version="3", before=""),)),
+        POLICY,
+    )

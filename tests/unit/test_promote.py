@@ -19,8 +19,9 @@ from tasks.promote.evidence import Inputs, load_evidence
 from tasks.promote.outputs import Promotion
 from tasks.promote.pictures import choose_samples, sample_pictures
 from tasks.promote.promote import promote_challenger
-from tasks.tracking.memory_tracker import MemoryRegistry, MemoryTracker
+from tasks.tracking.memory_tracker import MemoryTracker
 from tests.helpers.finished_run import make_inputs
+from tests.helpers.memory_registry import MemoryRegistry
 from tests.helpers.rollouts import make_sample
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import Artifact
 from tasks.promote.rollback import fetch_champion, main, move_champion
-from tasks.tracking.memory_tracker import MemoryRegistry
+from tests.helpers.memory_registry import MemoryRegistry
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def decide_promotion(
     champion: Artifact | None,
     rules: PromoteConfig,
 ) -> Decision:
-    standing = Standing(None) if champion is None else Standing(RegisteredModel("3", champion, {}), last_move=2)
+    standing = Standing(champion and RegisteredModel("3", champion, {}))
     covered = {name: coverage(rows) for name, rows in predictions.items()}
     return decide(scores, gains, covered, standing, rules)
 
