@@ -2,17 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.conditions import Conditions
-from tasks.core.checks import shown
 from tasks.core.errors import InputError
-from tasks.core.overrides import checked_value
+from tasks.core.overrides import changed
 from tasks.core.strict_json import read_object
-from tasks.core.suggest import suggest
 
 _EXPECTED = (
     'expected a JSON object such as {"max_frames": 32, "charades_sta": {"wording": "When is this: {question}"}}, or '
@@ -34,10 +31,14 @@ def read_conditions(text: str, names: Sequence[str]) -> dict[str, Conditions]:
         if name not in names:
             raise InputError(f"conditions: {name} is not among the benchmarks that are asked ({', '.join(names)})")
         if not isinstance(changes, Mapping):
-            raise InputError(f"conditions.{name}: got {changes!r:.80}, expected a JSON object of conditions")
-    found = {name: _changed(name, common | dict(own.get(name, {})), own) for name in names}
+            raise InputError(f"conditions of {name}: got {changes!r:.80}, expected a JSON object of conditions")
     _check_common_wording(common, own, names)
-    return found
+    return {name: _of_benchmark(name, common, own.get(name, {})) for name in names}
+
+
+def _of_benchmark(name: str, common: Mapping[str, Any], own: Mapping[str, Any]) -> Conditions:
+    where = f"conditions of {name}: " if own else "conditions: "
+    return changed(BENCHMARKS[name].conditions, {**common, **own}, where, others=BENCHMARKS)
 
 
 def _content(text: str) -> str:
@@ -59,20 +60,3 @@ def _check_common_wording(common: Mapping[str, Any], own: Mapping[str, Any], nam
             f"conditions.wording: one text for benchmarks that ask differently ({', '.join(rest)}); give each its own, "
             f"e.g. {example}"
         )
-
-
-def _changed(name: str, changes: Mapping[str, Any], own: Mapping[str, Any]) -> Conditions:
-    hints = get_type_hints(Conditions)
-    for field, value in changes.items():
-        path = f"conditions.{name}" if field in own.get(name, {}) else "conditions"
-        if field not in hints:
-            meant = suggest(field, {**hints, **BENCHMARKS})
-            hint = f", did you mean {meant}?" if meant else ";"
-            raise InputError(
-                f"{path}: unknown {shown(field)}{hint} known are {', '.join(hints)}, and the names of benchmarks"
-            )
-        checked_value(value, hints[field], path=f"{path}.{field}")
-    try:
-        return replace(BENCHMARKS[name].conditions, **changes)
-    except ValueError as error:
-        raise InputError(f"conditions: {error}") from error

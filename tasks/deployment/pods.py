@@ -9,8 +9,7 @@ from typing import Any
 from flytekit import PodTemplate
 
 from tasks.core.digest import digest_of
-from tasks.deployment.profile import Deployment, travelling
-from tasks.deployment.sections import DEPLOYMENT_VARIABLE, Needs, Toleration
+from tasks.deployment.profile import DEPLOYMENT_VARIABLE, Deployment, Needs, Toleration, travelling
 
 PRIMARY_CONTAINER = "primary"
 HOME = "/home/videossr"

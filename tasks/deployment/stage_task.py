@@ -19,8 +19,7 @@ from tasks.core import lease
 from tasks.core.errors import InputError
 from tasks.core.no_room import no_room_line
 from tasks.deployment.pods import StagePod, pod_environment
-from tasks.deployment.profile import Deployment, read_deployment
-from tasks.deployment.sections import Needs
+from tasks.deployment.profile import Deployment, Needs, read_deployment
 from tasks.deployment.transient import is_transient
 
 

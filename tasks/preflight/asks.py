@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tasks.deployment.sections import Needs, Toleration
+from tasks.deployment.profile import Needs, Toleration
 from tasks.preflight.kube import quantity
 
 GPU = "nvidia.com/gpu"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from tasks.deployment.sections import Toleration
+from tasks.deployment.profile import Toleration
 from tasks.preflight.asks import Ask
 from tasks.preflight.finding import Finding, Status
 from tasks.preflight.kube import Json, quantity

@@ -198,9 +198,6 @@ class MlflowRegistry:
             self._client.log_text(self._run_id, json.dumps(pointer, indent=1), f"{_POINTER}/policy.json")
             self._client.log_text(self._run_id, card, f"{_POINTER}/README.md")
 
-    def _by_alias(self, name: str) -> RegisteredModel | None:
-        return self._find(lambda: self._client.get_model_version_by_alias(name, _CHAMPION))
-
     def _find(self, ask: "Callable[[], ModelVersion]") -> RegisteredModel | None:
         with asking(self._tracking_uri):
             found = self._or_none(ask)

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.deployment.profile import read_deployment
-from tasks.deployment.sections import DEPLOYMENT_VARIABLE
+from tasks.deployment.profile import DEPLOYMENT_VARIABLE, read_deployment
 from tests.helpers.chart import FULL, VALUES, Resource, containers, of_kind, pod_specs, render
 
 REGISTER, DEACTIVATE = "Job/release-videossr-register", "Job/release-videossr-deactivate"

@@ -13,8 +13,7 @@ from flytekit.core.python_function_task import PythonFunctionTask
 
 import workflows
 from tasks.deployment.pods import HOME, StagePod, pod_environment
-from tasks.deployment.profile import DEFAULT, read_deployment
-from tasks.deployment.sections import DEPLOYMENT_VARIABLE
+from tasks.deployment.profile import DEFAULT, DEPLOYMENT_VARIABLE, read_deployment
 
 for _module in pkgutil.iter_modules(workflows.__path__):
     importlib.import_module(f"workflows.{_module.name}")

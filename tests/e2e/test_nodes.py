@@ -11,7 +11,7 @@ from flyteidl.core import literals_pb2
 from pydantic import TypeAdapter
 
 from tasks.core.types import Run
-from tasks.deployment.sections import DEPLOYMENT_VARIABLE
+from tasks.deployment.profile import DEPLOYMENT_VARIABLE
 from tasks.tracking.run import start_run
 from tasks.train.job import GrpoJob
 from tests.helpers.ports import free_port

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.deployment.profile import read_deployment
-from tasks.deployment.sections import DEPLOYMENT_VARIABLE
+from tasks.deployment.profile import DEPLOYMENT_VARIABLE, read_deployment
 from tasks.preflight.cluster import check_cluster
 from tasks.preflight.kube import Kubernetes
 from tests.helpers.flyte_admin import BUCKET, FlyteDouble

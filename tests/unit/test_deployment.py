@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import InputError
-from tasks.deployment.profile import DEFAULT, read_deployment, travelling
-from tasks.deployment.sections import DEPLOYMENT_VARIABLE
+from tasks.deployment.profile import DEFAULT, DEPLOYMENT_VARIABLE, read_deployment, travelling
 from tasks.deployment.transient import is_transient
 from tasks.tracking.run import start_run
 
@@ -39,11 +38,20 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     [
         ("{", "cannot read"),
         ([], "expected a JSON object"),
-        ({"stage": {}}, "unknown 'stage'"),
-        ({"stages": {"trian": {}}}, "unknown 'stages.trian'"),
-        ({"stages": {"train": {"gpu": 4}}}, r"stages.train.gpu: got 4"),
+        ({"stage": {}}, "'stage': unknown key, did you mean stages"),
+        ({"stages": {"trian": {}}}, "'stages.trian': unknown key, did you mean stages.train"),
+        ({"stages": {"train": {"gpu": 4}}}, r"'stages.train.gpu': unknown key, did you mean stages.train.gpus\?"),
         ({"stages": {"train": {"gpus": "many"}}}, r"stages.train.gpus: got 'many'"),
-        ({"nightly": {"crontab": ""}}, "nightly.crontab"),
+        ({"nightly": {"crontab": ""}}, "'nightly.crontab': unknown key"),
+        ({"stages": {"cpu": {"tolerations": 3}}}, "stages.cpu.tolerations: got 3"),
+        ({"stages": {"cpu": {"tolerations": ["a"]}}}, r"stages.cpu.tolerations\[0\]: got 'a'"),
+        (
+            {"stages": {"cpu": {"tolerations": [{"value": "a"}]}}},
+            r"tolerations\[0\]: got .*, expected an object with key",
+        ),
+        ({"stages": {"cpu": {"tolerations": [{"kye": "a"}]}}}, r"'stages.cpu.tolerations\[0\].kye': unknown key"),
+        ({"stages": {"cpu": {"tolerations": [{"key": 3}]}}}, r"stages.cpu.tolerations\[0\].key: got 3"),
+        ({"pods": {"mounts": [3]}}, r"pods.mounts\[0\]: got 3"),
         ({"stages": {"gpu": {"nodes": 2}}}, r"stages.gpu.nodes: got 2, expected 1"),
         ({"stages": {"train": {"nodes": 0}}}, r"stages.train.nodes: got 0"),
         (
@@ -58,14 +66,14 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         ({"stages": {"cpu": {"timeout_minutes": 0}}}, "stages.cpu.timeout_minutes: got 0"),
         ({"stages": {"cpu": {"memory": "much"}}}, "stages.cpu.memory: got 'much', expected a quantity"),
         ({"stages": {"cpu": {"cpu": "4Gi"}}}, "stages.cpu.cpu: got '4Gi', expected a number of processors"),
-        ({"stages": {"cpu": {"cpus": "4"}}}, r"stages.cpu.cpus: got '4': .*, did you mean stages.cpu.cpu\?"),
+        ({"stages": {"cpu": {"cpus": "4"}}}, r"'stages.cpu.cpus': unknown key, did you mean stages.cpu.cpu\?"),
         ({"stages": {"cpu": {"node_selectors": {}}}}, r"did you mean stages.cpu.node_selector\?"),
         ({"stages": []}, "stages: got"),
         ({"stages": {"train": 3}}, "stages.train"),
         ({"nightly": {"cron": "every day"}}, "nightly.cron: got 'every day', expected five fields as cron has them"),
         ({"nightly": {"overrides": "{"}}, "nightly.overrides: cannot read '{' as JSON"),
         ({"nightly": {"videos": ""}}, "nightly.videos: got ''"),
-        ({"nightli": {}}, r"unknown 'nightli', did you mean nightly\?"),
+        ({"nightli": {}}, r"'nightli': unknown key, did you mean nightly\?"),
         ('{"nightly": {}, "nightly": {}}', "nightly: the key is given twice"),
         ('{"min_success_ratio": NaN}', "min_success_ratio: got NaN"),
         ("[" * 100_000, "nested too deeply"),

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasks.deployment.profile import DEFAULT, SIZES
-from tasks.deployment.sections import Needs, Toleration
+from tasks.deployment.profile import DEFAULT, SIZES, Needs, Toleration
 from tasks.preflight.asks import Ask, asks
 from tasks.preflight.finding import Status
 from tasks.preflight.kube import quantity

@@ -49,7 +49,7 @@ def test_conditions_change_the_benchmarks_own(tmp_path: Path) -> None:
         ("{}", "{}", "none in"),
         ('{"mvbenc": "."}', "{}", "unknown 'mvbenc'"),
         ('{"mvbench": "/nowhere"}', "{}", "there is no folder '/nowhere'"),
-        ('{"mvbench": "."}', '{"frames": 3}', "unknown 'frames'"),
+        ('{"mvbench": "."}', '{"frames": 3}', "'frames': unknown key"),
         ('{"mvbench": "."}', '{"max_frames": "many"}', "expected int"),
         ('{"mvbench": "."}', '{"max_frames": true}', "expected int"),
         ('{"mvbench": "."}', '{"max_frames": 1}', "at least 2"),
