@@ -236,7 +236,7 @@ def _take(root: str, name: str, tracking_uri: str) -> "Lease":
     from tasks.core.no_room import no_room_line
     from tasks.core.redact import redact
     from tasks.core.store import Store
-    from tasks.deployment.transient import is_transient
+    from tasks.deployment.stage_task import is_transient
     from tasks.tracking.jobs import end_abandoned
 
     try:

@@ -5,14 +5,14 @@ inside can say what happened, and Flyte's own record is all there is.
 """
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from flyteidl.core.execution_pb2 import WorkflowExecution
+from flyteidl.core.execution_pb2 import NodeExecution, WorkflowExecution
 
 from tasks.deployment import flyte
-from tasks.deployment.nodes import failed_task
 
 _ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 _DOOR = re.compile(r"tasks\.(\w+)\.task\.(?:map_)?(\w+?)(?:_[0-9a-f]{32}-arraynode)?")
@@ -28,6 +28,12 @@ _NODE = re.compile(r"\bNode\[([\w-]+)\]")
 """As propeller names one in its errors."""
 _UNKNOWN = "unknown"
 _UNSCHEDULABLE = re.compile(r"pod \S+ could not be scheduled for \d+ minutes: ")
+
+_FAILURE_NODE = "fn0"
+"""flytekit's name for it in every workflow: it is where failing ends, never where it began."""
+_WORST_FIRST = [{"FAILED", "TIMED_OUT"}, {"FAILING"}, {"ABORTED"}, {"QUEUED", "RUNNING", "DYNAMIC_RUNNING"}]
+"""Of an aborted execution none has failed: what was at work then is what it ended in."""
+_PAGE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +72,13 @@ def ending_of(execution: str) -> Ending | None:
         SilentError: Flyte does not answer.
     """
     try:
-        found = _ask(execution)
+        answer = _ask(execution)
     except flyte.UnknownExecutionError:
         return Ending(phase="", reason="Flyte does not know its execution any more")
-    phase = _phase(found)
+    phase = _phase(answer)
     if phase not in _ENDED:
         return None
-    reason, by_person = _reason(phase, found.closure)
+    reason, by_person = _reason(phase, answer.closure)
     return Ending(phase=phase, reason=reason, stage=failed_stage(execution), by_person=by_person)
 
 
@@ -81,12 +87,12 @@ def failed_stage(execution: str, error: str = "") -> str:
 
     If Flyte cannot be asked, the node that `error` names, if it names one; else "unknown".
     """
-    found = ""
+    stage = ""
     if flyte.is_named() and execution:
         with suppress(flyte.UnknownExecutionError, flyte.SilentError), flyte.asking() as client:
-            found = stage_of(failed_task(client, execution))
+            stage = stage_of(_failed_task(client, execution))
     named = _NODE.search(error)
-    return found or (named[1] if named else _UNKNOWN)
+    return stage or (named[1] if named else _UNKNOWN)
 
 
 def terminate(execution: str, cause: str) -> None:
@@ -138,3 +144,53 @@ def _reason(phase: str, closure: Any) -> tuple[str, bool]:
     if closure.error:
         return first_line(closure.error.message), False
     return f"its execution ended ({phase}) and did not say so here", False
+
+
+class _Node(NamedTuple):
+    depth: int
+    execution: Any
+    """Flyte's word for it."""
+    phase: str
+
+    @property
+    def rank(self) -> tuple[int, int, float]:
+        """The largest is the one that failed: of several at one depth the last, for a dynamic may be tried again."""
+        worst = next(rank for rank, phases in enumerate(_WORST_FIRST) if self.phase in phases)
+        updated = self.execution.closure.updated_at
+        return -worst, self.depth, updated.timestamp() if updated else 0.0
+
+
+def _failed_task(client: Any, execution: str) -> str:
+    """The name of the task that failed, or was at work last; that of its node if it never became a task; or nothing."""
+    nodes = sorted(_unfinished(client, execution), key=lambda node: node.rank, reverse=True)
+    for node in nodes:
+        tasks, _ = client.list_task_executions_paginated(node.execution.id, limit=1)
+        if tasks:
+            return str(tasks[0].id.task_id.name)
+    return _spec_id(nodes[0].execution) if nodes else ""
+
+
+def _unfinished(client: Any, execution: str, parent: str = "", depth: int = 0) -> Iterator[_Node]:
+    """All nodes that have not ended well, and those inside of them (Flyte does not always say which hold others)."""
+    for child in _children(client, execution, parent):
+        phase = NodeExecution.Phase.Name(child.closure.phase)
+        if _spec_id(child) == _FAILURE_NODE or not any(phase in phases for phases in _WORST_FIRST):
+            continue
+        yield _Node(depth, child, phase)
+        yield from _unfinished(client, execution, child.id.node_id, depth + 1)
+
+
+def _children(client: Any, execution: str, parent: str) -> Iterator[Any]:
+    token = ""
+    while True:
+        page, token = client.list_node_executions(
+            flyte.identifier(execution), limit=_PAGE, token=token, unique_parent_id=parent or None
+        )
+        yield from page
+        if not token:
+            return
+
+
+def _spec_id(node: Any) -> str:
+    """As the workflow calls it; the execution's own name for it has those of its parents in it."""
+    return str((node.metadata.spec_node_id if node.metadata else "") or node.id.node_id)

@@ -1,4 +1,4 @@
-"""Dresses a door for the cluster: Flyte's task decorator with what the stage's kind needs there.
+"""Flyte's task decorator with the resources, retries and pod that a stage's kind needs on a cluster.
 
 Locally nothing of it counts.
 """
@@ -16,11 +16,25 @@ from flytekit.exceptions.user import FlyteRecoverableException
 from flytekit.extras.accelerators import GPUAccelerator
 
 from tasks.core import lease
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, causes
 from tasks.core.no_room import no_room_line
 from tasks.deployment.pods import StagePod, pod_environment
 from tasks.deployment.profile import Deployment, Needs, read_deployment
-from tasks.deployment.transient import is_transient
+
+_TRANSIENT = {
+    "TrackerUnreachableError",
+    # botocore, aiohttp and google's client, which are not imported to be recognised
+    "EndpointConnectionError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "ConnectionClosedError",
+    "ClientConnectorError",
+    "ServerDisconnectedError",
+    "ServerTimeoutError",
+    "ServiceUnavailable",
+    "TransportError",
+}
+"""Errors that mean that a service did not answer."""
 
 
 def _is_going(execution: str) -> bool | None:
@@ -36,8 +50,8 @@ def stage_task(kind: str, **more: Any) -> Callable[[Callable[..., Any]], Any]:
     """`@stage_task("cpu")`; `more` goes to Flyte's decorator as it is."""
     _remember_literal_types()
     needs = deployment().stages[kind]
-    dress = _flyte_task(needs, more)
-    return lambda function: dress(_retried(function))
+    decorator = _flyte_task(needs, more)
+    return lambda function: decorator(_retried(function))
 
 
 def _retried(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,6 +70,19 @@ def _retried(function: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return run
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the error, or one that it was raised from, may pass by itself: a service did not answer.
+
+    A cluster tries those again, and no others.
+    """
+    return any(_is_transient(cause) for cause in causes(error))
+
+
+def _is_transient(error: BaseException) -> bool:
+    named = {kind.__name__ for kind in type(error).__mro__} & _TRANSIENT
+    return bool(named) or isinstance(error, (ConnectionError, TimeoutError))
 
 
 def _on_a_cluster() -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.core.errors import InputError
 from tasks.deployment.profile import DEFAULT, DEPLOYMENT_VARIABLE, read_deployment, travelling
-from tasks.deployment.transient import is_transient
+from tasks.deployment.stage_task import is_transient
 from tasks.tracking.run import start_run
 
 
