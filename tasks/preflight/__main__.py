@@ -8,16 +8,17 @@ from typing import Any
 from tasks.core.errors import InputError
 from tasks.deployment.flyte import connect
 from tasks.deployment.profile import read_deployment
-from tasks.preflight.asks import asks
+from tasks.preflight.capacity import asks
 from tasks.preflight.cluster import check_cluster
-from tasks.preflight.finding import Finding, run_check
+from tasks.preflight.flyte import check_flyte
 from tasks.preflight.kube import Kubernetes
-from tasks.preflight.services import check_flyte, check_images, check_mlflow, check_store
+from tasks.preflight.prerequisite import Prerequisite, run_check
+from tasks.preflight.services import check_images, check_mlflow, check_store
 from tasks.preflight.sweep import sweep
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the findings; returns 1 if something required is not there."""
+    """Print how each prerequisite stands; returns 1 if something required is not there."""
     try:
         asked = _read(arguments)
     except InputError as error:
@@ -25,12 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if asked.sweep:
         return sweep(asked)
-    findings = []
-    for finding in _findings(asked):
-        sys.stdout.write(f"{finding.line()}\n")
+    num_stops = 0
+    for prerequisite in _prerequisites(asked):
+        sys.stdout.write(f"{prerequisite.line()}\n")
         sys.stdout.flush()
-        findings.append(finding)
-    num_stops = sum(finding.stops for finding in findings)
+        num_stops += prerequisite.stops
     sys.stdout.write(f"{num_stops} to do\n" if num_stops else "ready\n")
     return int(num_stops > 0)
 
@@ -51,7 +51,7 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _findings(asked: argparse.Namespace) -> Iterator[Finding]:
+def _prerequisites(asked: argparse.Namespace) -> Iterator[Prerequisite]:
     deployment = read_deployment()
     yield from run_check(
         "Flyte",

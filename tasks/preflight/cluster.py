@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from tasks.deployment.profile import Deployment
-from tasks.preflight.asks import asks
-from tasks.preflight.finding import Finding, Status, run_check
+from tasks.preflight.capacity import asks, check_nodes, check_quotas
 from tasks.preflight.kube import Kubernetes
-from tasks.preflight.nodes import check_nodes
+from tasks.preflight.prerequisite import Prerequisite, Status, run_check
 from tasks.preflight.propeller import Propeller, placed, read_propeller
-from tasks.preflight.quotas import check_quotas
 
 _TRAINING = "pytorchjobs.kubeflow.org"
 _RIGHTS = "give a kubeconfig (KUBECONFIG) of someone who may ask"
@@ -17,9 +15,9 @@ _RIGHTS = "give a kubeconfig (KUBECONFIG) of someone who may ask"
 
 def check_cluster(
     kube: Kubernetes, deployment: Deployment, *, namespace: str, flyte_namespace: str
-) -> Iterator[Finding]:
+) -> Iterator[Prerequisite]:
     """`namespace` is the executions'. What a user may not read costs the line that needs it, and no other."""
-    yield Finding(name="Kubernetes", status=Status.OK, detail=f"answers, {kube.version()}")
+    yield Prerequisite(name="Kubernetes", status=Status.OK, detail=f"answers, {kube.version()}")
     propeller = _propeller(kube, flyte_namespace)
     yield from run_check("nodes", partial(_nodes, kube, deployment, propeller), _RIGHTS)
     yield from run_check("training operator", partial(_training, kube, deployment), _RIGHTS)
@@ -27,9 +25,9 @@ def check_cluster(
     yield from run_check("storage class", partial(_storage, kube), _RIGHTS)
     if not kube.has_namespace(namespace):
         todo = "Flyte makes it when project and domain are made"
-        yield Finding(name="namespace", status=Status.MISSING, detail=namespace, todo=todo)
+        yield Prerequisite(name="namespace", status=Status.MISSING, detail=namespace, todo=todo)
         return
-    yield Finding(name="namespace", status=Status.OK, detail=namespace)
+    yield Prerequisite(name="namespace", status=Status.OK, detail=namespace)
     yield from run_check("quotas", partial(_quotas, kube, deployment, namespace), _RIGHTS)
     yield from _named_things(kube, deployment, namespace)
 
@@ -42,13 +40,13 @@ def _propeller(kube: Kubernetes, flyte_namespace: str) -> Propeller:
         return Propeller()
 
 
-def _nodes(kube: Kubernetes, deployment: Deployment, propeller: Propeller) -> Iterator[Finding]:
+def _nodes(kube: Kubernetes, deployment: Deployment, propeller: Propeller) -> Iterator[Prerequisite]:
     stages = deployment.stages
     return check_nodes([placed(ask, stages[ask.kind], propeller) for ask in asks(stages)], kube.nodes())
 
 
-def _training(kube: Kubernetes, deployment: Deployment) -> Iterator[Finding]:
-    yield Finding(
+def _training(kube: Kubernetes, deployment: Deployment) -> Iterator[Prerequisite]:
+    yield Prerequisite(
         name="training operator",
         status=Status.OK if kube.has_definition(_TRAINING) else Status.MISSING,
         detail=_TRAINING,
@@ -57,7 +55,7 @@ def _training(kube: Kubernetes, deployment: Deployment) -> Iterator[Finding]:
     )
 
 
-def _plugin(deployment: Deployment, propeller: Propeller, flyte_namespace: str) -> Iterator[Finding]:
+def _plugin(deployment: Deployment, propeller: Propeller, flyte_namespace: str) -> Iterator[Prerequisite]:
     """An empty list enables all of them."""
     if deployment.stages["train"].nodes == 1:
         return
@@ -69,14 +67,14 @@ def _plugin(deployment: Deployment, propeller: Propeller, flyte_namespace: str) 
         has = not propeller.plugins or "pytorch" in propeller.plugins
         status, detail = Status.OK if has else Status.MISSING, f"enabled: {', '.join(propeller.plugins) or 'all'}"
     is_required = status is Status.MISSING
-    yield Finding(name="plugins", status=status, detail=detail, todo=todo, is_required=is_required)
+    yield Prerequisite(name="plugins", status=status, detail=detail, todo=todo, is_required=is_required)
 
 
-def _storage(kube: Kubernetes) -> Iterator[Finding]:
+def _storage(kube: Kubernetes) -> Iterator[Prerequisite]:
     classes = [found["metadata"] for found in kube.storage_classes()]
     marks = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
     default = [c["name"] for c in classes if any(c.get("annotations", {}).get(mark) == "true" for mark in marks)]
-    yield Finding(
+    yield Prerequisite(
         name="storage class",
         status=Status.OK if default else Status.MISSING,
         detail=f"{default[0]} is the default" if default else f"none of {len(classes)} is the default",
@@ -85,12 +83,12 @@ def _storage(kube: Kubernetes) -> Iterator[Finding]:
     )
 
 
-def _quotas(kube: Kubernetes, deployment: Deployment, namespace: str) -> Iterator[Finding]:
-    found = kube.quotas(namespace), kube.limit_ranges(namespace)
-    yield from check_quotas(asks(deployment.stages), *found, namespace)
+def _quotas(kube: Kubernetes, deployment: Deployment, namespace: str) -> Iterator[Prerequisite]:
+    rules = kube.quotas(namespace), kube.limit_ranges(namespace)
+    yield from check_quotas(asks(deployment.stages), *rules, namespace)
 
 
-def _named_things(kube: Kubernetes, deployment: Deployment, namespace: str) -> Iterator[Finding]:
+def _named_things(kube: Kubernetes, deployment: Deployment, namespace: str) -> Iterator[Prerequisite]:
     """What the deployment names and somebody else makes."""
     pods = deployment.pods
     claims = [volume.get("persistentVolumeClaim", {}).get("claimName", "") for volume in pods.volumes]
@@ -107,9 +105,9 @@ def _named_things(kube: Kubernetes, deployment: Deployment, namespace: str) -> I
         yield from run_check(what, partial(_there, what, named, has, todo), _RIGHTS)
 
 
-def _there(what: str, names: Sequence[str], has: Callable[[str], bool], todo: str) -> Iterator[Finding]:
+def _there(what: str, names: Sequence[str], has: Callable[[str], bool], todo: str) -> Iterator[Prerequisite]:
     lost = [name for name in names if not has(name)]
     for name in lost:
-        yield Finding(name=what, status=Status.MISSING, detail=f"{name} is not there", todo=todo)
+        yield Prerequisite(name=what, status=Status.MISSING, detail=f"{name} is not there", todo=todo)
     if names and not lost:
-        yield Finding(name=what, status=Status.OK, detail=", ".join(names))
+        yield Prerequisite(name=what, status=Status.OK, detail=", ".join(names))

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from tasks.deployment.profile import Needs, Toleration
-from tasks.preflight.asks import Ask
+from tasks.preflight.capacity import Ask
 from tasks.preflight.kube import Json
 
 

@@ -11,10 +11,10 @@ from flytekit import LaunchPlan
 
 from tasks.deployment.flyte import connect
 from tasks.deployment.profile import DEFAULT, SIZES
-from tasks.preflight.asks import asks
-from tasks.preflight.finding import Status
-from tasks.preflight.limits import check_limits
+from tasks.preflight.capacity import asks
+from tasks.preflight.flyte import check_limits
 from tasks.preflight.plans import PLANS, main
+from tasks.preflight.prerequisite import Status
 from tests.helpers.flyte_admin import FlyteDouble
 from tests.helpers.flyte_runner import aws_env
 from tests.helpers.s3_server import s3_server

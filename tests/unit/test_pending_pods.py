@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasks.preflight.pending import Pending, find_stuck
+from tasks.preflight.sweep import PendingPod, find_stuck
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 NO_GPU = "0/2 nodes are available: 2 Insufficient nvidia.com/gpu."
@@ -28,8 +28,8 @@ def test_the_pod_that_waits_longest_speaks_for_its_execution() -> None:
     pods = [pod("f1-n3-0-1", 61), pod("f1-n3-0-0", 75.9), pod("f2-n1-0", 59), pod("f3-n1-0", 60, execution="f3")]
     pods[2]["metadata"]["labels"]["execution-id"] = "f2"
     assert find_stuck(pods, 60, NOW) == [
-        Pending(execution="videossr/production/f1", pod="f1-n3-0-0", minutes=75, message=NO_GPU),
-        Pending(execution="videossr/production/f3", pod="f3-n1-0", minutes=60, message=NO_GPU),
+        PendingPod(execution="videossr/production/f1", pod="f1-n3-0-0", minutes=75, message=NO_GPU),
+        PendingPod(execution="videossr/production/f3", pod="f3-n1-0", minutes=60, message=NO_GPU),
     ]
 
 

@@ -6,12 +6,10 @@ from typing import Any
 import pytest
 
 from tasks.deployment.profile import DEFAULT, SIZES, Needs, Toleration
-from tasks.preflight.asks import Ask, asks
-from tasks.preflight.finding import Status
+from tasks.preflight.capacity import Ask, asks, check_nodes, check_quotas, misses
 from tasks.preflight.kube import quantity
-from tasks.preflight.nodes import check_nodes, misses
+from tasks.preflight.prerequisite import Status
 from tasks.preflight.propeller import Propeller, placed, read_propeller
-from tasks.preflight.quotas import check_quotas
 
 GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
 TRAIN = Ask(kind="train", amounts={"cpu": "64", "memory": "768Gi", "nvidia.com/gpu": "8"})

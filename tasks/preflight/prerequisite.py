@@ -1,4 +1,4 @@
-"""What a check found, as one line: never a traceback."""
+"""What a run needs and how it stands, as one line: never a traceback."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One prerequisite."""
+class Prerequisite:
+    """Something that a run needs."""
 
     name: str
     status: Status
@@ -35,13 +35,13 @@ class Finding:
         return f"{self.status:<12} {self.name:<18} {self.detail}{todo}"
 
 
-Check = Callable[[], Iterator[Finding]]
+Check = Callable[[], Iterator[Prerequisite]]
 
 
-def run_check(name: str, check: Check, todo: str) -> Iterator[Finding]:
-    """The findings of `check`; an error becomes one that says what to do."""
+def run_check(name: str, check: Check, todo: str) -> Iterator[Prerequisite]:
+    """What `check` yields; an error becomes one line that says what to do."""
     try:
         yield from check()
     except Exception as error:
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        yield Finding(name=name, status=Status.UNREACHABLE, detail=first_line, todo=todo)
+        yield Prerequisite(name=name, status=Status.UNREACHABLE, detail=first_line, todo=todo)
