@@ -6,7 +6,6 @@ from statistics import fmean
 
 from tasks.calibrate.belief import still_tell
 from tasks.calibrate.evidence import evidence_of
-from tasks.calibrate.measure import measured_cells
 from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.plan import allot, make_plan
 from tasks.core.config import CalibrateConfig
@@ -16,7 +15,7 @@ from tasks.core.measurement import CellEvidence, CellKey, DifficultyPlan, Measur
 from tasks.core.reuse import work_key
 from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
-from tasks.core.types import Cell, Sample, StageReport
+from tasks.core.types import Sample, StageReport
 
 
 def select(
@@ -46,7 +45,7 @@ def select(
     samples = write_rows(store, f"{key}/samples.parquet", Sample, chosen.of(store, shards))
     return Selection(
         samples=samples,
-        cells=write_rows(store, f"{key}/cells.parquet", Cell, measured_cells(evidence)),
+        cells=write_rows(store, f"{key}/cells.parquet", CellEvidence, evidence),
         measurements=write_rows(store, f"{key}/measurements.parquet", Measurement, measured.values()),
         plan=DifficultyPlan(
             round=start.round + 1,

@@ -18,7 +18,6 @@ from tasks.core.checks import (
     per_item_of,
 )
 from tasks.core.ingest_config import IngestConfig as IngestConfig
-from tasks.core.score_config import PLACES as PLACES
 from tasks.core.score_config import EvaluateConfig as EvaluateConfig
 from tasks.core.score_config import PromoteConfig as PromoteConfig
 from tasks.core.train_config import TrainConfig as TrainConfig

@@ -35,8 +35,10 @@ class CellEvidence:
     mean_reward: float
     mean_reward_squared: float
     spread: float
+    """Mean standard deviation of the reward within a group."""
     spread_squared: float
     share_with_spread: float
+    """Of groups whose rewards are not all equal."""
 
     @property
     def cell(self) -> CellKey:
@@ -86,7 +88,7 @@ class Selection:
     samples: Artifact
     """Rows of Sample."""
     cells: Artifact
-    """Rows of Cell: what was measured in this round."""
+    """Rows of CellEvidence: what was measured in this round."""
     measurements: Artifact
     """Rows of Measurement, one for each measured sample."""
     plan: DifficultyPlan

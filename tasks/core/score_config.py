@@ -3,9 +3,15 @@
 from dataclasses import dataclass, field
 
 from tasks.core.checks import MODEL_NAME, SHARE, at_least, check, shares_of, some_of
+from tasks.core.types import Split
 
-PLACES = ("viubench", "heldout", "overall")
+SCORED_SPLITS = (Split.VIUBENCH, Split.HELDOUT)
+OVERALL = "overall"
+"""Both splits, each counting half."""
+PLACES = (*map(str, SCORED_SPLITS), OVERALL)
 """Where a challenger can win or lose."""
+_MIN_COVERAGE = 0.98
+"""Of published questions, and of items for a promotion: two files in a hundred may be unreadable."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,7 @@ class EvaluateConfig:
     """Benchmark questions that are shown at once, and kept at once."""
     questions_per_shard: int = 4096
     """Benchmark questions for one pod, or more if they are on one video."""
-    min_coverage: float = 0.98
+    min_coverage: float = _MIN_COVERAGE
     """A benchmark of which less could be shown gets no headline; 0 asks for one in any case."""
 
     def __post_init__(self) -> None:
@@ -35,7 +41,7 @@ class PromoteConfig:
     """Where the whole 95 % interval of the gain has to lie above 0; in each of them."""
     may_lose: dict[str, float] = field(default_factory=lambda: {"heldout": 0.02})
     """Most that the score may fall: the 95 % interval of the gain has to lie above minus this."""
-    min_coverage: float = 0.98
+    min_coverage: float = _MIN_COVERAGE
     """Least share of the items that both models were really shown."""
     min_videos: int = 10
     """Fewest videos that a gain may rest on, in each place that a rule names. Simulated intervals hold between 93 and

@@ -1,4 +1,4 @@
-"""How sure a score is: means whose intervals know which items share a video, and paired differences.
+"""Means of scores and paired differences, with intervals that know which items share a video.
 
 Items on one video are not independent, so a video counts as one observation, whatever its number of items.
 
@@ -18,7 +18,7 @@ A stratum is a part that counts equally whatever its number of items, such as on
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -96,7 +96,7 @@ def paired_difference(
 
 def _estimate(items: list[Scored], weights: Mapping[str, float] | None, *, of_scores: bool) -> Estimate:
     if not items:
-        return _without(Estimate(mean=math.nan, num_items=0, num_videos=0), "0 videos")
+        return _without_interval(Estimate(mean=math.nan, num_items=0, num_videos=0), "0 videos")
     names = sorted({item.stratum for item in items})
     column = {name: index for index, name in enumerate(names)}
     row = {name: index for index, name in enumerate(sorted({item.video for item in items}))}
@@ -128,29 +128,25 @@ def estimate_of_sums(
     means = sums.sum(axis=0) / totals
     num_videos = int((counts.sum(axis=1) > 0).sum())
     mean = float(means @ weights)
-    found = Estimate(mean=mean, num_items=int(totals.sum()), num_videos=num_videos)
+    bare = Estimate(mean=mean, num_items=int(totals.sum()), num_videos=num_videos)
     if num_videos < MIN_VIDEOS:
-        return _without(found, f"{num_videos} video{'s' * (num_videos != 1)}")
+        return _without_interval(bare, f"{num_videos} video{'s' * (num_videos != 1)}")
+    # A video's part of a stratum is its leverage on that stratum's mean. At 1 the video is the mean: its residual is 0
+    # whatever it scores, and CR2 would divide by 0.
     parts = counts / totals
     if parts.max() == 1:
-        return _without(found, f"{int((parts.max(axis=0) == 1).sum())} of {len(totals)} parts on a single video")
-    # How a score pulls at the mean: the residuals of a regression on the strata, as CR2 enlarges them.
+        num_single = int((parts.max(axis=0) == 1).sum())
+        return _without_interval(bare, f"{num_single} of {len(totals)} parts on a single video")
+    # How a score pulls at the mean: the residuals of a regression on the strata, as CR2 enlarges them. The mean gave
+    # way to each video by its part, so a residual is too small by sqrt(1 - part).
     pull_of_one = weights / totals / np.sqrt(1 - parts)
     pulls = ((sums - counts * means) * pull_of_one).sum(axis=1)
     se = math.sqrt(float(pulls @ pulls))
     if se <= _ROUNDING * largest:
-        return _without(found, f"equal means of all {num_videos} videos")
+        return _without_interval(bare, f"equal means of all {num_videos} videos")
     degrees = _degrees_of_freedom(counts, pull_of_one, pulls)
     low, high = _interval(mean, se, degrees, is_share=is_share)
-    return Estimate(
-        mean=mean,
-        num_items=found.num_items,
-        num_videos=num_videos,
-        se=se,
-        degrees_of_freedom=degrees,
-        low=low,
-        high=high,
-    )
+    return replace(bare, se=se, degrees_of_freedom=degrees, low=low, high=high)
 
 
 def _degrees_of_freedom(
@@ -163,10 +159,14 @@ def _degrees_of_freedom(
     """
     own = (counts * pull_of_one**2).sum(axis=1)
     across = counts * pull_of_one / np.sqrt(counts.sum(axis=0))
+    # The squared error is the sum of squared pulls. Its mean is the trace of their covariance, and half its variance
+    # the sum of that matrix' squared entries: both from the factors, for videos can be many and strata are few.
     inner = across.T @ across
     variances = own - (across**2).sum(axis=1)
     squares = own @ own - 2 * own @ (across**2).sum(axis=1) + (inner**2).sum()
+    # What the fourth moment of the pulls has beyond a normal one's, in units of the squared mean.
     heavy = (pulls**4).sum() / (pulls @ pulls) ** 2 - 3 * (variances @ variances) / variances.sum() ** 2
+    # Satterthwaite: 2 mean^2 / variance.
     return float(2 / (2 * squares / variances.sum() ** 2 + max(0.0, heavy)))
 
 
@@ -176,14 +176,10 @@ def _interval(mean: float, se: float, degrees: float, *, is_share: bool) -> tupl
     reach = float(special.stdtrit(degrees, (1 + _LEVEL) / 2)) * se
     if not is_share:
         return mean - reach, mean + reach
+    # The delta method: on the scale of log-odds a step is larger by 1 / (mean (1 - mean)).
     center, reach = math.log(mean / (1 - mean)), reach / (mean * (1 - mean))
     return float(special.expit(center - reach)), float(special.expit(center + reach))
 
 
-def _without(found: Estimate, reason: str) -> Estimate:
-    return Estimate(
-        mean=found.mean,
-        num_items=found.num_items,
-        num_videos=found.num_videos,
-        no_interval=f"{reason}: no interval",
-    )
+def _without_interval(bare: Estimate, reason: str) -> Estimate:
+    return replace(bare, no_interval=f"{reason}: no interval")

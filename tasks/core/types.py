@@ -194,22 +194,6 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """Measured difficulty of one (pretext task, kind, level) against one policy."""
-
-    pretext: str
-    kind: str
-    level: float
-    num_samples: int
-    num_rollouts: int
-    mean_reward: float
-    spread: float
-    """Mean within-group standard deviation of the reward."""
-    share_with_spread: float
-    """Share of groups whose rewards are not all equal."""
-
-
-@dataclass(frozen=True)
 class StageReport:
     """What one stage says about itself, for the closing table and the report."""
 

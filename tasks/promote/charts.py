@@ -7,21 +7,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tasks.core.measurement import CellKey, Measurement, PlannedCell
+from tasks.core.measurement import CellEvidence, CellKey, Measurement, PlannedCell
 from tasks.core.scores import AFTER, BEFORE, CHAMPION, SampleScore
 from tasks.core.statistics import Estimate
 from tasks.core.training import TrainStep
-from tasks.core.types import Cell, Split
+from tasks.core.types import Split
 from tasks.report.figure import AMBER, BLUE, GREEN, GREY, RED, VIOLET, WIDTH_INCHES, make_plain, panels, png_bytes
 
 _COLORS = {BEFORE: GREY, AFTER: BLUE, CHAMPION: AMBER}
 _PART_COLORS = (BLUE, AMBER, GREEN, VIOLET, RED)
 
 
-def calibration_heatmaps(cells: Sequence[Cell]) -> bytes:
+def calibration_heatmaps(cells: Sequence[CellEvidence]) -> bytes:
     """Mean reward, spread and share of groups with spread of each kind (rows) at each level (columns), as measured."""
     return _heatmaps(
-        [(cell.pretext, cell.kind, cell.level) for cell in cells],
+        [cell.cell for cell in cells],
         {
             "mean reward": ("Blues", 1.0, [cell.mean_reward for cell in cells]),
             "spread within groups": ("Oranges", 0.5, [cell.spread for cell in cells]),
@@ -105,12 +105,12 @@ def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
     axes = figure.subplots()
     height = 0.8 / len(parts_by_model)
     for number, (model, estimates) in enumerate(parts_by_model.items()):
-        found = [estimates[part] for part in parts]
+        own = [estimates[part] for part in parts]
         axes.barh(
             [row + (number - (len(parts_by_model) - 1) / 2) * height for row in range(len(parts))],
-            [part.mean for part in found],
+            [part.mean for part in own],
             height,
-            xerr=np.array([_reach(part) for part in found]).T,
+            xerr=np.array([_reach(part) for part in own]).T,
             color=_COLORS.get(model, _PART_COLORS[-1]),
             error_kw={"elinewidth": 1, "ecolor": "#374151"},
             label=model,
@@ -123,11 +123,11 @@ def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
     return png_bytes(figure)
 
 
-def _reach(found: Estimate) -> tuple[float, float]:
+def _reach(estimate: Estimate) -> tuple[float, float]:
     """How far the interval reaches below and above the mean; nothing is drawn of one that is not known."""
-    if not np.isfinite(found.se):
+    if not np.isfinite(estimate.se):
         return 0.0, 0.0
-    return max(0.0, found.mean - found.low), max(0.0, found.high - found.mean)
+    return max(0.0, estimate.mean - estimate.low), max(0.0, estimate.high - estimate.mean)
 
 
 def _heatmaps(cells: Sequence[CellKey], values_by_title: Mapping[str, tuple[str, float, Sequence[float]]]) -> bytes:

@@ -1,4 +1,4 @@
-"""Whether the challenger becomes champion: what is shown about its gains, item by item, against a stated policy."""
+"""Whether the challenger becomes champion: what is shown about its gains, item by item, against stated rules."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ class Decision:
     reason: str
     """In one line."""
     checks: tuple[str, ...] = ()
-    """Every rule of the policy with its verdict, in words."""
+    """Every rule with its verdict, in words."""
     opponent: str = ""
     """Name of the scores that the challenger was compared with; empty if there was nothing to compare."""
     gains: dict[str, Estimate] = field(default_factory=dict)
@@ -34,7 +34,7 @@ def decide(
     gains: Mapping[str, Gains],
     coverage: Mapping[str, float],
     standing: Standing,
-    policy: PromoteConfig,
+    rules: PromoteConfig,
     advice: str = "",
 ) -> Decision:
     """Compare the challenger with the champion, or with the start model as long as there is none.
@@ -44,7 +44,7 @@ def decide(
     """
     champion = standing.champion
     if champion is None:
-        decision = judge(gains, coverage, policy, opponent=BEFORE, label="the start model", advice=advice)
+        decision = judge(gains, coverage, rules, opponent=BEFORE, label="the start model", advice=advice)
         return replace(decision, last_move=standing.last_move)
     label = f"champion version {champion.version}"
     opponent = next((s.name for s in scores.values() if s.policy.digest == champion.policy.digest), None)
@@ -54,74 +54,75 @@ def decide(
         reason = f"{label} was not scored on these items, so nothing shows a gain over it"
         decision = Decision(promoted=False, reason=reason)
     else:
-        decision = judge(gains, coverage, policy, opponent=opponent, label=label, advice=advice)
+        decision = judge(gains, coverage, rules, opponent=opponent, label=label, advice=advice)
     return replace(decision, last_move=standing.last_move, champion=champion.version)
 
 
 def judge(
     gains: Mapping[str, Gains],
     coverage: Mapping[str, float],
-    policy: PromoteConfig,
+    rules: PromoteConfig,
     *,
     opponent: str,
     label: str,
     advice: str = "",
 ) -> Decision:
-    """Promoted if and only if every rule of the policy holds."""
-    found = gains[opponent]
-    place = policy.must_win[0]
-    shown = {name: coverage[name] for name in (opponent, AFTER)} if found[place].num_items else {}
-    rules = list(_rules(found, shown, policy, advice))
-    failed = [text for holds, text in rules if not holds]
+    """Promoted if and only if every rule holds."""
+    over_opponent = gains[opponent]
+    place = rules.must_win[0]
+    shares_shown = {name: coverage[name] for name in (opponent, AFTER)} if over_opponent[place].num_items else {}
+    verdicts = list(_verdicts(over_opponent, shares_shown, rules, advice))
+    failed = [text for holds, text in verdicts if not holds]
     promoted = not failed
-    reason = f"{_gain(found[place])} on {place} over {label}"
+    reason = f"{_gain_text(over_opponent[place])} on {place} over {label}"
     if failed:
         # On too few videos the other rules say nothing.
-        told = failed[:1] if policy.min_videos and not rules[0][0] else failed
-        reason += "; not enough: " + "; ".join(told)
-    checks = tuple(f"{'yes' if holds else 'no'}: {text}" for holds, text in rules)
-    return Decision(promoted=promoted, reason=reason, checks=checks, opponent=opponent, gains=dict(found))
+        decisive = failed[:1] if rules.min_videos and not verdicts[0][0] else failed
+        reason += "; not enough: " + "; ".join(decisive)
+    checks = tuple(f"{'yes' if holds else 'no'}: {text}" for holds, text in verdicts)
+    return Decision(promoted=promoted, reason=reason, checks=checks, opponent=opponent, gains=dict(over_opponent))
 
 
-def _rules(
-    gains: Gains, coverage: Mapping[str, float], policy: PromoteConfig, advice: str
+def _verdicts(
+    gains: Gains, coverage: Mapping[str, float], rules: PromoteConfig, advice: str
 ) -> Iterator[tuple[bool, str]]:
-    if policy.min_videos:
-        yield _enough_videos(gains, policy, advice)
-    for place in policy.must_win:
-        found = gains[place]
-        verdict = "lies" if found.low > 0 else "does not lie"
-        yield found.low > 0, f"it must win on {place}: the 95 % interval of {_gain(found)} {verdict} above 0"
-    for place, limit in policy.may_lose.items():
-        found = gains[place]
-        verdict = "lies" if found.low >= -limit else "does not lie"
+    if rules.min_videos:
+        yield _enough_videos(gains, rules, advice)
+    for place in rules.must_win:
+        gain = gains[place]
+        verdict = "lies" if gain.low > 0 else "does not lie"
+        yield gain.low > 0, f"it must win on {place}: the 95 % interval of {_gain_text(gain)} {verdict} above 0"
+    for place, limit in rules.may_lose.items():
+        gain = gains[place]
+        verdict = "lies" if gain.low >= -limit else "does not lie"
         yield (
-            found.low >= -limit,
-            f"it may lose at most {limit:g} on {place}: the 95 % interval of {_gain(found)} {verdict} above -{limit:g}",
+            gain.low >= -limit,
+            f"it may lose at most {limit:g} on {place}: "
+            f"the 95 % interval of {_gain_text(gain)} {verdict} above -{limit:g}",
         )
     for model, share in coverage.items():
-        verdict = "were" if share >= policy.min_coverage else "were only"
+        verdict = "were" if share >= rules.min_coverage else "were only"
         yield (
-            share >= policy.min_coverage,
-            f"{policy.min_coverage:.0%} of the items must be shown: {share:.1%} {verdict} shown to {model!r}",
+            share >= rules.min_coverage,
+            f"{rules.min_coverage:.0%} of the items must be shown: {share:.1%} {verdict} shown to {model!r}",
         )
 
 
-def _enough_videos(gains: Gains, policy: PromoteConfig, advice: str) -> tuple[bool, str]:
-    place = min((*policy.must_win, *policy.may_lose), key=lambda name: gains[name].num_videos)
-    found = gains[place].num_videos
-    text = f"gains must rest on at least {policy.min_videos} videos: on {place} there are {found}"
-    if found >= policy.min_videos:
+def _enough_videos(gains: Gains, rules: PromoteConfig, advice: str) -> tuple[bool, str]:
+    place = min((*rules.must_win, *rules.may_lose), key=lambda name: gains[name].num_videos)
+    num_videos = gains[place].num_videos
+    text = f"gains must rest on at least {rules.min_videos} videos: on {place} there are {num_videos}"
+    if num_videos >= rules.min_videos:
         return True, text
-    # Held out are enough if there is no advice: then the questions leave some of them out.
+    # Without advice enough videos are held out, but the questions leave some of them out.
     return False, f"{text}; {advice or 'ask about more of the held-out videos (perturb.viubench_items_per_type)'}"
 
 
-def _gain(found: Estimate) -> str:
-    if found.num_items == 0:
-        return f"no gain ({found.no_interval})"
-    items = f"{found.num_items} items on {found.num_videos} video{'s' * (found.num_videos != 1)}"
-    if found.no_interval:
-        return f"{found.mean:+.4f} ({found.no_interval}, {found.num_items} items)"
-    degrees = f"{found.degrees_of_freedom:.1f} degrees of freedom"
-    return f"{found.mean:+.4f} ({found.low:+.4f} to {found.high:+.4f}, {items}, {degrees})"
+def _gain_text(gain: Estimate) -> str:
+    if gain.num_items == 0:
+        return f"no gain ({gain.no_interval})"
+    items = f"{gain.num_items} items on {gain.num_videos} video{'s' * (gain.num_videos != 1)}"
+    if gain.no_interval:
+        return f"{gain.mean:+.4f} ({gain.no_interval}, {gain.num_items} items)"
+    degrees = f"{gain.degrees_of_freedom:.1f} degrees of freedom"
+    return f"{gain.mean:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}, {items}, {degrees})"

@@ -1,14 +1,14 @@
-"""Everything the run has found, read back from the store for the decision, the summary and the report."""
+"""Everything that the run has measured, read back from the store for the decision, the summary and the report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tasks.core.manifest import read_rows
-from tasks.core.measurement import Measurement, PlannedCell, Selection
+from tasks.core.measurement import CellEvidence, Measurement, PlannedCell, Selection
 from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
 from tasks.core.store import Store
 from tasks.core.training import Trained, TrainStep
-from tasks.core.types import Artifact, Cell, Clip, Rejection, Sample, StageReport
+from tasks.core.types import Artifact, Clip, Rejection, Sample, StageReport
 from tasks.promote.gains import Gains, measure_gains, measure_part_gains
 
 
@@ -28,10 +28,10 @@ class Inputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """Calibration and training of one round, as rows."""
+    """Calibration and training of one round, read back."""
 
     num_selected: int
-    cells: list[Cell]
+    cells: list[CellEvidence]
     measurements: list[Measurement]
     plan: list[PlannedCell]
     steps: list[TrainStep]
@@ -39,7 +39,7 @@ class Round:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """The same as rows."""
+    """What the other stages handed over, read back, and the gains."""
 
     clips: list[Clip]
     rejections: list[Rejection]
@@ -57,7 +57,7 @@ class Evidence:
     @property
     def steps(self) -> list[TrainStep]:
         """Of all rounds, numbered through."""
-        steps = [step for found in self.rounds for step in found.steps]
+        steps = [step for one in self.rounds for step in one.steps]
         return [replace(step, step=number) for number, step in enumerate(steps)]
 
 
@@ -67,7 +67,7 @@ def load_evidence(store: Store, inputs: Inputs) -> Evidence:
     Raises:
         ValueError: the start model or the challenger was not scored.
     """
-    scores = {found.name: found for found in inputs.scores}
+    scores = {one.name: one for one in inputs.scores}
     if not {BEFORE, AFTER} <= scores.keys():
         raise ValueError(f"expected scores of {BEFORE!r} and {AFTER!r}, got {sorted(scores)}")
     predictions = {name: read_rows(store, s.predictions, SampleScore) for name, s in scores.items()}
@@ -79,7 +79,7 @@ def load_evidence(store: Store, inputs: Inputs) -> Evidence:
         rounds=[
             Round(
                 num_selected=selection.samples.num_rows,
-                cells=read_rows(store, selection.cells, Cell),
+                cells=read_rows(store, selection.cells, CellEvidence),
                 measurements=read_rows(store, selection.measurements, Measurement),
                 plan=read_rows(store, selection.plan.cells, PlannedCell),
                 steps=read_rows(store, training.record, TrainStep),

@@ -2,32 +2,27 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from tasks.core.score_config import OVERALL, PLACES, SCORED_SPLITS
 from tasks.core.scores import SampleScore
 from tasks.core.statistics import Estimate, Scored, paired_difference
-from tasks.core.types import Split
 
-PLACES = (Split.HELDOUT, Split.VIUBENCH)
-OVERALL = "overall"
-"""Held-out reward and VIUBench, each counting half."""
 Gains = Mapping[str, Estimate]
-"""By place, or by part of one."""
+"""By place (`PLACES`), or by part of one."""
 
 
 def measure_gains(before: Sequence[SampleScore], after: Sequence[SampleScore]) -> Gains:
-    """Gains of `after` over `before`; VIUBench's types count equally.
+    """Gains of `after` over `before` in each of `PLACES`; VIUBench's types count equally.
 
     Raises:
         ValueError: the two models were scored on different items.
     """
-    places = [str(split) for split in PLACES]
-    gains = {place: _gain(before, after, [place]) for place in places}
-    return gains | {OVERALL: _gain(before, after, places)}
+    return {place: _gain(before, after, SCORED_SPLITS if place == OVERALL else [place]) for place in PLACES}
 
 
 def measure_part_gains(before: Sequence[SampleScore], after: Sequence[SampleScore]) -> dict[str, Gains]:
     """By place, then by its parts: the pretext tasks of the held-out samples, the types of VIUBench."""
     parts = sorted({(str(row.split), part_of(row)) for row in after})
-    gains: dict[str, dict[str, Estimate]] = {str(place): {} for place in PLACES}
+    gains: dict[str, dict[str, Estimate]] = {str(split): {} for split in SCORED_SPLITS}
     for place, part in parts:
         scored = [
             {row.sample_id: row.scored() for row in _rows(rows, [place]) if part_of(row) == part}

@@ -43,7 +43,7 @@ def lineage(run: Run, config: RetrainConfig, inputs: Inputs, champion: Registere
         **_registered(),
         "parent_model": config.model.base,
         "champion_before": champion.version if champion else "none",
-        **{f"package.{name}": found for name, found in _package_versions()},
+        **{f"package.{name}": number for name, number in _package_versions()},
         "config": json.dumps(asdict(config), sort_keys=True),
     }
 
@@ -59,7 +59,7 @@ def code_version() -> str:
     git = shutil.which("git")
     if git is None:
         return "no git"
-    found = subprocess.run(
+    described = subprocess.run(
         [git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
         cwd=Path(__file__).parent,
         capture_output=True,
@@ -67,7 +67,7 @@ def code_version() -> str:
         check=False,
         timeout=30,
     )
-    return found.stdout.strip() or "no git checkout"
+    return described.stdout.strip() or "no git checkout"
 
 
 def _package_versions() -> Iterator[tuple[str, str]]:

@@ -68,9 +68,9 @@ def promote_challenger(
 def _decide_once(store: Store, run: Run, evidence: Evidence, standing: Standing, config: RetrainConfig) -> Decision:
     # Cut off between moving the alias and the report, a second try would meet its own challenger as champion.
     key = f"runs/{run.run_id}/decision-{evidence.scores[AFTER].policy.digest}"
-    found = find_output(store, key, Decision)
-    if found is not None:
-        return found
+    decision = find_output(store, key, Decision)
+    if decision is not None:
+        return decision
     covered = {name: coverage(rows) for name, rows in evidence.predictions.items()}
     sides = Counter(clip.split for clip in evidence.clips)
     advice = promotion_advice(sides[Split.HELDOUT], sides[Split.TRAIN], config)
@@ -124,11 +124,11 @@ def _tags(run: Run, origin: Mapping[str, str], evidence: Evidence, decision: Dec
     }
 
 
-def _score_tags(place: str, found: Estimate) -> dict[str, str]:
+def _score_tags(place: str, score: Estimate) -> dict[str, str]:
     """Mean and interval, or why there is none."""
-    degrees = f"{found.num_videos} videos, {found.degrees_of_freedom:.1f} degrees of freedom"
-    interval = found.no_interval or f"{found.low:.6f} to {found.high:.6f} ({degrees})"
-    return {f"videossr.{place}_mean": f"{found.mean:.6f}", f"videossr.{place}_interval": interval}
+    degrees = f"{score.num_videos} videos, {score.degrees_of_freedom:.1f} degrees of freedom"
+    interval = score.no_interval or f"{score.low:.6f} to {score.high:.6f} ({degrees})"
+    return {f"videossr.{place}_mean": f"{score.mean:.6f}", f"videossr.{place}_interval": interval}
 
 
 def _metrics(summary: Summary) -> dict[str, float]:
@@ -139,10 +139,10 @@ def _metrics(summary: Summary) -> dict[str, float]:
         metrics |= {f"{group}/gain": gain["mean"], f"{group}/videos": gain["num_videos"]}
         if not gain["no_interval"]:
             metrics |= {f"{group}/gain_{name}": gain[name] for name in ("low", "high", "degrees_of_freedom")}
-        for model, found in summary[group].items():
-            if parts in found:
-                metrics[f"{group}/{model}"] = found["mean"]
-                metrics |= {f"{group}_{model}/{part}": value["mean"] for part, value in found[parts].items()}
+        for model, score in summary[group].items():
+            if parts in score:
+                metrics[f"{group}/{model}"] = score["mean"]
+                metrics |= {f"{group}_{model}/{part}": value["mean"] for part, value in score[parts].items()}
     metrics |= {f"time/{stage}_seconds": seconds for stage, seconds in summary["seconds"].items()}
     metrics["calibrate/share_with_spread_before"] = summary["calibration"]["share_with_spread_before"]
     metrics["calibrate/share_with_spread_after"] = summary["calibration"]["share_with_spread_after"]

@@ -27,7 +27,7 @@ def draw_charts(evidence: Evidence) -> dict[str, bytes]:
         "charts/heldout.png": {name: s.heldout_by_pretext for name, s in evidence.scores.items()},
         "charts/viubench.png": {name: s.viubench_by_type for name, s in evidence.scores.items()},
     }
-    charts = {name: score_bars(found) for name, found in scores.items() if found[AFTER]}
+    charts = {name: score_bars(by_model) for name, by_model in scores.items() if by_model[AFTER]}
     if evidence.steps:
         charts["charts/training.png"] = training_curves(evidence.steps)
     *_, last = evidence.rounds
@@ -38,7 +38,7 @@ def draw_charts(evidence: Evidence) -> dict[str, bytes]:
     if last.measurements:
         charts["charts/groups.png"] = group_histograms(last.measurements, evidence.predictions)
     if len(evidence.rounds) > 1:
-        charts["charts/levels.png"] = level_curves([found.plan for found in evidence.rounds])
+        charts["charts/levels.png"] = level_curves([one.plan for one in evidence.rounds])
     return charts
 
 
@@ -90,7 +90,7 @@ def _score_table(scores: Summary, parts: str) -> _ScoreTable:
         models=models,
         gains=list(gains),
         rows=[
-            row("all", lambda found: found),
-            *(row(part, lambda found, part=part: found[parts][part]) for part in scores[AFTER][parts]),  # type: ignore[misc]
+            row("all", lambda score: score),
+            *(row(part, lambda score, part=part: score[parts][part]) for part in scores[AFTER][parts]),  # type: ignore[misc]
         ],
     )

@@ -1,6 +1,5 @@
 """The run in one JSON object, for scripts (`summary.json`) and for the closing table."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from statistics import fmean
@@ -12,6 +11,7 @@ from tasks.core.types import Run, Split
 from tasks.promote.decide import Decision
 from tasks.promote.evidence import Evidence
 from tasks.promote.outputs import Promotion
+from tasks.report.text import as_json
 
 Summary = dict[str, Any]
 
@@ -56,7 +56,7 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
         "clips": _clips(evidence),
         "samples": {
             "by_split": _count(s.split for s in evidence.samples),
-            "selected": [found.num_selected for found in evidence.rounds][-1],
+            "selected": [one.num_selected for one in evidence.rounds][-1],
         },
         "calibration": _calibration(evidence),
         "training": _training(evidence),
@@ -78,7 +78,8 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
         "counts": _counts(evidence),
         "report": f"{run.data_root}/{promotion.report_key}",
     }
-    return {name: _finite(value) for name, value in summary.items()}
+    known: Summary = as_json(summary)
+    return known
 
 
 def _clips(evidence: Evidence) -> Summary:
@@ -103,13 +104,13 @@ def _counts(evidence: Evidence) -> dict[str, dict[str, float]]:
 
 
 def _calibration(evidence: Evidence) -> Summary:
-    measurements = [m for found in evidence.rounds for m in found.measurements]
+    measurements = [m for one in evidence.rounds for m in one.measurements]
     return {
         "groups": len(measurements),
         "rollouts": sum(m.num_rollouts for m in measurements),
-        "levels": [sum(c.probability * c.level for c in found.plan) for found in evidence.rounds],
+        "levels": [sum(c.probability * c.level for c in one.plan) for one in evidence.rounds],
         "planned_share_with_spread": [
-            sum(c.probability * c.share_with_spread for c in found.plan) for found in evidence.rounds
+            sum(c.probability * c.share_with_spread for c in one.plan) for one in evidence.rounds
         ],
         "dropped_by_reason": _count(m.reason for m in measurements if not m.kept),
         "mean_reward": _mean(m.mean_reward for m in measurements),
@@ -143,8 +144,7 @@ def _viubench(evidence: Evidence) -> Summary:
 def _gains(evidence: Evidence, place: Split, parts: str) -> Summary:
     over = {BEFORE: "gain", CHAMPION: "gain_over_champion"}
     return {
-        name: _estimate(evidence.gains[model][place])
-        | {parts: {part: _estimate(found) for part, found in evidence.part_gains[model][place].items()}}
+        name: _estimate(evidence.gains[model][place]) | {parts: _estimates(evidence.part_gains[model][place])}
         for model, name in over.items()
         if model in evidence.gains
     }
@@ -156,7 +156,7 @@ def _cost(evidence: Evidence) -> Summary:
     def total(*names: str) -> float:
         return sum(step.get(f"cost/{name}", 0.0) for step in metrics for name in names)
 
-    measured = sum(m.num_rollouts for found in evidence.rounds for m in found.measurements)
+    measured = sum(m.num_rollouts for one in evidence.rounds for m in one.measurements)
     scored = sum(row.num_rollouts for rows in evidence.predictions.values() for row in rows)
     return {
         "tokens": int(total("tokens_prompt", "tokens_answer")),
@@ -174,21 +174,21 @@ def _seconds(evidence: Evidence) -> dict[str, float]:
     return seconds
 
 
-def _estimate(found: Estimate) -> Summary:
+def _estimate(estimate: Estimate) -> Summary:
     return {
-        "mean": found.mean,
-        "se": found.se,
-        "low": found.low,
-        "high": found.high,
-        "degrees_of_freedom": None if found.no_interval else found.degrees_of_freedom,
-        "num_items": found.num_items,
-        "num_videos": found.num_videos,
-        "no_interval": found.no_interval,
+        "mean": estimate.mean,
+        "se": estimate.se,
+        "low": estimate.low,
+        "high": estimate.high,
+        "degrees_of_freedom": None if estimate.no_interval else estimate.degrees_of_freedom,
+        "num_items": estimate.num_items,
+        "num_videos": estimate.num_videos,
+        "no_interval": estimate.no_interval,
     }
 
 
 def _estimates(parts: Mapping[str, Estimate]) -> Summary:
-    return {name: _estimate(found) for name, found in parts.items()}
+    return {name: _estimate(estimate) for name, estimate in parts.items()}
 
 
 def _count(values: Iterable[object]) -> dict[str, int]:
@@ -196,11 +196,5 @@ def _count(values: Iterable[object]) -> dict[str, int]:
 
 
 def _mean(values: Iterable[float]) -> float | None:
-    found = list(values)
-    return fmean(found) if found else None
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    numbers = list(values)
+    return fmean(numbers) if numbers else None

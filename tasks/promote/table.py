@@ -1,22 +1,16 @@
 """The closing table: the summary as text for the terminal."""
 
 import shlex
-from collections.abc import Iterable, Iterator
-from io import StringIO
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Iterator
 
 from tasks.core.scores import AFTER, BEFORE, CHAMPION
 from tasks.promote.summary import Summary
-
-_WIDTH = 100
+from tasks.report.text import aligned_table, labelled_lines, percent, signed, with_se
 
 
 def closing_table(summary: Summary) -> str:
     """What a person wants to know when the run has ended, as plain text."""
-    blocks = (_lines(_facts(summary)), _scores(summary), _lines(_outcome(summary)))
+    blocks = (labelled_lines(_facts(summary)), _scores(summary), labelled_lines(_outcome(summary)))
     return "\n".join(blocks)
 
 
@@ -30,7 +24,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     pool = samples["by_split"].get("train", 0)
     yield "calibration", f"{calibration['groups']} of {pool} training samples measured, {samples['selected']} kept"
     before, after = calibration["share_with_spread_before"], calibration["share_with_spread_after"]
-    yield "groups with spread", f"{_percent(before)} before calibration, {_percent(after)} after (as trained on)"
+    yield "groups with spread", f"{percent(before)} before calibration, {percent(after)} after (as trained on)"
     seconds = summary["seconds"]
     yield "seconds", _listed({stage: round(value, 1) for stage, value in seconds.items()})
     yield "", f"{sum(seconds.values()):.1f} in all"
@@ -39,19 +33,16 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
 def _scores(summary: Summary) -> str:
     heldout, viubench = summary["heldout"], summary["viubench"]
     names = [name for name in (BEFORE, AFTER, CHAMPION) if name in heldout]
-    table = Table("", box=SIMPLE_HEAD, title="scores (mean ± standard error)", title_justify="left")
-    for name in (*names, "gain", "95 % interval", "items"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_row("held-out reward", *(_estimate(heldout[name]) for name in names), *_gain(heldout["gain"]))
-    table.add_row("VIUBench", *(_estimate(viubench[name]) for name in names), *_gain(viubench["gain"]))
+    rows = [
+        ["held-out reward", *(_estimate(heldout[name]) for name in names), *_gain(heldout["gain"])],
+        ["VIUBench", *(_estimate(viubench[name]) for name in names), *_gain(viubench["gain"])],
+    ]
     for part, after in viubench[AFTER]["by_type"].items():
         estimates = [_estimate(viubench[name]["by_type"][part]) for name in names]
         gain = after["mean"] - viubench[BEFORE]["by_type"][part]["mean"]
-        table.add_row(f"  {part}", *estimates, f"{gain:+.3f}", "", str(after["num_items"]))
-    out = StringIO()
-    Console(file=out, width=_WIDTH, color_system=None, markup=False, emoji=False).print(table)
-    lines = [line.rstrip() for line in out.getvalue().splitlines()]
-    return "".join(f"{line}\n" for line in lines) + _lines(_intervals(summary))
+        rows.append([f"  {part}", *estimates, signed(gain), "", str(after["num_items"])])
+    table = aligned_table(["", *names, "gain", "95 % interval", "items"], rows)
+    return f"scores (mean ± standard error)\n\n{table}\n{labelled_lines(_intervals(summary))}"
 
 
 def _intervals(summary: Summary) -> Iterator[tuple[str, str]]:
@@ -75,29 +66,15 @@ def _outcome(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "MLflow", run["tracking_uri"] or f"make ui DATA_ROOT={shlex.quote(run['data_root'])}"
 
 
-def _lines(rows: Iterable[tuple[str, str]]) -> str:
-    """Not a table of rich's: it would break paths."""
-    return "".join(f"{name:<20}{value}\n" for name, value in rows)
-
-
 def _listed(numbers: dict[str, float]) -> str:
     return ", ".join(f"{name} {number}" for name, number in numbers.items())
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.0%}"
+def _estimate(estimate: Summary) -> str:
+    return with_se(estimate["mean"], estimate["se"])
 
 
-def _estimate(found: Summary) -> str:
-    return "-" if found["mean"] is None else f"{found['mean']:.3f} ± {_number(found['se'])}"
-
-
-def _gain(found: Summary) -> tuple[str, str, str]:
+def _gain(gain: Summary) -> tuple[str, str, str]:
     """Gain, interval, items."""
-    gain = "-" if found["mean"] is None else f"{found['mean']:+.3f}"
-    interval = "none" if found["no_interval"] else f"{found['low']:+.3f} to {found['high']:+.3f}"
-    return gain, interval, str(found["num_items"])
-
-
-def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:.3f}"
+    interval = "none" if gain["no_interval"] else f"{signed(gain['low'])} to {signed(gain['high'])}"
+    return signed(gain["mean"]), interval, str(gain["num_items"])

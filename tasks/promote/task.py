@@ -23,7 +23,7 @@ def promote(
     evaluated: list[Evaluated],
     reports: list[StageReport],
 ) -> Promotion:
-    """Register the challenger, make it champion if it is better, and say what the run has found.
+    """Register the challenger, make it champion if it is better, and report the run.
 
     `reports` are those of the stages before the first round, in order; `selections` and `trainings` are those of the
     rounds.
@@ -41,11 +41,11 @@ def promote(
         samples=samples,
         selections=selections,
         trainings=trainings,
-        scores=[found.scores for found in evaluated],
+        scores=[one.scores for one in evaluated],
         reports=[
             *reports,
             *(part.report for pair in zip(selections, trainings, strict=True) for part in pair),
-            *(found.report for found in evaluated),
+            *(one.report for one in evaluated),
         ],
     )
     with stage(run, "promote") as tracker:
@@ -73,6 +73,6 @@ def move_champion(model_name: str, version: str, data_root: str, tracking_uri: s
 
     root = absolute_root(data_root)
     run = Run(data_root=root, run_id="", preset="", tracking_uri=log_in(tracking_uri))
-    told = rollback.move_champion(Store(root), open_registry(run), model_name, version)
-    click.echo(told)
-    return told
+    line = rollback.move_champion(Store(root), open_registry(run), model_name, version)
+    click.echo(line)
+    return line

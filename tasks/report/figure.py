@@ -15,10 +15,10 @@ _DPI = 110
 def panels(num_rows: int, num_columns: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure with a grid of plain axes, row by row."""
     figure = Figure(figsize=(WIDTH_INCHES, _PANEL_INCHES * num_rows), layout="constrained")
-    found = list(np.ravel(figure.subplots(num_rows, num_columns)))
-    for axes in found:
+    grid = list(np.ravel(figure.subplots(num_rows, num_columns)))
+    for axes in grid:
         make_plain(axes)
-    return figure, found
+    return figure, grid
 
 
 def make_plain(axes: Axes) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from tasks.report import text
+
 
 def render_page(template: Path, **values: object) -> str:
     """The page that `template` makes of `values`, which are escaped.
@@ -26,10 +28,10 @@ def render_page(template: Path, **values: object) -> str:
     environment.filters |= {
         "png": _png_uri,
         "mp4": _mp4_uri,
-        "percent": _percent,
-        "number": _number,
-        "signed": _signed,
-        "whole": _whole,
+        "percent": text.percent,
+        "number": text.number,
+        "signed": text.signed,
+        "whole": text.whole,
     }
     return environment.get_template(template.name).render(**values)
 
@@ -40,19 +42,3 @@ def _png_uri(png: bytes) -> str:
 
 def _mp4_uri(mp4: bytes) -> str:
     return f"data:video/mp4;base64,{base64.b64encode(mp4).decode()}"
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.3f}"
-
-
-def _whole(value: float) -> str:
-    return f"{value:,.0f}"

@@ -200,8 +200,8 @@ class MlflowRegistry:
 
     def _find(self, ask: "Callable[[], ModelVersion]") -> RegisteredModel | None:
         with asking(self._tracking_uri):
-            found = self._or_none(ask)
-            return self._registered(found) if found is not None else None
+            entry = self._or_none(ask)
+            return self._registered(entry) if entry is not None else None
 
     def _or_none(self, ask: Callable[[], FoundT]) -> FoundT | None:
         from mlflow.exceptions import MlflowException
@@ -213,25 +213,25 @@ class MlflowRegistry:
                 return None
             raise
 
-    def _registered(self, found: "ModelVersion") -> RegisteredModel:
+    def _registered(self, entry: "ModelVersion") -> RegisteredModel:
         # A version registered by hand has no such tags; its empty digest equals no policy's.
-        policy = Artifact(key=self._place(found), digest=found.tags.get(_POLICY_DIGEST, ""))
+        policy = Artifact(key=self._place(entry), digest=entry.tags.get(_POLICY_DIGEST, ""))
         if policy.key and not policy.digest:
-            policy = self._with_digest(found, policy)
-        return RegisteredModel(version=str(found.version), policy=policy, tags=dict(found.tags))
+            policy = self._with_digest(entry, policy)
+        return RegisteredModel(version=str(entry.version), policy=policy, tags=dict(entry.tags))
 
-    def _place(self, found: "ModelVersion") -> str:
+    def _place(self, entry: "ModelVersion") -> str:
         """The policy's key, or its whole address if that is not below this data root."""
-        key = str(found.tags.get(_POLICY_KEY, ""))
-        own, source = f"{self._data_root}/{key}", str(found.source)
+        key = str(entry.tags.get(_POLICY_KEY, ""))
+        own, source = f"{self._data_root}/{key}", str(entry.source)
         # Earlier versions kept no address, but a source that was one.
-        address = found.tags.get(_POLICY_ADDRESS) or (source if key and source.endswith(f"/{key}") else own)
+        address = entry.tags.get(_POLICY_ADDRESS) or (source if key and source.endswith(f"/{key}") else own)
         if not key or _path(address) == _path(own):
             return key
         # A data root that was moved has its policies below another address.
         return key if _is_there(own) and not _is_there(address) else address
 
-    def _with_digest(self, found: "ModelVersion", policy: Artifact) -> Artifact:
+    def _with_digest(self, entry: "ModelVersion", policy: Artifact) -> Artifact:
         """The policy with the digest of its files, which its version gets; as it is if they are gone."""
         # Loads torch; every version that a run registers has a digest.
         from tasks.policy.checkpoint import stored_policy
@@ -240,23 +240,23 @@ class MlflowRegistry:
         if not store.exists(key):
             return policy
         policy = replace(policy, digest=stored_policy(store, key).digest)
-        self.tag(found.name, str(found.version), {_POLICY_DIGEST: policy.digest})
+        self.tag(entry.name, str(entry.version), {_POLICY_DIGEST: policy.digest})
         logger.warning(
             "%s version %s was registered without a digest: it gets that of its files, %s",
-            *(found.name, found.version, policy.digest),
+            *(entry.name, entry.version, policy.digest),
         )
         return policy
 
     def _versions(self, name: str, also: str = "") -> "list[ModelVersion]":
         quote = '"' if "'" in name else "'"
-        found: list[ModelVersion] = []
+        versions: list[ModelVersion] = []
         token = None
         while True:
             page = self._client.search_model_versions(f"name = {quote}{name}{quote}{also}", page_token=token)
-            found += page
+            versions += page
             token = page.token
             if not token:
-                return found
+                return versions
 
     def _create_model(self, name: str) -> None:
         from mlflow.exceptions import MlflowException

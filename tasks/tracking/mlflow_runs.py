@@ -87,16 +87,16 @@ def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, ru
         place = _find_or_create_experiment(client, experiment, artifacts)
         root = _shown_root(data_root, tracking_uri)
         tags = {_RUN_KEY: run_key, _DATA_ROOT: root}
-        found = find_or_make(
+        run_id = find_or_make(
             lambda: _used(_runs(client, place, run_key, root, _UNFINISHED)),
             lambda: str(client.create_run(place, tags=tags, run_name=redact(name) or None).info.run_id),
         )
-        if not found:
+        if not run_id:
             raise TrackerUnreachableError(
                 f"what answers at {tracking_uri} is no MLflow server (its new run has no id); name the server's address"
             )
-        _delete_unused(client, found, _runs(client, place, run_key, root, _RUNS_ON))
-        return found
+        _delete_unused(client, run_id, _runs(client, place, run_key, root, _RUNS_ON))
+        return run_id
 
 
 def find_running(*, data_root: str, tracking_uri: str, experiment: str, run_key: str, or_stopped: bool = False) -> str:
@@ -111,12 +111,12 @@ def find_running(*, data_root: str, tracking_uri: str, experiment: str, run_key:
         return ""
     with asking(tracking_uri):
         client = open_client(data_root, tracking_uri)
-        found = client.get_experiment_by_name(experiment)
-        if found is None:
+        place = client.get_experiment_by_name(experiment)
+        if place is None:
             return ""
         root = _shown_root(data_root, tracking_uri)
         wanted = _STOPPED if or_stopped else _RUNS_ON
-        return _used(_runs(client, found.experiment_id, run_key, root, wanted)) or ""
+        return _used(_runs(client, place.experiment_id, run_key, root, wanted)) or ""
 
 
 def find_or_create_child(run: Run, name: str) -> str:
@@ -175,14 +175,14 @@ def _shown_root(data_root: str, tracking_uri: str) -> str:
 def _runs(client: "MlflowClient", place: str, key: str, root: str = "", also: str = "") -> "Sequence[MlflowRun]":
     """Those with this key that belong to the data root, newest first; those of earlier versions do not say which."""
     wanted = " and ".join(filter(None, [f"tags.`{_RUN_KEY}` = '{key}'", also]))
-    found = client.search_runs([place], filter_string=wanted, max_results=_MOST)
-    return [run for run in found if run.data.tags.get(_DATA_ROOT, root) == root]
+    runs = client.search_runs([place], filter_string=wanted, max_results=_MOST)
+    return [run for run in runs if run.data.tags.get(_DATA_ROOT, root) == root]
 
 
 def _used(runs: "Sequence[MlflowRun]") -> str | None:
     """The newest that something was logged to, else the oldest."""
-    found = [run for run in runs if not _is_unused(run)] or list(reversed(runs))
-    return str(found[0].info.run_id) if found else None
+    best_first = [run for run in runs if not _is_unused(run)] or list(reversed(runs))
+    return str(best_first[0].info.run_id) if best_first else None
 
 
 def _delete_unused(client: "MlflowClient", kept: str, runs: "Sequence[MlflowRun]") -> None:
@@ -198,10 +198,10 @@ def _is_unused(run: "MlflowRun") -> bool:
 
 def _find_or_create_experiment(client: "MlflowClient", name: str, artifacts: str | None) -> str:
     def find() -> str | None:
-        found = client.get_experiment_by_name(name)
-        if found is not None and found.lifecycle_stage == "deleted":
-            client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id) if found else None
+        experiment = client.get_experiment_by_name(name)
+        if experiment is not None and experiment.lifecycle_stage == "deleted":
+            client.restore_experiment(experiment.experiment_id)
+        return str(experiment.experiment_id) if experiment else None
 
     return find_or_make(
         find, lambda: str(client.create_experiment(name, artifact_location=artifacts, tags=_SHOWN_AS_TRAINING))

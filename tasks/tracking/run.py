@@ -1,6 +1,7 @@
 """Opening, reopening and closing the record of a run: what every door does around its stage."""
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,6 @@ from tasks.core.redact import redact
 from tasks.core.store import Store
 from tasks.core.types import Run
 from tasks.tracking.address import log_in
-from tasks.tracking.execution_tags import execution_tags
 from tasks.tracking.mlflow_registry import MlflowRegistry
 from tasks.tracking.mlflow_runs import (
     check_answers,
@@ -32,6 +32,10 @@ from tasks.tracking.tracker import ModelRegistry, RunStatus, Tracker
 
 logger = logging.getLogger(__name__)
 
+CONSOLE_VARIABLE = "VIDEOSSR_FLYTE_CONSOLE"
+"""Where the console answers, e.g. https://flyte.example/console; the chart gives it to every pod."""
+_PODS_OWN = "FLYTE_EXECUTION_URL"
+"""Propeller's, if it knows the console; it leads to the pod's own node."""
 _NO_FAILURE = {"videossr.failed_stage": "", "videossr.error": ""}
 
 
@@ -62,7 +66,7 @@ def start_run(
     check_artifacts(run)
     tracker = open_tracker(run)
     tracker.set_status(RunStatus.RUNNING)
-    tracker.set_tags(_NO_FAILURE | execution_tags())
+    tracker.set_tags(_NO_FAILURE | _execution_tags())
     tracker.log_params(dict(_flat(params)))
     return run_id
 
@@ -160,7 +164,7 @@ def child_run(run: Run, name: str, params: Mapping[str, object]) -> Iterator[Tra
     tracker = open_tracker(run, name)
     try:
         tracker.log_params(dict(_flat(params)))
-        tracker.set_tags({name: value for name, value in execution_tags().items() if value})
+        tracker.set_tags({name: value for name, value in _execution_tags().items() if value})
         yield tracker
         tracker.set_status(RunStatus.FINISHED)
     finally:
@@ -197,6 +201,24 @@ def _send_waiting(run: Run) -> None:
     for waiting in waiting_runs(store, run.tracking_uri):
         run_id, _, child = waiting.partition("+")
         _flush(open_tracker(replace(run, run_id=run_id), unquote(child)))
+
+
+def _execution_tags() -> dict[str, str]:
+    """Which execution of Flyte works on the run, and where people can look at it.
+
+    Outside of an execution all texts are empty, which takes the tags away.
+    """
+    execution = lease.this_owner().execution
+    return {"videossr.execution": execution, "videossr.execution_url": _console_url(execution) if execution else ""}
+
+
+def _console_url(execution: str) -> str:
+    given = os.environ.get(_PODS_OWN, "")
+    if given:
+        return given.partition("/nodeId/")[0]
+    console = os.environ.get(CONSOLE_VARIABLE, "").rstrip("/")
+    project, domain, name = execution.split("/")
+    return f"{console}/projects/{project}/domains/{domain}/executions/{name}" if console else ""
 
 
 def _flush(tracker: PatientTracker) -> None:

@@ -12,9 +12,8 @@ from tasks.core import lease
 from tasks.core.errors import Interrupted
 from tasks.core.store import Store
 from tasks.core.types import Run
-from tasks.tracking.execution_tags import CONSOLE_VARIABLE
 from tasks.tracking.jobs import end_abandoned, fail_jobs
-from tasks.tracking.run import child_run, finish_run, stage, start_run
+from tasks.tracking.run import CONSOLE_VARIABLE, child_run, finish_run, stage, start_run
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.told_flyte import PLACE, ToldFlyte, in_execution
 from tests.helpers.tracked import seen_in_mlflow

@@ -21,6 +21,8 @@ ALLOWED = {
     "BenchmarkResult.num_unparsed_robust": "result.json holds it, beside the paper's",
     "Prediction.truth": "predictions.parquet holds it, for people who look at answers",
     "ValidatedSet.findings": "Flyte shows it: where the checks lie",
+    "markdown_table": "one way for Markdown: evaluate's tables will call it",
+    "points": "scores of benchmarks as text: evaluate's tables will call it",
     "PAPER_BENCHMARKS": "which of the benchmarks are the paper's: what tests count",
     "serve": "a worker's program names it, as text",
     "Fetch": "a type that stands in quotes, because it comes later",

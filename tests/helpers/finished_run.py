@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from tasks.core.manifest import write_rows
-from tasks.core.measurement import DifficultyPlan, Measurement, PlannedCell, Selection
+from tasks.core.measurement import CellEvidence, DifficultyPlan, Measurement, PlannedCell, Selection
 from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
 from tasks.core.seeding import generator
 from tasks.core.store import Store
 from tasks.core.training import Trained, TrainStep
-from tasks.core.types import Artifact, Cell, Clip, Rejection, Sample, Split, StageReport
+from tasks.core.types import Artifact, Clip, Rejection, Sample, Split, StageReport
 from tasks.core.viubench import VIUBENCH_TYPES
 from tasks.evaluate.scoring import aggregate, score_sample
 from tasks.promote.evidence import Inputs
@@ -121,23 +121,26 @@ def _selection(store: Store, measurements: list[Measurement]) -> Selection:
     ]
     return Selection(
         samples=Artifact("selected.parquet", "selected", num_rows=sum(m.kept for m in measurements)),
-        cells=write_rows(store, "cells.parquet", Cell, _cells()),
+        cells=write_rows(store, "cells.parquet", CellEvidence, _cells()),
         measurements=write_rows(store, "measurements.parquet", Measurement, measurements),
         plan=DifficultyPlan(1, write_rows(store, "plan.parquet", PlannedCell, plan), Artifact("evidence", "evidence")),
         report=StageReport("calibrate", 3.0),
     )
 
 
-def _cells() -> list[Cell]:
+def _cells() -> list[CellEvidence]:
     return [
-        Cell(
+        CellEvidence(
+            round=1,
             pretext=pretext,
             kind=kind,
             level=level,
-            num_samples=4,
+            num_groups=4,
             num_rollouts=32,
             mean_reward=0.8 - 0.6 * level,
+            mean_reward_squared=(0.8 - 0.6 * level) ** 2,
             spread=0.1 + 0.3 * level,
+            spread_squared=(0.1 + 0.3 * level) ** 2,
             share_with_spread=0.75,
         )
         for pretext, kinds in PRETEXTS.items()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tasks.calibrate.evidence import evidence_of
-from tasks.calibrate.measure import measure, measured_cells
+from tasks.calibrate.measure import measure
 from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.select import select
 from tasks.core.choose import choose_in_turn
@@ -13,7 +13,7 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.measurement import NO_PLAN, CellEvidence, Measurement, PlannedCell
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Cell, Rollout, Sample
+from tasks.core.types import Artifact, Rollout, Sample
 from tests.helpers.clips import make_clip
 from tests.helpers.samples import plan_all
 
@@ -47,8 +47,6 @@ def test_evidence_of_a_cell_is_the_mean_over_its_groups() -> None:
     assert (found.round, found.cell, found.num_groups, found.num_rollouts) == (3, first.cell, 2, 4)
     assert (found.mean_reward, found.spread, found.share_with_spread) == (0.75, 0.25, 0.5)
     assert (found.mean_reward_squared, found.spread_squared) == (0.625, 0.125)
-    (cell,) = measured_cells([found])
-    assert (cell.num_samples, cell.num_rollouts, cell.mean_reward, cell.spread) == (2, 4, 0.75, 0.25)
 
 
 def test_a_small_budget_is_shared_by_all_cells() -> None:
@@ -78,7 +76,7 @@ def test_measured_groups_without_spread_are_left_out_and_counted_by_reason(tmp_p
     rewards = [[0.0, 1.0], [1.0, 1.0], [0.0, 0.0], [0.5, 0.5]]
     selection = select(store, [_shard(store, SAMPLES[:4], rewards)], NO_PLAN, CalibrateConfig(), 0)
     assert read_rows(store, selection.samples.key, Sample) == SAMPLES[:1]
-    assert sum(cell.num_samples for cell in read_rows(store, selection.cells.key, Cell)) == 4
+    assert sum(cell.num_groups for cell in read_rows(store, selection.cells.key, CellEvidence)) == 4
     counts = selection.report.counts
     assert (
         counts["kept"] == counts["dropped_all_right"] == counts["dropped_all_wrong"] == counts["dropped_all_equal"] == 1
