@@ -21,7 +21,7 @@ def build_viubench(
     data_root: str = "./.videossr",
     tracking_uri: str = "",
 ) -> BuiltBenchmark:
-    """Ingest, plan items on all clips, prove answers, write the benchmark's folder."""
+    """Ingest, plan items on all clips, check them, write the benchmark's folder."""
     config = configure_benchmark(preset=preset, items_per_type=items_per_type, seed=seed)
     shards, run = open_on_videos(
         job="build_viubench",

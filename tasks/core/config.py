@@ -56,7 +56,7 @@ class ValidateConfig:
     """What makes a manifest good enough to train on."""
 
     num_rerendered: int = 256
-    """Rows drawn at random whose answer is proved again from their pixels."""
+    """Rows drawn at random that are rendered again, from frames that must be their clips'."""
     max_rejected_share: float = 0.9
     """Most of the inputs that ingest may have rejected."""
     needs_training_split: bool = True

@@ -11,10 +11,9 @@ from tasks.core.manifest import Rows, read_rows
 from tasks.core.seeding import generator
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Sample
-from tasks.validate.expectations import check_clips, check_samples
+from tasks.validate.expectations import check_clips, check_samples, clips_table, samples_table
 from tasks.validate.findings import Finding, findings_json, findings_table
-from tasks.validate.proof import proof_findings, prove_samples
-from tasks.validate.tables import clips_table, samples_table
+from tasks.validate.frames import check_frames
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ def find_or_check(
         "checks": float(len(findings)),
         "failed_errors": float(sum(finding.stops_the_run for finding in findings)),
         "failed_warnings": float(sum(not finding.passed and not finding.stops_the_run for finding in findings)),
-        "answers_proved_again": float(min(config.num_rerendered, samples.num_rows)),
+        "rows_rendered": float(min(config.num_rerendered, samples.num_rows)),
         "reused": float(reused),
     }
     return Artifact(key, digest_of_bytes(findings_json(findings)), len(findings)), findings, counts
@@ -59,7 +58,7 @@ def check_manifests(
     config: ValidateConfig,
     seed: int,
 ) -> list[Finding]:
-    """Findings about both manifests; answers are proved from pixels only if the rows are sound.
+    """Findings about both manifests; drawn samples are rendered again only if the rows are sound.
 
     `samples` are gone through several times; they may be too many to be held as rows.
     """
@@ -74,7 +73,7 @@ def check_manifests(
     ]
     if any(finding.stops_the_run for finding in findings):
         return findings
-    return findings + proof_findings(prove_samples(store, draw_samples(samples, config.num_rerendered, seed), by_id))
+    return [*findings, check_frames(store, draw_samples(samples, config.num_rerendered, seed), by_id)]
 
 
 def rejected_share(num_clips: int, num_rejected: int, max_share: float) -> Finding:

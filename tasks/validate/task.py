@@ -12,7 +12,7 @@ from tasks.validate.outputs import ValidatedSet
 def validate_manifests(
     run: Run, clips: Artifact, rejected: Artifact, samples: Artifact, config: ValidateConfig
 ) -> ValidatedSet:
-    """Check the manifests and prove answers again; findings are written before the verdict falls.
+    """Check the manifests and the frames of drawn samples; findings are written before the run is stopped.
 
     What passes is the latest data set of the data root, and shown in the deck.
     """
@@ -24,7 +24,7 @@ def validate_manifests(
     from tasks.core.store import Store
     from tasks.tracking.run import stage
     from tasks.validate.check import find_or_check, stop_if_bad
-    from tasks.validate.look import samples_page
+    from tasks.validate.samples_page import samples_page
 
     began = time.monotonic()
     store = Store(run.data_root)

@@ -42,6 +42,11 @@ def fingerprint(frames: Frames) -> str:
     return np.packbits(signs).tobytes().hex()
 
 
+def fingerprint_distance(one: str, other: str) -> float:
+    """Share of bits that differ between two fingerprints."""
+    return (int(one, 16) ^ int(other, 16)).bit_count() / NUM_BITS
+
+
 def near_pairs(fingerprints: Sequence[str], *, max_distance: float) -> Iterator[Pair]:
     """All pairs of which at most this share of bits differs; empty fingerprints look like nothing."""
     known, table = _table(fingerprints)

@@ -147,7 +147,7 @@ def test_what_is_not_there_is_found() -> None:
     assert _PATH.findall("see tasks/evaluate/nowhere.py, `tasks/gone/`") == ["tasks/evaluate/nowhere.py", "tasks/gone/"]
     assert not _exists("tasks/evaluate/nowhere.py")
     assert not _exists("tasks/gone/")
-    assert _exists("tasks/validate/prove_*.py")
+    assert _exists("tasks/benchmarks/adapters/*.py")
     assert not _is_field("calibrate.nothing")
     assert not _is_defined("tasks.core.seeding.nothing")
 

@@ -1,6 +1,7 @@
 """Proofs from pixels accept what was planned and refuse what was tampered with."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.core.config import PerturbConfig
+from tasks.core.store import Store
 from tasks.core.types import Sample
 from tasks.perturb.donors import Donor
 from tasks.perturb.grounding import GROUNDING_KINDS
 from tasks.perturb.jigsaw import JIGSAW_KINDS
 from tasks.perturb.plan import plan_item
 from tasks.perturb.pretext import PRETEXTS
-from tasks.validate.proof import prove_answer
-from tasks.validate.verdict import Proof, Verdict
 from tasks.video.edits import apply_edits
 from tasks.video.frames import Frames
-from tests.helpers.clips import make_clip, make_frames
+from tests.helpers.clips import make_clip, make_frames, store_clip
+from tests.helpers.proof import Proof, Verdict, prove_answer, prove_stored
 
 CONFIG = PerturbConfig(grounding_kinds=GROUNDING_KINDS, jigsaw_kinds=JIGSAW_KINDS)
 CELLS = [(name, kind) for name in CONFIG.pretexts for kind in PRETEXTS[name].kinds(CONFIG)]
@@ -47,6 +48,15 @@ def planned(cell: tuple[str, str], level: float, seed: int) -> Sample:
 @given(st.sampled_from(CELLS), st.floats(0, 1), st.integers(0, 2**32))
 def test_every_planned_sample_is_proved(cell: tuple[str, str], level: float, seed: int) -> None:
     assert prove(planned(cell, level, seed)).verdict is Verdict.PROVED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("cell", CELLS, ids="-".join)
+def test_what_is_rendered_from_the_store_is_proved(tmp_path: Path, cell: tuple[str, str], level: float) -> None:
+    store = Store(str(tmp_path))
+    clips = {clip.clip_id: store_clip(store, clip, seed=seed) for seed, clip in enumerate((CLIP, DONOR))}
+    assert prove_stored(store, planned(cell, level, 3), clips).verdict is Verdict.PROVED
 
 
 @settings(deadline=None)

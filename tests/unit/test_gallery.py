@@ -13,7 +13,7 @@ from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample
 from tasks.preview.gallery import write_gallery
 from tasks.preview.wish import Wish, choose
-from tasks.validate.look import samples_page
+from tasks.validate.samples_page import samples_page
 from tasks.video.preview import preview_name
 from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.rollouts import make_sample

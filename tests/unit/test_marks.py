@@ -11,11 +11,10 @@ from tasks.core.types import Sample
 from tasks.perturb.donors import ring_donors
 from tasks.perturb.plan import check_config
 from tasks.perturb.shard import plan_clips
-from tasks.validate.proof import prove_answer
-from tasks.validate.verdict import Verdict
 from tasks.video.frame_store import load_frames
 from tasks.video.render import render_sample
 from tests.helpers.clips import make_clip, store_clip
+from tests.helpers.proof import Verdict, prove_answer
 
 CONFIG = PerturbConfig(pretexts=("marks",), train_samples_per_clip=(5,), heldout_samples_per_clip=(5,))
 DISCS = {"red": (230, 30, 30), "green": (30, 200, 40)}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.core.config import PerturbConfig, ValidateConfig
+from tasks.core.edits import SpanEdit
 from tasks.core.errors import InputError
 from tasks.core.kept import read_json
 from tasks.core.manifest import write_rows
@@ -13,6 +14,9 @@ from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample, Split
 from tasks.validate.check import check_manifests, draw_samples, find_or_check, rejected_share, stop_if_bad
 from tasks.validate.findings import Finding, Severity, findings_json, findings_table
+from tasks.validate.frames import check_frames
+from tasks.video.fingerprint import fingerprint
+from tasks.video.frame_store import load_frames, pack_frames, unpack_frames
 from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.samples import plan_all
 
@@ -91,21 +95,61 @@ def test_bad_clip_manifest_is_found(
     assert any(finding.check.startswith(check) for finding in failures(store, damaged, samples))
 
 
-def test_answer_that_the_pixels_contradict_stops_the_run(
-    store: Store, clips: list[Clip], samples: list[Sample]
+def _upside_down(archive: bytes) -> bytes:
+    """A sound archive of another video: the helper's own videos differ in texture alone."""
+    return pack_frames(unpack_frames(archive)[:, ::-1], jpeg_quality=92)
+
+
+def _flip(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda data, other: data[: len(data) // 2], "damaged"),
+        (lambda data, other: _flip(data, len(data) // 2), "damaged"),
+        (lambda data, other: data[:-1], "damaged"),
+        (lambda data, other: b"", "damaged"),
+        (lambda data, other: _upside_down(other), "another video than 't.mp4'"),
+        (lambda data, other: pack_frames(unpack_frames(data)[:-1], jpeg_quality=92), "holds frames (15, 64, 64, 3)"),
+        (lambda data, other: pack_frames(unpack_frames(data)[:, :32], jpeg_quality=92), "holds frames (16, 32, 64, 3)"),
+    ],
+    ids=["cut in half", "one bit", "last byte", "empty", "another clip's", "one frame less", "smaller frames"],
+)
+def test_a_damaged_or_exchanged_archive_stops_the_run(
+    store: Store,
+    clips: list[Clip],
+    samples: list[Sample],
+    damage: Callable[[bytes, bytes], bytes],
+    expected: str,
 ) -> None:
-    tampered = [replace(sample, answer="1,1,9") if sample.pretext == "counting" else sample for sample in samples]
-    failed = failures(store, clips, tampered)
-    assert [finding.num_unexpected for finding in failed] == [3]
-    with pytest.raises(InputError, match=r"pixels say .*, the answer is 1,1,9"):
-        stop_if_bad(failed)
+    clip, other = clips
+    known = replace(clip, fingerprint=fingerprint(load_frames(store, clip)))
+    assert check_frames(store, samples, {known.clip_id: known, other.clip_id: other}).passed
+    store.write_bytes(clip.frames_key, damage(store.read_bytes(clip.frames_key), store.read_bytes(other.frames_key)))
+    finding = check_frames(store, samples, {known.clip_id: known, other.clip_id: other})
+    shown = [sample for sample in samples if sample.views[0].clip_id == clip.clip_id]
+    assert finding.stops_the_run
+    assert finding.num_unexpected == len(shown)
+    assert clip.frames_key in finding.example
+    assert expected in finding.example
+    with pytest.raises(InputError, match="frames are those of the clips"):
+        stop_if_bad([finding])
 
 
-def test_missing_frames_are_a_wrong_answer_not_a_crash(store: Store, clips: list[Clip], samples: list[Sample]) -> None:
+def test_missing_frames_are_counted_and_no_crash(store: Store, clips: list[Clip], samples: list[Sample]) -> None:
     gone = [replace(clip, frames_key="frames/gone") for clip in clips]
     failed = failures(store, gone, samples)
     assert failed[0].num_unexpected == len(samples)
     assert "frames/gone" in failed[0].example
+
+
+def test_an_edit_that_cannot_be_applied_stops_the_run(store: Store, clips: list[Clip], samples: list[Sample]) -> None:
+    view = replace(samples[0].views[0], edits=(SpanEdit(kind="sparkle", start_frame=0, stop_frame=2),))
+    failed = failures(store, clips, [replace(samples[0], views=(view,)), *samples[1:]])
+    assert [finding.num_unexpected for finding in failed] == [1]
+    assert "cannot be rendered: unknown span edit 'sparkle'" in failed[0].example
 
 
 def test_too_many_rejections_stop_the_run() -> None:

@@ -10,9 +10,8 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from tasks.validate.search import grey_difference, is_closest
-from tasks.validate.zoom import is_zoomed_in, is_zoomed_out
 from tasks.video.blur import blurred
 from tasks.video.frames import Frame, Frames
 from tasks.video.transforms import SPAN_TRANSFORMS, cover
@@ -26,6 +25,14 @@ _MAX_FRAME_CORRELATION = 0.2
 _SATURATIONS = np.arange(1.1, 4.01, 0.05)
 _LUMA = np.array([0.299, 0.587, 0.114])
 """Of ITU-R BT.601."""
+_MAX_DIFFERENCE = 4.0
+"""Most mean absolute difference from the candidate's pixels, in grey levels: room for another way to resample."""
+
+Alter = Callable[[Frame], Frame]
+_MAX_ZOOM = 2.5
+"""Sizes below the picture's by more than this are not tried."""
+
+Size = tuple[int, int]
 
 
 def are_lent(shown: Frames, donors: Sequence[Frames]) -> bool:
@@ -47,7 +54,7 @@ def _is_grayscale_of(original: Frames, shown: Frames) -> bool:
 
 def _is_saturated(original: Frames, shown: Frames) -> bool:
     """One factor above 1 takes every pixel's distance from its luma to the shown one."""
-    return is_closest(original, shown, [partial(_saturated, factor=float(factor)) for factor in _SATURATIONS])
+    return _is_closest(original, shown, [partial(_saturated, factor=float(factor)) for factor in _SATURATIONS])
 
 
 def _saturated(frame: Frame, factor: float) -> Frame:
@@ -82,7 +89,7 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 
 def _is_blurred(original: Frames, shown: Frames) -> bool:
-    return is_closest(original, shown, [partial(blurred, radius_px=float(radius)) for radius in _BLUR_RADII_PX])
+    return _is_closest(original, shown, [partial(blurred, radius_px=float(radius)) for radius in _BLUR_RADII_PX])
 
 
 def _is_turned(kind: str, other: str) -> Callable[[Frames, Frames], bool]:
@@ -92,12 +99,69 @@ def _is_turned(kind: str, other: str) -> Callable[[Frames, Frames], bool]:
         return SPAN_TRANSFORMS[name].apply(frames, 0.0, 0)
 
     def explains(original: Frames, shown: Frames) -> bool:
-        return is_closest(original, shown, [lambda frame: turn(kind, frame[None])[0]]) and all(
-            grey_difference(frame, right) < grey_difference(frame, left)
+        return _is_closest(original, shown, [lambda frame: turn(kind, frame[None])[0]]) and all(
+            _grey_difference(frame, right) < _grey_difference(frame, left)
             for frame, right, left in zip(shown, turn(kind, original), turn(other, original), strict=True)
         )
 
     return explains
+
+
+def _is_zoomed_out(original: Frames, shown: Frames) -> bool:
+    """Whether one smaller size in the middle of black explains every frame, at least as well as no change does."""
+    return _is_zoomed(original, shown, _shrunk)
+
+
+def _is_zoomed_in(original: Frames, shown: Frames) -> bool:
+    """Whether one middle part, enlarged, explains every frame, at least as well as no change does."""
+    return _is_zoomed(original, shown, _enlarged)
+
+
+def _is_zoomed(original: Frames, shown: Frames, zoom: Callable[[Size, Frame], Frame]) -> bool:
+    height, width = original.shape[1:3]
+    similar = [
+        (small, max(1, round(width * small / height))) for small in range(max(1, int(height / _MAX_ZOOM)), height)
+    ]
+    sizes = {partial(zoom, size): size for size in similar}
+    near_height, near_width = sizes[_best_candidate(original, shown, list(sizes))]  # type: ignore[index]
+    nearest = [(near_height, max(1, w)) for w in (near_width - 1, near_width, near_width + 1) if w <= width]
+    return _is_closest(original, shown, [partial(zoom, size) for size in nearest])
+
+
+def _shrunk(size: Size, plain: Frame) -> Frame:
+    height, width = size
+    top, left = (plain.shape[0] - height) // 2, (plain.shape[1] - width) // 2
+    frame = np.zeros_like(plain)
+    small = Image.fromarray(plain).resize((width, height), Image.Resampling.BILINEAR)
+    frame[top : top + height, left : left + width] = np.asarray(small)
+    return frame
+
+
+def _enlarged(size: Size, plain: Frame) -> Frame:
+    height, width = size
+    top, left = (plain.shape[0] - height) // 2, (plain.shape[1] - width) // 2
+    part = Image.fromarray(plain).crop((left, top, left + width, top + height))
+    return np.asarray(part.resize((plain.shape[1], plain.shape[0]), Image.Resampling.BILINEAR))
+
+
+def _is_closest(original: Frames, shown: Frames, candidates: Sequence[Alter]) -> bool:
+    """Whether the candidate that explains one frame best explains all, at least as well as no change does."""
+    alter = _best_candidate(original, shown, candidates)
+    return all(
+        _grey_difference(frame, alter(plain)) <= min(_MAX_DIFFERENCE, _grey_difference(frame, plain))
+        for plain, frame in zip(original, shown, strict=True)
+    )
+
+
+def _best_candidate(original: Frames, shown: Frames, candidates: Sequence[Alter]) -> Alter:
+    """The one nearest to the frame with most contrast, in which strengths can be told apart best."""
+    reference = int(np.argmax(original.std(axis=(1, 2, 3))))
+    return min(candidates, key=lambda alter: _grey_difference(shown[reference], alter(original[reference])))
+
+
+def _grey_difference(one: Frame, other: Frame) -> float:
+    """Mean absolute difference in grey levels."""
+    return float(np.abs(one.astype(np.int16) - other).mean())
 
 
 EXPLAINS: dict[str, Callable[[Frames, Frames], bool]] = {
@@ -113,6 +177,6 @@ EXPLAINS: dict[str, Callable[[Frames, Frames], bool]] = {
     "rotate_270": _is_turned("rotate_270", "rotate_90"),
     "saturation": _is_saturated,
     "shuffle": _is_reordering_of,
-    "zoom_in": is_zoomed_in,
-    "zoom_out": is_zoomed_out,
+    "zoom_in": _is_zoomed_in,
+    "zoom_out": _is_zoomed_out,
 }
