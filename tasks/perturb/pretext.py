@@ -11,7 +11,7 @@ from tasks.perturb.counting import Counting
 from tasks.perturb.donors import Donor
 from tasks.perturb.grounding import Grounding
 from tasks.perturb.jigsaw import Jigsaw
-from tasks.perturb.marks import Marks
+from tasks.perturb.marks import Marks, TimedMarks
 
 
 class PretextTask(Protocol):
@@ -39,4 +39,6 @@ class PretextTask(Protocol):
         ...
 
 
-PRETEXTS: dict[str, PretextTask] = {task.name: task for task in (Grounding(), Counting(), Jigsaw(), Marks())}
+PRETEXTS: dict[str, PretextTask] = {
+    task.name: task for task in (Grounding(), Counting(), Jigsaw(), Marks(), TimedMarks())
+}

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from rewards.answers import Counts, Interval, Permutation
+from rewards.answers import AnswerKind, Counts, Interval, Permutation
 from rewards.parse import parse_answer
+from rewards.schema import SEPARATOR
 from rewards.verify import verify
 from tasks.core.config import PerturbConfig
 from tasks.core.edits import DrawEdit, ReorderEdit, ReplaceEdit, SpanEdit
@@ -151,13 +152,15 @@ def test_rounding_moves_no_end_of_an_interval_by_more_than_half_a_tenth() -> Non
         assert abs(answer.end_seconds - ends[edit.stop_frame]) <= 0.0501
 
 
-@pytest.mark.parametrize("cell", [("jigsaw", "clips"), ("jigsaw", "video"), ("marks", "colors")])
+@pytest.mark.parametrize(
+    "cell", [("jigsaw", "clips"), ("jigsaw", "video"), ("marks", "colors"), ("timed_marks", "colors")]
+)
 def test_orders_are_uniform_and_a_constant_guess_earns_chance(cell: tuple[str, str]) -> None:
-    level = 0.5 if cell[0] == "marks" else 0.25
+    level = 0.25 if cell[0] == "jigsaw" else 0.5
     rng, clip = np.random.default_rng(1), make_clip()
     samples = [plan(cell, level, rng, clip) for _ in range(NUM_PLANS)]
     orders = [Permutation(order) for order in itertools.permutations(range(1, 5))]
-    truths = [parse_answer(sample.answer, sample.answer_kind) for sample in samples]
+    truths = [parse_answer(sample.answer.split(SEPARATOR)[0], AnswerKind.PERMUTATION) for sample in samples]
     assert_follows(Counter(truths), dict.fromkeys(orders, 1 / 24))  # type: ignore[arg-type]
     for guess in (orders[0], orders[9], orders[-1]):
         scores = [verify(guess, truth) for truth in truths if truth is not None]

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewards.parse import format_answer, parse_answer
-from rewards.verify import verify
+from rewards.schema import canonical_answer, read_schema, score
 from tasks.core.config import PerturbConfig
 from tasks.core.edits import DrawEdit, ReorderEdit
 from tasks.core.types import Clip, Sample
@@ -44,10 +43,9 @@ def plan(cell: tuple[str, str], level: float, clip: Clip, seed: int) -> Sample:
 @given(st.sampled_from(CELLS), levels, clips, st.integers(0, 2**32))
 def test_answer_is_canonical_and_earns_one(cell: tuple[str, str], level: float, clip: Clip, seed: int) -> None:
     sample = plan(cell, level, clip, seed)
-    parsed = parse_answer(sample.answer, sample.answer_kind)
-    assert parsed is not None
-    assert format_answer(parsed) == sample.answer
-    assert verify(parsed, parsed) == 1.0
+    schema = read_schema(sample.answer_kind)
+    assert canonical_answer(sample.answer, schema) == sample.answer
+    assert score(sample.answer, sample.answer, schema).total == 1.0
 
 
 @given(st.sampled_from(CELLS), levels, clips, st.integers(0, 2**32))
