@@ -41,7 +41,7 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Part:
+class AnswerPart:
     """One plain answer inside an answer."""
 
     name: str
@@ -51,7 +51,7 @@ class Part:
     """Share of the whole reward."""
 
 
-Schema = tuple[Part, ...]
+Schema = tuple[AnswerPart, ...]
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,14 @@ def read_schema(text: str) -> Schema:
         ValueError: it is no schema.
     """
     if text in set(AnswerKind):
-        return (Part("", AnswerKind(text), 1.0),)
+        return (AnswerPart("", AnswerKind(text), 1.0),)
     matches = [_PART.fullmatch(part) for part in text.split(",")]
     if not all(matches) or any(match[2] not in set(AnswerKind) for match in matches if match):
         kinds = ", ".join(AnswerKind)
         raise ValueError(
             f"answer schema: got {text!r:.200}, expected one of {kinds}, or name:kind*weight joined by commas"
         )
-    parts = tuple(Part(match[1], AnswerKind(match[2]), float(match[3])) for match in matches if match)
+    parts = tuple(AnswerPart(match[1], AnswerKind(match[2]), float(match[3])) for match in matches if match)
     if not all(0 < part.weight <= 1 for part in parts) or not isclose(sum(part.weight for part in parts), 1):
         raise ValueError(f"answer schema: got {text!r:.200}, expected weights above 0 that sum to 1")
     return parts
@@ -141,9 +141,9 @@ def score(text: str, truth: str, schema: Schema) -> Reward:
     )
 
 
-def _parts(answer_type: Any, name: str, share: float) -> list[Part]:
+def _parts(answer_type: Any, name: str, share: float) -> list[AnswerPart]:
     if answer_type in KIND_OF:
-        return [Part(name, KIND_OF[answer_type], share)]
+        return [AnswerPart(name, KIND_OF[answer_type], share)]
     if not _is_frozen_dataclass(answer_type):
         known = ", ".join(kind.__name__ for kind in KIND_OF)
         raise TypeError(f"answer type: got {answer_type!r}, expected {known} or a frozen dataclass of them")

@@ -87,7 +87,7 @@ class View:
     """Of a benchmark's video its name: questions with the same one are about the same video."""
     start_frame: int
     stop_frame: int
-    """Both 0 for a `file`: which frames stand for it is known once it is opened (`tasks.video.official_frames`)."""
+    """Both 0 for a `file`: which frames stand for it is known once it is opened (`tasks.video.official`)."""
     edits: tuple[Edit, ...] = ()
     file: VideoFile | None = None
     """Of a benchmark's video; None for a clip in the frame store."""

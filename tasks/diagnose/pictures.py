@@ -1,6 +1,5 @@
 """Contact sheets of rows for the report: the likely wrong labels first, then some of each outcome."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,9 +7,7 @@ from tasks.core.choose import shuffled
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
 from tasks.diagnose.judge import Outcome, RowDiagnosis
-from tasks.video.preview import preview_sheet
-
-logger = logging.getLogger(__name__)
+from tasks.video.preview import draw_each, preview_sheet
 
 MOST_SUSPECTS = 12
 _EXAMPLES_PER_OUTCOME = 2
@@ -46,15 +43,10 @@ def draw_examples(
 def _draw(
     store: Store, rows: Sequence[RowDiagnosis], samples: Mapping[str, Sample], clips: Mapping[str, Clip]
 ) -> list[Picture]:
-    pictures = []
-    for row in rows:
-        try:
-            png = preview_sheet(store, samples[row.sample_id], clips, [_answers(row)])
-        except (OSError, ValueError, KeyError) as error:
-            logger.warning("the report leaves out row %d: %s", row.row, error)
-            continue
-        pictures.append(Picture(row=row, png=png))
-    return pictures
+    def draw(row: RowDiagnosis) -> bytes:
+        return preview_sheet(store, samples[row.sample_id], clips, [_answers(row)])
+
+    return [Picture(row=row, png=png) for row, png in draw_each(rows, draw)]
 
 
 def _answers(row: RowDiagnosis) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tasks.benchmarks.records import BenchmarkFolder
 from tasks.benchmarks.viubench.folder import built_clips, data_root_of
 from tasks.core.types import Clip, Sample, VideoFile
-from tasks.video.official_video import Showing, show_file
+from tasks.video.official import Showing, show_file
 from tasks.video.render import ShownVideo, render_sample
 
 _KEPT = 9

@@ -1,6 +1,5 @@
-"""A folder to look at: for each sample a contact sheet and a short video, and a page that shows them all."""
+"""A folder of samples: for each a contact sheet and a short video, and a page that shows them all."""
 
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +8,14 @@ from tqdm import tqdm
 
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
+from tasks.preview.filter import SampleFilter, filter_samples
 from tasks.preview.outputs import PreviewSet
-from tasks.preview.wish import Wish, choose
 from tasks.report.page import render_page
-from tasks.video.preview import preview_mp4, preview_name, preview_sheet
-
-logger = logging.getLogger(__name__)
+from tasks.video.preview import draw_each, preview_mp4, preview_name, preview_sheet
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class GalleryEntry:
     """One sample on the page."""
 
     sample: Sample
@@ -29,38 +26,43 @@ class Shown:
 
 
 def write_gallery(
-    store: Store, target: Store, folder: str, samples: Iterable[Sample], clips: Mapping[str, Clip], wish: Wish
+    store: Store,
+    target: Store,
+    folder: str,
+    samples: Iterable[Sample],
+    clips: Mapping[str, Clip],
+    sample_filter: SampleFilter,
 ) -> PreviewSet:
-    """Write what fits `wish` to `folder` of `target` (empty: its root); a sample that cannot be shown is left out.
+    """Write what fits to `folder` of `target` (empty: its root); a sample that cannot be shown is left out.
 
     Raises:
         InputError: no sample fits.
     """
-    chosen = choose(samples, wish)
-    shown, left_out = [], {}
-    for number, sample in enumerate(tqdm(chosen.samples, desc="preview", unit="sample")):
+    chosen, num_fitting = filter_samples(samples, sample_filter)
+    left_out: dict[str, str] = {}
+
+    def draw(sample: Sample) -> dict[str, bytes]:
+        return {"png": preview_sheet(store, sample, clips), "mp4": preview_mp4(store, sample, clips)}
+
+    entries = []
+    drawn = draw_each(tqdm(chosen, desc="preview", unit="sample"), draw, left_out)
+    for number, (sample, files) in enumerate(drawn):
         name = preview_name(number, sample)
-        try:
-            files = {"png": preview_sheet(store, sample, clips), "mp4": preview_mp4(store, sample, clips)}
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            left_out[sample.sample_id] = f"{type(error).__name__}: {error}"
-            logger.warning("sample %s left out: %s", sample.sample_id, left_out[sample.sample_id])
-            continue
         for ending, data in files.items():
             target.write_bytes(f"{folder}{name}.{ending}", data)
         sources = tuple(dict.fromkeys(clips[view.clip_id].source for view in sample.views))
-        shown.append(Shown(sample=sample, sources=sources, name=name))
+        entries.append(GalleryEntry(sample=sample, sources=sources, name=name))
     page = render_page(
         Path(__file__).with_name("index.html.j2"),
-        shown=shown,
+        entries=entries,
         left_out=left_out,
-        num_fitting=chosen.num_fitting,
-        wish=wish,
+        num_fitting=num_fitting,
+        sample_filter=sample_filter,
     )
     target.write_bytes(f"{folder}index.html", page.encode())
     return PreviewSet(
         index=target.path(f"{folder}index.html"),
-        num_samples=len(shown),
-        num_fitting=chosen.num_fitting,
+        num_samples=len(entries),
+        num_fitting=num_fitting,
         left_out=left_out,
     )

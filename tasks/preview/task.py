@@ -28,18 +28,19 @@ def preview_samples(
     from tasks.core.manifest import iterate_rows
     from tasks.core.store import Store, absolute_root
     from tasks.core.types import Clip, Sample
+    from tasks.preview.filter import SampleFilter
     from tasks.preview.gallery import write_gallery
-    from tasks.preview.wish import Wish
 
     store = Store(absolute_root(data_root))
     keys = find_manifests(store, samples, clips)
     try:
-        wish = Wish(pretext=pretext, kind=kind, level=level, split=split, limit=limit, seed=seed)
+        sample_filter = SampleFilter(pretext=pretext, kind=kind, level=level, split=split, limit=limit, seed=seed)
     except ValueError as error:
         raise InputError(f"preview: {error}") from error
-    target, folder = (Store(absolute_root(out)), "") if out else (store, f"previews/{digest_of(keys, asdict(wish))}/")
+    below = f"previews/{digest_of(keys, asdict(sample_filter))}/"
+    target, folder = (Store(absolute_root(out)), "") if out else (store, below)
     by_id = {clip.clip_id: clip for clip in iterate_rows(store, keys[1], Clip)}
-    found = write_gallery(store, target, folder, iterate_rows(store, keys[0], Sample), by_id, wish)
+    found = write_gallery(store, target, folder, iterate_rows(store, keys[0], Sample), by_id, sample_filter)
     click.echo(
         f"samples             {found.num_samples} of {found.num_fitting} that fit, {len(found.left_out)} left out"
     )

@@ -1,6 +1,5 @@
 """Contact sheets and videos of held-out samples with the answers before and after, some for each pretext task."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
@@ -9,42 +8,34 @@ from tasks.core.scores import AFTER, BEFORE, SampleScore
 from tasks.core.store import Store
 from tasks.core.types import Sample, Split
 from tasks.promote.evidence import Evidence
-from tasks.video.preview import preview_mp4, preview_name, preview_sheet
-
-logger = logging.getLogger(__name__)
+from tasks.video.preview import draw_each, preview_mp4, preview_name, preview_sheet
 
 
 def sample_pictures(store: Store, evidence: Evidence, num_per_pretext: int = 2) -> dict[str, bytes]:
     """PNG bytes by file name; a sample that cannot be rendered is left out with a warning."""
     clips = {clip.clip_id: clip for clip in evidence.clips}
     scored = {name: {row.sample_id: row for row in evidence.predictions[name]} for name in (BEFORE, AFTER)}
-    pictures = {}
-    for number, sample in enumerate(choose_samples(evidence.samples, num_per_pretext)):
+
+    def draw(sample: Sample) -> bytes:
         answers = {name: rows[sample.sample_id] for name, rows in scored.items() if sample.sample_id in rows}
-        try:
-            picture = preview_sheet(store, sample, clips, _notes(answers))
-        except (OSError, ValueError, KeyError) as error:
-            logger.warning("the report leaves out sample %s: %s", sample.sample_id, error)
-            continue
-        pictures[f"samples/{preview_name(number, sample)}.png"] = picture
-    return pictures
+        return preview_sheet(store, sample, clips, _notes(answers))
+
+    drawn = draw_each(choose_samples(evidence.samples, num_per_pretext), draw)
+    return {f"samples/{preview_name(number, sample)}.png": png for number, (sample, png) in enumerate(drawn)}
 
 
 def sample_videos(store: Store, evidence: Evidence, most: int = 3, most_bytes: int = 750_000) -> dict[str, bytes]:
     """mp4 bytes by file name, one for each pretext task; one that fails or is too large for the report is left out."""
     clips = {clip.clip_id: clip for clip in evidence.clips}
-    videos = {}
-    for number, sample in enumerate(choose_samples(evidence.samples, 1)[:most]):
-        try:
-            video = preview_mp4(store, sample, clips)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            logger.warning("the report leaves out the video of sample %s: %s", sample.sample_id, error)
-            continue
+
+    def draw(sample: Sample) -> bytes:
+        video = preview_mp4(store, sample, clips)
         if len(video) > most_bytes:
-            logger.warning("the report leaves out the video of sample %s: %d bytes", sample.sample_id, len(video))
-            continue
-        videos[f"previews/{preview_name(number, sample)}.mp4"] = video
-    return videos
+            raise ValueError(f"its video takes {len(video)} bytes, the report's limit is {most_bytes}")
+        return video
+
+    drawn = draw_each(choose_samples(evidence.samples, 1)[:most], draw)
+    return {f"previews/{preview_name(number, sample)}.mp4": video for number, (sample, video) in enumerate(drawn)}
 
 
 def choose_samples(samples: Sequence[Sample], num_per_pretext: int) -> list[Sample]:

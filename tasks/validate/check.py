@@ -12,7 +12,7 @@ from tasks.core.seeding import generator
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Sample
 from tasks.validate.expectations import check_clips, check_samples, clips_table, samples_table
-from tasks.validate.findings import Finding, findings_json, findings_table
+from tasks.validate.findings import ManifestFinding, findings_json, findings_table
 from tasks.validate.frames import check_frames
 
 logger = logging.getLogger(__name__)
@@ -26,9 +26,9 @@ def find_or_check(
     samples: Artifact,
     config: ValidateConfig,
     seed: int,
-) -> tuple[Artifact, list[Finding], dict[str, float]]:
+) -> tuple[Artifact, list[ManifestFinding], dict[str, float]]:
     """The findings kept at `key`, or new ones if there are none or they stopped a run; and their counts."""
-    findings = read_json(store, key, list[Finding]) if store.exists(key) else []
+    findings = read_json(store, key, list[ManifestFinding]) if store.exists(key) else []
     reused = bool(findings) and not any(finding.stops_the_run for finding in findings)
     if not reused:
         findings = check_manifests(
@@ -57,7 +57,7 @@ def check_manifests(
     samples: Collection[Sample],
     config: ValidateConfig,
     seed: int,
-) -> list[Finding]:
+) -> list[ManifestFinding]:
     """Findings about both manifests; drawn samples are rendered again only if the rows are sound.
 
     `samples` are gone through several times; they may be too many to be held as rows.
@@ -76,10 +76,10 @@ def check_manifests(
     return [*findings, check_frames(store, draw_samples(samples, config.num_rerendered, seed), by_id)]
 
 
-def rejected_share(num_clips: int, num_rejected: int, max_share: float) -> Finding:
+def rejected_share(num_clips: int, num_rejected: int, max_share: float) -> ManifestFinding:
     """Whether ingest accepted enough of its inputs."""
     share = num_rejected / max(1, num_clips + num_rejected)
-    return Finding(
+    return ManifestFinding(
         manifest="rejected",
         check=f"at most {max_share:.0%} of the inputs rejected",
         passed=share <= max_share,
@@ -96,7 +96,7 @@ def draw_samples(samples: Collection[Sample], count: int, seed: int) -> list[Sam
     return [sample for index, sample in enumerate(samples) if index in chosen]
 
 
-def stop_if_bad(findings: Sequence[Finding]) -> None:
+def stop_if_bad(findings: Sequence[ManifestFinding]) -> None:
     """Log failed warnings, stop at failed errors.
 
     Raises:

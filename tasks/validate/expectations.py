@@ -15,7 +15,7 @@ import pandas as pd
 from rewards.schema import canonical_answer, read_schema
 from tasks.core.edits import ReplaceEdit, donor_clip_ids
 from tasks.core.types import Clip, Sample, Split, View
-from tasks.validate.findings import Finding, Severity
+from tasks.validate.findings import ManifestFinding, Severity
 
 _ANSWER_PATTERNS = {
     "interval": r"^[0-9]+\.[0-9]-[0-9]+\.[0-9]$",
@@ -26,7 +26,7 @@ _MAX_QUESTION_CHARS = 2000
 _BATCH_ROWS = 10_000
 
 
-def check_clips(table: pd.DataFrame, needed_splits: Sequence[str]) -> list[Finding]:
+def check_clips(table: pd.DataFrame, needed_splits: Sequence[str]) -> list[ManifestFinding]:
     """Findings about the clip manifest."""
     gx = _great_expectations()
     x = gx.expectations
@@ -52,7 +52,7 @@ def check_clips(table: pd.DataFrame, needed_splits: Sequence[str]) -> list[Findi
     )
 
 
-def check_samples(table: pd.DataFrame, needed_splits: Sequence[str]) -> list[Finding]:
+def check_samples(table: pd.DataFrame, needed_splits: Sequence[str]) -> list[ManifestFinding]:
     """Findings about the sample manifest."""
     gx = _great_expectations()
     from great_expectations.expectations.row_conditions import Column
@@ -116,9 +116,9 @@ def samples_table(samples: Iterable[Sample], clips: Mapping[str, Clip]) -> pd.Da
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _validate(manifest: str, table: pd.DataFrame, expectations: list[Any]) -> list[Finding]:
+def _validate(manifest: str, table: pd.DataFrame, expectations: list[Any]) -> list[ManifestFinding]:
     if table.empty:
-        return [Finding(manifest=manifest, check="has rows", passed=False)]
+        return [ManifestFinding(manifest=manifest, check="has rows", passed=False)]
     gx = _great_expectations()
     source = _quiet_context(gx).data_sources.add_pandas("manifests")
     whole = source.add_dataframe_asset(manifest).add_batch_definition_whole_dataframe("whole")
@@ -127,11 +127,11 @@ def _validate(manifest: str, table: pd.DataFrame, expectations: list[Any]) -> li
     return sorted((_finding(manifest, result) for result in outcome.results), key=lambda finding: finding.check)
 
 
-def _finding(manifest: str, result: Any) -> Finding:
+def _finding(manifest: str, result: Any) -> ManifestFinding:
     config, details = result.expectation_config, result.result
     examples = details.get("partial_unexpected_list") or details.get("partial_missing_list") or []
     errors = [info["exception_message"] for info in result.exception_info.values() if isinstance(info, dict)]
-    return Finding(
+    return ManifestFinding(
         manifest=manifest,
         check=_describe(config.type, config.kwargs),
         passed=bool(result.success),

@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class ManifestFinding:
     """One check of one manifest."""
 
     manifest: str
@@ -32,7 +32,7 @@ class Finding:
         return not self.passed and self.severity is Severity.ERROR
 
 
-def findings_table(findings: Sequence[Finding]) -> str:
+def findings_table(findings: Sequence[ManifestFinding]) -> str:
     """The findings as text in aligned columns."""
     header = ("manifest", "check", "severity", "rows", "example")
     rows = [(f.manifest, f.check, f.severity.value, str(f.num_unexpected), f.example) for f in findings]
@@ -41,5 +41,5 @@ def findings_table(findings: Sequence[Finding]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def findings_json(findings: Sequence[Finding]) -> bytes:
+def findings_json(findings: Sequence[ManifestFinding]) -> bytes:
     return json.dumps([asdict(finding) for finding in findings], indent=1).encode()

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from tasks.core.edits import donor_clip_ids
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
-from tasks.validate.findings import Finding
+from tasks.validate.findings import ManifestFinding
 from tasks.video.fingerprint import fingerprint, fingerprint_distance
 from tasks.video.frame_store import load_frames
 from tasks.video.render import render_view
@@ -27,7 +27,7 @@ _MAX_DISTANCE = 0.1
 clips differ in at least 27 %: 24 real and 40 generated ones."""
 
 
-def check_frames(store: Store, samples: Sequence[Sample], clips: Mapping[str, Clip]) -> Finding:
+def check_frames(store: Store, samples: Sequence[Sample], clips: Mapping[str, Clip]) -> ManifestFinding:
     """Render every sample again; `clips` by clip id. One that cannot be shown stops the run."""
 
     @cache  # Samples share clips: an archive is read whole once.
@@ -41,7 +41,7 @@ def check_frames(store: Store, samples: Sequence[Sample], clips: Mapping[str, Cl
         if flaw:
             logger.warning("sample %s cannot be shown: %s", sample.sample_id, flaw)
             flaws.append(f"{sample.sample_id}: {flaw}")
-    return Finding(
+    return ManifestFinding(
         manifest="samples",
         check=f"frames are those of the clips ({len(samples)} rows drawn and rendered again)",
         passed=not flaws,

@@ -1,6 +1,5 @@
 """A page to look at before training: how many samples of each kind there are, and what some of them show."""
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,9 +9,7 @@ from tasks.core.manifest import iterate_rows, read_clips
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Rejection, Sample, Split
 from tasks.report.page import render_page
-from tasks.video.preview import preview_sheet
-
-logger = logging.getLogger(__name__)
+from tasks.video.preview import draw_each, preview_sheet
 
 _MOST_SHEETS = 12
 
@@ -21,12 +18,8 @@ def samples_page(store: Store, clips: Artifact, rejected: Artifact, samples: Art
     """HTML with pictures inside; the same samples each time."""
     by_id, counts = read_clips(store, clips), Counter[tuple[str, str, str]]()
     rows = _counted(iterate_rows(store, samples, Sample), counts)
-    chosen, sheets = choose_in_turn(rows, _MOST_SHEETS, seed, "look"), []
-    for sample in chosen:
-        try:
-            sheets.append(preview_sheet(store, sample, by_id))
-        except (OSError, ValueError, KeyError) as error:
-            logger.warning("the page leaves out sample %s: %s", sample.sample_id, error)
+    chosen = choose_in_turn(rows, _MOST_SHEETS, seed, "look")
+    sheets = [sheet for _, sheet in draw_each(chosen, lambda sample: preview_sheet(store, sample, by_id))]
     num_samples: dict[str, Counter[str]] = {}
     for (pretext, kind, split), number in sorted(counts.items()):
         num_samples.setdefault(f"{pretext} · {kind}", Counter())[split] = number

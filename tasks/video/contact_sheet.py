@@ -17,7 +17,7 @@ _TILE_WIDTH_PX = 120
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class SheetRow:
     """One video on the sheet."""
 
     frames: Frames
@@ -26,7 +26,7 @@ class Row:
     label: str = ""
 
 
-def contact_sheet(rows: Sequence[Row], captions: Sequence[str] = (), *, most_tiles: int = 16) -> bytes:
+def contact_sheet(rows: Sequence[SheetRow], captions: Sequence[str] = (), *, most_tiles: int = 16) -> bytes:
     """A PNG: the captions, then each video with at most `most_tiles` of its frames, evenly spaced.
 
     Raises:
@@ -67,7 +67,7 @@ def _with_some(shown: Sequence[int], marked: Collection[int]) -> list[int]:
     return sorted(tiles)
 
 
-def _label(row: Row, shown: Sequence[int]) -> str:
+def _label(row: SheetRow, shown: Sequence[int]) -> str:
     parts = [row.label, f"{len(shown)} of {len(row.frames)} frames shown"]
     if row.marked:
         num_visible = len(set(row.marked) & set(shown))
@@ -75,7 +75,7 @@ def _label(row: Row, shown: Sequence[int]) -> str:
     return "  ·  ".join(part for part in parts if part)
 
 
-def _tiles(row: Row, shown: Sequence[int], width: int) -> Image.Image:
+def _tiles(row: SheetRow, shown: Sequence[int], width: int) -> Image.Image:
     height_px = round(_TILE_WIDTH_PX * row.frames.shape[1] / row.frames.shape[2])
     num_lines = -(-len(shown) // _COLUMNS)
     block = Image.new("RGB", (width, num_lines * (height_px + _LINE_PX + _GAP_PX)), BACKGROUND)

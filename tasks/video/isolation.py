@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from tasks.core.config import IngestConfig
-from tasks.video.worker import Failed, Failure, Worker, WorkerError, clean_environment
+from tasks.video.worker import Failure, NoReply, Worker, WorkerError, clean_environment
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -129,7 +129,7 @@ class _Pool(Generic[ItemT, ResultT]):
         attempts = Counter[Failure]()
         while self._is_open:
             result = worker.run(item)
-            if not isinstance(result, Failed):
+            if not isinstance(result, NoReply):
                 return Outcome(result=result)
             attempts[result.failure] += 1
             if result.failure not in _MAY_PASS:

@@ -1,10 +1,12 @@
 """A sample for people to look at: a contact sheet and a short mp4, with the frames that answer the question marked."""
 
+import logging
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -14,10 +16,12 @@ from rewards.parse import parse_answer
 from tasks.core.edits import DrawEdit, Edit, ReorderEdit
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample, View
-from tasks.video.contact_sheet import BACKGROUND, FAINT, INK, MARK, Row, contact_sheet, text_block, wrap
+from tasks.video.contact_sheet import BACKGROUND, FAINT, INK, MARK, SheetRow, contact_sheet, text_block, wrap
 from tasks.video.encode import write_mp4
 from tasks.video.frames import Frame, Frames
 from tasks.video.render import ShownVideo, render_sample
+
+logger = logging.getLogger(__name__)
 
 _FPS = 6.0
 _PANEL_PX = 480
@@ -29,7 +33,7 @@ _NAME_CHARS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class Marks:
+class FrameMarks:
     """What to mark in one shown video."""
 
     asked: tuple[int, ...]
@@ -42,7 +46,7 @@ class Marks:
 def preview_sheet(store: Store, sample: Sample, clips: Mapping[str, Clip], notes: Sequence[str] = ()) -> bytes:
     """A PNG with the videos of `sample`, what is asked and answered, and `notes`; `clips` by clip id."""
     rows = [
-        Row(frames=video.frames, marked=marks.asked, label=label)
+        SheetRow(frames=video.frames, marked=marks.asked, label=label)
         for video, marks, label in _labelled(store, sample, clips)
     ]
     return contact_sheet(rows, [*_captions(sample), *notes])
@@ -64,26 +68,56 @@ def preview_mp4(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> byte
         return path.read_bytes()
 
 
+class HasSample(Protocol):
+    """Something about one sample, or the sample itself."""
+
+    @property
+    def sample_id(self) -> str: ...
+
+
+ItemT = TypeVar("ItemT", bound=HasSample)
+PictureT = TypeVar("PictureT")
+
+
+def draw_each(
+    items: Iterable[ItemT], draw: Callable[[ItemT], PictureT], left_out: dict[str, str] | None = None
+) -> Iterator[tuple[ItemT, PictureT]]:
+    """Each item with its picture. One that cannot be drawn is left out with a warning, and named in `left_out`.
+
+    What fails is one sample's own: its frames are missing or damaged, its row does not fit its clip, or it cannot be
+    encoded. A page of pictures is no reason to end a run that trained for hours.
+    """
+    for item in items:
+        try:
+            picture = draw(item)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            logger.warning("sample %s is left out: %s: %s", item.sample_id, type(error).__name__, error)
+            if left_out is not None:
+                left_out[item.sample_id] = f"{type(error).__name__}: {error}"
+            continue
+        yield item, picture
+
+
 def preview_name(number: int, sample: Sample) -> str:
     """What the files of a preview are called, without ending: kinds may come from other people's data sets."""
     parts = (f"{number:03d}", sample.pretext, sample.kind, f"level_{sample.level:g}")
     return "-".join(_UNSAFE.sub("_", part)[:_NAME_CHARS] for part in parts)
 
 
-def marks_of(sample: Sample, view: View, timestamps_seconds: Sequence[float]) -> Marks:
+def marks_of(sample: Sample, view: View, timestamps_seconds: Sequence[float]) -> FrameMarks:
     """The frames of one view of `sample` to mark."""
     if sample.answer_kind == AnswerKind.PERMUTATION and any(isinstance(edit, ReorderEdit) for edit in view.edits):
         count = len(sample.answer)
         length = (view.stop_frame - view.start_frame) // max(1, count)
         parts = ", ".join(f"part {k + 1} from frame {k * length}" for k in range(count))
-        return Marks(asked=(), note=parts)
+        return FrameMarks(asked=(), note=parts)
     if not view.edits:
-        return Marks(asked=_frames_of_answer(sample, timestamps_seconds), note="")
+        return FrameMarks(asked=_frames_of_answer(sample, timestamps_seconds), note="")
     asked_edits = _asked(sample, view.edits, timestamps_seconds)
     asked = {frame for edit in asked_edits for frame in frames_of(edit)}
     others = {frame for edit in view.edits for frame in frames_of(edit)} - asked
     note = f"not marked: {len(others)} frames altered as distraction" if others else ""
-    return Marks(asked=tuple(sorted(asked)), note=note)
+    return FrameMarks(asked=tuple(sorted(asked)), note=note)
 
 
 def frames_of(edit: Edit) -> range:
@@ -120,7 +154,7 @@ def _fits(edit: Edit, answer: Interval, timestamps_seconds: Sequence[float]) -> 
     return abs(first - answer.start_seconds) <= rounding and last <= answer.end_seconds + rounding
 
 
-def _labelled(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> list[tuple[ShownVideo, Marks, str]]:
+def _labelled(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> list[tuple[ShownVideo, FrameMarks, str]]:
     videos = render_sample(store, sample, clips)
     parts = []
     for position, (video, view) in enumerate(zip(videos, sample.views, strict=True), start=1):

@@ -8,7 +8,21 @@ from tasks.core.types import Clip, Sample, View
 from tasks.video.edits import apply_edits
 from tasks.video.frame_store import load_frames
 from tasks.video.frames import Frames
-from tasks.video.official_frames import Selection
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameSelection:
+    """The frames that stand for a video."""
+
+    indices: tuple[int, ...]
+    """In the file, from 0, ascending."""
+    rate: float
+    """Frames a second, nominal."""
+
+    @property
+    def timestamps_seconds(self) -> tuple[float, ...]:
+        """From the start of the file, also for a part of it."""
+        return tuple(index / self.rate for index in self.indices)
 
 
 @dataclass(frozen=True)
@@ -18,7 +32,7 @@ class ShownVideo:
     frames: Frames
     timestamps_seconds: tuple[float, ...]
     """One for each frame."""
-    selection: Selection | None = None
+    selection: FrameSelection | None = None
     """Of a benchmark's video, what the official processor would say of its frames; None for one of ours."""
 
 

@@ -60,7 +60,7 @@ class WorkerError(RuntimeError):
     """Processes cannot be started, or are no longer wanted: whatever the input, there will be no result."""
 
 
-class Failed(NamedTuple):
+class NoReply(NamedTuple):
     """Why no reply came."""
 
     failure: Failure
@@ -88,7 +88,7 @@ class Worker:
         self._lock = threading.Lock()
         self._is_closed = False
 
-    def run(self, item: Any) -> Any | Failed:
+    def run(self, item: Any) -> Any | NoReply:
         """The function's result for `item`.
 
         Raises:
@@ -145,7 +145,7 @@ class Worker:
             self._pipe.send(sys.path)
             self._pipe.send((self._function, self._memory_mib, os.getpid()))
 
-    def _receive(self, seconds: float) -> _Reply | Failed:
+    def _receive(self, seconds: float) -> _Reply | NoReply:
         assert self._pipe
         try:
             if self._pipe.poll(seconds):
@@ -155,23 +155,23 @@ class Worker:
         except (EOFError, OSError):
             return self._died()
         self.end()
-        return Failed(Failure.TOO_SLOW, f"not done after {seconds:g} s")
+        return NoReply(Failure.TOO_SLOW, f"not done after {seconds:g} s")
 
-    def _died(self) -> Failed:
+    def _died(self) -> NoReply:
         process = self._process
         if process is None:
-            return Failed(Failure.INTERRUPTED, "ended by its parent")
+            return NoReply(Failure.INTERRUPTED, "ended by its parent")
         with suppress(subprocess.TimeoutExpired):
             process.wait(_END_SECONDS)
         code = process.returncode
         self.end()
         if code == _OUT_OF_MEMORY:
             detail = f"asked for more than the {self._memory_mib} MiB that a worker may have"
-            return Failed(Failure.TOO_MUCH_MEMORY, detail)
+            return NoReply(Failure.TOO_MUCH_MEMORY, detail)
         is_struck = code is not None and code < 0 and -code not in _FAULTS
-        return Failed(Failure.INTERRUPTED if is_struck else Failure.CRASHED, _cause(code))
+        return NoReply(Failure.INTERRUPTED if is_struck else Failure.CRASHED, _cause(code))
 
-    def _not_started(self, failed: Failed) -> Failed:
+    def _not_started(self, failed: NoReply) -> NoReply:
         if failed.failure is Failure.INTERRUPTED:
             return failed
         raise WorkerError(f"a worker process ended while it started: {failed.detail}")

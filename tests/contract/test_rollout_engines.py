@@ -18,8 +18,7 @@ from tasks.rollout.vllm_engine import VllmEngine
 from tasks.train.gap import gap_metrics
 from tasks.train.metrics import values
 from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs, use_shared_prefix_attention
-from tasks.video.official_frames import Selection
-from tasks.video.render import ShownVideo
+from tasks.video.render import FrameSelection, ShownVideo
 from tests.helpers.policy import fresh_policy, make_prompt, mixed_prompts, noise_video, plain_answer
 
 EngineFactory = Callable[[Policy], RolloutEngine]
@@ -91,7 +90,7 @@ def test_prompt_tokens_are_the_processors_with_exact_times(make_engine: EngineFa
 
 def test_prompt_tokens_of_a_benchmarks_video_are_the_processors(make_engine: EngineFactory) -> None:
     policy = fresh_policy()
-    selection = Selection(indices=(0, 13, 25, 38), rate=29.97)
+    selection = FrameSelection(indices=(0, 13, 25, 38), rate=29.97)
     video = ShownVideo(noise_video(4, 5).frames, selection.timestamps_seconds, selection)
     prompt = make_prompt(policy, "How many?", video)
     (found,) = make_engine(policy).prompt_token_ids([prompt])

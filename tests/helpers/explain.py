@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.video.blur import blurred
 from tasks.video.frames import Frame, Frames
-from tasks.video.transforms import SPAN_TRANSFORMS, cover
+from tasks.video.transforms import SPAN_TRANSFORMS, blurred, cover
 
 _BLUR_RADII_PX = np.arange(0.5, 6.01, 0.1)
 _MIN_NOISE_LEVELS = 1.0

@@ -18,7 +18,7 @@ from tasks.core.plan_pointer import plan_to_start_from, publish_plan
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
 from tasks.ingest.split import TrainingRecord, read_history
-from tasks.validate.findings import Finding, findings_json
+from tasks.validate.findings import ManifestFinding, findings_json
 from tasks.video.frame_store import load_frames
 from tests.helpers.clips import make_clip, store_clip
 
@@ -64,7 +64,7 @@ _KINDS = {
     "findings": _Kept(
         "v/findings.json",
         lambda store: store.write_bytes("v/findings.json", findings_json([])),
-        lambda store: read_json(store, "v/findings.json", list[Finding]),
+        lambda store: read_json(store, "v/findings.json", list[ManifestFinding]),
     ),
     "frames": _Kept(
         _CLIP.frames_key,

@@ -16,7 +16,7 @@ from tasks.video.display import orientation_of
 from tasks.video.errors import Problem, VideoError
 from tasks.video.fingerprint import fingerprint
 from tasks.video.frames import Frames
-from tasks.video.official_video import Showing, show_file
+from tasks.video.official import Showing, show_file
 from tests.helpers.videos import as_ffmpeg_shows, ffmpeg, write_pattern
 
 CHOICE = FrameChoice(num_frames=10, edge_share=0.0, min_area_px=1024, max_area_px=96 * 64, max_damaged_share=0.02)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rewards.answers import KIND_OF, Answer, AnswerKind, Choice, Counts, Interval, Number, Permutation, Text
 from rewards.parse import format_answer, parse_answer
-from rewards.schema import Part, Schema, read_schema, score, write_schema
+from rewards.schema import AnswerPart, Schema, read_schema, score, write_schema
 from rewards.verify import verify, verify_strict
 
 _tenths = st.integers(0, 99_999).map(lambda tenths: tenths / 10)
@@ -34,7 +34,7 @@ schemas: st.SearchStrategy[Schema] = st.lists(
     max_size=5,
 ).map(
     lambda parts: tuple(
-        Part(f"part_{number}", kind, weight / sum(weight for _, weight in parts))
+        AnswerPart(f"part_{number}", kind, weight / sum(weight for _, weight in parts))
         for number, (kind, weight) in enumerate(parts)
     )
 )

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.video.contact_sheet import Row, contact_sheet, shown_frames
+from tasks.video.contact_sheet import SheetRow, contact_sheet, shown_frames
 from tests.helpers.videos import moving_frames
 
 
-def picture(rows: list[Row], captions: list[str] | None = None, most_tiles: int = 16) -> np.ndarray:
+def picture(rows: list[SheetRow], captions: list[str] | None = None, most_tiles: int = 16) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(contact_sheet(rows, captions or [], most_tiles=most_tiles))))
 
 
@@ -21,20 +21,22 @@ def num_red(pixels: np.ndarray) -> int:
 def test_marked_frames_get_a_red_border() -> None:
     frames = moving_frames(8)
     assert (
-        num_red(picture([Row(frames=frames, marked=[2, 3])])) > num_red(picture([Row(frames=frames, marked=[2])])) > 0
+        num_red(picture([SheetRow(frames=frames, marked=[2, 3])]))
+        > num_red(picture([SheetRow(frames=frames, marked=[2])]))
+        > 0
     )
-    assert num_red(picture([Row(frames=frames)])) == 0
+    assert num_red(picture([SheetRow(frames=frames)])) == 0
 
 
 def test_long_captions_wrap_instead_of_running_out() -> None:
-    rows = [Row(frames=moving_frames(2))]
+    rows = [SheetRow(frames=moving_frames(2))]
     short, long = picture(rows, ["short"]), picture(rows, ["a longer question " * 30, "x" * 400])
     assert long.shape[1] == short.shape[1]
     assert long.shape[0] > short.shape[0]
 
 
 def test_several_videos_are_stacked() -> None:
-    one = Row(frames=moving_frames(4), label="video 1")
+    one = SheetRow(frames=moving_frames(4), label="video 1")
     assert picture([one, one]).shape[0] > 1.8 * picture([one]).shape[0] - 20
 
 
@@ -49,7 +51,7 @@ def test_shown_frames_are_distinct_and_start_with_the_first(num_frames: int, mos
 
 @pytest.mark.slow
 def test_a_single_marked_frame_is_never_left_out() -> None:
-    rows = [Row(frames=moving_frames(48), marked=[frame]) for frame in range(48)]
+    rows = [SheetRow(frames=moving_frames(48), marked=[frame]) for frame in range(48)]
     assert all(num_red(picture([row])) > 0 for row in rows)
 
 

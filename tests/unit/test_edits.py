@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from tasks.core.edits import DrawEdit, ReorderEdit, ReplaceEdit, SpanEdit
-from tasks.video.edits import apply_edits
-from tasks.video.shapes import shape_mask
+from tasks.video.edits import apply_edits, shape_mask
 from tasks.video.transforms import SPAN_TRANSFORMS, cover
 from tests.helpers.clips import make_frames
 

@@ -11,8 +11,8 @@ from tasks.core.latest import LatestDataset, find_manifests, point_to_latest
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample
+from tasks.preview.filter import SampleFilter, filter_samples
 from tasks.preview.gallery import write_gallery
-from tasks.preview.wish import Wish, choose
 from tasks.validate.samples_page import samples_page
 from tasks.video.preview import preview_name
 from tests.helpers.clips import make_clip, store_clip
@@ -34,24 +34,24 @@ class Page(HTMLParser):
         self.sources += [value or "" for name, value in attrs if name == "src"]
 
 
-def test_a_wish_fits_what_it_names() -> None:
-    wish = Wish(pretext="grounding", kind="mirror", level=0.5)
-    assert {(s.pretext, s.kind, s.level) for s in choose(SAMPLES, wish).samples} == {("grounding", "mirror", 0.5)}
-    assert choose(SAMPLES, Wish(limit=1)).num_fitting == len(SAMPLES)
+def test_a_filter_fits_what_it_names() -> None:
+    asked = SampleFilter(pretext="grounding", kind="mirror", level=0.5)
+    assert {(s.pretext, s.kind, s.level) for s in filter_samples(SAMPLES, asked)[0]} == {("grounding", "mirror", 0.5)}
+    assert filter_samples(SAMPLES, SampleFilter(limit=1))[1] == len(SAMPLES)
     with pytest.raises(InputError, match=r"there are .* grounding mirror 0\.5 train"):
-        choose(SAMPLES, Wish(kind="mirrored"))
+        filter_samples(SAMPLES, SampleFilter(kind="mirrored"))
     with pytest.raises(ValueError, match="limit: got -1"):
-        Wish(limit=-1)
+        SampleFilter(limit=-1)
 
 
 def test_a_limit_draws_from_all_cells_the_same_each_time_and_otherwise_with_another_seed() -> None:
     num_cells = len({sample.cell for sample in SAMPLES})
-    chosen = choose(SAMPLES, Wish(limit=num_cells))
-    assert len({sample.cell for sample in chosen.samples}) == num_cells
-    assert {s.pretext for s in choose(SAMPLES, Wish(limit=3)).samples} == {"counting", "grounding", "jigsaw"}
-    assert chosen == choose(reversed(SAMPLES), Wish(limit=num_cells))
-    assert chosen != choose(SAMPLES, Wish(limit=num_cells, seed=1))
-    assert set(choose(SAMPLES, Wish(limit=0)).samples) == set(SAMPLES)
+    chosen = filter_samples(SAMPLES, SampleFilter(limit=num_cells))
+    assert len({sample.cell for sample in chosen[0]}) == num_cells
+    assert {s.pretext for s in filter_samples(SAMPLES, SampleFilter(limit=3))[0]} == {"counting", "grounding", "jigsaw"}
+    assert chosen == filter_samples(reversed(SAMPLES), SampleFilter(limit=num_cells))
+    assert chosen != filter_samples(SAMPLES, SampleFilter(limit=num_cells, seed=1))
+    assert set(filter_samples(SAMPLES, SampleFilter(limit=0))[0]) == set(SAMPLES)
 
 
 @pytest.mark.slow
@@ -63,7 +63,7 @@ def test_the_page_shows_every_file_and_names_what_it_cannot_show(tmp_path: Path)
         make_sample("two", pretext="jigsaw", kind="../<b>/é 2", clip_id=clip.clip_id),
         make_sample("gone", clip_id="missing"),
     ]
-    found = write_gallery(store, Store(str(tmp_path / "out")), "", samples, {clip.clip_id: clip}, Wish())
+    found = write_gallery(store, Store(str(tmp_path / "out")), "", samples, {clip.clip_id: clip}, SampleFilter())
     assert (found.num_samples, found.num_fitting, list(found.left_out)) == (2, 3, ["gone"])
     index = Path(found.index)
     assert index == tmp_path / "out" / "index.html"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qwen_vl_utils import vision_process as official
 
-from tasks.video.official_frames import official_size, select_frames
+from tasks.video.official import official_size, select_frames
 
 _AREA = {"min_area_px": 128 * 128, "max_area_px": 512 * 512}
 

@@ -12,7 +12,7 @@ from transformers.video_utils import VideoMetadata
 
 from tasks.core.types import VideoFile
 from tasks.rollout.inputs import encode_prompt
-from tasks.video.official_video import Showing, show_file
+from tasks.video.official import Showing, show_file
 from tests.helpers.policy import fresh_policy, make_prompt
 from tests.helpers.videos import SHARED_VIDEOS, write_video
 

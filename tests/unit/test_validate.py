@@ -13,7 +13,7 @@ from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample, Split
 from tasks.validate.check import check_manifests, draw_samples, find_or_check, rejected_share, stop_if_bad
-from tasks.validate.findings import Finding, Severity, findings_json, findings_table
+from tasks.validate.findings import ManifestFinding, Severity, findings_json, findings_table
 from tasks.validate.frames import check_frames
 from tasks.video.fingerprint import fingerprint
 from tasks.video.frame_store import load_frames, pack_frames, unpack_frames
@@ -42,7 +42,7 @@ def samples(clips: list[Clip]) -> list[Sample]:
     return plan_all(clips, config)
 
 
-def failures(store: Store, clips: list[Clip], samples: list[Sample]) -> list[Finding]:
+def failures(store: Store, clips: list[Clip], samples: list[Sample]) -> list[ManifestFinding]:
     findings = check_manifests(store, clips, [], samples, CONFIG, seed=0)
     return [finding for finding in findings if not finding.passed]
 
@@ -167,22 +167,22 @@ def test_findings_are_kept_and_only_good_ones_reused(store: Store, clips: list[C
     again, same, second = find_or_check(store, "v/findings.json", *inputs, CONFIG, 0)
     assert (first["reused"], second["reused"]) == (0.0, 1.0)
     assert kept == again
-    assert findings == same == read_json(store, "v/findings.json", list[Finding])
+    assert findings == same == read_json(store, "v/findings.json", list[ManifestFinding])
     store.write_bytes("v/findings.json", findings_json([replace(findings[0], passed=False)]))
     _, _, third = find_or_check(store, "v/findings.json", *inputs, CONFIG, 0)
     assert (third["reused"], third["failed_errors"]) == (0.0, 0.0)
 
 
 def test_warnings_are_logged_and_let_the_run_go_on(caplog: pytest.LogCaptureFixture) -> None:
-    stop_if_bad([Finding(manifest="samples", check="odd", passed=False, severity=Severity.WARNING)])
+    stop_if_bad([ManifestFinding(manifest="samples", check="odd", passed=False, severity=Severity.WARNING)])
     assert "odd" in caplog.text
 
 
 def test_table_columns_are_aligned() -> None:
     lines = findings_table(
         [
-            Finding(manifest="clips", check="short", passed=False, num_unexpected=3, example="x"),
-            Finding(manifest="samples", check="rather longer", passed=False, num_unexpected=12, example="y"),
+            ManifestFinding(manifest="clips", check="short", passed=False, num_unexpected=3, example="x"),
+            ManifestFinding(manifest="samples", check="rather longer", passed=False, num_unexpected=12, example="y"),
         ]
     ).splitlines()
     assert [line.index("error") for line in lines[1:]] == [lines[0].index("severity")] * 2

@@ -18,7 +18,7 @@ from tasks.benchmarks.adapter import Adapter, Source, each_question, make_sample
 from tasks.benchmarks.annotations import Where, find_file, read_object, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts
 from tasks.core.types import Sample, VideoFile
-from tasks.video.official_frames import select_frames
+from tasks.video.official import select_frames
 
 _CLEVRER, _PERCEPTION, _STAR = "clevrer/video_validation", "perception/videos", "star/Charades_v1_480"
 _STAR_CUT = "star/Charades_segment"
