@@ -60,6 +60,7 @@ def _with_some(shown: Sequence[int], marked: Collection[int]) -> list[int]:
     if len(set(marked)) > len(shown) // 2:
         return sorted(tiles)
     for frame in sorted(set(marked) - tiles):
+        # The first and the last frame stay, or the sheet would not say how long the video is.
         inner = tiles - set(marked) - {shown[0], shown[-1]}
         if inner:
             tiles.remove(min(inner, key=lambda tile: (abs(tile - frame), tile)))

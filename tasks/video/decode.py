@@ -14,8 +14,7 @@ import numpy as np
 
 from tasks.core.config import IngestConfig
 from tasks.core.ingest_config import EDGE_SHARE, MAX_DAMAGED_SHARE
-from tasks.video.complaints import heard_complaints
-from tasks.video.damage import Damage, sound_frames
+from tasks.video.damage import Damage, heard_complaints, sound_frames
 from tasks.video.errors import Problem, Remark, VideoError
 from tasks.video.frames import Frame, Frames
 from tasks.video.probe import Probe, probe

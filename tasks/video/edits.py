@@ -57,6 +57,7 @@ def shape_mask(
     """Which pixels (H, W), or those of `box`, have their centre inside the shape."""
     rows, columns = np.ogrid[box or (slice(height_px), slice(width_px))]
     radius = edit.size * min(height_px, width_px) / 2
+    # From the shape's centre to the centres of pixels, which lie half a pixel inside.
     down = rows + 0.5 - edit.centre_y * height_px
     right = columns + 0.5 - edit.centre_x * width_px
     angle = math.radians(edit.angle_degrees)
@@ -65,11 +66,13 @@ def shape_mask(
         return inside
     if edit.shape in _NUM_CORNERS:
         return _regular_polygon(right, down, _NUM_CORNERS[edit.shape], radius, angle)
+    # In the shape's own axes: it is slim across and long along `angle`.
     along = np.abs(right * math.cos(angle) + down * math.sin(angle))
     across = np.abs(down * math.cos(angle) - right * math.sin(angle))
     if edit.shape == "diamond":
         slim: NDArray[np.bool_] = along + across / _DIAMOND_ASPECT <= radius
         return slim
+    # The corners of a bar lie on the circle of its size, as those of the other shapes do.
     half_length = radius / math.hypot(1, _BAR_ASPECT)
     bar: NDArray[np.bool_] = (along <= half_length) & (across <= _BAR_ASPECT * half_length)
     return bar
@@ -104,6 +107,7 @@ def _draw_shape(frame: Frame, edit: DrawEdit) -> None:
     inside = shape_mask(edit, height_px=height, width_px=width, box=box)
     picture = frame[box][inside]
     painted = np.rint(picture + edit.opacity * (np.array(edit.color) - picture)).astype(np.uint8)
+    # Where the colour was there already (white on snow) one level is moved: a shape without a trace has no answer.
     same = np.all(painted == picture, axis=-1)
     painted[same] = np.where(picture[same] < 255, picture[same] + 1, picture[same] - 1)
     frame[box][inside] = painted
@@ -125,6 +129,7 @@ def _regular_polygon(
 ) -> NDArray[np.bool_]:
     """Points within the distance of every side from the centre; `angle` points to the middle of one side."""
     inside = np.ones(np.broadcast_shapes(right.shape, down.shape), bool)
+    # A convex polygon is where every side's half-plane holds; the apothem is the distance of a side.
     side_distance = radius * math.cos(math.pi / num_corners)
     for side in range(num_corners):
         direction = angle + 2 * math.pi * side / num_corners

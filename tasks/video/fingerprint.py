@@ -37,6 +37,7 @@ class Pair(NamedTuple):
 def fingerprint(frames: Frames) -> str:
     """The fingerprint of frames (F, H, W, 3) that are evenly spread over a video."""
     thumbnails = np.stack([_thumbnail(frame) for frame in frames])
+    # A cosine transform in time (t to f), down (r to u) and across (c to v), low frequencies only.
     spectrum = np.einsum("tf,ur,frc,vc->tuv", _cosines(_TIMES, len(frames)), _SPACE, thumbnails, _SPACE, optimize=True)
     signs = np.array([[spectrum[time][place] > 0 for place in _PLANE] for time in range(_TIMES)])
     return np.packbits(signs).tobytes().hex()
@@ -50,6 +51,7 @@ def fingerprint_distance(one: str, other: str) -> float:
 def near_pairs(fingerprints: Sequence[str], *, max_distance: float) -> Iterator[Pair]:
     """All pairs of which at most this share of bits differs; empty fingerprints look like nothing."""
     known, table = _table(fingerprints)
+    # Blocks of rows against themselves and all later ones: each pair is seen, few are seen twice.
     for start in range(0, len(known), _BLOCK):
         for first, second, bits in _near(table[:, start : start + _BLOCK], table[:, start:], max_distance):
             if first < second:
@@ -67,6 +69,7 @@ def near_between(ours: Sequence[str], theirs: Sequence[str], *, max_distance: fl
 
 def _table(fingerprints: Sequence[str]) -> tuple[list[int], NDArray[np.uint64]]:
     """The places of those that are known, and their bits as (words of a fingerprint, videos)."""
+    # Words come first in the table: each is a row that lies together in memory.
     known = [index for index, text in enumerate(fingerprints) if text]
     words = np.frombuffer(bytes.fromhex("".join(fingerprints[index] for index in known)), np.uint64)
     return known, words.reshape(len(known), NUM_BITS // 64).T
@@ -77,6 +80,7 @@ def _near(left: NDArray[np.uint64], right: NDArray[np.uint64], max_distance: flo
     for start in range(0, right.shape[1], _BLOCK):
         block = right[:, start : start + _BLOCK]
         bits = np.zeros((left.shape[1], block.shape[1]), np.uint16)
+        # One word of 64 bits at a time, so that no table of (left, right, words) is ever made.
         for mine, theirs in zip(left[:, :, None], block[:, None], strict=True):
             bits += np.bitwise_count(mine ^ theirs)
         for row, column in zip(*np.nonzero(bits <= int(max_distance * NUM_BITS)), strict=True):

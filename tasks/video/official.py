@@ -102,6 +102,7 @@ def _count_frames(num_frames: int, rate: float, *, fps: float, max_frames: int) 
     Raises:
         ValueError: fewer than two.
     """
+    # The order of the limits decides: at most `max_frames` wins over at least four, and the file's number over both.
     wanted = num_frames / rate * fps
     count = math.floor(min(max(wanted, _LEAST_FRAMES), max_frames // _PAIR * _PAIR, num_frames) / _PAIR) * _PAIR
     if count < _PAIR:
@@ -122,6 +123,7 @@ def official_size(
     rounded = [max(multiple_px, round(side / multiple_px) * multiple_px) for side in (width, height)]
     area = rounded[0] * rounded[1]
     if area > max_area_px:
+        # Rounding down after shrinking, and up after growing, so that the limit holds afterwards.
         shrink = math.sqrt(height * width / max_area_px)
         rounded = [math.floor(side / shrink / multiple_px) * multiple_px for side in (width, height)]
     elif area < min_area_px:

@@ -18,8 +18,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from tasks.video.complaints import Complaints, heard_complaints
 from tasks.video.container import is_cut_off, is_encrypted
+from tasks.video.damage import BROKEN, Complaints, heard_complaints
 from tasks.video.display import AS_STORED, Display, crop_of, matrix_of, orientation_of, remarks_on
 from tasks.video.errors import Problem, Remark, VideoError
 
@@ -32,8 +32,6 @@ _DAMAGED = (Remark.DAMAGED_CONTAINER.of("the container or its packets are damage
 _ENCRYPTED = "the pictures are encrypted; decrypt the file first"
 _WEBM_KEY = "enc_key_id"
 """FFmpeg's matroskadec.c says so in the stream's metadata; of mp4, in every packet."""
-BROKEN = (av.FFmpegError, IndexError)
-"""What reading packets raises for broken files; the second where a damaged transport stream grows a stream."""
 _VP8_SHOWN = 0x10
 """Bit of a VP8 packet's first byte (RFC 6386, 9.1): without it the picture is for reference only."""
 
@@ -82,7 +80,7 @@ def probe(path: Path) -> Probe:
     with heard_complaints(is_on=True) as complaints, open_video(path) as (container, stream):
         duration, rate = stream.duration, stream.average_rate or stream.guessed_rate
         time_base = stream.time_base
-        found = _read_packets(container, stream, complaints) if time_base else _Found()
+        found = _read_packets(container, stream, complaints) if time_base else _PacketTable()
         if (found.first_frame is None or "asf" in _formats(container)) and is_encrypted(container, path):
             raise VideoError(Problem.ENCRYPTED, _ENCRYPTED)
         if not found.shown:
@@ -194,7 +192,7 @@ def _display(container: InputContainer, stream: VideoStream, frame: VideoFrame |
 
 
 @dataclass(kw_only=True)
-class _Found:
+class _PacketTable:
     """What the packets of a stream say."""
 
     stamps: "array[int]" = field(default_factory=lambda: array("q"))
@@ -215,13 +213,13 @@ class _Found:
             self.shown.append(packet.pts)
 
 
-def _read_packets(container: InputContainer, stream: VideoStream, complaints: Complaints) -> _Found:
+def _read_packets(container: InputContainer, stream: VideoStream, complaints: Complaints) -> _PacketTable:
     """Without stamps if a packet without one comes: then the order of decoding is all there is.
 
     Raises:
         VideoError: it is encrypted.
     """
-    found, is_vp8, heard = _Found(), stream.codec_context.name == "vp8", 0
+    found, is_vp8, heard = _PacketTable(), stream.codec_context.name == "vp8", 0
     if _WEBM_KEY in stream.metadata:
         raise VideoError(Problem.ENCRYPTED, _ENCRYPTED)
     set_decoder(stream, num_threads=1)  # Complaints of other threads go unheard.
@@ -233,13 +231,13 @@ def _read_packets(container: InputContainer, stream: VideoStream, complaints: Co
             found.first_frame = found.first_frame or _first_frame(packet)
             heard = complaints.count()
             if packet.size and packet.pts is None:
-                return _Found(first_frame=found.first_frame)
+                return _PacketTable(first_frame=found.first_frame)
             if packet.size:
                 found.add(packet, is_shown=not is_vp8 or bool(memoryview(packet)[0] & _VP8_SHOWN))
     except MemoryError:  # A limit, not damage; FFmpeg's kind is an FFmpegError too.
         raise
     except BROKEN:  # The decoder finds out how far the file can be read.
-        return _Found(first_frame=found.first_frame)
+        return _PacketTable(first_frame=found.first_frame)
     return found
 
 
@@ -260,7 +258,7 @@ def _formats(container: InputContainer) -> set[str]:
     return set(container.format.name.split(","))
 
 
-def _trusted(found: _Found, container: InputContainer, stream: VideoStream) -> Packets | None:
+def _trusted(found: _PacketTable, container: InputContainer, stream: VideoStream) -> Packets | None:
     is_distinct = len(set(found.stamps)) == len(found.stamps) > 0
     if not _has_true_stamps(container, stream) or not is_distinct or found.is_damaged or found.keys[:1] != [0]:
         return None

@@ -42,7 +42,9 @@ def choose_size(width: float, height: float, *, min_area_px: int, max_area_px: i
         raise ValueError(
             f"no width and height in multiples of {MULTIPLE_PX} have an area of {min_area_px} to {max_area_px} pixels"
         )
+    # In logarithms twice as wide and twice as high are equally far from the true shape.
     stretch = {size: abs(math.log(size[0] / size[1]) - math.log(width / height)) for size in sizes}
+    # Among sizes that nobody can tell from the true shape the largest wins; if there is none, the nearest.
     allowed = max(math.log(_INVISIBLE_STRETCH), min(stretch.values()) + 1e-9)
     good = [size for size in sizes if stretch[size] <= allowed]
     return min(good, key=lambda size: (-size[0] * size[1], stretch[size]))

@@ -74,6 +74,7 @@ def nearest(times: Sequence[float], time: float) -> int:
 
 def lost_times(promised: Sequence[float], delivered: Sequence[float]) -> list[float]:
     """The times at which a frame was promised and none came; both ascending. One frame keeps one promise."""
+    # Both lists ascend, so one walk pairs them: each promise takes the first frame near enough that is not taken.
     tolerance = _LOST_AFTER_STEPS * frame_step_seconds(promised)
     lost: list[float] = []
     position = 0

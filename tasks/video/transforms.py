@@ -37,6 +37,7 @@ def _grayscale(frames: Frames, amount: float, seed: int) -> Frames:
 def _saturation(frames: Frames, amount: float, seed: int) -> Frames:
     """Every pixel `amount` times as far from its luma."""
     luma = np.array([0.299, 0.587, 0.114])
+    # luma + amount (pixel - luma), as one matrix for red, green and blue.
     matrix = amount * np.eye(3) + (1 - amount) * luma
     # half a level, because Pillow cuts decimals off
     rows = np.column_stack([matrix, np.full(3, 0.5)])
@@ -49,6 +50,7 @@ def _noise(frames: Frames, amount: float, seed: int) -> Frames:
     levels = np.rint(amount * _normal_quantiles()).astype(np.int16)
     noisy = np.empty_like(frames)
     for index, frame in enumerate(frames):
+        # Four numbers of 16 bits from each word; little-endian by name, so that every machine draws the same.
         bits = np.random.Philox(key=[seed, index]).random_raw(-(-frame.size // 4)).astype("<u8").view("<u2")
         np.clip(frame + levels[bits[: frame.size]].reshape(frame.shape), 0, 255, out=noisy[index], casting="unsafe")
     return noisy
@@ -75,7 +77,7 @@ def _hold(frames: Frames, amount: float, seed: int) -> Frames:
 def _turn(frames: Frames, quarters: int) -> Frames:
     """By quarters of a turn to the left; a picture that is not square is shrunk until it fits, inside black."""
     height, width = frames.shape[1:3]
-    turned = np.rot90(frames, quarters, axes=(1, 2))
+    turned = np.rot90(frames, quarters, axes=(1, 2))  # Counter-clockwise: axis 1 runs down.
     if height == width:
         return turned
     scale = min(height, width) / max(height, width)
@@ -115,6 +117,7 @@ def cover(frames: Frames, height: int, width: int) -> Frames:
     own_height, own_width = frames.shape[1:3]
     if (own_height, own_width) == (height, width):
         return frames
+    # The larger ratio fills both sides; what is too much of the other side is cut off evenly before resizing.
     scale = max(height / own_height, width / own_width)
     part_height = min(own_height, max(1, round(height / scale)))
     part_width = min(own_width, max(1, round(width / scale)))
@@ -131,9 +134,11 @@ def blurred(frame: Frame, radius_px: float) -> Frame:
     """
     height, width, channels = frame.shape
     weights = _half_kernel(radius_px)
+    # A Gaussian is the product of one down and one across: 2 (2 N + 1) products a pixel, not (2 N + 1)^2.
     reach = len(weights) - 1
     rows = np.pad(frame.reshape(height, -1), ((reach, reach), (0, 0)), mode="edge")
     down = _weighted([rows[i : i + height] for i in range(2 * reach + 1)], weights)
+    # Channels lie side by side in a row, so one pixel to the right is `channels` bytes further.
     columns = np.pad(down.reshape(frame.shape), ((0, 0), (reach, reach), (0, 0)), mode="edge").reshape(height, -1)
     size = width * channels
     across = _weighted([columns[:, i * channels : i * channels + size] for i in range(2 * reach + 1)], weights)
@@ -143,6 +148,7 @@ def blurred(frame: Frame, radius_px: float) -> Frame:
 def _weighted(shifted: list[NDArray[np.uint8]], weights: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """The weighted mean of 2 N + 1 pictures; weights are those of the middle one and of the pairs around it."""
     reach = len(weights) - 1
+    # Both pixels of a pair have one weight, so they are added first; half a level makes the last shift round.
     total = shifted[reach] * weights[0] + np.uint16(_ONE // 2)
     pair = np.empty_like(total)
     for k in range(1, reach + 1):
@@ -159,6 +165,7 @@ def _half_kernel(radius_px: float) -> NDArray[np.uint16]:
     reach = int(np.ceil(3 * radius_px))
     density = np.exp(-0.5 * (np.arange(reach + 1) / radius_px) ** 2)
     weights = np.rint(_ONE * density / (2 * density.sum() - density[0])).astype(np.int64)
+    # What rounding took goes to the middle, so that an even picture keeps its level exactly.
     weights[0] = _ONE - 2 * weights[1:].sum()
     half: NDArray[np.uint16] = np.trim_zeros(weights, "b").astype(np.uint16)
     return half

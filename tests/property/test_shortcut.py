@@ -11,9 +11,8 @@ from tasks.video.display import Display
 from tasks.video.encode import ffmpeg_binary
 from tasks.video.errors import VideoError
 from tasks.video.probe import probe
-from tasks.video.reading_plan import plan_reading
 from tasks.video.resize import Resizer
-from tasks.video.shortcut import take_shortcut
+from tasks.video.shortcut import plan_reading, take_shortcut
 from tests.helpers.videos import SHARED_VIDEOS
 
 _X264 = "-c:v libx264 -preset veryfast -x264-params"

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.video.probe import Packets
-from tasks.video.reading_plan import check_runs, plan_reading
+from tasks.video.shortcut import check_runs, plan_reading
 
 
 def packets_of(num: int, *, group: int, num_leading: int = 0) -> Packets:
