@@ -26,7 +26,7 @@ JPEG_QUALITY = 90
 `max_bits_per_px`."""
 MIN_JPEG_QUALITY = 70
 """Lowest that `max_bits_per_px` may ask for; a clip that is above it even so stays as it is."""
-FIXED_INGEST = {
+FIXED_INGEST: dict[str, str | float] = {
     "ingest.edge_share": EDGE_SHARE,
     "ingest.max_damaged_share": MAX_DAMAGED_SHARE,
     "ingest.jpeg_quality": JPEG_QUALITY,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tasks.core.checks import above_zero, at_least, between, check, one_of
 from tasks.core.reward import RewardKind
 
-FIXED_TRAIN = {
+FIXED_TRAIN: dict[str, str | float] = {
     "train.ratio_clip_low": "0.2, as in PPO, GRPO, Dr. GRPO and DAPO",
     "train.max_skipped_in_a_row": "5, as in the warm start",
 }

@@ -28,9 +28,10 @@ from tasks.ingest.outputs import VideoShard
 from tasks.ingest.reasons import Reason, SourceError
 from tasks.ingest.remote import read_start
 from tasks.video.container import is_cut_off
+from tasks.video.damage import BROKEN
 from tasks.video.errors import Problem, VideoError
 from tasks.video.isolation import Limits, Outcome, isolated, run_isolated
-from tasks.video.probe import BROKEN, open_video
+from tasks.video.probe import open_video
 from tasks.video.worker import Failure
 
 _LOOKUPS = 8
