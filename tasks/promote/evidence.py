@@ -9,7 +9,7 @@ from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
 from tasks.core.store import Store
 from tasks.core.training import Trained, TrainStep
 from tasks.core.types import Artifact, Clip, Rejection, Sample, StageReport
-from tasks.promote.gains import Gains, measure_gains, measure_part_gains
+from tasks.promote.decide import Gains, measure_gains, measure_part_gains
 
 
 @dataclass(frozen=True, kw_only=True)

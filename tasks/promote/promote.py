@@ -14,9 +14,8 @@ from tasks.core.scores import AFTER
 from tasks.core.statistics import METHOD, Estimate
 from tasks.core.store import Store
 from tasks.core.types import Run, Split, StageReport
-from tasks.promote.decide import Decision, decide
+from tasks.promote.decide import Decision, coverage, decide
 from tasks.promote.evidence import Evidence, Inputs, load_evidence
-from tasks.promote.gains import coverage
 from tasks.promote.lineage import lineage
 from tasks.promote.outputs import Promotion
 from tasks.promote.pictures import sample_pictures, sample_videos

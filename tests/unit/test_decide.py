@@ -11,8 +11,7 @@ from tasks.core.seeding import generator
 from tasks.core.statistics import Estimate
 from tasks.core.types import Artifact, Split
 from tasks.ingest.split import assign_sides
-from tasks.promote.decide import Decision, decide, judge
-from tasks.promote.gains import coverage, measure_gains
+from tasks.promote.decide import Decision, coverage, decide, judge, measure_gains
 from tasks.tracking.tracker import Move, RegisteredModel, Standing
 
 POLICY = PromoteConfig()

@@ -25,8 +25,7 @@ from tasks.evaluate.judging import judge
 from tasks.evaluate.respond import Answer
 from tasks.evaluate.run import score_samples
 from tasks.evaluate.scoring import aggregate
-from tasks.promote.decide import Decision, decide
-from tasks.promote.gains import coverage, measure_gains, measure_part_gains
+from tasks.promote.decide import Decision, coverage, decide, measure_gains, measure_part_gains
 from tasks.rollout.answerer import Answered
 from tasks.rollout.reward import reward_answer
 from tasks.tracking.tracker import RegisteredModel, Standing
