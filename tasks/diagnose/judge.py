@@ -7,7 +7,8 @@ from statistics import fmean, pstdev
 
 from tasks.core.types import Rollout, Sample
 from tasks.diagnose.agreement import OtherAnswer, other_answers
-from tasks.rollout.answerer import Answered
+from tasks.rollout.answerer import Reply
+from tasks.rollout.reward import rollouts_of
 
 LEAST_SPREAD = 1e-6
 """Groups with no more spread than this have no gradient under GRPO (rounding apart, none at all)."""
@@ -66,18 +67,19 @@ class RowDiagnosis:
 
 
 def judge_rows(
-    samples: Sequence[Sample], rows: Mapping[str, int], answered: Answered, reward: RewardKind
+    samples: Sequence[Sample], rows: Mapping[str, int], replies: Mapping[str, Reply], reward: RewardKind
 ) -> list[RowDiagnosis]:
-    """One verdict a sample, in their order; `rows` are numbers in the file by sample id."""
-    others = other_answers(samples, answered.rollouts)
+    """One verdict a sample, in their order; `rows` (numbers in the file) and `replies` are by sample id."""
+    texts = {name: reply.texts for name, reply in replies.items() if not reply.failure}
+    others = other_answers(samples, texts)
     return [
         _judge(
             sample,
             rows[sample.sample_id],
-            answered.rollouts.get(sample.sample_id, ()),
+            rollouts_of(sample, replies[sample.sample_id]),
             reward,
             others.get(sample.sample_id),
-            answered.failures.get(sample.sample_id, ""),
+            replies[sample.sample_id].failure,
         )
         for sample in samples
     ]

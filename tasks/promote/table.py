@@ -44,6 +44,8 @@ def _scores(summary: Summary) -> str:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_row("held-out reward", *(_estimate(heldout[name]) for name in names), *_gain(heldout["gain"]))
     table.add_row("VIUBench", *(_estimate(viubench[name]) for name in names), *_gain(viubench["gain"]))
+    strict = [_estimate(summary["viubench_strict"][name]) for name in names]
+    table.add_row("VIUBench, strict format", *strict, "", "", "")
     for part, after in viubench[AFTER]["by_type"].items():
         estimates = [_estimate(viubench[name]["by_type"][part]) for name in names]
         gain = after["mean"] - viubench[BEFORE]["by_type"][part]["mean"]

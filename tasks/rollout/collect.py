@@ -1,8 +1,8 @@
-"""Samples in, rewarded groups out: render, prompt, generate, verify. Used by calibrate, train and evaluate alike."""
+"""Samples in, rewarded groups out, with the prompts and tokens that training needs: prompt, generate, verify."""
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tasks.core.seeding import derive_seed
 from tasks.core.types import Rollout, Sample
@@ -68,17 +68,8 @@ class Collector:
     is_strict: bool = False
     """Whether groups are rewarded strictly."""
 
-    def sampling(self, *, num_completions: int, temperature: float) -> "Collector":
-        """The same collector with other sampling parameters."""
-        params = replace(self.params, num_completions=num_completions, temperature=temperature)
-        return replace(self, params=params)
-
-    def collect(self, samples: Sequence[Sample], *purpose: str | int) -> Collected:
-        """One group for each sample that can be rendered; `purpose` keeps the seeds of different uses apart."""
-        return self.answer(self.take(samples), *purpose)
-
     def take(self, samples: Sequence[Sample]) -> Taken:
-        """The first half of `collect`, which needs no model."""
+        """The prompts of `samples`, which needs no model."""
         taken = Taken()
         for sample in samples:
             found = self.prompts.take(sample)
@@ -90,7 +81,7 @@ class Collector:
         return taken
 
     def answer(self, taken: Taken, *purpose: str | int) -> Collected:
-        """The second half."""
+        """One group for each prompt; `purpose` keeps the seeds of different uses apart."""
         seeds = [derive_seed(self.seed, "rollout", *purpose, sample.sample_id) for sample, _ in taken.prompts]
         completions = self.engine.generate([prompt for _, prompt in taken.prompts], self.params, seeds)
         groups = [

@@ -110,7 +110,7 @@ def _spend(root: str, pool: Pool) -> MeasuredShard:
     measurements = write_rows(
         store, f"{pool.samples.key}-measured", Measurement, [m for found in spending for m in found]
     )
-    return MeasuredShard(pool.samples, measurements, Artifact("", "", 0), 0, 0.0)
+    return MeasuredShard(pool.samples, measurements, 0, 0.0)
 
 
 def _select(root: str, shards: list[MeasuredShard]) -> Selection:

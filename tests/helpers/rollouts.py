@@ -3,6 +3,7 @@
 from rewards.answers import AnswerKind
 from tasks.core.edits import DrawEdit, SpanEdit
 from tasks.core.types import Rollout, Sample, Split, View
+from tasks.rollout.answerer import Reply
 
 _KINDS = {"grounding": AnswerKind.INTERVAL, "counting": AnswerKind.COUNTS, "jigsaw": AnswerKind.PERMUTATION}
 _ANSWERS = {"grounding": "2.0-4.0", "counting": "1,0,0", "jigsaw": "213"}
@@ -55,6 +56,14 @@ def make_rollout(
         parsed=parsed,
         truncated=truncated,
         num_tokens=len(text),
+    )
+
+
+def make_reply(sample_id: str, *texts: str, failure: str = "", truncated: bool = False) -> Reply:
+    """What was said to a sample; a text has as many tokens as characters."""
+    num_tokens = tuple(map(len, texts))
+    return Reply(
+        sample_id=sample_id, texts=texts, num_tokens=num_tokens, truncated=(truncated,) * len(texts), failure=failure
     )
 
 

@@ -13,7 +13,7 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.measurement import NO_PLAN, CellEvidence, Measurement, PlannedCell
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Cell, Rollout, Sample
+from tasks.core.types import Artifact, Cell, Sample
 from tests.helpers.clips import make_clip
 from tests.helpers.samples import plan_all
 
@@ -67,7 +67,6 @@ def _shard(store: Store, samples: list[Sample], rewards: list[list[float]]) -> M
     return MeasuredShard(
         samples=write_rows(store, "shard/samples.parquet", Sample, samples),
         measurements=write_rows(store, "shard/measurements.parquet", Measurement, rows),
-        rollouts=write_rows(store, "shard/rollouts.parquet", Rollout, []),
         num_failed=1,
         seconds=2.0,
     )

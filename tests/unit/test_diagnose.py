@@ -1,8 +1,8 @@
 """What a data set can teach, by a scripted policy: no GPU, no model."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,18 +19,19 @@ from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
 from tasks.diagnose.agreement import agreed_answer
-from tasks.diagnose.answers import answer_all
 from tasks.diagnose.diagnose import Dataset, diagnose
 from tasks.diagnose.judge import Outcome, RewardKind, RowDiagnosis
 from tasks.diagnose.outputs import Diagnosis
-from tasks.diagnose.policy import RANDOM, Guesser
 from tasks.exchange.files import subset
-from tasks.rollout.answerer import Answered
-from tasks.rollout.reward import reward_answer
+from tasks.rollout.answerer import Reply, Sampling, Show
+from tasks.rollout.ask import ReplyCache, ask_all
+from tasks.rollout.guessers import LabelPriorGuesser
+from tasks.rollout.reward import rollouts_of
+from tasks.rollout.videos import ClipVideos
 from tasks.tracking.memory_tracker import MemoryTracker
 from tests.helpers.clips import make_clip
 from tests.helpers.datasets import release_row, write_frames
-from tests.helpers.rollouts import make_sample
+from tests.helpers.rollouts import make_reply, make_sample
 from workflows.configure import configure_diagnosis
 from workflows.job import open_job
 
@@ -42,28 +43,27 @@ CONFIG = RetrainConfig(
 )
 
 
-class Scripted:
+class Script:
     """An `Answerer` that says what its script says to a question; `asked` is what it was asked."""
+
+    digest = "script"
 
     def __init__(self, script: Mapping[str, Sequence[str]], dies_after: int = 10**9) -> None:
         self.script, self.dies_after = script, dies_after
         self.asked: list[str] = []
 
-    def answer(self, samples: Sequence[Sample]) -> Answered:
+    def answer(self, samples: Sequence[Sample], show: Show, sampling: Sampling) -> list[Reply]:
         if len(self.asked) >= self.dies_after:
             raise KeyboardInterrupt
         self.asked += [sample.sample_id for sample in samples]
-        shown = {sample.sample_id: sample for sample in samples if sample.question in self.script}
-        failures = {sample.sample_id: "no frames" for sample in samples if sample.sample_id not in shown}
-        return Answered({name: self._said(sample) for name, sample in shown.items()}, failures)
+        return [self._reply(sample) for sample in samples]
 
-    def _said(self, sample: Sample) -> list:
-        texts = enumerate(self.script[sample.question])
-        return [reward_answer(sample, index, text, num_tokens=len(text)) for index, text in texts]
+    def close(self) -> None:
+        """Nothing to give back."""
 
-    @contextmanager
-    def opened(self, *_: object) -> Iterator["Scripted"]:
-        yield self
+    def _reply(self, sample: Sample) -> Reply:
+        failure = "" if sample.question in self.script else "no frames"
+        return make_reply(sample.sample_id, *self.script.get(sample.question, ()), failure=failure)
 
 
 class Case:
@@ -84,10 +84,7 @@ class Case:
         self.script = script
 
     def run(self, reward: RewardKind = RewardKind.SMOOTH) -> tuple[Diagnosis, str]:
-        answerer = Scripted(self.script)
-        return diagnose(
-            self.store, self.dataset, CONFIG, reward, str(self.out), self.tracker, open_answerer=answerer.opened
-        )
+        return diagnose(self.store, self.dataset, Script(self.script), CONFIG, reward, str(self.out), self.tracker)
 
     def read(self, name: str) -> list[dict]:
         return [json.loads(line) for line in (self.out / name).read_text("utf-8").split("\n") if line]
@@ -202,6 +199,11 @@ def test_wrong_arguments_are_refused_before_anything_is_read(wrong: dict[str, ob
     assert configure_diagnosis.task_function(**right).rollout.rollouts_per_prompt == 4
 
 
+def test_what_was_called_random_is_the_label_prior() -> None:
+    given = {"preset": "smoke", "overrides": "{}", "model": "random", "rollouts": 4, "reward": "smooth"}
+    assert configure_diagnosis.task_function(**given).model.base == "label-prior"
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -229,28 +231,35 @@ def samples(number: int) -> tuple[list[Sample], dict[str, Clip]]:
     return [make_sample(f"s{index}", clip_id=clip.clip_id) for index in range(number)], {clip.clip_id: clip}
 
 
-def test_after_a_kill_finished_rows_are_not_sampled_again(tmp_path: Path) -> None:
-    store, (rows, clips) = Store(str(tmp_path)), samples(80)
-    script = {sample.question: ["2.0-4.0", "1.0-2.0"] for sample in rows}
-    first = Scripted(script, dies_after=40)
+def ask(folder: Path, rows: list[Sample], clips: Mapping[str, Clip], script: Script) -> dict[str, Reply]:
+    store, sampling = Store(str(folder)), Sampling(2, 1.0, 8, ("rollout", "test"))
+    return ask_all(ReplyCache(store, script, ClipVideos(store, clips), sampling, "test"), rows, batch_size=8, label="")
+
+
+def test_after_a_kill_finished_rows_are_not_asked_again(tmp_path: Path) -> None:
+    rows, clips = samples(40)
+    says = {sample.question: ["2.0-4.0", "1.0-2.0"] for sample in rows if sample.sample_id != "s3"}
+    first, second, whole = Script(says, dies_after=20), Script(says), Script(says)
     with pytest.raises(KeyboardInterrupt):
-        answer_all(store, "answers/a", rows, clips, first.opened)
-    second = Scripted(script)
-    resumed = answer_all(store, "answers/a", rows, clips, second.opened)
-    assert len(first.asked) >= 40
-    assert sorted(first.asked + second.asked) == sorted(sample.sample_id for sample in rows)
-    assert resumed == answer_all(Store(str(tmp_path / "other")), "answers/a", rows, clips, Scripted(script).opened)
+        ask(tmp_path / "killed", rows, clips, first)
+    resumed = ask(tmp_path / "killed", rows, clips, second)
+    assert sorted(first.asked + second.asked) == sorted([*(sample.sample_id for sample in rows), "s3"]), "s3 failed"
+    assert resumed == ask(tmp_path / "whole", rows, clips, whole)
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "killed").rglob("*.parquet")}
+    assert kept == {path.name: path.read_bytes() for path in (tmp_path / "whole").rglob("*.parquet")}
+    assert len(kept) == 5
 
 
 def test_a_corrected_label_costs_no_rollout_and_another_question_does(tmp_path: Path) -> None:
-    store, (rows, clips) = Store(str(tmp_path)), samples(3)
-    script = {sample.question: ["2.0-4.0", "1.0-2.0"] for sample in rows} | {"other": ["1.0-2.0"] * 2}
-    answer_all(store, "answers/a", rows, clips, Scripted(script).opened)
-    corrected = [Sample(**{**vars(rows[0]), "answer": "1.0-2.0"}), Sample(**{**vars(rows[1]), "question": "other"})]
-    again = Scripted(script)
-    found = answer_all(store, "answers/a", [*corrected, rows[2]], clips, again.opened)
+    rows, clips = samples(3)
+    says = {sample.question: ["2.0-4.0", "1.0-2.0"] for sample in rows} | {"other": ["1.0-2.0"] * 2}
+    ask(tmp_path, rows, clips, Script(says))
+    corrected = [replace(rows[0], answer="1.0-2.0"), replace(rows[1], question="other")]
+    again = Script(says)
+    replies = ask(tmp_path, [*corrected, rows[2]], clips, again)
     assert again.asked == [rows[1].sample_id]
-    assert [rollout.strict_reward for rollout in found.rollouts[rows[0].sample_id]] == [0.0, 1.0]
+    rollouts = rollouts_of(corrected[0], replies[rows[0].sample_id])
+    assert [rollout.strict_reward for rollout in rollouts] == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -284,12 +293,12 @@ def test_a_policy_that_always_says_the_same_accuses_no_label(tmp_path: Path) -> 
     assert (summary["num_likely_wrong"], summary["num_agreed_but_usual"]) == (0, 6)
 
 
-def test_the_random_policy_draws_from_answers_to_questions_of_its_kind() -> None:
+def test_the_label_prior_draws_from_answers_to_questions_of_its_kind() -> None:
     rows = [make_sample(f"g{i}", pretext="grounding") for i in range(3)] + [make_sample("j", pretext="jigsaw")]
-    found = Guesser(rows, num_answers=5, seed=0).answer(rows).rollouts
-    assert [rollout.text for rollout in found["j"]] == ["213"] * 5
-    assert Guesser(rows, num_answers=5, seed=0).answer(rows[:1]).rollouts["g0"] == found["g0"]
-    assert RANDOM == "random"
+    sampling, show = Sampling(5, 1.0, 8, ("rollout", "test")), ClipVideos(Store("/"), {}).show
+    replies = LabelPriorGuesser(rows, seed=0).answer(rows, show, sampling)
+    assert replies[3].texts == ("213",) * 5
+    assert LabelPriorGuesser(rows, seed=0).answer(rows[:1], show, sampling) == replies[:1]
 
 
 def test_a_line_may_hold_any_separator_that_json_allows(tmp_path: Path) -> None:

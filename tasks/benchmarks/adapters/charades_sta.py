@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Source
 from tasks.benchmarks.annotations import (
     Where,
     find_parts,
@@ -23,14 +23,7 @@ from tasks.benchmarks.annotations import (
     read_rows_of,
     read_text,
 )
-from tasks.benchmarks.grounding import (
-    GROUNDING_WORDS,
-    ask_when,
-    interval_metrics,
-    read_interval,
-    window_facts,
-    written,
-)
+from tasks.benchmarks.grounding import grounding_adapter, grounding_sample
 from tasks.benchmarks.spans import window_of
 from tasks.core.types import Sample
 
@@ -59,16 +52,13 @@ class _ByVideo:
 def _load(source: Source) -> Iterator[Sample]:
     paths = find_parts(source.root, *_FILES)
     for where, video, (start, end), query in _queries(paths):
-        window = window_of(start, end)
-        yield make_sample(
+        yield grounding_sample(
             "charades_sta",
             where.row,
-            kind="grounding",
-            files=[(video, source.videos.find(video, (_FULL, "videos"), better=(_SMALL,)))],
-            question=ask_when(query, source.conditions),
-            answer=written(window),
-            answer_kind="interval",
-            facts=window_facts([window]),
+            file=(video, source.videos.find(video, (_FULL, "videos"), better=(_SMALL,))),
+            query=query,
+            windows=[window_of(start, end)],
+            conditions=source.conditions,
         )
 
 
@@ -113,12 +103,6 @@ def _pair(where: Where, text: str) -> tuple[float, float]:
         raise where.error("timestamp", f"got {text!r:.80}, expected [start, end]") from error
 
 
-CHARADES_STA = Adapter(
-    name="charades_sta",
-    load=_load,
-    num_items=3720,
-    read=read_interval,
-    metrics=interval_metrics,
-    words=GROUNDING_WORDS,
-    choices=("windows that end after their clip: left as they are",),
+CHARADES_STA = grounding_adapter(
+    "charades_sta", _load, 3720, choices=("windows that end after their clip: left as they are",)
 )

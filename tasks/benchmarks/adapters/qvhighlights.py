@@ -11,16 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Source
 from tasks.benchmarks.annotations import find_file, read_rows_of
-from tasks.benchmarks.grounding import (
-    GROUNDING_WORDS,
-    ask_when,
-    interval_metrics,
-    read_interval,
-    window_facts,
-    written,
-)
+from tasks.benchmarks.grounding import grounding_adapter, grounding_sample, interval_metrics
 from tasks.benchmarks.protocol import Judged
 from tasks.benchmarks.spans import window_of
 from tasks.core.types import Sample
@@ -41,15 +34,13 @@ def _load(source: Source) -> Iterator[Sample]:
         windows = [window_of(start, end) for start, end in row.relevant_windows]
         if not windows:
             raise where.error("relevant_windows", "empty, expected at least one window")
-        yield make_sample(
+        yield grounding_sample(
             "qvhighlights",
             row.qid,
-            kind="grounding",
-            files=[(row.vid, source.videos.find(row.vid, ("videos", "qvhilights_videos")))],
-            question=ask_when(row.query, source.conditions),
-            answer=written(windows[0]),
-            answer_kind="interval",
-            facts=window_facts(windows),
+            file=(row.vid, source.videos.find(row.vid, ("videos", "qvhilights_videos"))),
+            query=row.query,
+            windows=windows,
+            conditions=source.conditions,
             tags={"windows": str(min(len(windows), 3))},
         )
 
@@ -71,12 +62,6 @@ def _average_precision(row: Judged) -> float:
     return hits / num_windows if num_windows else 0.0
 
 
-QVHIGHLIGHTS = Adapter(
-    name="qvhighlights",
-    load=_load,
-    num_items=1550,
-    read=read_interval,
-    metrics=_metrics,
-    words=GROUNDING_WORDS,
-    choices=("several windows: the best overlap counts",),
+QVHIGHLIGHTS = grounding_adapter(
+    "qvhighlights", _load, 1550, metrics=_metrics, choices=("several windows: the best overlap counts",)
 )

@@ -10,16 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Source
 from tasks.benchmarks.annotations import find_file, is_list_file, read_nested, read_rows_of
-from tasks.benchmarks.grounding import (
-    GROUNDING_WORDS,
-    ask_when,
-    interval_metrics,
-    read_interval,
-    window_facts,
-    written,
-)
+from tasks.benchmarks.grounding import grounding_adapter, grounding_sample
 from tasks.benchmarks.lookup import stem_of
 from tasks.benchmarks.spans import Window, window_of
 from tasks.core.types import Sample, VideoFile
@@ -55,15 +48,13 @@ def _load(source: Source) -> Iterator[Sample]:
     for number, (video, window, query) in enumerate(_by_query(path) if is_list_file(path) else _by_video(path)):
         if video not in found:
             found[video] = _video(source, video)
-        yield make_sample(
+        yield grounding_sample(
             "tacos",
             number,
-            kind="grounding",
-            files=[(video, found[video])],
-            question=ask_when(query, source.conditions),
-            answer=written(window),
-            answer_kind="interval",
-            facts=window_facts([window]),
+            file=(video, found[video]),
+            query=query,
+            windows=[window],
+            conditions=source.conditions,
         )
 
 
@@ -94,11 +85,4 @@ def _video(source: Source, name: str) -> VideoFile:
     return source.videos.find(f"{stem_of(name)}{_CAMERA}", ("videos",), also=(name,))
 
 
-TACOS = Adapter(
-    name="tacos",
-    load=_load,
-    num_items=4001,
-    read=read_interval,
-    metrics=interval_metrics,
-    words=GROUNDING_WORDS,
-)
+TACOS = grounding_adapter("tacos", _load, 4001)

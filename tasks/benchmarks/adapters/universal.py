@@ -24,7 +24,6 @@ from tasks.benchmarks.grounding import (
     ask_when,
     paper_interval,
     read_interval,
-    window_facts,
     written,
 )
 from tasks.benchmarks.lookup import stem_of
@@ -149,7 +148,7 @@ def _asked(source: Source, where: Where, row: _Row) -> tuple[str, str, str, Benc
         window = paper_interval(row.answer)
         if window is None or not all(map(math.isfinite, window)):
             raise where.error("answer", f"got {short(row.answer)}, expected start-end in seconds")
-        return ask_when(row.question, source.conditions), written(window), "interval", window_facts([window])
+        return ask_when(row.question, source.conditions), written(window), "interval", BenchmarkFacts(windows=(window,))
     if _ORDER.fullmatch(row.answer):
         digits = "".join(filter(str.isdigit, row.answer))
         if sorted(map(int, digits)) != list(range(1, len(digits) + 1)):
