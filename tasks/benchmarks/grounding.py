@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.conditions import Conditions
-from tasks.benchmarks.protocol import Judged
+from tasks.benchmarks.protocol import AnswerScore
 from tasks.benchmarks.reading import Reading
 from tasks.benchmarks.spans import Window, find_interval, window_of
 from tasks.benchmarks.wording import Words, worded
@@ -110,7 +110,7 @@ def best_iou(found: Window | None, windows: Sequence[Window]) -> float:
     return max((iou(found, window) for window in windows), default=0.0) if found else 0.0
 
 
-def interval_metrics(rows: Sequence[Judged]) -> dict[str, float]:
+def interval_metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
     """Recall at fixed overlaps, and how often the example of the question was copied."""
     recalls = {f"R1@{limit}": fmean(row.paper >= limit for row in rows) for limit in THRESHOLDS}
     return recalls | {"example_copied": fmean(row.values.get("copied", 0.0) for row in rows)}
@@ -118,10 +118,10 @@ def interval_metrics(rows: Sequence[Judged]) -> dict[str, float]:
 
 def grounding_adapter(
     name: str,
-    load: Callable[[Source], Iterator[Sample]],
+    load: Callable[[BenchmarkSource], Iterator[Sample]],
     num_items: int,
     *,
-    metrics: Callable[[Sequence[Judged]], dict[str, float]] = interval_metrics,
+    metrics: Callable[[Sequence[AnswerScore]], dict[str, float]] = interval_metrics,
     choices: tuple[str, ...] = (),
 ) -> Adapter:
     """A benchmark of this kind."""

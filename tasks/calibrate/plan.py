@@ -94,6 +94,17 @@ def allot(plan: Sequence[PlannedCell], available: Mapping[CellKey, int], total: 
     return taken
 
 
+def plan_metrics(plan: Sequence[PlannedCell]) -> dict[str, float]:
+    """Probability, expected spread and mean reward of every cell, for the tracker."""
+    metrics = {}
+    for cell in plan:
+        name = f"{cell.pretext}_{cell.kind}_{cell.level:g}"
+        metrics[f"plan_probability/{name}"] = cell.probability
+        metrics[f"plan_spread/{name}"] = cell.spread
+        metrics[f"plan_mean_reward/{name}"] = cell.mean_reward
+    return metrics
+
+
 def _whole(shares: Mapping[CellKey, float], total: int) -> dict[CellKey, int]:
     """Rounded to whole numbers that add up to `total`: the largest remainders round up."""
     whole = {cell: int(share) for cell, share in shares.items()}

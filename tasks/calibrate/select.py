@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 from tasks.calibrate.belief import still_tell
-from tasks.calibrate.evidence import evidence_of
-from tasks.calibrate.measure import measured_cells
+from tasks.calibrate.measure import evidence_of, measured_cells
 from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.plan import allot, make_plan
 from tasks.core.config import CalibrateConfig

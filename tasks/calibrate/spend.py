@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tasks.calibrate.belief import Quantity, believe
-from tasks.calibrate.evidence import evidence_of
+from tasks.calibrate.measure import evidence_of
 from tasks.calibrate.plan import pretext_floors
 from tasks.core.config import CalibrateConfig
 from tasks.core.measurement import CellEvidence, CellKey, Measurement

@@ -65,7 +65,7 @@ def measure_shard(
 @stage_task("cpu")
 def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, run: Run, config: CalibrateConfig) -> Selection:
     """Plan by what was measured, and draw the samples to train on; `plan` is the one that the round started from."""
-    from tasks.calibrate.metrics import plan_metrics
+    from tasks.calibrate.plan import plan_metrics
     from tasks.calibrate.select import select
     from tasks.core.manifest import read_rows
     from tasks.core.measurement import PlannedCell

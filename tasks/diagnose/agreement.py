@@ -86,7 +86,7 @@ def _is_other(answer: str, label: str, schema: Schema) -> bool:
 
 
 def _agree(answer: str, other: str, schema: Schema, least_overlap: float) -> bool:
-    """Part by part: intervals by overlap, everything else exactly."""
+    """RowsSummary by part: intervals by overlap, everything else exactly."""
     reward = score(answer, other, schema)
     closeness = reward.parts or {"": reward.total}
     return all(closeness[part.name] >= (least_overlap if part.kind is AnswerKind.INTERVAL else 1.0) for part in schema)

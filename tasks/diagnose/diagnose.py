@@ -11,7 +11,7 @@ from tasks.core.store import Store
 from tasks.core.types import Artifact, Rejection, Sample
 from tasks.diagnose.judge import RewardKind, judge_rows, likely_wrong_labels
 from tasks.diagnose.outputs import Diagnosis
-from tasks.diagnose.publish import Found, publish
+from tasks.diagnose.publish import ReportContent, publish
 from tasks.diagnose.summary import Request, summarize
 from tasks.diagnose.table import closing_table
 from tasks.exchange.row import Origin
@@ -22,7 +22,7 @@ from tasks.tracking.tracker import Tracker
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dataset:
+class ImportedRows:
     """A data set of another project after its import."""
 
     file: Path
@@ -40,7 +40,7 @@ class Dataset:
 
 def diagnose(
     store: Store,
-    dataset: Dataset,
+    dataset: ImportedRows,
     answerer: Answerer,
     config: RetrainConfig,
     reward: RewardKind,
@@ -71,7 +71,7 @@ def diagnose(
         reward=reward.value,
         seed=config.seed,
     )
-    found = Found(
+    content = ReportContent(
         file=dataset.file,
         summary=summarize(request, rows, dataset.counts),
         rows=rows,
@@ -79,4 +79,4 @@ def diagnose(
         samples={sample.sample_id: sample for sample in samples},
         clips=clips,
     )
-    return publish(store, found, out, tracker), closing_table(found.summary, likely_wrong_labels(rows))
+    return publish(store, content, out, tracker), closing_table(content.summary, likely_wrong_labels(rows))

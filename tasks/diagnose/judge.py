@@ -14,7 +14,7 @@ LEAST_SPREAD = 1e-6
 """Groups with no more spread than this have no gradient under GRPO (rounding apart, none at all)."""
 
 
-class Outcome(StrEnum):
+class RowOutcome(StrEnum):
     """How many rollouts of a row are exactly right."""
 
     ALL_RIGHT = "all right"
@@ -54,7 +54,7 @@ class RowDiagnosis:
     parsed_share: float
     """Share of the answers in the format; the others earn nothing."""
     truncated_share: float
-    outcome: Outcome
+    outcome: RowOutcome
     teaches: bool
     """The rewards differ, so the row has a gradient."""
     other_answer: str = ""
@@ -125,9 +125,9 @@ def _judge(
     )
 
 
-def _outcome(num_correct: int, num_rollouts: int) -> Outcome:
+def _outcome(num_correct: int, num_rollouts: int) -> RowOutcome:
     if not num_rollouts:
-        return Outcome.NOT_SHOWN
+        return RowOutcome.NOT_SHOWN
     if num_correct == num_rollouts:
-        return Outcome.ALL_RIGHT
-    return Outcome.MIXED if num_correct else Outcome.ALL_WRONG
+        return RowOutcome.ALL_RIGHT
+    return RowOutcome.MIXED if num_correct else RowOutcome.ALL_WRONG

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
-from tasks.diagnose.judge import Outcome, RowDiagnosis
+from tasks.diagnose.judge import RowDiagnosis, RowOutcome
 from tasks.video.preview import preview_sheet
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def draw_examples(
     shuffled = sorted(rows, key=lambda row: uniform_hash("picture", row.sample_id))
     chosen = {
         outcome: [row for row in shuffled if row.outcome is outcome][:_EXAMPLES_PER_OUTCOME]
-        for outcome in (Outcome.ALL_WRONG, Outcome.MIXED, Outcome.ALL_RIGHT)
+        for outcome in (RowOutcome.ALL_WRONG, RowOutcome.MIXED, RowOutcome.ALL_RIGHT)
     }
     return {outcome.value: _draw(store, found, samples, clips) for outcome, found in chosen.items() if found}
 

@@ -30,12 +30,12 @@ def diagnose_rows(
     from tasks.core.manifest import read_rows
     from tasks.core.store import Store, absolute_root
     from tasks.core.types import Sample
-    from tasks.diagnose.diagnose import Dataset, diagnose
+    from tasks.diagnose.diagnose import ImportedRows, diagnose
     from tasks.diagnose.judge import RewardKind
     from tasks.rollout.open_answerer import open_answerer
     from tasks.tracking.run import stage
 
-    opened = Dataset(
+    opened = ImportedRows(
         file=Path(dataset),
         samples=samples,
         clips=clips,

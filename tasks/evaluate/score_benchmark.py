@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from tasks.benchmarks.paper import BASELINE, TRAINED, PaperScore, beside_paper
-from tasks.benchmarks.protocol import Benchmark, BenchmarkResult, Judged
+from tasks.benchmarks.protocol import AnswerScore, Benchmark, BenchmarkResult
 from tasks.benchmarks.viubench.reading import STRICT
 from tasks.core.statistics import METHOD, Estimate
 from tasks.core.types import Sample
@@ -14,7 +14,7 @@ from tasks.rollout.answerer import Reply
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prediction(Judged):
+class Prediction(AnswerScore):
     """One question with its answer and what that is worth."""
 
     question: str

@@ -49,7 +49,7 @@ class Collected:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Prompts:
     """The prompts of a batch, and the samples that cannot be shown."""
 
     prompts: list[tuple[Sample, Prompt]] = field(default_factory=list)
@@ -68,9 +68,9 @@ class Collector:
     is_strict: bool = False
     """Whether groups are rewarded strictly."""
 
-    def take(self, samples: Sequence[Sample]) -> Taken:
+    def take(self, samples: Sequence[Sample]) -> Prompts:
         """The prompts of `samples`, which needs no model."""
-        taken = Taken()
+        taken = Prompts()
         for sample in samples:
             found = self.prompts.take(sample)
             if isinstance(found, str):
@@ -80,7 +80,7 @@ class Collector:
                 taken.prompts.append((sample, found))
         return taken
 
-    def answer(self, taken: Taken, *purpose: str | int) -> Collected:
+    def answer(self, taken: Prompts, *purpose: str | int) -> Collected:
         """One group for each prompt; `purpose` keeps the seeds of different uses apart."""
         seeds = [derive_seed(self.seed, "rollout", *purpose, sample.sample_id) for sample, _ in taken.prompts]
         completions = self.engine.generate([prompt for _, prompt in taken.prompts], self.params, seeds)

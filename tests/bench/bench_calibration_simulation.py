@@ -19,8 +19,7 @@ import numpy as np
 
 from rewards.answers import KIND_OF  # noqa: F401 (fails early if the core cannot be imported)
 from tasks.calibrate.belief import still_tell
-from tasks.calibrate.evidence import evidence_of
-from tasks.calibrate.measure import measure
+from tasks.calibrate.measure import evidence_of, measure
 from tasks.calibrate.plan import allot, make_plan
 from tasks.calibrate.spend import spend
 from tasks.core.config import CalibrateConfig

@@ -20,7 +20,7 @@ from tasks.core.reuse import keep_output
 from tasks.core.scores import SampleScore
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Sample, Split
-from tasks.diagnose.diagnose import Dataset, diagnose
+from tasks.diagnose.diagnose import ImportedRows, diagnose
 from tasks.diagnose.judge import RewardKind
 from tasks.evaluate.published import answer_questions
 from tasks.evaluate.score_policy import score_policy
@@ -81,7 +81,7 @@ def _calibrate(store: Store) -> None:
 def _diagnose(store: Store) -> None:
     config = RetrainConfig(model=_MODEL, rollout=_ROLLOUT, evaluate=_EVALUATE)
     samples = _samples(store)
-    dataset = Dataset(
+    dataset = ImportedRows(
         file=_beside(store) / "rows.json",
         **{name: _given(store, name, len(samples)) for name in ("samples", "clips", "unusable", "origins")},
         counts={"rows": float(len(samples)), "rejected": 0.0, "beyond_limit": 0.0},

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.calibrate.evidence import evidence_of
-from tasks.calibrate.measure import measure, measured_cells
+from tasks.calibrate.measure import evidence_of, measure, measured_cells
 from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.select import select
 from tasks.core.choose import choose_in_turn

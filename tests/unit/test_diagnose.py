@@ -19,8 +19,8 @@ from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
 from tasks.diagnose.agreement import agreed_answer
-from tasks.diagnose.diagnose import Dataset, diagnose
-from tasks.diagnose.judge import Outcome, RewardKind, RowDiagnosis
+from tasks.diagnose.diagnose import ImportedRows, diagnose
+from tasks.diagnose.judge import RewardKind, RowDiagnosis, RowOutcome
 from tasks.diagnose.outputs import Diagnosis
 from tasks.exchange.files import subset
 from tasks.rollout.answerer import Reply, Sampling, Show
@@ -72,7 +72,7 @@ class Case:
     def __init__(self, folder: Path, file: Path, script: Mapping[str, Sequence[str]]) -> None:
         self.store, self.file, self.tracker = Store(str(folder / "root")), file, MemoryTracker()
         found = adopt(self.store, AdoptPlan(file=file, whereabouts=Whereabouts(root=file.parent), config=CONFIG.ingest))
-        self.dataset = Dataset(
+        self.dataset = ImportedRows(
             file=file,
             samples=found.samples,
             clips=found.clips,
@@ -125,7 +125,7 @@ def test_rows_are_counted_by_their_right_answers_and_bad_ones_by_field(case: Cas
     assert summary["unusable_by_reason"] == {"bad layout": 1, "bad videos": 1}
     assert [row["source"] for row in case.read("unusable_rows.jsonl")] == ["rows.jsonl, row 1", "rows.jsonl, row 3"]
     rows = read_rows(case.store, diagnosis.rows.key, RowDiagnosis)
-    assert {row.question: row.outcome for row in rows}["too hard"] is Outcome.ALL_WRONG
+    assert {row.question: row.outcome for row in rows}["too hard"] is RowOutcome.ALL_WRONG
     assert "likely wrong labels 1: all rollouts agree" in table
     assert "row 4: label 'A', all 4 rollouts say 'D' (elsewhere 0%)" in table
     assert case.tracker.metrics["diagnose/effective_share"][-1][1] == 0.2

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tasks.benchmarks.adapter import Adapter, Source
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource
 from tasks.benchmarks.annotations import find_file, read_nested
 from tasks.benchmarks.grounding import grounding_adapter, grounding_sample
 from tasks.core.types import Sample
@@ -28,8 +28,8 @@ class _Row:
     sentences: list[str]
 
 
-def _loader(name: str, *files: str) -> Callable[[Source], Iterator[Sample]]:
-    def load(source: Source) -> Iterator[Sample]:
+def _loader(name: str, *files: str) -> Callable[[BenchmarkSource], Iterator[Sample]]:
+    def load(source: BenchmarkSource) -> Iterator[Sample]:
         for where, row in read_nested(find_file(source.root, *files), _Row):
             if len(row.timestamps) != len(row.sentences):
                 raise where.error("sentences", f"{len(row.sentences)} for {len(row.timestamps)} timestamps")

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.benchmarks.adapter import Source
+from tasks.benchmarks.adapter import BenchmarkSource
 from tasks.benchmarks.annotations import (
     Where,
     find_parts,
@@ -49,7 +49,7 @@ class _ByVideo:
     sentences: list[str]
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     paths = find_parts(source.root, *_FILES)
     for where, video, (start, end), query in _queries(paths):
         yield grounding_sample(

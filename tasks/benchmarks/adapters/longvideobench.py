@@ -10,7 +10,7 @@ Forms that are read: the authors' `lvb_val.json`, the hub's `validation-*.parque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import Where, find_parts, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts
 from tasks.core.types import Sample
@@ -38,7 +38,7 @@ class _Row:
     level: str = ""
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_parts(source.root, *_FILES), _Row):
         options = _options(where, row)
         if not 0 <= row.correct_choice < len(options):

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from tasks.benchmarks.adapter import Source
+from tasks.benchmarks.adapter import BenchmarkSource
 from tasks.benchmarks.annotations import find_file, read_rows_of
 from tasks.benchmarks.grounding import grounding_adapter, grounding_sample, interval_metrics
-from tasks.benchmarks.protocol import Judged
+from tasks.benchmarks.protocol import AnswerScore
 from tasks.benchmarks.spans import window_of
 from tasks.core.types import Sample
 
@@ -29,7 +29,7 @@ class _Row:
     relevant_windows: list[tuple[float, float]]
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_file(source.root, "highlight_val_release.jsonl"), _Row):
         windows = [window_of(start, end) for start, end in row.relevant_windows]
         if not windows:
@@ -45,7 +45,7 @@ def _load(source: Source) -> Iterator[Sample]:
         )
 
 
-def _metrics(rows: Sequence[Judged]) -> dict[str, float]:
+def _metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
     single = [row.paper for row in rows if row.tags["windows"] == ("1",)]
     return {
         **interval_metrics(rows),
@@ -55,7 +55,7 @@ def _metrics(rows: Sequence[Judged]) -> dict[str, float]:
     }
 
 
-def _average_precision(row: Judged) -> float:
+def _average_precision(row: AnswerScore) -> float:
     """Of one prediction, over the official thresholds: if it hits a window it ranks first, and finds one of them."""
     num_windows = row.values.get("num_windows", 0.0)
     hits = fmean(row.paper >= threshold for threshold in _THRESHOLDS)

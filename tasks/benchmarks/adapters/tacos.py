@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.benchmarks.adapter import Source
+from tasks.benchmarks.adapter import BenchmarkSource
 from tasks.benchmarks.annotations import find_file, is_list_file, read_nested, read_rows_of
 from tasks.benchmarks.grounding import grounding_adapter, grounding_sample
 from tasks.benchmarks.lookup import stem_of
@@ -42,7 +42,7 @@ class _ByQuery:
     relevant_windows: list[tuple[float, float]]
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     path = find_file(source.root, *_FILES)
     found: dict[str, VideoFile] = {}
     for number, (video, window, query) in enumerate(_by_query(path) if is_list_file(path) else _by_video(path)):
@@ -80,7 +80,7 @@ def _by_query(path: Path) -> Iterator[_Query]:
         yield row.vid, window_of(*row.relevant_windows[0]), row.query
 
 
-def _video(source: Source, name: str) -> VideoFile:
+def _video(source: BenchmarkSource, name: str) -> VideoFile:
     """Under the published name, else the plain one."""
     return source.videos.find(f"{stem_of(name)}{_CAMERA}", ("videos",), also=(name,))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rewards.answers import Answer, Permutation
 from rewards.parse import format_answer
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import Where
 from tasks.benchmarks.choices import ask_choice, choice_facts, options_in, read_choice, right_letter
 from tasks.benchmarks.grounding import (
@@ -51,7 +51,7 @@ class _Row:
     tags: dict[str, str | list[str]] = field(default_factory=dict)
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     file = _file(source.root)
     used: set[str] = set()
     kinds: set[str] = set()
@@ -75,7 +75,7 @@ def _load(source: Source) -> Iterator[Sample]:
         raise InputError(f"none of the {len(used)} rows can be used, e.g. {errors[0]}")
 
 
-def _sample(source: Source, where: Where, row: _Row, used: Set[str]) -> Sample:
+def _sample(source: BenchmarkSource, where: Where, row: _Row, used: Set[str]) -> Sample:
     names = [row.video] if isinstance(row.video, str) else row.video
     if not names:
         raise where.error("video", "empty, expected a name or a list of names")
@@ -142,7 +142,7 @@ def _file(root: Path) -> Path:
     return found[0]
 
 
-def _asked(source: Source, where: Where, row: _Row) -> tuple[str, str, str, BenchmarkFacts]:
+def _asked(source: BenchmarkSource, where: Where, row: _Row) -> tuple[str, str, str, BenchmarkFacts]:
     """Question, answer, its kind, and what else there is to know."""
     if OFFICIAL_INTERVAL.fullmatch(row.answer.strip()):
         window = paper_interval(row.answer)

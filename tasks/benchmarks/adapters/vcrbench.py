@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import find_file, read_rows_of
 from tasks.benchmarks.orders import read_order, written_order
-from tasks.benchmarks.protocol import Judged
+from tasks.benchmarks.protocol import AnswerScore
 from tasks.benchmarks.wording import Words, worded
 from tasks.core.types import BenchmarkFacts, Sample
 
@@ -39,7 +39,7 @@ class _Row:
     video_file: str
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_file(source.root, "data.json"), _Row):
         count = len(row.ground_truth)
         if sorted(row.ground_truth) != list(range(count)) or not 1 < count <= _MOST_STEPS:
@@ -57,7 +57,7 @@ def _load(source: Source) -> Iterator[Sample]:
         )
 
 
-def _metrics(rows: Sequence[Judged]) -> dict[str, float]:
+def _metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
     goals: defaultdict[str, list[float]] = defaultdict(list)
     for row in rows:
         goals[row.tags["goal"][0]].append(row.paper)

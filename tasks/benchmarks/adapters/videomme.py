@@ -9,7 +9,7 @@ lmms-eval looks (lmms_eval/tasks/videomme/utils.py), or in VLMEvalKit's `video/`
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import find_parts, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts, right_letter
 from tasks.core.types import Sample
@@ -33,7 +33,7 @@ class _Row:
     task_type: str = ""
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_parts(source.root, *_FILES), _Row, _TSV):
         options = where.texts("options", row.options, least=2)
         facts = choice_facts(options)

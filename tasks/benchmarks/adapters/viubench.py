@@ -12,10 +12,10 @@ from typing import Any
 
 from rewards.answers import AnswerKind
 from rewards.parse import parse_answer
-from tasks.benchmarks.adapter import Adapter, Source, make_sample, mean, mean_of
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample, mean, mean_of
 from tasks.benchmarks.annotations import Where
 from tasks.benchmarks.conditions import Conditions
-from tasks.benchmarks.protocol import Judged
+from tasks.benchmarks.protocol import AnswerScore
 from tasks.benchmarks.viubench.folder import built_items, is_built
 from tasks.benchmarks.viubench.reading import STRICT, read_viubench
 from tasks.benchmarks.wording import Words, worded
@@ -84,7 +84,7 @@ class _Item:
     system: str = ""
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for sample in _built(source.root) if is_built(source.root) else _published(source):
         yield replace(sample, question=worded(source.conditions.wording or _WORDS.usual, sample.question))
 
@@ -112,7 +112,7 @@ def _facts(answer: str, pretext: str, system: str, name: str) -> BenchmarkFacts:
     )
 
 
-def _published(source: Source) -> Iterator[Sample]:
+def _published(source: BenchmarkSource) -> Iterator[Sample]:
     for path in _files(source.root):
         for number, record in read_records(path):
             where = Where(path, number)
@@ -189,13 +189,13 @@ def _name(video: _Video) -> str:
     return video.video if isinstance(video.video, str) else str(Path(video.video[0]).parent) if video.video else ""
 
 
-def _file(source: Source, video: _Video) -> VideoFile:
+def _file(source: BenchmarkSource, video: _Video) -> VideoFile:
     if isinstance(video.video, str):
         return source.videos.find(video.video, ("videos",))
     return source.videos.find_listed(video.video, video.sample_fps)
 
 
-def _metrics(rows: Sequence[Judged]) -> dict[str, float]:
+def _metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
     """Types count equally, as in the headline."""
     return {STRICT: mean(mean_of("type")(rows, lambda row: row.values.get(STRICT, 0.0)))}
 

@@ -7,6 +7,7 @@ Either way intervals score by overlap, counts by the share that is right, and or
 """
 
 import re
+from dataclasses import replace
 
 from rewards.answers import AnswerKind, Interval
 from rewards.parse import parse_answer
@@ -31,14 +32,7 @@ def read_viubench(sample: Sample, text: str) -> Reading:
     else:
         reading = _read_counts(sample, text) if kind is AnswerKind.COUNTS else _read_order(sample, text)
         strict = reading.paper if strictly else 0.0
-    return Reading(
-        paper=reading.paper,
-        robust=reading.robust,
-        paper_parsed=reading.paper_parsed,
-        robust_parsed=reading.robust_parsed,
-        answer=reading.answer,
-        values={STRICT: strict},
-    )
+    return replace(reading, dropped=False, values={STRICT: strict})
 
 
 def _read_counts(sample: Sample, text: str) -> Reading:
