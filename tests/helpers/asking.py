@@ -43,7 +43,7 @@ ADDRESS = "ASKED_SERVER"
 _MODEL = ModelConfig(base="tiny", tiny_hidden_size=64, tiny_num_layers=2, dtype="float32")
 _ROLLOUT = RolloutConfig(rollouts_per_prompt=2, max_answer_tokens=4, prompts_per_batch=BATCH)
 _EVALUATE = EvaluateConfig(heldout_rollouts_per_sample=2, questions_per_batch=BATCH)
-_CALIBRATE = CalibrateConfig(max_rollouts=40, rollouts_per_sample=2)
+_CALIBRATE = CalibrateConfig(max_rollouts=64, rollouts_per_sample=2)
 _POLICY = "policies/start"
 
 
@@ -51,7 +51,7 @@ def prepare(root: Path) -> None:
     """Clips, samples, a data set and a policy in `root`; a benchmark beside it, which the roots there share."""
     store = Store(str(root))
     clips = [store_clip(store, make_clip(name, num_frames=16, split=Split.HELDOUT), seed=3) for name in "ab"]
-    config = PerturbConfig(levels=(0.0, 0.5), train_samples_per_clip=(1, 1, 1), heldout_samples_per_clip=(3, 2, 3))
+    config = PerturbConfig(levels=(0.0, 0.5), train_samples_per_clip=(1, 1, 1), heldout_samples_per_clip=(6, 4, 6))
     samples = [*plan_all(clips, config), *plan_viubench(clips, 1, 0)[:4]]
     write_rows(store, "given/clips.parquet", Clip, clips)
     write_rows(store, "given/samples.parquet", Sample, samples)
@@ -61,7 +61,7 @@ def prepare(root: Path) -> None:
     write_json(root.parent / "rows.json", [{"row": number} for number in range(len(samples))])
     store_policy(store, _POLICY, fresh_policy())
     if not (root.parent / "benchmark").exists():
-        make_benchmark(root.parent / "benchmark", num_videos=5)
+        make_benchmark(root.parent / "benchmark", num_videos=8)
 
 
 def _evaluate(store: Store) -> None:

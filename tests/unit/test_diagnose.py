@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,21 +16,14 @@ from tasks.core.config import IngestConfig, ModelConfig, RetrainConfig, RolloutC
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
-from tasks.core.types import Clip, Sample
 from tasks.diagnose.agreement import agreed_answer
 from tasks.diagnose.diagnose import ImportedRows, diagnose
 from tasks.diagnose.judge import RewardKind, RowDiagnosis, RowOutcome
 from tasks.diagnose.outputs import Diagnosis
 from tasks.exchange.files import subset
-from tasks.rollout.answerer import Reply, Sampling, Show
-from tasks.rollout.ask import ReplyCache, ask_all
-from tasks.rollout.guessers import LabelPriorGuesser
-from tasks.rollout.reward import rollouts_of
-from tasks.rollout.videos import ClipVideos
 from tasks.tracking.memory_tracker import MemoryTracker
-from tests.helpers.clips import make_clip
 from tests.helpers.datasets import release_row, write_frames
-from tests.helpers.rollouts import make_reply, make_sample
+from tests.helpers.rollouts import Script
 from workflows.configure import configure_diagnosis
 from workflows.job import open_job
 
@@ -41,29 +33,6 @@ CONFIG = RetrainConfig(
     model=ModelConfig(base="tiny"),
     rollout=RolloutConfig(rollouts_per_prompt=NUM_ROLLOUTS),
 )
-
-
-class Script:
-    """An `Answerer` that says what its script says to a question; `asked` is what it was asked."""
-
-    digest = "script"
-
-    def __init__(self, script: Mapping[str, Sequence[str]], dies_after: int = 10**9) -> None:
-        self.script, self.dies_after = script, dies_after
-        self.asked: list[str] = []
-
-    def answer(self, samples: Sequence[Sample], show: Show, sampling: Sampling) -> list[Reply]:
-        if len(self.asked) >= self.dies_after:
-            raise KeyboardInterrupt
-        self.asked += [sample.sample_id for sample in samples]
-        return [self._reply(sample) for sample in samples]
-
-    def close(self) -> None:
-        """Nothing to give back."""
-
-    def _reply(self, sample: Sample) -> Reply:
-        failure = "" if sample.question in self.script else "no frames"
-        return make_reply(sample.sample_id, *self.script.get(sample.question, ()), failure=failure)
 
 
 class Case:
@@ -226,42 +195,6 @@ def test_a_model_that_is_none_is_refused_before_anything_is_written(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def samples(number: int) -> tuple[list[Sample], dict[str, Clip]]:
-    clip = make_clip("c", num_frames=16)
-    return [make_sample(f"s{index}", clip_id=clip.clip_id) for index in range(number)], {clip.clip_id: clip}
-
-
-def ask(folder: Path, rows: list[Sample], clips: Mapping[str, Clip], script: Script) -> dict[str, Reply]:
-    store, sampling = Store(str(folder)), Sampling(2, 1.0, 8, ("rollout", "test"))
-    return ask_all(ReplyCache(store, script, ClipVideos(store, clips), sampling, "test"), rows, batch_size=8, label="")
-
-
-def test_after_a_kill_finished_rows_are_not_asked_again(tmp_path: Path) -> None:
-    rows, clips = samples(40)
-    says = {sample.question: ["2.0-4.0", "1.0-2.0"] for sample in rows if sample.sample_id != "s3"}
-    first, second, whole = Script(says, dies_after=20), Script(says), Script(says)
-    with pytest.raises(KeyboardInterrupt):
-        ask(tmp_path / "killed", rows, clips, first)
-    resumed = ask(tmp_path / "killed", rows, clips, second)
-    assert sorted(first.asked + second.asked) == sorted([*(sample.sample_id for sample in rows), "s3"]), "s3 failed"
-    assert resumed == ask(tmp_path / "whole", rows, clips, whole)
-    kept = {path.name: path.read_bytes() for path in (tmp_path / "killed").rglob("*.parquet")}
-    assert kept == {path.name: path.read_bytes() for path in (tmp_path / "whole").rglob("*.parquet")}
-    assert len(kept) == 5
-
-
-def test_a_corrected_label_costs_no_rollout_and_another_question_does(tmp_path: Path) -> None:
-    rows, clips = samples(3)
-    says = {sample.question: ["2.0-4.0", "1.0-2.0"] for sample in rows} | {"other": ["1.0-2.0"] * 2}
-    ask(tmp_path, rows, clips, Script(says))
-    corrected = [replace(rows[0], answer="1.0-2.0"), replace(rows[1], question="other")]
-    again = Script(says)
-    replies = ask(tmp_path, [*corrected, rows[2]], clips, again)
-    assert again.asked == [rows[1].sample_id]
-    rollouts = rollouts_of(corrected[0], replies[rows[0].sample_id])
-    assert [rollout.strict_reward for rollout in rollouts] == [0.0, 1.0]
-
-
 @pytest.mark.parametrize(
     ("answers", "kind", "agreed"),
     [
@@ -291,14 +224,6 @@ def test_a_policy_that_always_says_the_same_accuses_no_label(tmp_path: Path) -> 
     case.run()
     summary = json.loads((case.out / "summary.json").read_text())
     assert (summary["num_likely_wrong"], summary["num_agreed_but_usual"]) == (0, 6)
-
-
-def test_the_label_prior_draws_from_answers_to_questions_of_its_kind() -> None:
-    rows = [make_sample(f"g{i}", pretext="grounding") for i in range(3)] + [make_sample("j", pretext="jigsaw")]
-    sampling, show = Sampling(5, 1.0, 8, ("rollout", "test")), ClipVideos(Store("/"), {}).show
-    replies = LabelPriorGuesser(rows, seed=0).answer(rows, show, sampling)
-    assert replies[3].texts == ("213",) * 5
-    assert LabelPriorGuesser(rows, seed=0).answer(rows[:1], show, sampling) == replies[:1]
 
 
 def test_a_line_may_hold_any_separator_that_json_allows(tmp_path: Path) -> None:
