@@ -55,13 +55,13 @@ class ReplyCache:
         questions = [_digest(sample, shown) for sample, shown in zip(batch, digests, strict=True)]
         pairs = zip(batch, questions, strict=True)
         missing = {question: sample for sample, question in pairs if question not in self._known}
-        replies = self._known
+        failed: dict[str, Reply] = {}
         if missing:
             self.num_asked += len(missing)
             said = self._answerer.answer([*missing.values()], self._videos.show, self._sampling)
-            replies = replies | dict(zip(missing, said, strict=True))
+            failed = {question: reply for question, reply in zip(missing, said, strict=True) if reply.failure}
             self._keep([_Row(question, reply) for question, reply in zip(missing, said, strict=True)])
-        return [replies[question] for question in questions]
+        return [failed.get(question) or self._known[question] for question in questions]
 
     def _keep(self, asked: Sequence[_Row]) -> None:
         rows = [row for row in asked if not row.reply.failure]
