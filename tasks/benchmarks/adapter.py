@@ -1,7 +1,7 @@
 """What the adapters share: an adapter says how its files become samples, the rest follows.
 
-Headlines are means over units. A unit is one question, or all questions of a group, right only if all are; strata are
-parts that count equally however many questions they have.
+Headlines are means over units. A unit is one question, or all questions of a group, right only if
+all are; strata are parts that count equally however many questions they have.
 """
 
 import logging
@@ -226,8 +226,8 @@ def make_sample(
     group: str = "",
     tags: Mapping[str, str | Sequence[str]] | None = None,
 ) -> Sample:
-    """A question of benchmark `name`; `files` are (video's name, its file), `tags` the breakdowns that it counts in;
-    an empty one is left out.
+    """A question of benchmark `name`; `files` are (video's name, its file), `tags` the breakdowns
+    that it counts in; an empty one is left out.
     """
     listed = {tag: (found,) if isinstance(found, str) else tuple(found) for tag, found in (tags or {}).items() if found}
     return Sample(

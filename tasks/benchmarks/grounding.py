@@ -27,9 +27,9 @@ THRESHOLDS = (0.3, 0.5, 0.7)
 
 _NUMBER = r"\d++\.?+\d*+"
 OFFICIAL_INTERVAL = re.compile(rf"(?<!\d)({_NUMBER})\s*+-\s*+({_NUMBER})")
-"""Finds first what `(\\d+\\.?\\d*)\\s*-\\s*(\\d+\\.?\\d*)` of eval/vtg.py (github.com/lcqysl/VideoSSR) finds first,
-without going back over digits and blanks, which makes that one slow on long runs of them.
-"""
+"""Finds first what `(\\d+\\.?\\d*)\\s*-\\s*(\\d+\\.?\\d*)` of eval/vtg.py
+(github.com/lcqysl/VideoSSR) finds first, without going back over digits and blanks, which makes
+that one slow on long runs of them."""
 
 
 def ask_when(query: str, conditions: Conditions) -> str:
@@ -47,8 +47,8 @@ def grounding_sample(
     conditions: Conditions,
     tags: Mapping[str, str] | None = None,
 ) -> Sample:
-    """One sentence about a video; `file` is (video's name, its file), `windows` are the right answers, the first one
-    stands as the answer.
+    """One sentence about a video; `file` is (video's name, its file), `windows` are the right
+    answers, the first one stands as the answer.
     """
     return make_sample(
         name,
@@ -69,8 +69,8 @@ def written(window: Window) -> str:
 
 
 def read_interval(sample: Sample, text: str) -> Reading:
-    """The best overlap with any window of the question, by the paper's regular expression and by what a person would
-    read.
+    """The best overlap with any window of the question, by the paper's regular expression and by
+    what a person would read.
     """
     facts = sample.benchmark
     assert facts is not None

@@ -8,8 +8,8 @@ A run goes
     rows = [benchmark.judge(sample, text) for ...]  # or benchmark.fail(sample, reason)
     result = benchmark.aggregate(rows)
 
-`samples` reads the annotation files and looks the videos up, but opens none. `judge` is pure, so an interrupted run may
-keep the texts and judge again. Nothing here knows of models, frames or Flyte.
+`samples` reads the annotation files and looks the videos up, but opens none. `judge` is pure, so an
+interrupted run may keep the texts and judge again. Nothing here knows of models, frames or Flyte.
 """
 
 from collections.abc import Iterable, Sequence
@@ -60,8 +60,8 @@ class BenchmarkResult:
     chance: float | None
     """Expected headline of guesses at the same questions; None where it depends on the videos' lengths."""
     official_like: float | None
-    """As the official scripts would print it: without items that could not be shown, and without answers that they
-    leave out (empty letters, unreadable intervals). None if nothing is left."""
+    """As the official scripts would print it: without items that could not be shown, and without
+    answers that they leave out (empty letters, unreadable intervals). None if nothing is left."""
     official_metrics: dict[str, float]
     """`metrics` over the same items as `official_like`."""
     num_items: int
@@ -105,7 +105,8 @@ class Benchmark(Protocol):
         A question whose video is not there comes too: its view's `file.missing` says why.
 
         Raises:
-            InputError: an annotation file is missing, cut off or of another shape; names file, row and field.
+            InputError: an annotation file is missing, cut off or of another shape; names file, row
+                and field.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Measuring difficulty: what a group's rewards say about its sample, and samples about their cell."""
+"""Measuring difficulty: what rewards say about a sample, and samples about their cell."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -21,7 +21,8 @@ from tasks.core.types import Cell, Sample, StageReport
 def select(
     store: Store, shards: Sequence[MeasuredShard], start: DifficultyPlan, config: CalibrateConfig, seed: int
 ) -> Selection:
-    """Learn from what the shards measured, plan, and draw the samples to train on. Pools pass through row by row.
+    """Learn from what the shards measured, plan, and draw the samples to train on. Pools pass
+    through row by row.
 
     Raises:
         InputError: no measured sample has spread.

@@ -32,8 +32,8 @@ def measure_pool(
 ) -> MeasuredShard:
     """Spend the pool's share of the rollouts; measurements are written below `key`.
 
-    What earlier batches said decides about the next one, and nothing else does: a shard that was killed makes the same
-    batches again and finds the replies to those that were answered.
+    What earlier batches said decides about the next one, and nothing else does: a shard that was
+    killed makes the same batches again and finds the replies to those that were answered.
     """
     started = time.perf_counter()
     samples = read_rows(store, pool.samples, Sample)

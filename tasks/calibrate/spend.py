@@ -1,7 +1,7 @@
 """Where the next rollouts go: Thompson sampling over cells, under a floor for every pretext task.
 
-A draw from the belief is high where a cell is known to spread its groups or where it might, so rollouts are spent on
-groups that can be trained on, and on finding out where others are.
+A draw from the belief is high where a cell is known to spread its groups or where it might, so
+rollouts are spent on groups that can be trained on, and on finding out where others are.
 """
 
 from collections import Counter, defaultdict
@@ -30,10 +30,11 @@ def spend(
     now: int,
     seed: int,
 ) -> Iterator[list[Measurement]]:
-    """Measures at most `num_groups` samples of `pool`, batch by batch; what a batch says decides about the next.
+    """Measures at most `num_groups` samples of `pool`, batch by batch; what a batch says decides
+    about the next.
 
-    `history` is the evidence of earlier rounds, `now` the number of this one. Deterministic: `seed` and the pool say
-    all, as long as `measure` does.
+    `history` is the evidence of earlier rounds, `now` the number of this one. Deterministic: `seed`
+    and the pool say all, as long as `measure` does.
     """
     waiting = _by_cell(pool, seed)
     cells = sorted(waiting)

@@ -24,7 +24,7 @@ class SampleScore:
     viubench_type: str
     """Empty for samples that are no VIUBench items."""
     score: float
-    """What counts: mean reward on held-out samples; on VIUBench the type's metric, as the paper's script reads it."""
+    """Mean reward on held-out samples; on VIUBench the type's metric, as the paper reads it."""
     strict_score: float = 0.0
     """On VIUBench, the same where the whole text must be the answer."""
     parsed_share: float

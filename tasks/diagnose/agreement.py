@@ -43,7 +43,7 @@ class OtherAnswer:
 
 
 def other_answers(samples: Iterable[Sample], texts: Mapping[str, Sequence[str]]) -> dict[str, OtherAnswer]:
-    """By sample id, for the samples whose rollouts agree on an answer that is not the label; `texts` by sample id."""
+    """The samples whose rollouts agree on an answer that is not the label; all by sample id."""
     answered = [sample for sample in samples if sample.sample_id in texts]
     said = {sample.sample_id: _canonical(sample, texts[sample.sample_id]) for sample in answered}
     everywhere: defaultdict[str, Counter[str | None]] = defaultdict(Counter)

@@ -47,7 +47,8 @@ def diagnose(
     out: str,
     tracker: Tracker,
 ) -> tuple[Diagnosis, str]:
-    """Returns what was written (to the folder `out`, or into the store if that is empty), and the closing table.
+    """Returns what was written (to the folder `out`, or into the store if that is empty), and the
+    closing table.
 
     Raises:
         InputError: no row could be shown to the model.

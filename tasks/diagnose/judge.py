@@ -69,7 +69,7 @@ class RowDiagnosis:
 def judge_rows(
     samples: Sequence[Sample], rows: Mapping[str, int], replies: Mapping[str, Reply], reward: RewardKind
 ) -> list[RowDiagnosis]:
-    """One verdict a sample, in their order; `rows` (numbers in the file) and `replies` are by sample id."""
+    """One verdict a sample; `rows` (numbers in the file) and `replies` are by sample id."""
     texts = {name: reply.texts for name, reply in replies.items() if not reply.failure}
     others = other_answers(samples, texts)
     return [

@@ -79,8 +79,8 @@ def _charts(summary: Summary, rows: Sequence[RowDiagnosis]) -> dict[str, bytes]:
 
 
 def _report(store: Store, content: ReportContent, suspects: Sequence[RowDiagnosis], charts: Mapping[str, bytes]) -> str:
-    """One HTML file with the numbers, the charts, the suspects and some rows to look at; tables show their first rows
-    and say so.
+    """One HTML file with the numbers, the charts, the suspects and some rows to look at; tables
+    show their first rows and say so.
     """
     not_shown = [row for row in content.rows if row.outcome is RowOutcome.NOT_SHOWN]
     return render_page(

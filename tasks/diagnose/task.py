@@ -21,7 +21,8 @@ def diagnose_rows(
 ) -> Diagnosis:
     """Sample answers to every imported row of `dataset`, print and write what they say.
 
-    `reward`: smooth or strict, whose spread decides whether a row teaches; `out`: a folder (empty: the data root).
+    `reward`: smooth or strict, whose spread decides whether a row teaches; `out`: a folder (empty:
+    the data root).
     """
     from pathlib import Path
 

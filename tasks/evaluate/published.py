@@ -1,5 +1,5 @@
-"""One model on published benchmarks: asked shard by shard; then every benchmark is scored, kept and logged as a run of
-its own, with one table of all.
+"""One model on published benchmarks: asked shard by shard; then every benchmark is scored, kept and
+logged as a run of its own, with one table of all.
 """
 
 import time
@@ -111,8 +111,8 @@ def _log(run: Run, folder: BenchmarkFolder, found: ModelResult, text: str, predi
 
 
 def _summary(results: Sequence[ModelResult], answered: Sequence[AnsweredShard]) -> dict[str, float]:
-    """Of all benchmarks, for the parent run: what differs between two runs that were cut off at other places is here
-    and in no file.
+    """Of all benchmarks, for the parent run: what differs between two runs that were cut off at
+    other places is here and in no file.
     """
     scores = {f"score/{r.result.benchmark}": r.headline.mean for r in results if r.headline is not None}
     return scores | {

@@ -81,7 +81,7 @@ def score_benchmark(
     min_coverage: float,
     is_published: bool = True,
 ) -> tuple[ModelResult, list[Prediction]]:
-    """Score every reply (by sample id) and sum up. The paper has rows for published questions only."""
+    """Score `replies` (by sample id) and sum up; the paper has rows for published files only."""
     rows = [_prediction(benchmark, sample, replies[sample.sample_id]) for sample in samples]
     result = benchmark.aggregate(rows)
     refused = _refusal(result, min_coverage)

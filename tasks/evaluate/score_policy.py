@@ -1,7 +1,9 @@
-"""The main job's scores: one policy asked about all held-out samples and VIUBench items, and what that sums up to.
+"""The main job's scores: one policy asked about all held-out samples and VIUBench items, and what
+that sums up to.
 
-Held-out samples get sampled answers, because their mean reward counts; VIUBench gets greedy ones, as in the paper.
-Nothing leaves the denominator: an answer that cannot be read and a sample that cannot be shown score 0.
+Held-out samples get sampled answers, because their mean reward counts; VIUBench gets greedy ones,
+as in the paper. Nothing leaves the denominator: an answer that cannot be read and a sample that
+cannot be shown score 0.
 """
 
 from collections import defaultdict
@@ -32,7 +34,8 @@ def score_policy(
 ) -> list[SampleScore]:
     """One row for each held-out sample and each VIUBench item, in their order.
 
-    Every policy gets the same prompts and the same seeds, so differences can be taken sample by sample.
+    Every policy gets the same prompts and the same seeds, so differences can be taken sample by
+    sample.
     """
     scores: list[SampleScore] = []
     for split, num_completions, temperature in (

@@ -1,4 +1,4 @@
-"""Who answers questions: one seam for policies, servers, guessers and scripts; and the policy's side of it."""
+"""Who answers questions: one seam for policies, servers, guessers and scripts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Sampling(SamplingParams):
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What was said to one question. No seconds: the row is the same however often a run was cut off."""
+    """What was said to one question. No seconds: a run that was cut off has the same row."""
 
     sample_id: str
     texts: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Answerer(Protocol):
         ...
 
     def answer(self, samples: Sequence[Sample], show: Show, sampling: Sampling) -> list[Reply]:
-        """One reply for each question, in order; a question that cannot be shown or asked fails alone."""
+        """One reply a question, in order; one that cannot be shown or asked fails alone."""
         ...
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ class Answerer(Protocol):
 
 
 class PolicyAnswerer:
-    """A policy behind a rollout engine; it is loaded with the first question whose videos can be shown."""
+    """A policy behind a rollout engine, loaded with the first question that can be shown."""
 
     def __init__(self, digest: str, load: Callable[[], tuple[Qwen3VLProcessor, RolloutEngine]], seed: int) -> None:
         self.digest = digest
@@ -70,7 +70,7 @@ class PolicyAnswerer:
         self._loaded: tuple[Qwen3VLProcessor, RolloutEngine] | None = None
 
     def answer(self, samples: Sequence[Sample], show: Show, sampling: Sampling) -> list[Reply]:
-        """See `Answerer`: one batch for the engine, which shares what prompts on one video have in common."""
+        """See `Answerer`: one batch for the engine, which shares what prompts have in common."""
         replies: dict[str, Reply] = {}
         shown: list[tuple[Sample, tuple[ShownVideo, ...]]] = []
         for sample in samples:

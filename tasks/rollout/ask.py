@@ -1,12 +1,13 @@
 """Asking, batch by batch; what was answered once is never asked again.
 
-Kept are texts, not rewards, each under a digest of all that was shown and asked: so a corrected label costs no rollout,
-and an edited question or a repaired video is asked. A question that could not be shown or asked has no answer: the next
-run tries it again.
+Kept are texts, not rewards, each under a digest of all that was shown and asked: so a corrected
+label costs no rollout, and an edited question or a repaired video is asked. A question that could
+not be shown or asked has no answer: the next run tries it again.
 
-Each batch is a file of its own, written whole or not at all as soon as it is answered. So a run that was killed asks on
-from the batch that was under way, and leaves the same files as one that was not, as long as the batches are the same:
-they are cut from all questions, not from those that are left.
+Each batch is a file of its own, written whole or not at all as soon as it is answered. So a run
+that was killed asks on from the batch that was under way, and leaves the same files as one that was
+not, as long as the batches are the same: they are cut from all questions, not from those that are
+left.
 """
 
 import logging
@@ -35,12 +36,12 @@ class _Row:
 
 
 class ReplyCache:
-    """What one answerer says to questions under one sampling; it is asked what it was not asked before."""
+    """What one answerer says under one sampling; it is asked what it was not asked before."""
 
     def __init__(
         self, store: Store, answerer: Answerer, videos: VideoSource, sampling: Sampling, label: str, *, part: str = ""
     ) -> None:
-        """`label` names the use for people; of a `part` nothing is read but its own replies (empty: of all)."""
+        """`label` names the use for people; a `part` reads its own replies only (empty: all)."""
         self._store, self._answerer, self._videos, self._sampling = store, answerer, videos, sampling
         self._key = f"answers/{answerer.digest}/{label}-{digest_of(code_of('answer'), asdict(sampling), part)}"
         self._known = {
@@ -89,7 +90,7 @@ def ask_all(cache: ReplyCache, samples: Sequence[Sample], *, batch_size: int, la
 
 
 def _digest(sample: Sample, shown: str) -> str:
-    """Of all that decides about the reply; the right answer is not among it, the id is, as a part of the seed."""
+    """Of all that decides about the reply: the id (a part of the seed), not the right answer."""
     facts = sample.benchmark
     prompt = [facts.system_prompt, facts.video_label] if facts else [SYSTEM_PROMPT]
     return digest_of(sample.sample_id, sample.question, prompt, [asdict(view) for view in sample.views], shown)

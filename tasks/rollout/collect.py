@@ -1,4 +1,4 @@
-"""Samples in, rewarded groups out, with the prompts and tokens that training needs: prompt, generate, verify."""
+"""Samples in, rewarded groups out, with the prompts and tokens that training needs."""
 
 import logging
 from collections.abc import Iterable, Sequence

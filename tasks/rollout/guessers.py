@@ -1,8 +1,10 @@
-"""Answerers without a model: two guess, one reads from a file. With them the whole path runs anywhere.
+"""Answerers without a model: two guess, one reads from a file.
 
-random        uniform over the valid answers, as the question tells them
-label-prior   from the data set's own answers to questions of the same kind: what answers occur, and no pixel
-scripted      what a file says
+    random        uniform over the valid answers, as the question tells them
+    label-prior   from the data set's own answers to questions of the same kind: no pixel needed
+    scripted      what a file says
+
+With them the whole path runs anywhere.
 """
 
 from collections import defaultdict
@@ -29,8 +31,8 @@ _ANY = "*"
 
 
 class RandomGuesser:
-    """Draws uniformly from the valid answers and writes them as the question asks. Opens a video only where its length
-    decides what is valid.
+    """Draws uniformly from the valid answers and writes them as the question asks. Opens a video
+    only where its length decides what is valid.
     """
 
     def __init__(self, samples: Sequence[Sample], seed: int) -> None:
@@ -77,7 +79,7 @@ class LabelPriorGuesser:
 
 
 class ScriptedAnswerer:
-    """Says what a file holds: a JSON object from question ids to texts; "*" stands for all others."""
+    """Says what a file holds: a JSON object from question ids to texts ("*" for all others)."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.digest = digest_of("scripted", dict(texts))
@@ -127,7 +129,7 @@ def _reply(sample: Sample, say: Callable[[], list[str]]) -> Reply:
 
 
 def _digest(name: str, samples: Sequence[Sample], seed: int) -> str:
-    """Guesses depend on the right answers too: on all of the data set, or on how many numbers one has."""
+    """Guesses depend on labels too: on the whole data set's, or on how many numbers one has."""
     return digest_of(code_of("guess"), name, seed, sorted((sample.sample_id, sample.answer) for sample in samples))
 
 

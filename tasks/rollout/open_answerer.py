@@ -1,4 +1,4 @@
-"""From the name that a user gives a model, or from a policy in the store, to whoever answers for it."""
+"""From a model's name, or from a policy in the store, to whoever answers for it."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,8 @@ def check_answerer(name: str) -> None:
     """Find a wrong name before anything is read or written.
 
     Raises:
-        InputError: no such script or folder, an address without a model, or nothing that answers there.
+        InputError: no such script or folder, an address without a model, or nothing that answers
+            there.
     """
     if name.startswith(_SCRIPTED):
         ScriptedAnswerer.read(_script(name))
@@ -59,11 +60,12 @@ def describe_server(name: str) -> Served | None:
 def open_answerer(
     name: str, model: ModelConfig, rollout: RolloutConfig, samples: Sequence[Sample], seed: int, served: str = ""
 ) -> Iterator[Answerer]:
-    """`random`, `label-prior`, `scripted:FILE`, `http://host:port/v1#model`, `tiny`, a folder in Hugging Face layout or
-    a hub name. A policy is loaded once it is asked.
+    """`random`, `label-prior`, `scripted:FILE`, `http://host:port/v1#model`, `tiny`, a folder in
+    Hugging Face layout or a hub name. A policy is loaded once it is asked.
 
-    `samples` are all that may be asked, whatever the shard: guessers and the tiny model's tokenizer depend on them.
-    `served` says of a server's model whose answers it gives (`tasks.rollout.server_answerer.remember`).
+    `samples` are all that may be asked, whatever the shard: guessers and the tiny model's tokenizer
+    depend on them. `served` says of a server's model whose answers it gives
+    (`tasks.rollout.server_answerer.remember`).
 
     Raises:
         InputError: there is no such model.

@@ -47,7 +47,7 @@ def render_prompt(processor: Qwen3VLProcessor, sample: Sample, videos: Sequence[
 
 
 def chat_messages(sample: Sample, videos: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The chat about `sample`, with an entry for each of its videos in the form that the other side takes."""
+    """The chat about `sample`; `videos` has an entry for each, as the other side takes it."""
     facts = sample.benchmark
     label, system = (facts.video_label, facts.system_prompt) if facts else ("Clip", SYSTEM_PROMPT)
     content: list[dict[str, Any]] = []

@@ -1,14 +1,16 @@
-"""A model behind an OpenAI-compatible server, such as `vllm serve`; the only home of the `openai` client.
+"""A model behind an OpenAI-compatible server, such as `vllm serve`; the only home of the `openai`
+client.
 
-Frames go as vLLM takes them: JPEG pictures in one `video/jpeg` data URL, with their places and rate in
-`media_io_kwargs`, so the server shows the sizes and times that an engine in this process would
+Frames go as vLLM takes them: JPEG pictures in one `video/jpeg` data URL, with their places and rate
+in `media_io_kwargs`, so the server shows the sizes and times that an engine in this process would
 show. vLLM takes them only if it was started with --trust-request-mm-kwargs.
 
-An address and a name say nothing about the weights behind them. So answers belong to the run in which they were given:
-a finished run's are not used again, an interrupted run goes on with its own. It does so only if the server looks the
-same as when the run began, by what it says about itself and by how likely it finds a fixed text. That tells another
-model and another set-up, and weights that differ much; weights that differ a little it cannot tell from the last bits
-that change with what else is computed at that moment.
+An address and a name say nothing about the weights behind them. So answers belong to the run in
+which they were given: a finished run's are not used again, an interrupted run goes on with its own.
+It does so only if the server looks the same as when the run began, by what it says about itself and
+by how likely it finds a fixed text. That tells another model and another set-up, and weights that
+differ much; weights that differ a little it cannot tell from the last bits that change with what
+else is computed at that moment.
 """
 
 import base64
@@ -49,8 +51,8 @@ _TEXT = (
 )
 """How likely each of its tokens is depends on all weights of the language model."""
 _SAME_NATS = 0.1
-"""Mean distance of log-probabilities by token: a choice, far above the last bits of 16-bit numbers, which change with
-what else is in the batch. A false alarm would cost all answers of a run."""
+"""Mean distance of log-probabilities by token: a choice, far above the last bits of 16-bit numbers,
+which change with what else is in the batch. A false alarm would cost all answers of a run."""
 _STOPPED = "model: the server stopped answering; what was answered is kept, run again"
 
 logger = logging.getLogger(__name__)
@@ -61,16 +63,16 @@ class Served:
     """A model behind a server, as far as the server tells."""
 
     facts: dict[str, str]
-    """Its entry in the list of models and the fingerprint of its replies, without times and what is drawn anew."""
+    """Of its entry in the list of models, and the fingerprint of its replies; no times."""
     log_probs: tuple[float, ...] = ()
     """Of the tokens of a fixed text, in nats; empty if the server tells none."""
 
 
 class ServerAnswerer:
-    """See `Answerer`. The key, if the server wants one, comes from the environment (OPENAI_API_KEY)."""
+    """See `Answerer`. A key, if the server wants one, comes from OPENAI_API_KEY."""
 
     def __init__(self, url: str, model: str, seed: int, api_key: str, served: str = "") -> None:
-        """`served`: what `remember` said of the server; if it looks different before or after a batch, that ends."""
+        """`served`: what `remember` said; a server that looks different later ends the run."""
         self._client = openai.OpenAI(base_url=url, api_key=api_key or "none", timeout=_TIMEOUT_SECONDS, max_retries=2)
         self._url, self._model, self._seed, self._served = url, model, seed, served
         self.digest = digest_of(f"{url}#{model}", seed, served)
@@ -80,7 +82,8 @@ class ServerAnswerer:
         """Shows one after the other, asks at once.
 
         Raises:
-            InputError: the server stopped answering, or serves something else than when the run began.
+            InputError: the server stopped answering, or serves something else than when the run
+                began.
         """
         waiting: list[Any] = []
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -179,7 +182,7 @@ class ServerAnswerer:
             return Reply(sample_id=sample.sample_id, failure=f"the server refused it: {error}"[:500])
         except openai.APIConnectionError as error:
             raise InputError(_STOPPED) from error
-        # The server counts the tokens of all completions together; they count as those of the first.
+        # The server counts the tokens of all completions together: they stand with the first.
         num_tokens = reply.usage.completion_tokens if reply.usage else 0
         return Reply(
             sample_id=sample.sample_id,
@@ -199,7 +202,7 @@ def looks_same(one: Served, other: Served) -> bool:
 
 
 def remember(store: Store, run_id: str, name: str, now: Served) -> str:
-    """What the answers of model `name` in this run belong to, as text: it is another one once the server changed."""
+    """What the answers of model `name` in this run belong to; another text once it changed."""
     key = f"answers/served/{digest_of(run_id, name)}.json"
     if store.exists(key):
         kept = store.read_bytes(key).decode()

@@ -1,6 +1,7 @@
 """The videos of questions: opened as the model sees them, and told apart by what they hold.
 
-Pretext questions show stored clips with edits; a benchmark's questions show its files, or the clips of one built here.
+Pretext questions show stored clips with edits; a benchmark's questions show its files, or the clips
+of one built here.
 """
 
 import json
@@ -65,7 +66,7 @@ class ClipVideos:
 
 
 class BenchmarkVideos:
-    """Files of benchmarks; one is opened once for all questions on it, if they come one after the other."""
+    """Files of benchmarks; each is opened once for all questions on it that come in a row."""
 
     def __init__(self, store: Store, folders: Sequence[BenchmarkFolder]) -> None:
         """`store` remembers what files hold."""
@@ -81,7 +82,7 @@ class BenchmarkVideos:
         return tuple(self._shown(sample.pretext, file) for file in files) if files else self._built(sample).show(sample)
 
     def digests(self, samples: Sequence[Sample]) -> list[str]:
-        """See `VideoSource`: of the files' bytes and of how they are shown; what was read is remembered."""
+        """See `VideoSource`: of the files' bytes (remembered) and of how they are shown."""
         found = [self._digest(sample) for sample in samples]
         self._contents.keep()
         return found
@@ -133,8 +134,8 @@ class BenchmarkVideos:
 class _FileContents:
     """Digests of files by content: one that was repaired or replaced under its name is another one.
 
-    Every file is read once. Its digest is kept with what the file system says about it (place, size, times, inode), and
-    it is read again when that changes.
+    Every file is read once. Its digest is kept with what the file system says about it (place,
+    size, times, inode), and it is read again when that changes.
     """
 
     def __init__(self, store: Store) -> None:

@@ -1,8 +1,9 @@
-"""How well does the rule for wrong labels find them? Simulated policies whose skill on every row is known.
+"""How well does the rule for wrong labels find them? Simulated policies whose skill on every row is
+known.
 
-Questions have four choices. A row's skill (chance of a right answer) is drawn from a Beta distribution that is mostly
-near 0 or 1, as pass rates are; a wrong answer is the row's favourite mistake with probability 0.8. One label in twenty
-is replaced by another choice.
+Questions have four choices. A row's skill (chance of a right answer) is drawn from a Beta
+distribution that is mostly near 0 or 1, as pass rates are; a wrong answer is the row's favourite
+mistake with probability 0.8. One label in twenty is replaced by another choice.
 """
 
 import time

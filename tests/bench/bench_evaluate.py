@@ -1,8 +1,9 @@
-"""Questions a second on a benchmark: ours through vLLM, against a plain loop as the paper's scripts have it.
+"""Questions a second on a benchmark: ours through vLLM, against a plain loop as the paper's scripts
+have it.
 
-The loop takes one question at a time: the official helper decodes the video (qwen-vl-utils), the processor makes the
-prompt, `generate` answers greedily. Same model, frames, sizes and items, two threads each. Real videos if they are
-beside the project, else generated ones.
+The loop takes one question at a time: the official helper decodes the video (qwen-vl-utils), the
+processor makes the prompt, `generate` answers greedily. Same model, frames, sizes and items, two
+threads each. Real videos if they are beside the project, else generated ones.
 """
 
 import gc

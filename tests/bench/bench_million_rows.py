@@ -1,8 +1,10 @@
-"""A million samples through planning, merging, validation and selection: seconds, and the memory that each stage needs.
+"""A million samples through planning, merging, validation and selection: seconds, and the memory
+that each stage needs.
 
-Every stage runs in a process of its own, as on a cluster. The clips are made up and share the frames of one stored
-clip, so that answers can be proved again from pixels. What the pools of calibration measure is made up too: rollouts
-need a model, the choice of what to measure and to train on does not.
+Every stage runs in a process of its own, as on a cluster. The clips are made up and share the
+frames of one stored clip, so that answers can be proved again from pixels. What the pools of
+calibration measure is made up too: rollouts need a model, the choice of what to measure and to
+train on does not.
 """
 
 import os

@@ -1,6 +1,7 @@
 """What a step costs as its parts grow: answers a group, prompt length, prompts a step, ranks.
 
-The 25 million parameter model of the comparison with TRL. Each row is the median of some steps after one to warm up.
+The 25 million parameter model of the comparison with TRL. Each row is the median of some steps
+after one to warm up.
 """
 
 import os

@@ -1,5 +1,5 @@
-"""Every job that asks a model survives SIGKILL at any moment: it leaves what an undisturbed one leaves, and asks no
-question twice but those of the batch that was under way.
+"""Every job that asks a model survives SIGKILL at any moment: it leaves what an undisturbed one
+leaves, and asks no question twice but those of the batch that was under way.
 """
 
 import random

@@ -1,6 +1,8 @@
-"""The asking of each job in a process of its own, which a test may kill: `python -m tests.helpers.asking JOB ROOT`.
+"""The asking of each job in a process of its own, which a test may kill: `python -m
+tests.helpers.asking JOB ROOT`.
 
-What a job asks about lies in ROOT already (`prepare`). What it leaves there depends on nothing but that.
+What a job asks about lies in ROOT already (`prepare`). What it leaves there depends on nothing but
+that.
 """
 
 import os

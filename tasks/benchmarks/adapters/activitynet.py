@@ -1,10 +1,12 @@
-"""ActivityNet Captions as grounding: one query for each sentence of the validation set (Krishna et al.).
+"""ActivityNet Captions as grounding: one query for each sentence of the validation set (Krishna et
+al.).
 
-The paper says "validation set", of which there are two: val_1 is the default, val_2 (which other grounding papers call
-their test set) has its own entry.
+The paper says "validation set", of which there are two: val_1 is the default, val_2 (which other
+grounding papers call their test set) has its own entry.
 
-Forms that are read: the authors' `val_1.json` and `val_2.json`, also as `val.json` and `test.json` of other exports.
-Videos are called `v_` and their YouTube id; they lie in the archives' folders, or in one called `videos`.
+Forms that are read: the authors' `val_1.json` and `val_2.json`, also as `val.json` and `test.json`
+of other exports. Videos are called `v_` and their YouTube id; they lie in the archives' folders, or
+in one called `videos`.
 """
 
 import logging

@@ -1,8 +1,11 @@
-"""AoTBench: does a model see which way time runs? (sherryxzh/AoTBench) Five files; the headline is over all of them.
+"""AoTBench: does a model see which way time runs? (sherryxzh/AoTBench) Five files; the headline is
+over all of them.
 
-The paper does not say whether it uses all: the published parts, weighted by size, give its rows of other models.
+The paper does not say whether it uses all: the published parts, weighted by size, give its rows of
+other models.
 
-Forms that are read: the authors' JSON files, in `data_files/` or at the top. A video's name holds its folder.
+Forms that are read: the authors' JSON files, in `data_files/` or at the top. A video's name holds
+its folder.
 """
 
 from collections.abc import Callable, Iterator, Mapping

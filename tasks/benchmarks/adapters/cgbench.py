@@ -1,9 +1,11 @@
-"""CG-Bench mini: 3,000 questions of five to eight options, asked about the whole video (CG-Bench/CG-Bench).
+"""CG-Bench mini: 3,000 questions of five to eight options, asked about the whole video
+(CG-Bench/CG-Bench).
 
 The long-video accuracy, which is the paper's. The clue metrics of the official suite are left out.
 
-Forms that are read: the authors' `cgbench_mini.json`, and the same rows as Parquet. Videos lie in `cg_videos_720p/`
-(CG-Bench/CG-Bench run/extract_frames.py); `cg_clue_videos/`, cut by question, are others.
+Forms that are read: the authors' `cgbench_mini.json`, and the same rows as Parquet. Videos lie in
+`cg_videos_720p/` (CG-Bench/CG-Bench run/extract_frames.py); `cg_clue_videos/`, cut by question, are
+others.
 """
 
 from collections.abc import Iterator

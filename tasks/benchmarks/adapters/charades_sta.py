@@ -2,10 +2,11 @@
 
 552 windows end after their clip does. They are left as they are, as in the official text file.
 
-Forms that are read: the authors' `charades_sta_test.txt` ("VIDEO START END##SENTENCE", TALL's README), and rows of
-`video`, `timestamp` and `caption`: the hub's `data/test-*.parquet` (lmms-eval/charades_sta), or JSON; and one object a
-video with `timestamps` and `sentences` (www-Ye/Time-R1 dataset/charades-sta/charades_test.json). Videos lie in
-`Charades_v1_480/` (lmms_eval/tasks/charades_sta/utils.py), in full size in `Charades_v1/`.
+Forms that are read: the authors' `charades_sta_test.txt` ("VIDEO START END##SENTENCE", TALL's
+README), and rows of `video`, `timestamp` and `caption`: the hub's `data/test-*.parquet`
+(lmms-eval/charades_sta), or JSON; and one object a video with `timestamps` and `sentences`
+(www-Ye/Time-R1 dataset/charades-sta/charades_test.json). Videos lie in `Charades_v1_480/`
+(lmms_eval/tasks/charades_sta/utils.py), in full size in `Charades_v1/`.
 """
 
 import ast

@@ -1,10 +1,13 @@
-"""CVBench, cross-video: 1,000 questions about two to four videos at once (Hokhim2/CVBench; not the CV-Bench of images).
+"""CVBench, cross-video: 1,000 questions about two to four videos at once (Hokhim2/CVBench; not the
+CV-Bench of images).
 
-The frames count for each video. Yes-or-no rows are asked with the letters A and B; how the paper does it is not known.
+The frames count for each video. Yes-or-no rows are asked with the letters A and B; how the paper
+does it is not known.
 
-Forms that are read: the authors' `CVBench.json`, the hub's `data/test-*.parquet` (Dongyh35/CVBench), and a repack of
-`videos` and `category`. A video's name holds its folder (`159/a.mp4`, in `CVBench/` beside the JSON by the authors'
-README): seven names occur in two folders with different videos.
+Forms that are read: the authors' `CVBench.json`, the hub's `data/test-*.parquet`
+(Dongyh35/CVBench), and a repack of `videos` and `category`. A video's name holds its folder
+(`159/a.mp4`, in `CVBench/` beside the JSON by the authors' README): seven names occur in two
+folders with different videos.
 """
 
 import re

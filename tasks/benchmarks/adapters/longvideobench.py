@@ -1,9 +1,11 @@
-"""LongVideoBench, validation: 1,337 questions on videos of up to an hour (longvideobench/LongVideoBench).
+"""LongVideoBench, validation: 1,337 questions on videos of up to an hour
+(longvideobench/LongVideoBench).
 
-Questions that quote subtitles stay in, though none are shown: that is the paper's setting, and a ceiling.
+Questions that quote subtitles stay in, though none are shown: that is the paper's setting, and a
+ceiling.
 
-Forms that are read: the authors' `lvb_val.json`, the hub's `validation-*.parquet` (option0 to option4), and
-`LongVideoBench.tsv`, which VLMEvalKit writes from the first. Videos lie in `videos/`
+Forms that are read: the authors' `lvb_val.json`, the hub's `validation-*.parquet` (option0 to
+option4), and `LongVideoBench.tsv`, which VLMEvalKit writes from the first. Videos lie in `videos/`
 (longvideobench/LongVideoBench longvideobench/longvideobench_dataset.py).
 """
 

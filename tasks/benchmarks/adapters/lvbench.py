@@ -1,11 +1,12 @@
 """LVBench: 1,549 questions on 103 videos of about an hour (zai-org/LVBench).
 
-Their `time_reference` would give the place away and is not used. A question counts in each of its abilities.
+Their `time_reference` would give the place away and is not used. A question counts in each of its
+abilities.
 
-Forms that are read: the authors' `video_info.meta.jsonl`, whose `key` is the YouTube id, and one row a question, as the
-hub's `data/*.parquet` (lmms-eval/LVBench, whose split is `train`) or JSON. Videos are found by that name in
-`all_videos/` or `videos/`, and as the authors' scripts/download.sh leaves them: video2dataset's
-`videos/00000/000000000.mp4`, beside a .json with the link.
+Forms that are read: the authors' `video_info.meta.jsonl`, whose `key` is the YouTube id, and one
+row a question, as the hub's `data/*.parquet` (lmms-eval/LVBench, whose split is `train`) or JSON.
+Videos are found by that name in `all_videos/` or `videos/`, and as the authors' scripts/download.sh
+leaves them: video2dataset's `videos/00000/000000000.mp4`, beside a .json with the link.
 """
 
 from collections.abc import Iterator

@@ -1,12 +1,15 @@
-"""MVBench: 20 tasks of 200 questions each (OpenGVLab/MVBench), in the layout of the first release or with cut clips.
+"""MVBench: 20 tasks of 200 questions each (OpenGVLab/MVBench), in the layout of the first release
+or with cut clips.
 
-The first release (`json/<task>.json`) gives start and end of a part of the video; the second (`test.json`) comes with
-the parts cut out, though its rows may still state them. So bounds count only where the whole video was found.
+The first release (`json/<task>.json`) gives start and end of a part of the video; the second
+(`test.json`) comes with the parts cut out, though its rows may still state them. So bounds count
+only where the whole video was found.
 
-Names such as video_1.mp4 occur in several tasks, so a video counts only in its task's folder, wherever that lies. The
-folders are those of VLMEvalKit vlmeval/dataset/mvbench.py (first release) and of EvolvingLMMs-Lab/lmms-eval
-lmms_eval/tasks/mvbench/utils.py (second), which also say that `data0613` holds what was added later. VLMEvalKit's
-MVBench.tsv is written from `json/`, which lies beside it.
+Names such as video_1.mp4 occur in several tasks, so a video counts only in its task's folder,
+wherever that lies. The folders are those of VLMEvalKit vlmeval/dataset/mvbench.py (first release)
+and of EvolvingLMMs-Lab/lmms-eval lmms_eval/tasks/mvbench/utils.py (second), which also say that
+`data0613` holds what was added later. VLMEvalKit's MVBench.tsv is written from `json/`, which lies
+beside it.
 """
 
 from collections import Counter

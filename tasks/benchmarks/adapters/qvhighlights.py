@@ -1,10 +1,12 @@
-"""QVHighlights, moment retrieval on the validation set: 1,550 queries on cuts of 150 s (jayleicn/moment_detr).
+"""QVHighlights, moment retrieval on the validation set: 1,550 queries on cuts of 150 s
+(jayleicn/moment_detr).
 
-A third of the queries have several windows, and the paper does not say how it treats them. The headline takes the best
-overlap; overlap with the first window, and the queries with a single one alone, stand among the metrics.
+A third of the queries have several windows, and the paper does not say how it treats them. The
+headline takes the best overlap; overlap with the first window, and the queries with a single one
+alone, stand among the metrics.
 
-Forms that are read: the authors' `highlight_val_release.jsonl` (data/README.md). A video's name is its YouTube id with
-the start and end of the part; the authors' archive is called qvhilights_videos.
+Forms that are read: the authors' `highlight_val_release.jsonl` (data/README.md). A video's name is
+its YouTube id with the start and end of the part; the authors' archive is called qvhilights_videos.
 """
 
 from collections.abc import Iterator, Sequence

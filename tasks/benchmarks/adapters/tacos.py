@@ -2,8 +2,9 @@
 
 So few videos make the interval of the score wide, however many queries there are.
 
-Forms that are read: one object a video, as `test.json` of the TALL split, with windows in frames; one row a query, as
-JSON lines, with windows in seconds. Videos lie in `videos/` or at the top, under either of their two names.
+Forms that are read: one object a video, as `test.json` of the TALL split, with windows in frames;
+one row a query, as JSON lines, with windows in seconds. Videos lie in `videos/` or at the top,
+under either of their two names.
 """
 
 from collections.abc import Iterator

@@ -1,10 +1,13 @@
-"""TempCompass: 410 clips that differ in time only (llyx97/TempCompass). Three of its tasks; captioning needs a judge.
+"""TempCompass: 410 clips that differ in time only (llyx97/TempCompass). Three of its tasks;
+captioning needs a judge.
 
-The paper does not say which task it reports; its script grades letters only, so the headline is multiple choice.
+The paper does not say which task it reports; its script grades letters only, so the headline is
+multiple choice.
 
-Forms that are read: the authors' `questions/<task>.json`, by video and dimension (llyx97/TempCompass); and rows of
-`video_id`, `dim`, `question` and `answer`: the hub's `<task>/test-*.parquet` (lmms-eval/TempCompass), and the
-`<task>.json` that VLMEvalKit makes of it (vlmeval/dataset/tempcompass.py). Videos lie in `videos/`.
+Forms that are read: the authors' `questions/<task>.json`, by video and dimension
+(llyx97/TempCompass); and rows of `video_id`, `dim`, `question` and `answer`: the hub's
+`<task>/test-*.parquet` (lmms-eval/TempCompass), and the `<task>.json` that VLMEvalKit makes of it
+(vlmeval/dataset/tempcompass.py). Videos lie in `videos/`.
 """
 
 import re
@@ -140,8 +143,9 @@ def _read_yes_no(sample: Sample, text: str) -> Reading:
 
 
 def _read_matching(sample: Sample, text: str) -> Reading:
-    """Official: the whole line, its sentence, its label or its bare number (`eval_rule` in eval_caption_matching.py; a
-    final dot, about which that script asks a judge, makes no difference). Robust: labels are read as letters.
+    """Official: the whole line, its sentence, its label or its bare number (`eval_rule` in
+    eval_caption_matching.py; a final dot, about which that script asks a judge, makes no
+    difference). Robust: labels are read as letters.
     """
     facts = sample.benchmark
     assert facts is not None

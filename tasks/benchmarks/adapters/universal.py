@@ -1,10 +1,11 @@
-"""The layout `{video, question, answer}` that the paper's scripts read: any question in it can be a benchmark.
+"""The layout `{video, question, answer}` that the paper's scripts read: any question in it can be a
+benchmark.
 
-`video` is a name or a list of names, `answer` a letter, `start-end` in seconds, or an order such as 2,1,3. Optional are
-`options`, `id` and `tags` (name -> text or texts).
+`video` is a name or a list of names, `answer` a letter, `start-end` in seconds, or an order such as
+2,1,3. Optional are `options`, `id` and `tags` (name -> text or texts).
 
-The rows are anybody's: one that cannot be used is a question that could not be shown, with its reason, so it stays in
-the denominator and is named in the result.
+The rows are anybody's: one that cannot be used is a question that could not be shown, with its
+reason, so it stays in the denominator and is named in the result.
 """
 
 import itertools

@@ -1,9 +1,12 @@
-"""VCRBench: 365 videos of shuffled steps to be put in order (pritamqu/VCRBench; not the VCR-Bench with a judge).
+"""VCRBench: 365 videos of shuffled steps to be put in order (pritamqu/VCRBench; not the VCR-Bench
+with a judge).
 
-The paper asks with 128 tokens, the authors with 512, which changes much for models that explain first. Random orders
-score 7.15 % on average (the authors print 7.95 % for one draw), so a score near that says that nothing was read.
+The paper asks with 128 tokens, the authors with 512, which changes much for models that explain
+first. Random orders score 7.15 % on average (the authors print 7.95 % for one draw), so a score
+near that says that nothing was read.
 
-Forms that are read: the authors' `data.json`. Videos lie in `videos/` (pritamqu/VCRBench data/dataset.py).
+Forms that are read: the authors' `data.json`. Videos lie in `videos/` (pritamqu/VCRBench
+data/dataset.py).
 """
 
 from collections import defaultdict

@@ -1,9 +1,11 @@
-"""Video-MME: 2,700 questions on 900 videos, short to an hour long (MME-Benchmarks/Video-MME). No subtitles.
+"""Video-MME: 2,700 questions on 900 videos, short to an hour long (MME-Benchmarks/Video-MME). No
+subtitles.
 
-Forms that are read: the hub's `videomme/test-*.parquet` (lmms-lab/Video-MME and lmms-eval/Video-MME), the same rows as
-JSON, and `Video-MME.tsv`, which VLMEvalKit writes from it with `video` and `candidates` for two columns and without
-`question_id` (open-compass/VLMEvalKit vlmeval/dataset/videomme.py). Videos lie in `data/` as the archives unpack and
-lmms-eval looks (lmms_eval/tasks/videomme/utils.py), or in VLMEvalKit's `video/`; a YouTube id names them.
+Forms that are read: the hub's `videomme/test-*.parquet` (lmms-lab/Video-MME and
+lmms-eval/Video-MME), the same rows as JSON, and `Video-MME.tsv`, which VLMEvalKit writes from it
+with `video` and `candidates` for two columns and without `question_id` (open-compass/VLMEvalKit
+vlmeval/dataset/videomme.py). Videos lie in `data/` as the archives unpack and lmms-eval looks
+(lmms_eval/tasks/videomme/utils.py), or in VLMEvalKit's `video/`; a YouTube id names them.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,12 @@
-"""VideoMMMU, multiple choice: 880 of the 900 questions about 300 lectures, in three tracks (lmms-lab/VideoMMMU).
+"""VideoMMMU, multiple choice: 880 of the 900 questions about 300 lectures, in three tracks
+(lmms-lab/VideoMMMU).
 
-The picture of an adaptation question is already the end of its video, which the sampling rule always shows.
+The picture of an adaptation question is already the end of its video, which the sampling rule
+always shows.
 
-Forms that are read: the authors' `data/<track>_video.json`, and the hub's `<Track>/test-*.parquet` (lmms-lab/VideoMMMU
-and lmms-eval/VideoMMMU). Videos lie in a folder for each discipline, or together in VLMEvalKit's `videos/`.
+Forms that are read: the authors' `data/<track>_video.json`, and the hub's `<Track>/test-*.parquet`
+(lmms-lab/VideoMMMU and lmms-eval/VideoMMMU). Videos lie in a folder for each discipline, or
+together in VLMEvalKit's `videos/`.
 """
 
 import re

@@ -1,8 +1,10 @@
-"""Video-TT, multiple choice: about 1,000 questions on YouTube Shorts (lmms-lab/video-tt). Not its robustness score.
+"""Video-TT, multiple choice: about 1,000 questions on YouTube Shorts (lmms-lab/video-tt). Not its
+robustness score.
 
-Forms that are read: the hub's `data/test-*.parquet`, and `Video-TT.tsv`, which VLMEvalKit writes from it with `video`
-for a column. Videos lie in one of the authors' two archives, of which the better comes first, or in VLMEvalKit's
-`video/` (EvolvingLMMs-Lab/lmms-eval lmms_eval/tasks/video-tt/utils.py, VLMEvalKit vlmeval/dataset/videott.py).
+Forms that are read: the hub's `data/test-*.parquet`, and `Video-TT.tsv`, which VLMEvalKit writes
+from it with `video` for a column. Videos lie in one of the authors' two archives, of which the
+better comes first, or in VLMEvalKit's `video/` (EvolvingLMMs-Lab/lmms-eval
+lmms_eval/tasks/video-tt/utils.py, VLMEvalKit vlmeval/dataset/videott.py).
 """
 
 from collections.abc import Iterator

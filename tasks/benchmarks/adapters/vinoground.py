@@ -1,12 +1,15 @@
-"""VinoGround: 500 pairs of clips whose captions hold the same words in another order (HanSolo9682/Vinoground).
+"""VinoGround: 500 pairs of clips whose captions hold the same words in another order
+(HanSolo9682/Vinoground).
 
-Text score, which is the paper's: both questions of a pair right. The video score asks which half of a joined video fits
-a caption, and the group score wants all four right; they have their own entry. The pair is the number in `idx`. The
-official get_score_all.py counts a pair with an empty answer as wrong.
+Text score, which is the paper's: both questions of a pair right. The video score asks which half of
+a joined video fits a caption, and the group score wants all four right; they have their own entry.
+The pair is the number in `idx`. The official get_score_all.py counts a pair with an empty answer as
+wrong.
 
-Forms that are read: the authors' `vinoground_textscore.json` and `vinoground_videoscore.json`, beside the videos or in
-their folders, and `vinoground.csv` for categories (Vinoground/Vinoground README.md; lmms-eval reads the same JSON). A
-video's name holds its folder: `1_pos.mp4` is in both, whole in one and joined in the other.
+Forms that are read: the authors' `vinoground_textscore.json` and `vinoground_videoscore.json`,
+beside the videos or in their folders, and `vinoground.csv` for categories (Vinoground/Vinoground
+README.md; lmms-eval reads the same JSON). A video's name holds its folder: `1_pos.mp4` is in both,
+whole in one and joined in the other.
 """
 
 import re

@@ -1,7 +1,8 @@
-"""VIUBench: 2,700 pretext questions of nine types on 48 frames each (yhx12/VIUBench), as published or built here.
+"""VIUBench: 2,700 pretext questions of nine types on 48 frames each (yhx12/VIUBench), as published
+or built here.
 
-The published rows come as the authors' scripts write them for verl (Parquet), or plain with a `type`; one that
-build_viubench made from one's own videos is known by its card.
+The published rows come as the authors' scripts write them for verl (Parquet), or plain with a
+`type`; one that build_viubench made from one's own videos is known by its card.
 """
 
 import re

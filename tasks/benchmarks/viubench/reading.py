@@ -1,9 +1,12 @@
-"""What one answer is worth on VIUBench: the same two readings for the main job and for published questions.
+"""What one answer is worth on VIUBench: the same two readings for the main job and for published
+questions.
 
-VIUBench's score is that of the paper's script, which looks for the answer anywhere in the text. Beside it stands the
-score in strict format, as in the rewards of training: the whole text must be the answer.
+VIUBench's score is that of the paper's script, which looks for the answer anywhere in the text.
+Beside it stands the score in strict format, as in the rewards of training: the whole text must be
+the answer.
 
-Either way intervals score by overlap, counts by the share that is right, and orders are right or wrong as a whole.
+Either way intervals score by overlap, counts by the share that is right, and orders are right or
+wrong as a whole.
 """
 
 import re
@@ -36,7 +39,7 @@ def read_viubench(sample: Sample, text: str) -> Reading:
 
 
 def _read_counts(sample: Sample, text: str) -> Reading:
-    """The share of counts that are right; nothing unless there are exactly as many integers as asked for."""
+    """The share of counts that are right; 0 unless there are as many integers as asked for."""
     truth = [integer(digits) for digits in re.findall(r"\d+", sample.answer)]
     said = [integer(digits) for digits in re.findall(r"\d+", text)]
     parsed = len(said) == len(truth)
@@ -45,7 +48,7 @@ def _read_counts(sample: Sample, text: str) -> Reading:
 
 
 def _read_order(sample: Sample, text: str) -> Reading:
-    """Right as a whole: a bare string of digits, else the only such word, else digits with signs between them."""
+    """Right as a whole: the only word of so many digits, else digits with signs between."""
     count = len(sample.answer)
     words = [word for word in re.findall(r"(?<!\d)\d+(?!\d)", text) if len(word) == count]
     spread = re.findall(rf"(?<!\d)(?:\d[,\s-]++){{{count - 1}}}\d(?!\d)", text)
