@@ -1,7 +1,11 @@
 """The first task of every workflow: read the configuration."""
 
+import logging
+
 from tasks.core.config import RetrainConfig
 from tasks.deployment.stage_task import stage_task
+
+logger = logging.getLogger(__name__)
 
 
 @stage_task("light")
@@ -53,6 +57,8 @@ def configure_comparison(preset: str, overrides: str) -> RetrainConfig:
 @stage_task("light")
 def configure_diagnosis(preset: str, overrides: str, model: str, rollouts: int, reward: str) -> RetrainConfig:
     """The preset with overrides, for one policy and so many rollouts a row."""
+    from dataclasses import replace
+
     from tasks.core.errors import InputError
     from tasks.core.overrides import apply_overrides, read_overrides
     from tasks.core.reward import RewardKind
@@ -62,4 +68,8 @@ def configure_diagnosis(preset: str, overrides: str, model: str, rollouts: int, 
         raise InputError(f"reward: got {reward!r}, expected {' or '.join(RewardKind)}")
     changed = apply_overrides(preset_config(preset), read_overrides(overrides))
     named = {"model": {"base": model}} if model else {}
-    return apply_overrides(changed, named | {"rollout": {"rollouts_per_prompt": rollouts}})
+    config = apply_overrides(changed, named | {"rollout": {"rollouts_per_prompt": rollouts}})
+    if config.model.base != "random":
+        return config
+    logger.warning("model: what diagnose called random is called label-prior now: it draws from the data set's labels")
+    return replace(config, model=replace(config.model, base="label-prior"))

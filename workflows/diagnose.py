@@ -27,8 +27,9 @@ def diagnose(
 ) -> Diagnosis:
     """Import the rows, let the model answer each `rollouts` times, judge them, write the rows that teach.
 
-    `model`: tiny, random, a folder in Hugging Face layout or a hub name (empty: the preset's); `limit`: rows drawn at
-    random (0: all); `reward`: smooth or strict; `out`: folder of the results (empty: below the data root).
+    `model`: tiny, label-prior (draws from the data set's own labels), a folder in Hugging Face layout or a hub name
+    (empty: the preset's); `limit`: rows drawn at random (0: all); `reward`: smooth or strict; `out`: folder of the
+    results (empty: below the data root).
     """
     config = configure_diagnosis(preset=preset, overrides=overrides, model=model, rollouts=rollouts, reward=reward)
     run = open_job(

@@ -28,7 +28,7 @@ _PLACES = ("videos", "dataset")
 """What a job may be given that names a place: a relative path counts as the absolute one."""
 _PLANS = ("retrain", "ablation", "build_dataset")
 _TRAINS = ("retrain", "ablation", "train_dataset")
-_OPENS_MODEL = dict.fromkeys(_TRAINS, ("tiny",)) | {"diagnose": ("tiny", "random")}
+_OPENS_MODEL = dict.fromkeys(_TRAINS, ("tiny",)) | {"diagnose": ("tiny", "label-prior")}
 """Jobs that begin with `model.base`, and what that may be besides a model's name."""
 _REGISTERS = ("retrain",)
 

@@ -1,7 +1,7 @@
 """What the adapters share: an adapter says how its files become samples, the rest follows.
 
-Headlines are means over units. A unit is one question, or all questions of a group, right only if all are; strata are
-parts that count equally however many questions they have.
+Headlines are means over units. A unit is one question, or all questions of a group, right only if
+all are; strata are parts that count equally however many questions they have.
 """
 
 import logging
@@ -18,8 +18,8 @@ from tasks.benchmarks.answer_space import expected_score
 from tasks.benchmarks.choices import CHOICE_WORDS, read_choice
 from tasks.benchmarks.conditions import PAPER_FRAMES, Conditions, deviations
 from tasks.benchmarks.lookup import VideoFolder, stem_of
-from tasks.benchmarks.protocol import BenchmarkResult, Judged, Part
-from tasks.benchmarks.reading import Reader
+from tasks.benchmarks.protocol import AnswerScore, BenchmarkResult, PartScore
+from tasks.benchmarks.reading import Reader, Reading
 from tasks.benchmarks.wording import Words
 from tasks.core.errors import InputError
 from tasks.core.statistics import Scored, estimate
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Source:
+class BenchmarkSource:
     """Where a benchmark lies and how it will be asked: what a loader gets."""
 
     root: Path
@@ -37,11 +37,11 @@ class Source:
     conditions: Conditions
 
 
-Score = Callable[[Judged], float]
-Units = Callable[[Sequence[Judged], Score], list[Scored]]
+Score = Callable[[AnswerScore], float]
+Units = Callable[[Sequence[AnswerScore], Score], list[Scored]]
 
 
-def each_question(rows: Sequence[Judged], score: Score) -> list[Scored]:
+def each_question(rows: Sequence[AnswerScore], score: Score) -> list[Scored]:
     """Every question counts the same."""
     return [Scored(score=score(row), video=row.video) for row in rows]
 
@@ -49,7 +49,7 @@ def each_question(rows: Sequence[Judged], score: Score) -> list[Scored]:
 def mean_of(tag: str) -> Units:
     """Every value of `tag` counts the same."""
 
-    def units(rows: Sequence[Judged], score: Score) -> list[Scored]:
+    def units(rows: Sequence[AnswerScore], score: Score) -> list[Scored]:
         return [Scored(score=score(row), video=row.video, stratum=row.tags[tag][0]) for row in rows]
 
     return units
@@ -58,8 +58,8 @@ def mean_of(tag: str) -> Units:
 def whole_groups(size: int) -> Units:
     """A group is right only if its `size` questions are all there and all right."""
 
-    def units(rows: Sequence[Judged], score: Score) -> list[Scored]:
-        groups: defaultdict[str, list[Judged]] = defaultdict(list)
+    def units(rows: Sequence[AnswerScore], score: Score) -> list[Scored]:
+        groups: defaultdict[str, list[AnswerScore]] = defaultdict(list)
         for row in rows:
             groups[row.group].append(row)
         return [
@@ -70,7 +70,7 @@ def whole_groups(size: int) -> Units:
     return units
 
 
-def no_metrics(rows: Sequence[Judged]) -> dict[str, float]:
+def no_metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
     """For benchmarks with a headline only."""
     return {}
 
@@ -80,12 +80,12 @@ class Adapter:
     """One benchmark: everything that its file says about it."""
 
     name: str
-    load: Callable[[Source], Iterator[Sample]]
+    load: Callable[[BenchmarkSource], Iterator[Sample]]
     num_items: int | None = None
     """Of the published files; another number is worth a warning. None: not known."""
     read: Reader = read_choice
     units: Units = each_question
-    metrics: Callable[[Sequence[Judged]], dict[str, float]] = no_metrics
+    metrics: Callable[[Sequence[AnswerScore]], dict[str, float]] = no_metrics
     official_units: Units | None = None
     """Of the official scripts, if they average in another way."""
     keeps_dropped: bool = False
@@ -121,7 +121,7 @@ class FolderBenchmark:
 
     def samples(self) -> Iterator[Sample]:
         num_samples, seen = 0, set()
-        for sample in self.adapter.load(Source(self.root, VideoFolder(self.root), self.conditions)):
+        for sample in self.adapter.load(BenchmarkSource(self.root, VideoFolder(self.root), self.conditions)):
             if sample.sample_id in seen:
                 raise InputError(f"{self.root}: two questions have the id {sample.sample_id!r}; is a file there twice?")
             seen.add(sample.sample_id)
@@ -130,36 +130,26 @@ class FolderBenchmark:
         for warning in self._size_warnings(num_samples):
             logger.warning("%s: %s", self.name, warning)
 
-    def judge(self, sample: Sample, text: str) -> Judged:
-        reading = self.adapter.read(sample, text)
-        return replace(
-            self.fail(sample, ""),
-            paper=reading.paper,
-            robust=reading.robust,
-            paper_parsed=reading.paper_parsed,
-            robust_parsed=reading.robust_parsed,
-            answer=reading.answer,
-            dropped=reading.dropped,
-            values=reading.values,
-        )
+    def judge(self, sample: Sample, text: str) -> AnswerScore:
+        return self._score(sample, self.adapter.read(sample, text))
 
-    def fail(self, sample: Sample, reason: str) -> Judged:
+    def fail(self, sample: Sample, reason: str) -> AnswerScore:
+        return self._score(sample, Reading(), reason)
+
+    def _score(self, sample: Sample, reading: Reading, failure: str = "") -> AnswerScore:
         facts = sample.benchmark or BenchmarkFacts()
-        return Judged(
+        return AnswerScore(
+            **vars(reading),
             sample_id=sample.sample_id,
             video=sample.views[0].clip_id,
-            paper=0.0,
-            robust=0.0,
-            paper_parsed=False,
-            robust_parsed=False,
-            failure=reason,
+            failure=failure,
             # What stands for a row that cannot be used has no right answer.
             chance=expected_score(sample) if sample.answer else 0.0,
             group=facts.group,
             tags=facts.tags,
         )
 
-    def aggregate(self, scores: Sequence[Judged]) -> BenchmarkResult:
+    def aggregate(self, scores: Sequence[AnswerScore]) -> BenchmarkResult:
         rows = sorted(scores, key=lambda row: row.sample_id)
         if len({row.sample_id for row in rows}) < max(1, len(rows)):
             raise ValueError(f"{self.name}: {len(rows)} rows, expected at least one and each question once")
@@ -188,8 +178,8 @@ class FolderBenchmark:
             warnings=tuple(self._size_warnings(self.num_available)),
         )
 
-    def _breakdown(self, rows: Sequence[Judged]) -> dict[str, dict[str, Part]]:
-        parts: defaultdict[str, defaultdict[str, list[Judged]]] = defaultdict(lambda: defaultdict(list))
+    def _breakdown(self, rows: Sequence[AnswerScore]) -> dict[str, dict[str, PartScore]]:
+        parts: defaultdict[str, defaultdict[str, list[AnswerScore]]] = defaultdict(lambda: defaultdict(list))
         for row in rows:
             for tag, values in row.tags.items():
                 for value in values:
@@ -210,9 +200,9 @@ class FolderBenchmark:
         return [f"{found} questions in the files, the published ones have {expected}"]
 
 
-def _part(units: Sequence[Scored], num_items: int) -> Part:
+def _part(units: Sequence[Scored], num_items: int) -> PartScore:
     found = estimate(units)
-    return Part(score=found.mean, se=found.se, num_items=num_items)
+    return PartScore(score=found.mean, se=found.se, num_items=num_items)
 
 
 def mean(units: Sequence[Scored]) -> float:
@@ -236,8 +226,8 @@ def make_sample(
     group: str = "",
     tags: Mapping[str, str | Sequence[str]] | None = None,
 ) -> Sample:
-    """A question of benchmark `name`; `files` are (video's name, its file), `tags` the breakdowns that it counts in;
-    an empty one is left out.
+    """A question of benchmark `name`; `files` are (video's name, its file), `tags` the breakdowns
+    that it counts in; an empty one is left out.
     """
     listed = {tag: (found,) if isinstance(found, str) else tuple(found) for tag, found in (tags or {}).items() if found}
     return Sample(
@@ -255,13 +245,13 @@ def make_sample(
     )
 
 
-def _paper(row: Judged) -> float:
+def _paper(row: AnswerScore) -> float:
     return row.paper
 
 
-def _robust(row: Judged) -> float:
+def _robust(row: AnswerScore) -> float:
     return row.robust
 
 
-def _chance(row: Judged) -> float:
+def _chance(row: AnswerScore) -> float:
     return 0.0 if row.failure else row.chance or 0.0

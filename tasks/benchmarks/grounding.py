@@ -1,15 +1,16 @@
 """Temporal grounding: how a sentence is asked about, how an answer is read, and how well it overlaps."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.conditions import Conditions
-from tasks.benchmarks.protocol import Judged
+from tasks.benchmarks.protocol import AnswerScore
 from tasks.benchmarks.reading import Reading
 from tasks.benchmarks.spans import Window, find_interval, window_of
 from tasks.benchmarks.wording import Words, worded
-from tasks.core.types import BenchmarkFacts, Sample
+from tasks.core.types import BenchmarkFacts, Sample, VideoFile
 
 GROUNDING_WORDS = Words(
     usual="Find the part of the video that shows the event described below, and say when it starts and ends.\n"
@@ -26,9 +27,9 @@ THRESHOLDS = (0.3, 0.5, 0.7)
 
 _NUMBER = r"\d++\.?+\d*+"
 OFFICIAL_INTERVAL = re.compile(rf"(?<!\d)({_NUMBER})\s*+-\s*+({_NUMBER})")
-"""Finds first what `(\\d+\\.?\\d*)\\s*-\\s*(\\d+\\.?\\d*)` of eval/vtg.py (github.com/lcqysl/VideoSSR) finds first,
-without going back over digits and blanks, which makes that one slow on long runs of them.
-"""
+"""Finds first what `(\\d+\\.?\\d*)\\s*-\\s*(\\d+\\.?\\d*)` of eval/vtg.py
+(github.com/lcqysl/VideoSSR) finds first, without going back over digits and blanks, which makes
+that one slow on long runs of them."""
 
 
 def ask_when(query: str, conditions: Conditions) -> str:
@@ -36,9 +37,30 @@ def ask_when(query: str, conditions: Conditions) -> str:
     return worded(conditions.wording or GROUNDING_WORDS.usual, query.strip())
 
 
-def window_facts(windows: Sequence[Window]) -> BenchmarkFacts:
-    """Facts of a question with these right answers."""
-    return BenchmarkFacts(windows=tuple(windows))
+def grounding_sample(
+    name: str,
+    item_id: str | int,
+    *,
+    file: tuple[str, VideoFile],
+    query: str,
+    windows: Sequence[Window],
+    conditions: Conditions,
+    tags: Mapping[str, str] | None = None,
+) -> Sample:
+    """One sentence about a video; `file` is (video's name, its file), `windows` are the right
+    answers, the first one stands as the answer.
+    """
+    return make_sample(
+        name,
+        item_id,
+        kind="grounding",
+        files=[file],
+        question=ask_when(query, conditions),
+        answer=written(windows[0]),
+        answer_kind="interval",
+        facts=BenchmarkFacts(windows=tuple(windows)),
+        tags=tags,
+    )
 
 
 def written(window: Window) -> str:
@@ -47,19 +69,26 @@ def written(window: Window) -> str:
 
 
 def read_interval(sample: Sample, text: str) -> Reading:
-    """The best overlap with any window, by the paper's regular expression and by what a person would read."""
+    """The best overlap with any window of the question, by the paper's regular expression and by
+    what a person would read.
+    """
     facts = sample.benchmark
     assert facts is not None
+    return read_window(text, facts.windows)
+
+
+def read_window(text: str, windows: Sequence[Window]) -> Reading:
+    """The same for right answers that are given."""
     paper, robust = paper_interval(text), find_interval(text)
-    first = iou(paper, facts.windows[0]) if paper else 0.0
+    first = iou(paper, windows[0]) if paper else 0.0
     return Reading(
-        paper=best_iou(paper, facts.windows),
-        robust=best_iou(robust, facts.windows),
+        paper=best_iou(paper, windows),
+        robust=best_iou(robust, windows),
         paper_parsed=paper is not None,
         robust_parsed=robust is not None,
         answer=written(robust) if robust else "",
         dropped=paper is None,
-        values={"first": first, "num_windows": len(facts.windows), "copied": float(robust == EXAMPLE)},
+        values={"first": first, "num_windows": len(windows), "copied": float(robust == EXAMPLE)},
     )
 
 
@@ -81,7 +110,27 @@ def best_iou(found: Window | None, windows: Sequence[Window]) -> float:
     return max((iou(found, window) for window in windows), default=0.0) if found else 0.0
 
 
-def interval_metrics(rows: Sequence[Judged]) -> dict[str, float]:
+def interval_metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
     """Recall at fixed overlaps, and how often the example of the question was copied."""
     recalls = {f"R1@{limit}": fmean(row.paper >= limit for row in rows) for limit in THRESHOLDS}
     return recalls | {"example_copied": fmean(row.values.get("copied", 0.0) for row in rows)}
+
+
+def grounding_adapter(
+    name: str,
+    load: Callable[[BenchmarkSource], Iterator[Sample]],
+    num_items: int,
+    *,
+    metrics: Callable[[Sequence[AnswerScore]], dict[str, float]] = interval_metrics,
+    choices: tuple[str, ...] = (),
+) -> Adapter:
+    """A benchmark of this kind."""
+    return Adapter(
+        name=name,
+        load=load,
+        num_items=num_items,
+        read=read_interval,
+        metrics=metrics,
+        words=GROUNDING_WORDS,
+        choices=choices,
+    )

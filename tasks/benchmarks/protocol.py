@@ -8,8 +8,8 @@ A run goes
     rows = [benchmark.judge(sample, text) for ...]  # or benchmark.fail(sample, reason)
     result = benchmark.aggregate(rows)
 
-`samples` reads the annotation files and looks the videos up, but opens none. `judge` is pure, so an interrupted run may
-keep the texts and judge again. Nothing here knows of models, frames or Flyte.
+`samples` reads the annotation files and looks the videos up, but opens none. `judge` is pure, so an
+interrupted run may keep the texts and judge again. Nothing here knows of models, frames or Flyte.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,39 +17,28 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from tasks.benchmarks.conditions import Conditions
+from tasks.benchmarks.reading import Reading
 from tasks.core.statistics import Estimate
 from tasks.core.types import Sample
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """What one answer is worth, read in two ways."""
+class AnswerScore(Reading):
+    """What one answer is worth, read in two ways; 0 if there is none."""
 
     sample_id: str
     video: str
     """Questions on the same one are not independent."""
-    paper: float
-    """Score in [0, 1] as the paper's script reads the answer; 0 if it reads none."""
-    robust: float
-    """Score in [0, 1] of what a person would read; 0 if there is nothing."""
-    paper_parsed: bool
-    robust_parsed: bool
-    answer: str = ""
-    """As the robust parser read it."""
     failure: str = ""
     """Why the question could not be shown; it scores 0 and stays in the denominator."""
-    dropped: bool = False
-    """Shown, but the paper's script leaves such an answer out of its mean."""
     chance: float | None = None
     """Expected score of an answer drawn uniformly from the valid ones; None if that takes the video's length."""
     group: str = ""
     tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    values: dict[str, float] = field(default_factory=dict)
-    """What further metrics are made of, by the paper's reading, e.g. {"iou_first": 0.4}."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class PartScore:
     """One line of a breakdown."""
 
     score: float
@@ -71,8 +60,8 @@ class BenchmarkResult:
     chance: float | None
     """Expected headline of guesses at the same questions; None where it depends on the videos' lengths."""
     official_like: float | None
-    """As the official scripts would print it: without items that could not be shown, and without answers that they
-    leave out (empty letters, unreadable intervals). None if nothing is left."""
+    """As the official scripts would print it: without items that could not be shown, and without
+    answers that they leave out (empty letters, unreadable intervals). None if nothing is left."""
     official_metrics: dict[str, float]
     """`metrics` over the same items as `official_like`."""
     num_items: int
@@ -82,7 +71,7 @@ class BenchmarkResult:
     """Shown, but the paper's reading finds no answer."""
     num_unparsed_robust: int
     missing_reasons: dict[str, int]
-    breakdown: dict[str, dict[str, Part]]
+    breakdown: dict[str, dict[str, PartScore]]
     """By name of the tag, then by its value."""
     metrics: dict[str, float]
     """The benchmark's other metrics, e.g. R1@0.5."""
@@ -116,19 +105,20 @@ class Benchmark(Protocol):
         A question whose video is not there comes too: its view's `file.missing` says why.
 
         Raises:
-            InputError: an annotation file is missing, cut off or of another shape; names file, row and field.
+            InputError: an annotation file is missing, cut off or of another shape; names file, row
+                and field.
         """
         ...
 
-    def judge(self, sample: Sample, text: str) -> Judged:
+    def judge(self, sample: Sample, text: str) -> AnswerScore:
         """What `text` is worth as an answer to `sample`. Never raises, whatever the text."""
         ...
 
-    def fail(self, sample: Sample, reason: str) -> Judged:
+    def fail(self, sample: Sample, reason: str) -> AnswerScore:
         """The row of a question that could not be shown."""
         ...
 
-    def aggregate(self, scores: Sequence[Judged]) -> BenchmarkResult:
+    def aggregate(self, scores: Sequence[AnswerScore]) -> BenchmarkResult:
         """Sum up the rows of all questions that were selected, each once, in any order.
 
         Raises:

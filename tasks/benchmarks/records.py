@@ -50,4 +50,4 @@ class Questions:
     """Fewer with a limit."""
     shards: list[QuestionShard]
     served: str = ""
-    """Of a model behind a server: what its answers belong to (`tasks.evaluate.served.remember`); empty for others."""
+    """Of a model behind a server: what its answers belong to; empty for others."""

@@ -22,8 +22,6 @@ class MeasuredShard:
     """Rows of Sample: the pool, measured or not."""
     measurements: Artifact
     """Rows of Measurement."""
-    rollouts: Artifact
-    """Rows of Rollout."""
     num_failed: int
     """Samples that could not be rendered, so have no measurement."""
     seconds: float

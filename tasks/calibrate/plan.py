@@ -17,14 +17,15 @@ _LEAST_PROBABILITY = 1e-4
 def make_plan(
     evidence: Sequence[CellEvidence], pool: Mapping[CellKey, int], config: CalibrateConfig, *, now: int
 ) -> list[PlannedCell]:
-    """The distribution over the pool's cells that maximises expected group spread under each pretext task's floor.
+    """The distribution over the pool's cells that maximises expected group spread under each
+    pretext task's floor.
 
     `pool` says how many samples each cell has.
 
-    Maximising alone would put all weight of a pretext task on one cell. With `plan_temperature` times the entropy added
-    to the expected spread the maximum is a softmax, so cells that are about as good are drawn about as often. Cells
-    whose groups are believed to have spread more rarely than `min_share_with_spread` are left out where a pretext task
-    has better ones.
+    Maximising alone would put all weight of a pretext task on one cell. With `plan_temperature`
+    times the entropy added to the expected spread the maximum is a softmax, so cells that are about
+    as good are drawn about as often. Cells whose groups are believed to have spread more rarely
+    than `min_share_with_spread` are left out where a pretext task has better ones.
     """
     cells = sorted(pool)
     believed = {
@@ -79,7 +80,8 @@ def _distribution(
 
 
 def allot(plan: Sequence[PlannedCell], available: Mapping[CellKey, int], total: int) -> Counter[CellKey]:
-    """How many samples to take from each cell, `total` in all where the cells of the plan hold as many.
+    """How many samples to take from each cell, `total` in all where the cells of the plan hold as
+    many.
 
     What a cell lacks goes to the others in proportion to the plan.
     """
@@ -92,6 +94,17 @@ def allot(plan: Sequence[PlannedCell], available: Mapping[CellKey, int], total: 
             taken[cell] = min(taken[cell] + share, available[cell])
         open_cells = {cell: p for cell, p in open_cells.items() if taken[cell] < available[cell]}
     return taken
+
+
+def plan_metrics(plan: Sequence[PlannedCell]) -> dict[str, float]:
+    """Probability, expected spread and mean reward of every cell, for the tracker."""
+    metrics = {}
+    for cell in plan:
+        name = f"{cell.pretext}_{cell.kind}_{cell.level:g}"
+        metrics[f"plan_probability/{name}"] = cell.probability
+        metrics[f"plan_spread/{name}"] = cell.spread
+        metrics[f"plan_mean_reward/{name}"] = cell.mean_reward
+    return metrics
 
 
 def _whole(shares: Mapping[CellKey, float], total: int) -> dict[CellKey, int]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 from tasks.calibrate.belief import still_tell
-from tasks.calibrate.evidence import evidence_of
+from tasks.calibrate.measure import evidence_of
 from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.plan import allot, make_plan
 from tasks.core.config import CalibrateConfig
@@ -21,7 +21,8 @@ from tasks.core.types import Sample, StageReport
 def select(
     store: Store, shards: Sequence[MeasuredShard], start: DifficultyPlan, config: CalibrateConfig, seed: int
 ) -> Selection:
-    """Learn from what the shards measured, plan, and draw the samples to train on. Pools pass through row by row.
+    """Learn from what the shards measured, plan, and draw the samples to train on. Pools pass
+    through row by row.
 
     Raises:
         InputError: no measured sample has spread.

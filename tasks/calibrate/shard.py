@@ -12,8 +12,11 @@ from tasks.core.config import CalibrateConfig, RolloutConfig
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.measurement import CellEvidence, DifficultyPlan, Measurement
 from tasks.core.store import Store
-from tasks.core.types import Rollout, Sample
-from tasks.rollout.collect import Collector
+from tasks.core.types import Sample
+from tasks.rollout.answerer import Answerer, Sampling
+from tasks.rollout.ask import ReplyCache
+from tasks.rollout.reward import rollouts_of
+from tasks.rollout.videos import VideoSource
 
 
 def measure_pool(
@@ -21,26 +24,33 @@ def measure_pool(
     key: str,
     pool: Pool,
     plan: DifficultyPlan,
-    collector: Collector,
+    answerer: Answerer,
+    videos: VideoSource,
     rollout: RolloutConfig,
     config: CalibrateConfig,
+    seed: int,
 ) -> MeasuredShard:
-    """Spend the pool's share of the rollouts; measurements and rollouts are written below `key`."""
+    """Spend the pool's share of the rollouts; measurements are written below `key`.
+
+    What earlier batches said decides about the next one, and nothing else does: a shard that was
+    killed makes the same batches again and finds the replies to those that were answered.
+    """
     started = time.perf_counter()
     samples = read_rows(store, pool.samples, Sample)
     history = read_rows(store, plan.evidence, CellEvidence) if plan.round else []
+    purpose = ("rollout", "calibrate", plan.round)
+    sampling = Sampling(config.rollouts_per_sample, rollout.temperature, rollout.max_answer_tokens, purpose)
+    cache = ReplyCache(store, answerer, videos, sampling, "calibrate", part=pool.samples.digest)
     measurements: list[Measurement] = []
-    rollouts: list[Rollout] = []
     num_failed = 0
-    sampling = collector.sampling(num_completions=config.rollouts_per_sample, temperature=rollout.temperature)
 
     def roll_out(batch: Sequence[Sample]) -> list[Measurement]:
         nonlocal num_failed
-        collected = sampling.collect(batch, "calibrate", plan.round)
-        rollouts.extend(rollout for group in collected.groups for rollout in group.rollouts)
-        num_failed += len(collected.failures)
+        replies = cache.ask(batch)
+        groups = [rollouts_of(*pair) for pair in zip(batch, replies, strict=True) if not pair[1].failure]
+        num_failed += len(batch) - len(groups)
         progress.update(len(batch))
-        return [measure(g.sample.sample_id, g.rewards, config.min_spread) for g in collected.groups]
+        return [measure(group[0].sample_id, [one.reward for one in group], config.min_spread) for group in groups]
 
     spending = spend(
         samples,
@@ -50,7 +60,7 @@ def measure_pool(
         num_groups=pool.num_groups,
         batch_size=rollout.prompts_per_batch,
         now=plan.round + 1,
-        seed=collector.seed,
+        seed=seed,
     )
     with tqdm(total=min(pool.num_groups, len(samples)), desc="calibrate", unit="sample") as progress:
         for measured in spending:
@@ -58,7 +68,6 @@ def measure_pool(
     return MeasuredShard(
         samples=pool.samples,
         measurements=write_rows(store, f"{key}/measurements.parquet", Measurement, measurements),
-        rollouts=write_rows(store, f"{key}/rollouts.parquet", Rollout, rollouts),
         num_failed=num_failed,
         seconds=time.perf_counter() - started,
     )

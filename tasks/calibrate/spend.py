@@ -1,14 +1,14 @@
 """Where the next rollouts go: Thompson sampling over cells, under a floor for every pretext task.
 
-A draw from the belief is high where a cell is known to spread its groups or where it might, so rollouts are spent on
-groups that can be trained on, and on finding out where others are.
+A draw from the belief is high where a cell is known to spread its groups or where it might, so
+rollouts are spent on groups that can be trained on, and on finding out where others are.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tasks.calibrate.belief import Quantity, believe
-from tasks.calibrate.evidence import evidence_of
+from tasks.calibrate.measure import evidence_of
 from tasks.calibrate.plan import pretext_floors
 from tasks.core.choose import shuffled
 from tasks.core.config import CalibrateConfig
@@ -31,10 +31,11 @@ def spend(
     now: int,
     seed: int,
 ) -> Iterator[list[Measurement]]:
-    """Measures at most `num_groups` samples of `pool`, batch by batch; what a batch says decides about the next.
+    """Measures at most `num_groups` samples of `pool`, batch by batch; what a batch says decides
+    about the next.
 
-    `history` is the evidence of earlier rounds, `now` the number of this one. Deterministic: `seed` and the pool say
-    all, as long as `measure` does.
+    `history` is the evidence of earlier rounds, `now` the number of this one. Deterministic: `seed`
+    and the pool say all, as long as `measure` does.
     """
     waiting = _by_cell(pool, seed)
     cells = sorted(waiting)

@@ -44,21 +44,18 @@ def measure_shard(
     from tasks.core.manifest import read_clips
     from tasks.core.reuse import once, work_key
     from tasks.core.store import Store
-    from tasks.policy.checkpoint import open_policy
-    from tasks.rollout.setup import make_collector
+    from tasks.rollout.open_answerer import open_policy_answerer
+    from tasks.rollout.videos import ClipVideos
     from tasks.tracking.run import stage
 
     store = Store(run.data_root)
-    inputs = (pool, clips.digest, policy.digest, plan, rollout, config, run.seed)
+    inputs = (pool, clips.digest, policy.digest, plan, model.dtype, rollout, config, run.seed)
     key = work_key("calibrated", "calibrate", "measure", *inputs)
 
     def measure() -> MeasuredShard:
-        current = open_policy(store, policy, model.dtype)
-        collector = make_collector(current, rollout, store, read_clips(store, clips), run.seed)
-        try:
-            return measure_pool(store, key, pool, plan, collector, rollout, config)
-        finally:
-            collector.close()
+        videos = ClipVideos(store, read_clips(store, clips))
+        with open_policy_answerer(store, policy, model, rollout, run.seed) as answerer:
+            return measure_pool(store, key, pool, plan, answerer, videos, rollout, config, run.seed)
 
     with stage(run, "calibrate"):
         measured = once(store, key, MeasuredShard, measure)
@@ -68,7 +65,7 @@ def measure_shard(
 @stage_task("cpu")
 def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, run: Run, config: CalibrateConfig) -> Selection:
     """Plan by what was measured, and draw the samples to train on; `plan` is the one that the round started from."""
-    from tasks.calibrate.metrics import plan_metrics
+    from tasks.calibrate.plan import plan_metrics
     from tasks.calibrate.select import select
     from tasks.core.manifest import read_rows
     from tasks.core.measurement import PlannedCell

@@ -24,7 +24,9 @@ class SampleScore:
     viubench_type: str
     """Empty for samples that are no VIUBench items."""
     score: float
-    """What counts: mean reward on held-out samples, the paper's metric of the type on VIUBench."""
+    """Mean reward on held-out samples; on VIUBench the type's metric, as the paper reads it."""
+    strict_score: float = 0.0
+    """On VIUBench, the same where the whole text must be the answer."""
     parsed_share: float
     """Share of the answers in the asked format; the others score 0 and stay in the mean."""
     truncated_share: float
@@ -54,7 +56,9 @@ class ModelScores:
     """Mean reward over the held-out samples."""
     heldout_by_pretext: dict[str, Estimate]
     viubench: Estimate
-    """Mean of the types' means."""
+    """Mean of the types' means, as the paper's script reads answers."""
+    viubench_strict: Estimate
+    """The same where the whole text must be the answer, as in the rewards of training."""
     viubench_by_type: dict[str, Estimate]
     num_failed: int
     """Samples that could not be shown; they scored 0."""

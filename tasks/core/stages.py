@@ -70,7 +70,7 @@ STAGES = {
     ),
     "calibrate": StageCode(
         version=1,
-        modules=("tasks.calibrate.pools", "tasks.calibrate.shard", "tasks.calibrate.select"),
+        modules=("tasks.calibrate.pools", "tasks.calibrate.shard", "tasks.calibrate.select", "tasks.rollout.setup"),
         packages=_ROLLOUT,
         sources="2a1b939969aa5f33",
     ),
@@ -79,22 +79,23 @@ STAGES = {
     ),
     "evaluate": StageCode(
         version=1,
-        modules=("tasks.evaluate.run", "tasks.evaluate.scoring"),
+        modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
         sources="5278367aed575846",
     ),
     "answer": StageCode(
         version=1,
-        modules=("tasks.evaluate.respond", "tasks.evaluate.show", "tasks.evaluate.server", "tasks.rollout.setup"),
+        modules=(
+            "tasks.rollout.answerer",
+            "tasks.rollout.videos",
+            "tasks.rollout.server_answerer",
+            "tasks.rollout.transformers_engine",
+            "tasks.rollout.vllm_engine",
+        ),
         packages=_ROLLOUT,
         sources="2c719c5c9c1ca07e",
     ),
-    "diagnose": StageCode(
-        version=1,
-        modules=("tasks.diagnose.answers", "tasks.diagnose.policy"),
-        packages=_ROLLOUT,
-        sources="92250d5dc5e6cb7b",
-    ),
+    "guess": StageCode(version=1, modules=("tasks.rollout.guessers",), packages=("numpy",), sources="to be renewed"),
 }
 
 

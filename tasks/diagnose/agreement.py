@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from rewards.answers import AnswerKind
 from rewards.schema import Schema, canonical_answer, read_schema, score
-from tasks.core.types import Rollout, Sample
+from tasks.core.types import Sample
 
 CLOSE_OVERLAP = 0.8
 FAR_OVERLAP = 0.5
@@ -42,10 +42,10 @@ class OtherAnswer:
         return self.usual_share > MOST_USUAL_SHARE
 
 
-def other_answers(samples: Iterable[Sample], rollouts: Mapping[str, Sequence[Rollout]]) -> dict[str, OtherAnswer]:
-    """By sample id, for the samples whose rollouts agree on an answer that is not the label."""
-    answered = [sample for sample in samples if sample.sample_id in rollouts]
-    said = {sample.sample_id: _canonical(sample, rollouts[sample.sample_id]) for sample in answered}
+def other_answers(samples: Iterable[Sample], texts: Mapping[str, Sequence[str]]) -> dict[str, OtherAnswer]:
+    """The samples whose rollouts agree on an answer that is not the label; all by sample id."""
+    answered = [sample for sample in samples if sample.sample_id in texts]
+    said = {sample.sample_id: _canonical(sample, texts[sample.sample_id]) for sample in answered}
     everywhere: defaultdict[str, Counter[str | None]] = defaultdict(Counter)
     for sample in answered:
         everywhere[sample.answer_kind].update(said[sample.sample_id])
@@ -76,9 +76,9 @@ def agreed_answer(answers: Sequence[str | None], schema: Schema) -> str | None:
     return middle if all(_agree(other, middle, schema, CLOSE_OVERLAP) for other in known) else None
 
 
-def _canonical(sample: Sample, rollouts: Sequence[Rollout]) -> list[str | None]:
+def _canonical(sample: Sample, texts: Sequence[str]) -> list[str | None]:
     schema = read_schema(sample.answer_kind)
-    return [canonical_answer(rollout.text, schema) for rollout in rollouts]
+    return [canonical_answer(text, schema) for text in texts]
 
 
 def _is_other(answer: str, label: str, schema: Schema) -> bool:
@@ -86,7 +86,7 @@ def _is_other(answer: str, label: str, schema: Schema) -> bool:
 
 
 def _agree(answer: str, other: str, schema: Schema, least_overlap: float) -> bool:
-    """Part by part: intervals by overlap, everything else exactly."""
+    """RowsSummary by part: intervals by overlap, everything else exactly."""
     reward = score(answer, other, schema)
     closeness = reward.parts or {"": reward.total}
     return all(closeness[part.name] >= (least_overlap if part.kind is AnswerKind.INTERVAL else 1.0) for part in schema)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from tasks.diagnose.judge import Outcome, RowDiagnosis
-from tasks.diagnose.summary import Part, Summary
+from tasks.diagnose.judge import RowDiagnosis, RowOutcome
+from tasks.diagnose.summary import RowsSummary, Summary
 from tasks.report.figure import AMBER, BLUE, GREY, WIDTH_INCHES, make_plain, panels, png_bytes
 
-_COLORS = {Outcome.ALL_WRONG: GREY, Outcome.MIXED: BLUE, Outcome.ALL_RIGHT: AMBER}
+_COLORS = {RowOutcome.ALL_WRONG: GREY, RowOutcome.MIXED: BLUE, RowOutcome.ALL_RIGHT: AMBER}
 _NUM_BINS = 25
 
 
@@ -17,7 +17,7 @@ def correct_counts(summary: Summary) -> bytes:
     figure, (axes,) = panels(1)
     counts = summary.rows_by_num_correct
     last = len(counts) - 1
-    outcomes = [Outcome.ALL_WRONG, *[Outcome.MIXED] * (last - 1), Outcome.ALL_RIGHT]
+    outcomes = [RowOutcome.ALL_WRONG, *[RowOutcome.MIXED] * (last - 1), RowOutcome.ALL_RIGHT]
     bars = axes.bar(range(len(counts)), counts, color=[_COLORS[outcome] for outcome in outcomes])
     axes.bar_label(bars, fontsize=9)
     axes.set_xticks(range(len(counts)))
@@ -30,7 +30,7 @@ def correct_counts(summary: Summary) -> bytes:
 def spreads(rows: Sequence[RowDiagnosis]) -> bytes:
     """Rows by the spread of their rewards."""
     figure, (axes,) = panels(1)
-    answered = [row for row in rows if row.outcome is not Outcome.NOT_SHOWN]
+    answered = [row for row in rows if row.outcome is not RowOutcome.NOT_SHOWN]
     parts = [[row.spread for row in answered if row.outcome is outcome] for outcome in _COLORS]
     axes.hist(
         parts,
@@ -44,7 +44,7 @@ def spreads(rows: Sequence[RowDiagnosis]) -> bytes:
     return png_bytes(figure)
 
 
-def outcome_bars(by_kind: dict[str, Part]) -> bytes:
+def outcome_bars(by_kind: dict[str, RowsSummary]) -> bytes:
     """One bar for each kind: the shares all wrong, mixed and all right."""
     figure = Figure(figsize=(WIDTH_INCHES, 1.0 + 0.35 * len(by_kind)), layout="constrained")
     axes = figure.subplots()

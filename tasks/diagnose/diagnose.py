@@ -1,7 +1,6 @@
 """The diagnose stage: answer every row, judge it, write what was found and the rows that teach."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,23 +9,21 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import read_clips, read_rows
 from tasks.core.reward import RewardKind
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Clip, Rejection, Sample
-from tasks.diagnose.answers import answer_all
+from tasks.core.types import Artifact, Rejection, Sample
 from tasks.diagnose.judge import judge_rows, likely_wrong_labels
 from tasks.diagnose.outputs import Diagnosis
-from tasks.diagnose.policy import answers_key, open_answerer
-from tasks.diagnose.publish import Found, publish
+from tasks.diagnose.publish import ReportContent, publish
 from tasks.diagnose.summary import Request, summarize
 from tasks.diagnose.table import closing_table
 from tasks.exchange.row import Origin
-from tasks.rollout.answerer import Answerer
+from tasks.rollout.answerer import Answerer, Sampling
+from tasks.rollout.ask import ReplyCache, ask_all
+from tasks.rollout.videos import ClipVideos
 from tasks.tracking.tracker import Tracker
-
-OpenAnswerer = Callable[[Store, RetrainConfig, Sequence[Sample], Mapping[str, Clip]], AbstractContextManager[Answerer]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dataset:
+class ImportedRows:
     """A data set of another project after its import."""
 
     file: Path
@@ -44,25 +41,28 @@ class Dataset:
 
 def diagnose(
     store: Store,
-    dataset: Dataset,
+    dataset: ImportedRows,
+    answerer: Answerer,
     config: RetrainConfig,
     reward: RewardKind,
     out: str,
     tracker: Tracker,
-    open_answerer: OpenAnswerer = open_answerer,
 ) -> tuple[Diagnosis, str]:
-    """Returns what was written (to the folder `out`, or into the store if that is empty), and the closing table.
+    """Returns what was written (to the folder `out`, or into the store if that is empty), and the
+    closing table.
 
     Raises:
         InputError: no row could be shown to the model.
     """
     samples, clips = read_rows(store, dataset.samples, Sample), read_clips(store, dataset.clips)
-    answered = answer_all(
-        store, answers_key(config, samples), samples, clips, lambda: open_answerer(store, config, samples, clips)
-    )
+    rollout = config.rollout
+    purpose = ("rollout", "diagnose")
+    sampling = Sampling(rollout.rollouts_per_prompt, rollout.temperature, rollout.max_answer_tokens, purpose)
+    cache = ReplyCache(store, answerer, ClipVideos(store, clips), sampling, "diagnose")
+    replies = ask_all(cache, samples, batch_size=config.evaluate.questions_per_batch, label="diagnose")
     numbers = {origin.sample_id: origin.row for origin in read_rows(store, dataset.origins, Origin)}
-    rows = judge_rows(samples, numbers, answered, reward)
-    if not answered.rollouts:
+    rows = judge_rows(samples, numbers, replies, reward)
+    if all(reply.failure for reply in replies.values()):
         example = f"row {rows[0].row}: {rows[0].failure}"
         raise InputError(f"dataset: none of the {len(rows)} rows could be shown to the model, e.g. {example}")
     request = Request(
@@ -73,7 +73,7 @@ def diagnose(
         reward=reward.value,
         seed=config.seed,
     )
-    found = Found(
+    content = ReportContent(
         file=dataset.file,
         summary=summarize(request, rows, dataset.counts),
         rows=rows,
@@ -81,4 +81,4 @@ def diagnose(
         samples={sample.sample_id: sample for sample in samples},
         clips=clips,
     )
-    return publish(store, found, out, tracker), closing_table(found.summary, likely_wrong_labels(rows))
+    return publish(store, content, out, tracker), closing_table(content.summary, likely_wrong_labels(rows))

@@ -8,10 +8,11 @@ from statistics import fmean, pstdev
 from tasks.core.reward import RewardKind, has_spread
 from tasks.core.types import Rollout, Sample
 from tasks.diagnose.agreement import OtherAnswer, other_answers
-from tasks.rollout.answerer import Answered
+from tasks.rollout.answerer import Reply
+from tasks.rollout.reward import rollouts_of
 
 
-class Outcome(StrEnum):
+class RowOutcome(StrEnum):
     """How many rollouts of a row are exactly right."""
 
     ALL_RIGHT = "all right"
@@ -43,7 +44,7 @@ class RowDiagnosis:
     parsed_share: float
     """Share of the answers in the format; the others earn nothing."""
     truncated_share: float
-    outcome: Outcome
+    outcome: RowOutcome
     teaches: bool
     """The rewards differ, so the row has a gradient."""
     other_answer: str = ""
@@ -56,18 +57,19 @@ class RowDiagnosis:
 
 
 def judge_rows(
-    samples: Sequence[Sample], rows: Mapping[str, int], answered: Answered, reward: RewardKind
+    samples: Sequence[Sample], rows: Mapping[str, int], replies: Mapping[str, Reply], reward: RewardKind
 ) -> list[RowDiagnosis]:
-    """One verdict a sample, in their order; `rows` are numbers in the file by sample id."""
-    others = other_answers(samples, answered.rollouts)
+    """One verdict a sample; `rows` (numbers in the file) and `replies` are by sample id."""
+    texts = {name: reply.texts for name, reply in replies.items() if not reply.failure}
+    others = other_answers(samples, texts)
     return [
         _judge(
             sample,
             rows[sample.sample_id],
-            answered.rollouts.get(sample.sample_id, ()),
+            rollouts_of(sample, replies[sample.sample_id]),
             reward,
             others.get(sample.sample_id),
-            answered.failures.get(sample.sample_id, ""),
+            replies[sample.sample_id].failure,
         )
         for sample in samples
     ]
@@ -112,9 +114,9 @@ def _judge(
     )
 
 
-def _outcome(num_correct: int, num_rollouts: int) -> Outcome:
+def _outcome(num_correct: int, num_rollouts: int) -> RowOutcome:
     if not num_rollouts:
-        return Outcome.NOT_SHOWN
+        return RowOutcome.NOT_SHOWN
     if num_correct == num_rollouts:
-        return Outcome.ALL_RIGHT
-    return Outcome.MIXED if num_correct else Outcome.ALL_WRONG
+        return RowOutcome.ALL_RIGHT
+    return RowOutcome.MIXED if num_correct else RowOutcome.ALL_WRONG

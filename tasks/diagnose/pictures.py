@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tasks.core.choose import shuffled
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
-from tasks.diagnose.judge import Outcome, RowDiagnosis
+from tasks.diagnose.judge import RowDiagnosis, RowOutcome
 from tasks.video.preview import draw_each, preview_sheet
 
 MOST_SUSPECTS = 12
@@ -35,7 +35,7 @@ def draw_examples(
     in_turn = shuffled(rows, lambda row: row.sample_id, "picture")
     chosen = {
         outcome: [row for row in in_turn if row.outcome is outcome][:_EXAMPLES_PER_OUTCOME]
-        for outcome in (Outcome.ALL_WRONG, Outcome.MIXED, Outcome.ALL_RIGHT)
+        for outcome in (RowOutcome.ALL_WRONG, RowOutcome.MIXED, RowOutcome.ALL_RIGHT)
     }
     return {outcome.value: _draw(store, found, samples, clips) for outcome, found in chosen.items() if found}
 

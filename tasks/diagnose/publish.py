@@ -9,17 +9,21 @@ from tasks.core.digest import digest_of
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample
-from tasks.diagnose.judge import RowDiagnosis, likely_wrong_labels
+from tasks.diagnose.charts import correct_counts, outcome_bars, spreads
+from tasks.diagnose.judge import RowDiagnosis, RowOutcome, likely_wrong_labels
 from tasks.diagnose.outputs import Diagnosis
 from tasks.diagnose.pictures import draw_examples, draw_suspects
-from tasks.diagnose.report import draw_charts, render_report
 from tasks.diagnose.summary import Summary
 from tasks.exchange.files import subset
+from tasks.report.page import render_page
 from tasks.tracking.tracker import Tracker
+
+_MOST_LISTED = 200
+"""Rows of a table in the report; it says how many more there are."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class ReportContent:
     """Everything there is to say."""
 
     file: Path
@@ -32,29 +36,21 @@ class Found:
     """By clip id."""
 
 
-def publish(store: Store, found: Found, out: str, tracker: Tracker) -> Diagnosis:
+def publish(store: Store, content: ReportContent, out: str, tracker: Tracker) -> Diagnosis:
     """Write it to the folder `out`, or below `diagnosed/` in the store if that is empty."""
-    suspects = likely_wrong_labels(found.rows)
-    charts = draw_charts(found.summary, found.rows)
-    report = render_report(
-        found.summary,
-        found.rows,
-        suspects,
-        found.unusable,
-        charts,
-        draw_suspects(store, suspects, found.samples, found.clips),
-        draw_examples(store, found.rows, found.samples, found.clips),
-    )
-    key = f"diagnosed/{digest_of(found.summary, [asdict(row) for row in found.rows])}"
-    table = write_rows(store, f"{key}/rows.parquet", RowDiagnosis, found.rows)
-    teaching = f"{found.file.stem}.teaching{found.file.suffix}"
+    suspects = likely_wrong_labels(content.rows)
+    charts = _charts(content.summary, content.rows)
+    report = _report(store, content, suspects, charts)
+    key = f"diagnosed/{digest_of(content.summary, [asdict(row) for row in content.rows])}"
+    table = write_rows(store, f"{key}/rows.parquet", RowDiagnosis, content.rows)
+    teaching = f"{content.file.stem}.teaching{content.file.suffix}"
     files = {
         "report.html": report.encode(),
-        "summary.json": json.dumps(asdict(found.summary), indent=1, ensure_ascii=False).encode(),
-        "rows.jsonl": _json_lines(found.rows),
+        "summary.json": json.dumps(asdict(content.summary), indent=1, ensure_ascii=False).encode(),
+        "rows.jsonl": _json_lines(content.rows),
         "likely_wrong_labels.jsonl": _json_lines(suspects),
-        "unusable_rows.jsonl": _json_lines(found.unusable),
-        teaching: subset(found.file, {row.row for row in found.rows if row.teaches}),
+        "unusable_rows.jsonl": _json_lines(content.unusable),
+        teaching: subset(content.file, {row.row for row in content.rows if row.teaches}),
     }
     target, folder = (Store(out), "") if out else (store, f"{key}/")
     for name, data in files.items():
@@ -63,13 +59,39 @@ def publish(store: Store, found: Found, out: str, tracker: Tracker) -> Diagnosis
         tracker.log_bytes(name, data)
     for name, chart in charts.items():
         tracker.log_bytes(name, chart)
-    tracker.log_metrics(found.summary.metrics())
+    tracker.log_metrics(content.summary.metrics())
     tracker.log_dataset("diagnosed rows", table, "diagnose")
     return Diagnosis(
         rows=table,
         teaching=target.path(f"{folder}{teaching}"),
         report=target.path(f"{folder}report.html"),
-        num_teaching=found.summary.num_teaching,
+        num_teaching=content.summary.num_teaching,
+    )
+
+
+def _charts(summary: Summary, rows: Sequence[RowDiagnosis]) -> dict[str, bytes]:
+    """PNG bytes by file name."""
+    return {
+        "charts/right_answers.png": correct_counts(summary),
+        "charts/kinds.png": outcome_bars(summary.by_kind),
+        "charts/spreads.png": spreads(rows),
+    }
+
+
+def _report(store: Store, content: ReportContent, suspects: Sequence[RowDiagnosis], charts: Mapping[str, bytes]) -> str:
+    """One HTML file with the numbers, the charts, the suspects and some rows to look at; tables
+    show their first rows and say so.
+    """
+    not_shown = [row for row in content.rows if row.outcome is RowOutcome.NOT_SHOWN]
+    return render_page(
+        Path(__file__).with_name("report.html.j2"),
+        summary=content.summary,
+        suspects=suspects[:_MOST_LISTED],
+        unusable=content.unusable[:_MOST_LISTED],
+        not_shown=not_shown[:_MOST_LISTED],
+        charts=charts,
+        sheets=draw_suspects(store, suspects, content.samples, content.clips),
+        examples=draw_examples(store, content.rows, content.samples, content.clips),
     )
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tasks.diagnose.agreement import RULE
-from tasks.diagnose.judge import Outcome, RowDiagnosis
+from tasks.diagnose.judge import RowDiagnosis, RowOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class RowsSummary:
     """The answered rows of one kind, or all of them. Shares are of rows (groups)."""
 
     num_rows: int
@@ -50,8 +50,8 @@ class Summary:
     num_not_shown: int
     rows_by_num_correct: tuple[int, ...]
     """Entry k: rows with k exactly right answers, from none to all."""
-    whole: Part
-    by_kind: dict[str, Part]
+    whole: RowsSummary
+    by_kind: dict[str, RowsSummary]
     """By pretext task and kind, as far as the data set tells them."""
     num_teaching: int
     num_likely_wrong: int
@@ -72,7 +72,7 @@ def summarize(request: Request, rows: Sequence[RowDiagnosis], imported: Mapping[
     Raises:
         ValueError: no row was answered.
     """
-    answered = [row for row in rows if row.outcome is not Outcome.NOT_SHOWN]
+    answered = [row for row in rows if row.outcome is not RowOutcome.NOT_SHOWN]
     if not answered:
         raise ValueError("no row was answered")
     num_correct = Counter(row.num_correct for row in answered)
@@ -97,19 +97,19 @@ def summarize(request: Request, rows: Sequence[RowDiagnosis], imported: Mapping[
     )
 
 
-def _by_kind(rows: Sequence[RowDiagnosis]) -> dict[str, Part]:
+def _by_kind(rows: Sequence[RowDiagnosis]) -> dict[str, RowsSummary]:
     members: defaultdict[str, list[RowDiagnosis]] = defaultdict(list)
     for row in rows:
         members[" · ".join(dict.fromkeys((row.pretext, row.kind)))].append(row)
     return {name: _part(found) for name, found in sorted(members.items())}
 
 
-def _part(rows: Sequence[RowDiagnosis]) -> Part:
-    return Part(
+def _part(rows: Sequence[RowDiagnosis]) -> RowsSummary:
+    return RowsSummary(
         num_rows=len(rows),
-        all_right_share=fmean(row.outcome is Outcome.ALL_RIGHT for row in rows),
-        mixed_share=fmean(row.outcome is Outcome.MIXED for row in rows),
-        all_wrong_share=fmean(row.outcome is Outcome.ALL_WRONG for row in rows),
+        all_right_share=fmean(row.outcome is RowOutcome.ALL_RIGHT for row in rows),
+        mixed_share=fmean(row.outcome is RowOutcome.MIXED for row in rows),
+        all_wrong_share=fmean(row.outcome is RowOutcome.ALL_WRONG for row in rows),
         effective_share=fmean(row.teaches for row in rows),
         mean_reward=fmean(row.mean_reward for row in rows),
         mean_spread=fmean(row.spread for row in rows),

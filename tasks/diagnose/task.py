@@ -21,18 +21,22 @@ def diagnose_rows(
 ) -> Diagnosis:
     """Sample answers to every imported row of `dataset`, print and write what they say.
 
-    `reward`: smooth or strict, whose spread decides whether a row teaches; `out`: a folder (empty: the data root).
+    `reward`: smooth or strict, whose spread decides whether a row teaches; `out`: a folder (empty:
+    the data root).
     """
     from pathlib import Path
 
     import click
 
+    from tasks.core.manifest import read_rows
     from tasks.core.reward import RewardKind
     from tasks.core.store import Store, absolute_root
-    from tasks.diagnose.diagnose import Dataset, diagnose
+    from tasks.core.types import Sample
+    from tasks.diagnose.diagnose import ImportedRows, diagnose
+    from tasks.rollout.open_answerer import open_answerer
     from tasks.tracking.run import stage
 
-    opened = Dataset(
+    opened = ImportedRows(
         file=Path(dataset),
         samples=samples,
         clips=clips,
@@ -40,10 +44,13 @@ def diagnose_rows(
         origins=origins,
         counts=imported.counts,
     )
-    with stage(run, "diagnose") as tracker:
-        diagnosis, table = diagnose(
-            Store(run.data_root), opened, config, RewardKind(reward), absolute_root(out) if out else "", tracker
-        )
+    store, folder = Store(run.data_root), absolute_root(out) if out else ""
+    rows, name = read_rows(store, samples, Sample), config.model.base
+    with (
+        stage(run, "diagnose") as tracker,
+        open_answerer(name, config.model, config.rollout, rows, config.seed) as answerer,
+    ):
+        diagnosis, table = diagnose(store, opened, answerer, config, RewardKind(reward), folder, tracker)
     click.echo(table)
     click.echo(f"{'rows that teach':20}{diagnosis.num_teaching}: {diagnosis.teaching}")
     click.echo(f"{'report':20}{diagnosis.report}")

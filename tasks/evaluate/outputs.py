@@ -18,7 +18,7 @@ class AnsweredShard:
     """The answers to one shard."""
 
     answers: Artifact
-    """Rows of Answer."""
+    """Rows of Reply."""
     num_asked: int
     """Questions that had no answer yet."""
     num_decoded: int

@@ -43,13 +43,14 @@ def evaluate_candidate(
     """Score one candidate; a policy scored before on the same samples is not scored again."""
     from dataclasses import replace
 
-    from tasks.core.manifest import write_rows
+    from tasks.core.manifest import read_clips, read_rows, write_rows
     from tasks.core.reuse import once, work_key
     from tasks.core.scores import SampleScore
     from tasks.core.store import Store
-    from tasks.evaluate.run import score_policy
-    from tasks.evaluate.scoring import aggregate, evaluation_report
-    from tasks.policy.checkpoint import open_policy
+    from tasks.core.types import Sample
+    from tasks.evaluate.score_policy import aggregate, evaluation_report, score_policy
+    from tasks.rollout.open_answerer import open_policy_answerer
+    from tasks.rollout.videos import ClipVideos
     from tasks.tracking.run import stage
 
     started = time.perf_counter()
@@ -58,8 +59,9 @@ def evaluate_candidate(
     key = work_key("evaluated", "evaluate", *inputs)
 
     def score() -> Evaluated:
-        policy = open_policy(store, candidate.policy, model.dtype)
-        rows = score_policy(store, policy, samples, clips, rollout, config, run.seed)
+        questions, videos = read_rows(store, samples, Sample), ClipVideos(store, read_clips(store, clips))
+        with open_policy_answerer(store, candidate.policy, model, rollout, run.seed) as answerer:
+            rows = score_policy(store, answerer, questions, videos, rollout, config)
         scores = aggregate(
             rows,
             name=candidate.name,
@@ -132,12 +134,12 @@ def open_suite(benchmarks: str, conditions: str, model: str, limit: int) -> list
     """Find the benchmarks and check every name; comes before the run is opened, so wrong ones write nothing."""
     from tasks.benchmarks.questions import read_suite
     from tasks.core.errors import InputError
-    from tasks.evaluate.model import check_model
+    from tasks.rollout.open_answerer import check_answerer
 
     if limit < 0:
         raise InputError(f"limit: got {limit}, expected 0 for all questions, or how many of each benchmark")
     folders = read_suite(benchmarks, conditions)
-    check_model(model)
+    check_answerer(model)
     return folders
 
 
@@ -148,13 +150,13 @@ def list_questions(
     """Read the annotations of all benchmarks, and write the questions in shards for the map task."""
     from tasks.benchmarks.questions import list_suite
     from tasks.core.store import Store
-    from tasks.evaluate.model import describe_served
-    from tasks.evaluate.served import remember
+    from tasks.rollout.open_answerer import describe_server
+    from tasks.rollout.server_answerer import remember
     from tasks.tracking.run import stage
 
     store = Store(run.data_root)
     with stage(run, "list_questions"):
-        now = describe_served(name, run.seed)
+        now = describe_server(name)
         questions = list_suite(
             store,
             folders,
@@ -180,7 +182,7 @@ def answer_shard(
 ) -> AnsweredShard:
     """Ask the model what it was not asked before."""
     from tasks.core.store import Store
-    from tasks.evaluate.answering import answer_questions
+    from tasks.evaluate.published import answer_questions
     from tasks.tracking.run import stage
 
     with stage(run, "answer"):
@@ -195,7 +197,7 @@ def tabulate_benchmarks(
     import click
 
     from tasks.core.store import Store
-    from tasks.evaluate.tabulate import tabulate
+    from tasks.evaluate.published import tabulate
     from tasks.tracking.run import stage
 
     store = Store(run.data_root)

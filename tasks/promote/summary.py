@@ -32,7 +32,8 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
     heldout      before, after, champion (if scored), gain (after over before, paired), gain_over_champion (if scored):
                  {mean, se, low, high (of the 95 % interval), degrees_of_freedom, num_items, num_videos,
                  no_interval (why there is none, else ""), by_pretext {name: {...}}}
-    viubench     the same with by_type
+    viubench     the same with by_type; answers are read as the paper's script reads them
+    viubench_strict  VIUBench where the whole text must be the answer: before, after, champion (if scored)
     failed       samples that could not be shown, {model: n}; they scored 0
     decision     promoted, reason, checks (each rule with its verdict), gains {place: {...}},
                  version (of the challenger), champion (version after the run, "" if there is none), compared_with
@@ -63,6 +64,7 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
         "intervals": METHOD,
         "heldout": _heldout(evidence),
         "viubench": _viubench(evidence),
+        "viubench_strict": {name: _estimate(scores.viubench_strict) for name, scores in evidence.scores.items()},
         "failed": {name: scores.num_failed for name, scores in evidence.scores.items()},
         "decision": {
             "promoted": decision.promoted,

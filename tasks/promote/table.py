@@ -36,6 +36,11 @@ def _scores(summary: Summary) -> str:
     rows = [
         ["held-out reward", *(_estimate(heldout[name]) for name in names), *_gain(heldout["gain"])],
         ["VIUBench", *(_estimate(viubench[name]) for name in names), *_gain(viubench["gain"])],
+        [
+            "VIUBench, strict format",
+            *(_estimate(summary["viubench_strict"][name]) for name in names),
+            *("", "", ""),
+        ],
     ]
     for part, after in viubench[AFTER]["by_type"].items():
         estimates = [_estimate(viubench[name]["by_type"][part]) for name in names]

@@ -1,8 +1,8 @@
-"""Samples in, rewarded groups out: render, prompt, generate, verify. Used by calibrate, train and evaluate alike."""
+"""Samples in, rewarded groups out, with the prompts and tokens that training needs."""
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tasks.core.reward import RewardKind
 from tasks.core.seeding import derive_seed
@@ -50,7 +50,7 @@ class Collected:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Prompts:
     """The prompts of a batch, and the samples that cannot be shown."""
 
     prompts: list[tuple[Sample, Prompt]] = field(default_factory=list)
@@ -69,18 +69,9 @@ class Collector:
     reward: RewardKind = RewardKind.SMOOTH
     """What groups are rewarded by."""
 
-    def sampling(self, *, num_completions: int, temperature: float) -> "Collector":
-        """The same collector with other sampling parameters."""
-        params = replace(self.params, num_completions=num_completions, temperature=temperature)
-        return replace(self, params=params)
-
-    def collect(self, samples: Sequence[Sample], *purpose: str | int) -> Collected:
-        """One group for each sample that can be rendered; `purpose` keeps the seeds of different uses apart."""
-        return self.answer(self.take(samples), *purpose)
-
-    def take(self, samples: Sequence[Sample]) -> Taken:
-        """The first half of `collect`, which needs no model."""
-        taken = Taken()
+    def take(self, samples: Sequence[Sample]) -> Prompts:
+        """The prompts of `samples`, which needs no model."""
+        taken = Prompts()
         for sample in samples:
             found = self.prompts.take(sample)
             if isinstance(found, str):
@@ -90,8 +81,8 @@ class Collector:
                 taken.prompts.append((sample, found))
         return taken
 
-    def answer(self, taken: Taken, *purpose: str | int) -> Collected:
-        """The second half."""
+    def answer(self, taken: Prompts, *purpose: str | int) -> Collected:
+        """One group for each prompt; `purpose` keeps the seeds of different uses apart."""
         seeds = [derive_seed(self.seed, "rollout", *purpose, sample.sample_id) for sample, _ in taken.prompts]
         completions = self.engine.generate([prompt for _, prompt in taken.prompts], self.params, seeds)
         groups = [

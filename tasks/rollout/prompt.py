@@ -41,15 +41,20 @@ class Prompt:
 
 def render_prompt(processor: Qwen3VLProcessor, sample: Sample, videos: Sequence[ShownVideo]) -> Prompt:
     """The chat prompt of `sample`; several videos are labelled by their position, from 1."""
-    facts = sample.benchmark
-    label, system = (facts.video_label, facts.system_prompt) if facts else ("Clip", SYSTEM_PROMPT)
-    content: list[dict[str, str]] = []
-    for position, _ in enumerate(videos, start=1):
-        if len(videos) > 1:
-            content.append({"type": "text", "text": f"{label} {position}:"})
-        content.append({"type": "video"})
-    content.append({"type": "text", "text": sample.question})
-    messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
-    messages.append({"role": "user", "content": content})
+    messages = chat_messages(sample, [{"type": "video"} for _ in videos])
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     return Prompt(text=text, videos=tuple(videos))
+
+
+def chat_messages(sample: Sample, videos: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The chat about `sample`; `videos` has an entry for each, as the other side takes it."""
+    facts = sample.benchmark
+    label, system = (facts.video_label, facts.system_prompt) if facts else ("Clip", SYSTEM_PROMPT)
+    content: list[dict[str, Any]] = []
+    for position, video in enumerate(videos, start=1):
+        if len(videos) > 1:
+            content.append({"type": "text", "text": f"{label} {position}:"})
+        content.append(video)
+    content.append({"type": "text", "text": sample.question})
+    messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
+    return [*messages, {"role": "user", "content": content}]

@@ -2,6 +2,16 @@
 
 from rewards.schema import read_schema, score
 from tasks.core.types import Rollout, Sample
+from tasks.rollout.answerer import Reply
+
+
+def rollouts_of(sample: Sample, reply: Reply) -> tuple[Rollout, ...]:
+    """The rollouts that a reply holds; none if it failed."""
+    said = zip(reply.texts, reply.num_tokens, reply.truncated, strict=True)
+    return tuple(
+        reward_answer(sample, index, text, num_tokens=num_tokens, truncated=truncated)
+        for index, (text, num_tokens, truncated) in enumerate(said)
+    )
 
 
 def reward_answer(sample: Sample, index: int, text: str, *, num_tokens: int, truncated: bool = False) -> Rollout:

@@ -1,8 +1,9 @@
-"""Does the plan follow a policy that improves? Synthetic policies whose skill is known, five rounds, 20 seeds.
+"""Does the plan follow a policy that improves? Synthetic policies whose skill is known, five
+rounds, 20 seeds.
 
-A policy answers a sample of (kind, level) right with a probability that falls with the level: steeply, slowly, with
-bumps, and at another place for every kind. After each round it improves, most where it was trained. The strategies
-choose the samples of an epoch:
+A policy answers a sample of (kind, level) right with a probability that falls with the level:
+steeply, slowly, with bumps, and at another place for every kind. After each round it improves, most
+where it was trained. The strategies choose the samples of an epoch:
 
 - calibrated: 5 % of the epoch's rollouts are spent on measuring, then the plan draws the epoch, half from a pool that
   was itself drawn by the last round's plan (as perturb does), so levels can rise;
@@ -19,8 +20,7 @@ import numpy as np
 
 from rewards.answers import KIND_OF  # noqa: F401 (fails early if the core cannot be imported)
 from tasks.calibrate.belief import still_tell
-from tasks.calibrate.evidence import evidence_of
-from tasks.calibrate.measure import measure
+from tasks.calibrate.measure import evidence_of, measure
 from tasks.calibrate.plan import allot, make_plan
 from tasks.calibrate.spend import spend
 from tasks.core.config import CalibrateConfig

@@ -1,8 +1,9 @@
-"""Questions a second on a benchmark: ours through vLLM, against a plain loop as the paper's scripts have it.
+"""Questions a second on a benchmark: ours through vLLM, against a plain loop as the paper's scripts
+have it.
 
-The loop takes one question at a time: the official helper decodes the video (qwen-vl-utils), the processor makes the
-prompt, `generate` answers greedily. Same model, frames, sizes and items, two threads each. Real videos if they are
-beside the project, else generated ones.
+The loop takes one question at a time: the official helper decodes the video (qwen-vl-utils), the
+processor makes the prompt, `generate` answers greedily. Same model, frames, sizes and items, two
+threads each. Real videos if they are beside the project, else generated ones.
 """
 
 import gc
@@ -22,12 +23,13 @@ from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.conditions import Conditions
 from tasks.benchmarks.records import BenchmarkFolder
 from tasks.core.config import VllmConfig
+from tasks.core.store import Store
 from tasks.core.types import Sample
-from tasks.evaluate.respond import EngineRespondent
-from tasks.evaluate.show import Shower
 from tasks.policy.checkpoint import Policy
 from tasks.policy.tiny import make_tiny_policy
+from tasks.rollout.answerer import PolicyAnswerer, Sampling
 from tasks.rollout.prompt import render_prompt
+from tasks.rollout.videos import BenchmarkVideos
 from tasks.rollout.vllm_engine import VllmEngine
 from tasks.video.generate import generate_clips
 from tasks.video.render import ShownVideo
@@ -43,7 +45,7 @@ NOTHING = ShownVideo(frames=np.zeros((0, 32, 32, 3), np.uint8), timestamps_secon
 
 @pytest.mark.parametrize("per_video", [1, 3, 12])
 def test_questions_a_second(tmp_path: Path, per_video: int) -> None:
-    folder = _benchmark(tmp_path, per_video)
+    folder, store = _benchmark(tmp_path, per_video), Store(str(tmp_path / "root"))
     samples = list(BENCHMARKS[folder.name].open(Path(folder.folder), folder.conditions).samples())
     policy = make_tiny_policy(hidden_size=128, num_layers=4, seed=0, texts=sorted({s.question for s in samples}))
     torch.set_num_threads(2)
@@ -58,18 +60,19 @@ def test_questions_a_second(tmp_path: Path, per_video: int) -> None:
         their_seconds = time.perf_counter() - started
 
         engine = VllmEngine(policy, VllmConfig(max_model_tokens=4096, cache_gib=1.0))
-        respondent, shower = EngineRespondent(engine, policy.processor, seed=0), Shower([folder])
-        respondent.respond(samples[:1], Shower([folder]).show, folder.conditions)  # what only the first call does
+        answerer = PolicyAnswerer("", lambda: (policy.processor, engine), seed=0)
+        videos, sampling = BenchmarkVideos(store, [folder]), Sampling(1, 0.0, CONDITIONS.max_answer_tokens, ("bench",))
+        answerer.answer(samples[:1], BenchmarkVideos(store, [folder]).show, sampling)  # what only the first call does
         started = time.perf_counter()
         for start in range(0, len(samples), BATCH):
-            respondent.respond(samples[start : start + BATCH], shower.show, folder.conditions)
+            answerer.answer(samples[start : start + BATCH], videos.show, sampling)
         our_seconds = time.perf_counter() - started
-        respondent.close()
+        answerer.close()
         gc.collect()
 
     print(
         f"\n| {per_video} | {len(samples)} | {len(samples) / their_seconds:.2f} | {len(samples) / our_seconds:.2f} "
-        f"| {their_seconds / our_seconds:.1f} | {len(samples)} | {shower.num_decoded} |",
+        f"| {their_seconds / our_seconds:.1f} | {len(samples)} | {videos.num_decoded} |",
         flush=True,
     )
 

@@ -1,8 +1,10 @@
-"""A million samples through planning, merging, validation and selection: seconds, and the memory that each stage needs.
+"""A million samples through planning, merging, validation and selection: seconds, and the memory
+that each stage needs.
 
-Every stage runs in a process of its own, as on a cluster. The clips are made up and share the frames of one stored
-clip, so that drawn rows can be rendered. What the pools of calibration measure is made up too: rollouts
-need a model, the choice of what to measure and to train on does not.
+Every stage runs in a process of its own, as on a cluster. The clips are made up and share the
+frames of one stored clip, so that drawn rows can be rendered. What the pools of
+calibration measure is made up too: rollouts need a model, the choice of what to measure and to
+train on does not.
 """
 
 import os
@@ -110,7 +112,7 @@ def _spend(root: str, pool: Pool) -> MeasuredShard:
     measurements = write_rows(
         store, f"{pool.samples.key}-measured", Measurement, [m for found in spending for m in found]
     )
-    return MeasuredShard(pool.samples, measurements, Artifact("", "", 0), 0, 0.0)
+    return MeasuredShard(pool.samples, measurements, 0, 0.0)
 
 
 def _select(root: str, shards: list[MeasuredShard]) -> Selection:

@@ -1,6 +1,7 @@
 """What a step costs as its parts grow: answers a group, prompt length, prompts a step, ranks.
 
-The 25 million parameter model of the comparison with TRL. Each row is the median of some steps after one to warm up.
+The 25 million parameter model of the comparison with TRL. Each row is the median of some steps
+after one to warm up.
 """
 
 import os
@@ -34,7 +35,8 @@ def test_answers_in_a_group(tmp_path: Path) -> None:
     grpo, samples = _grpo(tmp_path, num_clips=2)
     print(f"\n| answers a group (2 prompts) | {HEADER}")
     for num in (2, 4, 8, 16):  # one answer has nobody to be better than
-        sampling = grpo.collector.sampling(num_completions=num, temperature=1.0)
+        params = replace(grpo.collector.params, num_completions=num, temperature=1.0)
+        sampling = replace(grpo.collector, params=params)
         _print_row(num, replace(grpo, collector=sampling), samples)
 
 

@@ -12,7 +12,7 @@ from rewards.schema import canonical_answer, read_schema
 from tasks.benchmarks.adapter import FolderBenchmark
 from tasks.benchmarks.catalogue import BENCHMARKS, PAPER_BENCHMARKS
 from tasks.benchmarks.conditions import Conditions
-from tasks.benchmarks.protocol import Benchmark, Judged
+from tasks.benchmarks.protocol import AnswerScore, Benchmark
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
@@ -30,7 +30,7 @@ def benchmark(request: pytest.FixtureRequest, tmp_path: Path) -> FolderBenchmark
     return BENCHMARKS[request.param].open(tmp_path)
 
 
-def _right(benchmark: FolderBenchmark, samples: Sequence[Sample]) -> list[Judged]:
+def _right(benchmark: FolderBenchmark, samples: Sequence[Sample]) -> list[AnswerScore]:
     return [benchmark.judge(sample, _written(sample)) for sample in samples]
 
 

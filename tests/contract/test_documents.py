@@ -14,11 +14,10 @@ import pytest
 from tasks.benchmarks.adapter import Adapter
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.core.config import RetrainConfig
-from tasks.diagnose.policy import open_answerer
-from tasks.evaluate.model import open_model
 from tasks.exchange.layouts import LAYOUTS, parse_record
 from tasks.perturb.pretext import PRETEXTS, PretextTask
 from tasks.rollout.engine import RolloutEngine
+from tasks.rollout.open_answerer import open_answerer
 from tasks.tracking.tracker import Tracker
 from tests.helpers.pyflyte import REPO_ROOT
 
@@ -123,7 +122,7 @@ def test_how_to_add_names_what_the_code_asks_for() -> None:
     asked: dict[str, list[tuple[object, str]]] = {
         "A pretext task": [(PretextTask, "tasks/perturb/"), (PRETEXTS, "PRETEXTS")],
         "A benchmark": [(Adapter, "tasks/benchmarks/adapter.py"), (Adapter, "Adapter"), (BENCHMARKS, "catalogue.py")],
-        "A policy that is no model": [(_yielded(open_model), "Respondent"), (_yielded(open_answerer), "Answerer")],
+        "An answerer": [(_yielded(open_answerer), "Answerer")],
         "A layout of another project": [(LAYOUTS, "LAYOUTS"), (parse_record, "layouts.py")],
         "A tracker": [(Tracker, "tasks/tracking/tracker.py")],
         "An engine": [(RolloutEngine, "tasks/rollout/engine.py")],

@@ -12,14 +12,15 @@ from tasks.benchmarks.adapter import FolderBenchmark
 from tasks.benchmarks.answer_space import IntervalSpace
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.core.types import Sample
-from tasks.evaluate.guess import RandomRespondent
-from tasks.evaluate.respond import Answer
+from tasks.rollout.answerer import Sampling
+from tasks.rollout.guessers import RandomGuesser
 from tasks.video.render import ShownVideo
 from tests.helpers.benchmark_folders import FOLDERS, vcrbench
 from tests.helpers.files import write_json
 
 pytestmark = pytest.mark.slow
 _DRAWS = 300
+_ONCE = Sampling(1, 0.0, 128, ("benchmark",))
 _TIMES = (0.0, 2.0, 4.0)
 _LENGTH_SECONDS = 6.0
 _SHOWN = ShownVideo(np.zeros((len(_TIMES), 32, 32, 3), np.uint8), _TIMES)
@@ -31,10 +32,10 @@ def benchmark(request: pytest.FixtureRequest, tmp_path: Path) -> FolderBenchmark
     return BENCHMARKS[request.param].open(tmp_path)
 
 
-def _guesses(benchmark: FolderBenchmark, samples: list[Sample], seed: int) -> list[Answer]:
-    said = RandomRespondent(seed).respond(samples, lambda sample: (_SHOWN,), benchmark.conditions)
-    assert not [answer.failure for answer in said if answer.failure]
-    return said
+def _guesses(samples: list[Sample], seed: int) -> list[str]:
+    replies = RandomGuesser(samples, seed).answer(samples, lambda sample: (_SHOWN,), _ONCE)
+    assert not [reply.failure for reply in replies if reply.failure]
+    return [reply.texts[0] for reply in replies]
 
 
 def _there(benchmark: FolderBenchmark) -> list[Sample]:
@@ -46,8 +47,8 @@ def test_a_guess_is_read_and_scores_chance_on_average(benchmark: FolderBenchmark
     scores: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     headlines = []
     for seed in range(_DRAWS):
-        said = _guesses(benchmark, samples, seed)
-        rows = [benchmark.judge(sample, answer.text) for sample, answer in zip(samples, said, strict=True)]
+        texts = _guesses(samples, seed)
+        rows = [benchmark.judge(sample, text) for sample, text in zip(samples, texts, strict=True)]
         assert all(row.paper_parsed and row.robust_parsed for row in rows), "every guess is read, in both ways"
         for row in rows:
             scores[row.sample_id].append((row.paper, row.robust))
@@ -102,9 +103,7 @@ def test_random_orders_on_vcrbench_score_about_seven_percent(tmp_path: Path) -> 
     benchmark = BENCHMARKS["vcrbench"].open(tmp_path)
     samples = list(benchmark.samples())
     drawn = [
-        fmean(
-            benchmark.judge(s, a.text).paper for s, a in zip(samples, _guesses(benchmark, samples, seed), strict=True)
-        )
+        fmean(benchmark.judge(s, text).paper for s, text in zip(samples, _guesses(samples, seed), strict=True))
         for seed in range(12)
     ]
     chance = benchmark.aggregate([benchmark.judge(sample, "") for sample in samples]).chance

@@ -48,9 +48,9 @@ def _codes(checkout: Path) -> dict[str, str]:
         ("tasks/calibrate/belief.py", {"calibrate"}, set(STAGES) - {"calibrate"}),
         ("tasks/validate/expectations.py", {"validate"}, set(STAGES) - {"validate"}),
         ("tasks/perturb/jigsaw.py", {"perturb"}, {"ingest", "train", "evaluate"}),
-        ("tasks/video/probe.py", {"ingest", "import", "answer"}, {"train", "calibrate", "validate"}),
+        ("tasks/video/probe.py", {"ingest", "import", "answer"}, {"train", "warm_start", "validate"}),
         ("tasks/video/transforms.py", {"warm_start", "train", "calibrate", "evaluate", "validate"}, {"ingest"}),
-        ("rewards/verify.py", {"train", "calibrate", "evaluate", "answer", "diagnose"}, {"ingest"}),
+        ("rewards/verify.py", {"train", "calibrate", "evaluate"}, {"ingest", "answer"}),
         ("tasks/tracking/run.py", set(), set(STAGES)),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
-from tasks.evaluate.judging import Prediction
+from tasks.evaluate.score_benchmark import Prediction
 from tests.helpers.benchmark_folders import FOLDERS
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import REPO_ROOT, run_pyflyte

@@ -12,7 +12,7 @@ from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Rejection, Sample
 from tasks.diagnose.judge import RowDiagnosis
-from tasks.evaluate.judging import Prediction
+from tasks.evaluate.score_benchmark import Prediction
 from tests.helpers.files import write_json, write_lines
 from tests.helpers.hostile import hostile_rows
 from tests.helpers.mlflow_database import put_empty_database

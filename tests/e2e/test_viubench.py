@@ -9,7 +9,7 @@ import pytest
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.viubench import VIUBENCH_TYPES
-from tasks.evaluate.judging import Prediction
+from tasks.evaluate.score_benchmark import Prediction
 from tasks.video.generate import generate_clips
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.pyflyte import run_pyflyte

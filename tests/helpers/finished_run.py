@@ -12,7 +12,7 @@ from tasks.core.store import Store
 from tasks.core.training import Trained, TrainStep
 from tasks.core.types import Artifact, Clip, Rejection, Sample, Split, StageReport
 from tasks.core.viubench import VIUBENCH_TYPES
-from tasks.evaluate.scoring import aggregate, score_sample
+from tasks.evaluate.score_policy import aggregate, score_sample
 from tasks.promote.evidence import Inputs
 from tasks.video.frame_store import pack_frames
 from tests.helpers.clips import make_clip, make_frames
@@ -64,7 +64,7 @@ def make_scores(store: Store, name: str, samples: list[Sample], mean: float, num
             continue
         reward = float(np.clip(mean + rng.normal(0, 0.1), 0, 1))
         row = score_sample(sample, [make_rollout(sample.sample_id, reward=reward, strict_reward=reward)])
-        rows.append(replace(row, video=f"video {number % num_videos}"))
+        rows.append(replace(row, score=reward, strict_score=reward / 2, video=f"video {number % num_videos}"))
     predictions = write_rows(store, f"predictions-{name}.parquet", SampleScore, rows)
     policy = Artifact(f"policies/{name}", f"policy-{name}")
     return aggregate(rows, name=name, policy=policy, predictions=predictions)

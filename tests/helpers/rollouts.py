@@ -1,8 +1,11 @@
-"""Sample and rollout rows made up by hand, for tests of scores."""
+"""Samples, rollouts and replies made up by hand, for tests of scores."""
+
+from collections.abc import Mapping, Sequence
 
 from rewards.answers import AnswerKind
 from tasks.core.edits import DrawEdit, SpanEdit
 from tasks.core.types import Rollout, Sample, Split, View
+from tasks.rollout.answerer import Reply, Sampling, Show
 
 _KINDS = {"grounding": AnswerKind.INTERVAL, "counting": AnswerKind.COUNTS, "jigsaw": AnswerKind.PERMUTATION}
 _ANSWERS = {"grounding": "2.0-4.0", "counting": "1,0,0", "jigsaw": "213"}
@@ -56,6 +59,37 @@ def make_rollout(
         truncated=truncated,
         num_tokens=len(text),
     )
+
+
+def make_reply(sample_id: str, *texts: str, failure: str = "", truncated: bool = False) -> Reply:
+    """What was said to a sample; a text has as many tokens as characters."""
+    num_tokens = tuple(map(len, texts))
+    return Reply(
+        sample_id=sample_id, texts=texts, num_tokens=num_tokens, truncated=(truncated,) * len(texts), failure=failure
+    )
+
+
+class Script:
+    """An `Answerer` that says what its script says to a question; `asked` is what it was asked."""
+
+    digest = "script"
+
+    def __init__(self, script: Mapping[str, Sequence[str]], dies_after: int = 10**9) -> None:
+        self.script, self.dies_after = script, dies_after
+        self.asked: list[str] = []
+
+    def answer(self, samples: Sequence[Sample], show: Show, sampling: Sampling) -> list[Reply]:
+        if len(self.asked) >= self.dies_after:
+            raise KeyboardInterrupt
+        self.asked += [sample.sample_id for sample in samples]
+        return [self._reply(sample) for sample in samples]
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _reply(self, sample: Sample) -> Reply:
+        failure = "" if sample.question in self.script else "no frames"
+        return make_reply(sample.sample_id, *self.script.get(sample.question, ()), failure=failure)
 
 
 def _views(pretext: str, clip_id: str) -> tuple[View, ...]:

@@ -9,9 +9,9 @@ from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.conditions import Conditions
 from tasks.benchmarks.questions import read_suite
 from tasks.core.errors import InputError
-from tasks.evaluate.judging import judge, markdown_table
-from tasks.evaluate.respond import Answer
+from tasks.evaluate.score_benchmark import markdown_table, score_benchmark
 from tests.helpers.benchmark_folders import FOLDERS
+from tests.helpers.rollouts import make_reply
 
 _PAPERS_GROUNDING = "05b85ba54957f5f7"
 
@@ -83,8 +83,8 @@ def _table(root: Path, name: str, conditions: Conditions | None = None) -> str:
         FOLDERS[name][0](root)
     benchmark = BENCHMARKS[name].open(root, conditions)
     samples = list(benchmark.samples())
-    answers = {sample.sample_id: Answer(sample_id=sample.sample_id, text="1.0 - 2.0") for sample in samples}
-    found, _ = judge(benchmark, samples, answers, model="m", num_available=len(samples), min_coverage=0.0)
+    replies = {sample.sample_id: make_reply(sample.sample_id, "1.0 - 2.0") for sample in samples}
+    found, _ = score_benchmark(benchmark, samples, replies, model="m", num_available=len(samples), min_coverage=0.0)
     return markdown_table([found])
 
 

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.calibrate.evidence import evidence_of
-from tasks.calibrate.measure import measure
+from tasks.calibrate.measure import evidence_of, measure
 from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.select import select
 from tasks.core.choose import choose_in_turn
@@ -13,7 +12,7 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.measurement import NO_PLAN, CellEvidence, Measurement, PlannedCell
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Rollout, Sample
+from tasks.core.types import Artifact, Sample
 from tests.helpers.clips import make_clip
 from tests.helpers.samples import plan_all
 
@@ -65,7 +64,6 @@ def _shard(store: Store, samples: list[Sample], rewards: list[list[float]]) -> M
     return MeasuredShard(
         samples=write_rows(store, "shard/samples.parquet", Sample, samples),
         measurements=write_rows(store, "shard/measurements.parquet", Measurement, rows),
-        rollouts=write_rows(store, "shard/rollouts.parquet", Rollout, []),
         num_failed=1,
         seconds=2.0,
     )

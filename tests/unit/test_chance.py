@@ -19,7 +19,7 @@ from tasks.benchmarks.answer_space import (
 from tasks.benchmarks.viubench.chance import chance_by_type
 from tasks.core.types import Clip, Sample, Split
 from tasks.core.viubench import VIUBENCH_TYPES
-from tasks.evaluate.scoring import score_sample
+from tasks.evaluate.score_policy import score_sample
 from tasks.perturb.difficulty import counting_difficulty
 from tasks.perturb.viubench import missing_by_type, plan_viubench
 from tasks.rollout.reward import reward_answer

@@ -208,6 +208,7 @@ def _decide(scored: tuple[str, ...], champion: str | None) -> Decision:
             heldout=some,
             heldout_by_pretext={},
             viubench=some,
+            viubench_strict=some,
             viubench_by_type={},
             num_failed=0,
         )

@@ -1,8 +1,7 @@
 """What a data set can teach, by a scripted policy: no GPU, no model."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,22 +15,16 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows
 from tasks.core.reward import RewardKind
 from tasks.core.store import Store
-from tasks.core.types import Clip, Sample
 from tasks.diagnose.agreement import agreed_answer
-from tasks.diagnose.answers import answer_all
-from tasks.diagnose.diagnose import Dataset, diagnose
-from tasks.diagnose.judge import Outcome, RowDiagnosis
+from tasks.diagnose.diagnose import ImportedRows, diagnose
+from tasks.diagnose.judge import RowDiagnosis, RowOutcome
 from tasks.diagnose.outputs import Diagnosis
-from tasks.diagnose.policy import RANDOM, Guesser
 from tasks.exchange.files import subset
 from tasks.exchange.import_rows import ImportPlan, import_rows
 from tasks.exchange.video_paths import VideoPaths
-from tasks.rollout.answerer import Answered
-from tasks.rollout.reward import reward_answer
 from tasks.tracking.memory_tracker import MemoryTracker
-from tests.helpers.clips import make_clip
 from tests.helpers.datasets import release_row, write_frames
-from tests.helpers.rollouts import make_sample
+from tests.helpers.rollouts import Script
 from workflows.configure import configure_diagnosis
 from workflows.job import open_job
 
@@ -43,30 +36,6 @@ CONFIG = RetrainConfig(
 )
 
 
-class Scripted:
-    """An `Answerer` that says what its script says to a question; `asked` is what it was asked."""
-
-    def __init__(self, script: Mapping[str, Sequence[str]], dies_after: int = 10**9) -> None:
-        self.script, self.dies_after = script, dies_after
-        self.asked: list[str] = []
-
-    def answer(self, samples: Sequence[Sample]) -> Answered:
-        if len(self.asked) >= self.dies_after:
-            raise KeyboardInterrupt
-        self.asked += [sample.sample_id for sample in samples]
-        shown = {sample.sample_id: sample for sample in samples if sample.question in self.script}
-        failures = {sample.sample_id: "no frames" for sample in samples if sample.sample_id not in shown}
-        return Answered({name: self._said(sample) for name, sample in shown.items()}, failures)
-
-    def _said(self, sample: Sample) -> list:
-        texts = enumerate(self.script[sample.question])
-        return [reward_answer(sample, index, text, num_tokens=len(text)) for index, text in texts]
-
-    @contextmanager
-    def opened(self, *_: object) -> Iterator["Scripted"]:
-        yield self
-
-
 class Case:
     """A data set on disk, diagnosed with a script."""
 
@@ -74,7 +43,7 @@ class Case:
         self.store, self.file, self.tracker = Store(str(folder / "root")), file, MemoryTracker()
         plan = ImportPlan(file=file, videos=VideoPaths(root=file.parent), config=CONFIG.ingest)
         found = import_rows(self.store, plan)
-        self.dataset = Dataset(
+        self.dataset = ImportedRows(
             file=file,
             samples=found.samples,
             clips=found.clips,
@@ -86,10 +55,7 @@ class Case:
         self.script = script
 
     def run(self, reward: RewardKind = RewardKind.SMOOTH) -> tuple[Diagnosis, str]:
-        answerer = Scripted(self.script)
-        return diagnose(
-            self.store, self.dataset, CONFIG, reward, str(self.out), self.tracker, open_answerer=answerer.opened
-        )
+        return diagnose(self.store, self.dataset, Script(self.script), CONFIG, reward, str(self.out), self.tracker)
 
     def read(self, name: str) -> list[dict]:
         return [json.loads(line) for line in (self.out / name).read_text("utf-8").split("\n") if line]
@@ -130,7 +96,7 @@ def test_rows_are_counted_by_their_right_answers_and_bad_ones_by_field(case: Cas
     assert summary["unusable_by_reason"] == {"bad layout": 1, "bad videos": 1}
     assert [row["source"] for row in case.read("unusable_rows.jsonl")] == ["rows.jsonl, row 1", "rows.jsonl, row 3"]
     rows = read_rows(case.store, diagnosis.rows.key, RowDiagnosis)
-    assert {row.question: row.outcome for row in rows}["too hard"] is Outcome.ALL_WRONG
+    assert {row.question: row.outcome for row in rows}["too hard"] is RowOutcome.ALL_WRONG
     assert "likely wrong labels 1: all rollouts agree" in table
     assert "row 4: label 'A', all 4 rollouts say 'D' (elsewhere 0%)" in table
     assert case.tracker.metrics["diagnose/effective_share"][-1][1] == 0.2
@@ -204,6 +170,11 @@ def test_wrong_arguments_are_refused_before_anything_is_read(wrong: dict[str, ob
     assert configure_diagnosis.task_function(**right).rollout.rollouts_per_prompt == 4
 
 
+def test_what_was_called_random_is_the_label_prior() -> None:
+    given = {"preset": "smoke", "overrides": "{}", "model": "random", "rollouts": 4, "reward": "smooth"}
+    assert configure_diagnosis.task_function(**given).model.base == "label-prior"
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -224,35 +195,6 @@ def test_a_model_that_is_none_is_refused_before_anything_is_written(tmp_path: Pa
             lists={},
         )
     assert list(tmp_path.iterdir()) == []
-
-
-def samples(number: int) -> tuple[list[Sample], dict[str, Clip]]:
-    clip = make_clip("c", num_frames=16)
-    return [make_sample(f"s{index}", clip_id=clip.clip_id) for index in range(number)], {clip.clip_id: clip}
-
-
-def test_after_a_kill_finished_rows_are_not_sampled_again(tmp_path: Path) -> None:
-    store, (rows, clips) = Store(str(tmp_path)), samples(80)
-    script = {sample.question: ["2.0-4.0", "1.0-2.0"] for sample in rows}
-    first = Scripted(script, dies_after=40)
-    with pytest.raises(KeyboardInterrupt):
-        answer_all(store, "answers/a", rows, clips, first.opened)
-    second = Scripted(script)
-    resumed = answer_all(store, "answers/a", rows, clips, second.opened)
-    assert len(first.asked) >= 40
-    assert sorted(first.asked + second.asked) == sorted(sample.sample_id for sample in rows)
-    assert resumed == answer_all(Store(str(tmp_path / "other")), "answers/a", rows, clips, Scripted(script).opened)
-
-
-def test_a_corrected_label_costs_no_rollout_and_another_question_does(tmp_path: Path) -> None:
-    store, (rows, clips) = Store(str(tmp_path)), samples(3)
-    script = {sample.question: ["2.0-4.0", "1.0-2.0"] for sample in rows} | {"other": ["1.0-2.0"] * 2}
-    answer_all(store, "answers/a", rows, clips, Scripted(script).opened)
-    corrected = [Sample(**{**vars(rows[0]), "answer": "1.0-2.0"}), Sample(**{**vars(rows[1]), "question": "other"})]
-    again = Scripted(script)
-    found = answer_all(store, "answers/a", [*corrected, rows[2]], clips, again.opened)
-    assert again.asked == [rows[1].sample_id]
-    assert [rollout.strict_reward for rollout in found.rollouts[rows[0].sample_id]] == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -284,14 +226,6 @@ def test_a_policy_that_always_says_the_same_accuses_no_label(tmp_path: Path) -> 
     case.run()
     summary = json.loads((case.out / "summary.json").read_text())
     assert (summary["num_likely_wrong"], summary["num_agreed_but_usual"]) == (0, 6)
-
-
-def test_the_random_policy_draws_from_answers_to_questions_of_its_kind() -> None:
-    rows = [make_sample(f"g{i}", pretext="grounding") for i in range(3)] + [make_sample("j", pretext="jigsaw")]
-    found = Guesser(rows, num_answers=5, seed=0).answer(rows).rollouts
-    assert [rollout.text for rollout in found["j"]] == ["213"] * 5
-    assert Guesser(rows, num_answers=5, seed=0).answer(rows[:1]).rollouts["g0"] == found["g0"]
-    assert RANDOM == "random"
 
 
 def test_a_line_may_hold_any_separator_that_json_allows(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from tasks.benchmarks.questions import read_suite
 from tasks.core.errors import InputError
-from tasks.evaluate.guess import ScriptedRespondent
 from tasks.exchange.video_paths import parse_rewrites
+from tasks.rollout.guessers import ScriptedAnswerer
 
 _TWICE = '{"max_frames": 32, "max_frames": 64}'
 
@@ -43,7 +43,7 @@ def test_a_benchmark_that_is_given_twice_is_refused() -> None:
 def test_a_script_that_says_two_things_for_one_question_is_refused(tmp_path: Path) -> None:
     (tmp_path / "script").write_text('{"a": "x", "a": "y"}')
     with pytest.raises(InputError, match="a: the key is given twice"):
-        ScriptedRespondent.read(tmp_path / "script")
+        ScriptedAnswerer.read(tmp_path / "script")
 
 
 @pytest.mark.parametrize("texts", [["/a=b", "/a=c"], ["/a=b", "/a=b"], ["a"], ["=b"], ["a\nb=c"], ["x" * 10**6]])

@@ -6,7 +6,8 @@ import pytest
 from rewards.answers import AnswerKind
 from tasks.core.scores import ModelScores, SampleScore
 from tasks.core.types import Artifact, Split
-from tasks.evaluate.scoring import aggregate, evaluation_report, score_failure, score_sample
+from tasks.evaluate.score_policy import aggregate, evaluation_report, score_sample
+from tasks.rollout.reward import reward_answer
 from tests.helpers.rollouts import make_rollout, make_sample
 
 
@@ -22,29 +23,33 @@ def test_a_heldout_sample_scores_its_mean_reward() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pretext", "kind", "viubench_type", "truth", "text", "score"),
+    ("pretext", "kind", "viubench_type", "truth", "text", "score", "strict"),
     [
-        ("grounding", "mirror", "grounding_mirror", "1.0-2.0", "1.0-2.5", 0.8),
-        ("counting", "shapes", "counting_easy", "3,1,2", "3,2,2", 2 / 3),
-        ("counting", "shapes", "counting_easy", "3,1,2", "1,3,1", 0.0),
-        ("counting", "shapes", "counting_easy", "3,1,2", "3,1", 0.0),
-        ("counting", "shapes", "counting_easy", "3,1,2", "three", 0.0),
-        ("jigsaw", "clips", "jigsaw_easy", "213456", "213465", 0.0),
+        ("grounding", "mirror", "grounding_mirror", "1.0-2.0", "1.0-2.5", 2 / 3, 2 / 3),
+        ("grounding", "mirror", "grounding_mirror", "1.0-2.0", "From 1.0 - 2.0 seconds.", 1.0, 0.0),
+        ("counting", "shapes", "counting_easy", "3,1,2", "3,2,2", 2 / 3, 2 / 3),
+        ("counting", "shapes", "counting_easy", "3,1,2", "3, 1 and 2", 1.0, 0.0),
+        ("counting", "shapes", "counting_easy", "3,1,2", "1,3,1", 0.0, 0.0),
+        ("counting", "shapes", "counting_easy", "3,1,2", "3,1", 0.0, 0.0),
+        ("counting", "shapes", "counting_easy", "3,1,2", "three", 0.0, 0.0),
+        ("jigsaw", "clips", "jigsaw_easy", "213456", "213465", 0.0, 0.0),
+        ("jigsaw", "clips", "jigsaw_easy", "213456", "213456", 1.0, 1.0),
+        ("jigsaw", "clips", "jigsaw_easy", "213456", "The order is 213456.", 1.0, 0.0),
     ],
 )
 def test_viubench_is_scored_by_overlap_by_the_share_of_right_counts_and_by_whole_orders(
-    pretext: str, kind: str, viubench_type: str, truth: str, text: str, score: float
+    pretext: str, kind: str, viubench_type: str, truth: str, text: str, score: float, strict: float
 ) -> None:
     kinds = {"grounding": AnswerKind.INTERVAL, "counting": AnswerKind.COUNTS, "jigsaw": AnswerKind.PERMUTATION}
     made = make_sample("v", pretext=pretext, kind=kind, split=Split.VIUBENCH)
     sample = replace(made, answer=truth, answer_kind=kinds[pretext])
-    row = score_sample(sample, [make_rollout("v", reward=0.8, strict_reward=0.0, text=text)])
+    row = score_sample(sample, [reward_answer(sample, 0, text, num_tokens=1)])
     assert row.viubench_type == viubench_type
-    assert row.score == pytest.approx(score)
+    assert (row.score, row.strict_score) == pytest.approx((score, strict))
 
 
 def test_a_sample_that_could_not_be_shown_scores_zero_and_stays_in_the_mean() -> None:
-    rows = [*_heldout([1.0, 1.0]), score_failure(make_sample("lost"), "frames missing"), *_viubench("mirror", [1.0])]
+    rows = [*_heldout([1.0, 1.0]), score_sample(make_sample("lost"), (), "frames missing"), *_viubench("mirror", [1.0])]
     scores = _aggregate(rows)
     assert scores.heldout.mean == pytest.approx(2 / 3)
     assert scores.heldout.num_items == 3
@@ -61,6 +66,7 @@ def test_viubench_is_the_mean_of_its_types_with_an_error_over_videos() -> None:
     # five videos; deviations 0.5 twice of two items, 0.2 twice and 0.4 of three, enlarged by a half and a third
     squares = 2 * (0.5 / 2) ** 2 / (1 - 1 / 2) + (0.2**2 + 0.2**2 + 0.4**2) / 3**2 / (1 - 1 / 3)
     assert scores.viubench.se == pytest.approx(math.sqrt(squares) / 2)
+    assert scores.viubench_strict.mean == pytest.approx(0.225)
     assert scores.heldout.mean == pytest.approx(0.25)
     assert scores.heldout_by_pretext["grounding"].mean == pytest.approx(0.25)
 
@@ -92,7 +98,8 @@ def _viubench(kind: str, scores: list[float]) -> list[SampleScore]:
     samples = [
         make_sample(f"{kind}{i}", kind=kind, split=Split.VIUBENCH, clip_id=f"{kind}{i}") for i in range(len(scores))
     ]
-    return [score_sample(s, [make_rollout(s.sample_id, reward=r)]) for s, r in zip(samples, scores, strict=True)]
+    rows = [score_sample(sample, [make_rollout(sample.sample_id)]) for sample in samples]
+    return [replace(row, score=score, strict_score=score / 2) for row, score in zip(rows, scores, strict=True)]
 
 
 def _aggregate(rows: list[SampleScore]) -> ModelScores:

@@ -1,26 +1,21 @@
-"""ActivityNet Captions as grounding: one query for each sentence of the validation set (Krishna et al.).
+"""ActivityNet Captions as grounding: one query for each sentence of the validation set (Krishna et
+al.).
 
-The paper says "validation set", of which there are two: val_1 is the default, val_2 (which other grounding papers call
-their test set) has its own entry.
+The paper says "validation set", of which there are two: val_1 is the default, val_2 (which other
+grounding papers call their test set) has its own entry.
 
-Forms that are read: the authors' `val_1.json` and `val_2.json`, also as `val.json` and `test.json` of other exports.
-Videos are called `v_` and their YouTube id; they lie in the archives' folders, or in one called `videos`.
+Forms that are read: the authors' `val_1.json` and `val_2.json`, also as `val.json` and `test.json`
+of other exports. Videos are called `v_` and their YouTube id; they lie in the archives' folders, or
+in one called `videos`.
 """
 
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource
 from tasks.benchmarks.annotations import find_file, read_nested
-from tasks.benchmarks.grounding import (
-    GROUNDING_WORDS,
-    ask_when,
-    interval_metrics,
-    read_interval,
-    window_facts,
-    written,
-)
+from tasks.benchmarks.grounding import grounding_adapter, grounding_sample
 from tasks.core.types import Sample
 
 _FOLDERS = ("videos", "v1-2/val", "v1-3/train_val", "train_val", "val")
@@ -35,8 +30,8 @@ class _Row:
     sentences: list[str]
 
 
-def _loader(name: str, *files: str) -> Callable[[Source], Iterator[Sample]]:
-    def load(source: Source) -> Iterator[Sample]:
+def _loader(name: str, *files: str) -> Callable[[BenchmarkSource], Iterator[Sample]]:
+    def load(source: BenchmarkSource) -> Iterator[Sample]:
         for where, row in read_nested(find_file(source.root, *files), _Row):
             if len(row.timestamps) != len(row.sentences):
                 raise where.error("sentences", f"{len(row.sentences)} for {len(row.timestamps)} timestamps")
@@ -49,30 +44,20 @@ def _loader(name: str, *files: str) -> Callable[[Source], Iterator[Sample]]:
                         "%s: %s, sentence %d left out: no time is left inside the video", name, video, number
                     )
                     continue
-                yield make_sample(
+                yield grounding_sample(
                     name,
                     f"{video}-{number}",
-                    kind="grounding",
-                    files=[(video, file)],
-                    question=ask_when(sentence, source.conditions),
-                    answer=written((start, end)),
-                    answer_kind="interval",
-                    facts=window_facts([(start, end)]),
+                    file=(video, file),
+                    query=sentence,
+                    windows=[(start, end)],
+                    conditions=source.conditions,
                 )
 
     return load
 
 
 def _adapter(name: str, split: str, num_items: int, *files: str) -> Adapter:
-    return Adapter(
-        name=name,
-        load=_loader(name, *files),
-        num_items=num_items,
-        read=read_interval,
-        metrics=interval_metrics,
-        words=GROUNDING_WORDS,
-        choices=(f"split: {split}",),
-    )
+    return grounding_adapter(name, _loader(name, *files), num_items, choices=(f"split: {split}",))
 
 
 ACTIVITYNET = _adapter("activitynet", "val_1", 17505, "val_1.json", "val.json")

@@ -1,14 +1,17 @@
-"""AoTBench: does a model see which way time runs? (sherryxzh/AoTBench) Five files; the headline is over all of them.
+"""AoTBench: does a model see which way time runs? (sherryxzh/AoTBench) Five files; the headline is
+over all of them.
 
-The paper does not say whether it uses all: the published parts, weighted by size, give its rows of other models.
+The paper does not say whether it uses all: the published parts, weighted by size, give its rows of
+other models.
 
-Forms that are read: the authors' JSON files, in `data_files/` or at the top. A video's name holds its folder.
+Forms that are read: the authors' JSON files, in `data_files/` or at the top. A video's name holds
+its folder.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import find_file, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts, options_in, right_letter
 from tasks.core.types import Sample
@@ -32,8 +35,8 @@ class _Row:
     question_type: str = ""
 
 
-def _loader(name: str, files: Mapping[str, tuple[str, ...]]) -> Callable[[Source], Iterator[Sample]]:
-    def load(source: Source) -> Iterator[Sample]:
+def _loader(name: str, files: Mapping[str, tuple[str, ...]]) -> Callable[[BenchmarkSource], Iterator[Sample]]:
+    def load(source: BenchmarkSource) -> Iterator[Sample]:
         for subset, names in files.items():
             for where, row in read_rows_of(find_file(source.root, *names), _Row):
                 facts = choice_facts(options_in(row.question), letters="AB")

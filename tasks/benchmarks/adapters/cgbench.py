@@ -1,15 +1,17 @@
-"""CG-Bench mini: 3,000 questions of five to eight options, asked about the whole video (CG-Bench/CG-Bench).
+"""CG-Bench mini: 3,000 questions of five to eight options, asked about the whole video
+(CG-Bench/CG-Bench).
 
 The long-video accuracy, which is the paper's. The clue metrics of the official suite are left out.
 
-Forms that are read: the authors' `cgbench_mini.json`, and the same rows as Parquet. Videos lie in `cg_videos_720p/`
-(CG-Bench/CG-Bench run/extract_frames.py); `cg_clue_videos/`, cut by question, are others.
+Forms that are read: the authors' `cgbench_mini.json`, and the same rows as Parquet. Videos lie in
+`cg_videos_720p/` (CG-Bench/CG-Bench run/extract_frames.py); `cg_clue_videos/`, cut by question, are
+others.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import find_parts, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts, right_letter
 from tasks.core.types import Sample
@@ -28,7 +30,7 @@ class _Row:
     sub_category: str = ""
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_parts(source.root, *_FILES), _Row):
         facts = choice_facts(row.choices)
         yield make_sample(

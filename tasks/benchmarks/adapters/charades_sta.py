@@ -2,10 +2,11 @@
 
 552 windows end after their clip does. They are left as they are, as in the official text file.
 
-Forms that are read: the authors' `charades_sta_test.txt` ("VIDEO START END##SENTENCE", TALL's README), and rows of
-`video`, `timestamp` and `caption`: the hub's `data/test-*.parquet` (lmms-eval/charades_sta), or JSON; and one object a
-video with `timestamps` and `sentences` (www-Ye/Time-R1 dataset/charades-sta/charades_test.json). Videos lie in
-`Charades_v1_480/` (lmms_eval/tasks/charades_sta/utils.py), in full size in `Charades_v1/`.
+Forms that are read: the authors' `charades_sta_test.txt` ("VIDEO START END##SENTENCE", TALL's
+README), and rows of `video`, `timestamp` and `caption`: the hub's `data/test-*.parquet`
+(lmms-eval/charades_sta), or JSON; and one object a video with `timestamps` and `sentences`
+(www-Ye/Time-R1 dataset/charades-sta/charades_test.json). Videos lie in `Charades_v1_480/`
+(lmms_eval/tasks/charades_sta/utils.py), in full size in `Charades_v1/`.
 """
 
 import ast
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import BenchmarkSource
 from tasks.benchmarks.annotations import (
     Where,
     find_parts,
@@ -23,14 +24,7 @@ from tasks.benchmarks.annotations import (
     read_rows_of,
     read_text,
 )
-from tasks.benchmarks.grounding import (
-    GROUNDING_WORDS,
-    ask_when,
-    interval_metrics,
-    read_interval,
-    window_facts,
-    written,
-)
+from tasks.benchmarks.grounding import grounding_adapter, grounding_sample
 from tasks.benchmarks.spans import window_of
 from tasks.core.types import Sample
 
@@ -56,19 +50,16 @@ class _ByVideo:
     sentences: list[str]
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     paths = find_parts(source.root, *_FILES)
     for where, video, (start, end), query in _queries(paths):
-        window = window_of(start, end)
-        yield make_sample(
+        yield grounding_sample(
             "charades_sta",
             where.row,
-            kind="grounding",
-            files=[(video, source.videos.find(video, (_FULL, "videos"), better=(_SMALL,)))],
-            question=ask_when(query, source.conditions),
-            answer=written(window),
-            answer_kind="interval",
-            facts=window_facts([window]),
+            file=(video, source.videos.find(video, (_FULL, "videos"), better=(_SMALL,))),
+            query=query,
+            windows=[window_of(start, end)],
+            conditions=source.conditions,
         )
 
 
@@ -113,12 +104,6 @@ def _pair(where: Where, text: str) -> tuple[float, float]:
         raise where.error("timestamp", f"got {text!r:.80}, expected [start, end]") from error
 
 
-CHARADES_STA = Adapter(
-    name="charades_sta",
-    load=_load,
-    num_items=3720,
-    read=read_interval,
-    metrics=interval_metrics,
-    words=GROUNDING_WORDS,
-    choices=("windows that end after their clip: left as they are",),
+CHARADES_STA = grounding_adapter(
+    "charades_sta", _load, 3720, choices=("windows that end after their clip: left as they are",)
 )

@@ -1,10 +1,13 @@
-"""CVBench, cross-video: 1,000 questions about two to four videos at once (Hokhim2/CVBench; not the CV-Bench of images).
+"""CVBench, cross-video: 1,000 questions about two to four videos at once (Hokhim2/CVBench; not the
+CV-Bench of images).
 
-The frames count for each video. Yes-or-no rows are asked with the letters A and B; how the paper does it is not known.
+The frames count for each video. Yes-or-no rows are asked with the letters A and B; how the paper
+does it is not known.
 
-Forms that are read: the authors' `CVBench.json`, the hub's `data/test-*.parquet` (Dongyh35/CVBench), and a repack of
-`videos` and `category`. A video's name holds its folder (`159/a.mp4`, in `CVBench/` beside the JSON by the authors'
-README): seven names occur in two folders with different videos.
+Forms that are read: the authors' `CVBench.json`, the hub's `data/test-*.parquet`
+(Dongyh35/CVBench), and a repack of `videos` and `category`. A video's name holds its folder
+(`159/a.mp4`, in `CVBench/` beside the JSON by the authors' README): seven names occur in two
+folders with different videos.
 """
 
 import re
@@ -12,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import find_parts, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts, options_in, right_letter
-from tasks.benchmarks.protocol import Judged
+from tasks.benchmarks.protocol import AnswerScore
 from tasks.core.types import Sample
 
 _FILES = ("CVBench.json", "data/test-*.parquet", "CVBench.parquet", "all_data.json")
@@ -58,7 +61,7 @@ class _Row:
     """Of the repack."""
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_parts(source.root, *_FILES), _Row):
         videos = row.videos or [v for v in (row.video_1, row.video_2, row.video_3, row.video_4) if v]
         if len(videos) < 2:
@@ -91,7 +94,7 @@ def _options(row: _Row) -> list[str]:
     return _YES_NO if [option.lower().rstrip(". ") for option in split] == ["yes", "no"] else split
 
 
-def _metrics(rows: Sequence[Judged]) -> dict[str, float]:
+def _metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
     lettered = [row.paper for row in rows if row.tags["form"] == ("letters",)]
     return {"accuracy without yes-or-no rows": fmean(lettered)} if lettered else {}
 

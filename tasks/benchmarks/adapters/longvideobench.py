@@ -1,16 +1,18 @@
-"""LongVideoBench, validation: 1,337 questions on videos of up to an hour (longvideobench/LongVideoBench).
+"""LongVideoBench, validation: 1,337 questions on videos of up to an hour
+(longvideobench/LongVideoBench).
 
-Questions that quote subtitles stay in, though none are shown: that is the paper's setting, and a ceiling.
+Questions that quote subtitles stay in, though none are shown: that is the paper's setting, and a
+ceiling.
 
-Forms that are read: the authors' `lvb_val.json`, the hub's `validation-*.parquet` (option0 to option4), and
-`LongVideoBench.tsv`, which VLMEvalKit writes from the first. Videos lie in `videos/`
+Forms that are read: the authors' `lvb_val.json`, the hub's `validation-*.parquet` (option0 to
+option4), and `LongVideoBench.tsv`, which VLMEvalKit writes from the first. Videos lie in `videos/`
 (longvideobench/LongVideoBench longvideobench/longvideobench_dataset.py).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import Where, find_parts, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts
 from tasks.core.types import Sample
@@ -38,7 +40,7 @@ class _Row:
     level: str = ""
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_parts(source.root, *_FILES), _Row):
         options = _options(where, row)
         if not 0 <= row.correct_choice < len(options):

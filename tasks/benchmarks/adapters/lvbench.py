@@ -1,18 +1,19 @@
 """LVBench: 1,549 questions on 103 videos of about an hour (zai-org/LVBench).
 
-Their `time_reference` would give the place away and is not used. A question counts in each of its abilities.
+Their `time_reference` would give the place away and is not used. A question counts in each of its
+abilities.
 
-Forms that are read: the authors' `video_info.meta.jsonl`, whose `key` is the YouTube id, and one row a question, as the
-hub's `data/*.parquet` (lmms-eval/LVBench, whose split is `train`) or JSON. Videos are found by that name in
-`all_videos/` or `videos/`, and as the authors' scripts/download.sh leaves them: video2dataset's
-`videos/00000/000000000.mp4`, beside a .json with the link.
+Forms that are read: the authors' `video_info.meta.jsonl`, whose `key` is the YouTube id, and one
+row a question, as the hub's `data/*.parquet` (lmms-eval/LVBench, whose split is `train`) or JSON.
+Videos are found by that name in `all_videos/` or `videos/`, and as the authors' scripts/download.sh
+leaves them: video2dataset's `videos/00000/000000000.mp4`, beside a .json with the link.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import Where, find_parts, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts, options_in, right_letter
 from tasks.benchmarks.lookup import stem_of
@@ -46,7 +47,7 @@ class _Flat(_Question):
     video_path: str
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     paths = find_parts(source.root, _NESTED, *_FLAT)
     if paths[0].name == _NESTED:
         for where, video in read_rows_of(paths, _Video):
@@ -58,7 +59,7 @@ def _load(source: Source) -> Iterator[Sample]:
         yield _sample(source, where, row.video_path, row, row.uid or where.row)
 
 
-def _sample(source: Source, where: Where, video: str, row: _Question, item_id: int | str) -> Sample:
+def _sample(source: BenchmarkSource, where: Where, video: str, row: _Question, item_id: int | str) -> Sample:
     inside = options_in(row.question)
     facts = choice_facts(inside or row.options or ())
     abilities = [row.question_type] if isinstance(row.question_type, str) else row.question_type

@@ -1,12 +1,15 @@
-"""MVBench: 20 tasks of 200 questions each (OpenGVLab/MVBench), in the layout of the first release or with cut clips.
+"""MVBench: 20 tasks of 200 questions each (OpenGVLab/MVBench), in the layout of the first release
+or with cut clips.
 
-The first release (`json/<task>.json`) gives start and end of a part of the video; the second (`test.json`) comes with
-the parts cut out, though its rows may still state them. So bounds count only where the whole video was found.
+The first release (`json/<task>.json`) gives start and end of a part of the video; the second
+(`test.json`) comes with the parts cut out, though its rows may still state them. So bounds count
+only where the whole video was found.
 
-Names such as video_1.mp4 occur in several tasks, so a video counts only in its task's folder, wherever that lies. The
-folders are those of VLMEvalKit vlmeval/dataset/mvbench.py (first release) and of EvolvingLMMs-Lab/lmms-eval
-lmms_eval/tasks/mvbench/utils.py (second), which also say that `data0613` holds what was added later. VLMEvalKit's
-MVBench.tsv is written from `json/`, which lies beside it.
+Names such as video_1.mp4 occur in several tasks, so a video counts only in its task's folder,
+wherever that lies. The folders are those of VLMEvalKit vlmeval/dataset/mvbench.py (first release)
+and of EvolvingLMMs-Lab/lmms-eval lmms_eval/tasks/mvbench/utils.py (second), which also say that
+`data0613` holds what was added later. VLMEvalKit's MVBench.tsv is written from `json/`, which lies
+beside it.
 """
 
 from collections import Counter
@@ -14,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from tasks.benchmarks.adapter import Adapter, Source, each_question, make_sample, mean_of
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, each_question, make_sample, mean_of
 from tasks.benchmarks.annotations import Where, find_file, read_object, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts
 from tasks.core.types import Sample, VideoFile
@@ -64,7 +67,7 @@ class _Row:
     end: float | None = None
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     counts: Counter[str] = Counter()
     for task, where, row in _rows(source):
         number, counts[task] = counts[task], counts[task] + 1
@@ -84,7 +87,7 @@ def _load(source: Source) -> Iterator[Sample]:
         )
 
 
-def _rows(source: Source) -> Iterator[tuple[str, Where, _Row]]:
+def _rows(source: BenchmarkSource) -> Iterator[tuple[str, Where, _Row]]:
     if not (source.root / "test.json").is_file():
         for task in _PLACES:
             path = find_file(source.root, f"json/{task}.json", f"{task}.json")
@@ -100,7 +103,7 @@ def _rows(source: Source) -> Iterator[tuple[str, Where, _Row]]:
             yield task, where, where.parse(_Row, record)
 
 
-def _video(source: Source, place: _Place, row: _Row) -> VideoFile:
+def _video(source: BenchmarkSource, place: _Place, row: _Row) -> VideoFile:
     names = [name for name in (place.whole, place.other, place.cut) if name]
     if place.whole == _TVQA_PICTURES:
         pictures = source.videos.find_frames(row.video, place.whole, later=_LATER)
@@ -114,7 +117,7 @@ def _video(source: Source, place: _Place, row: _Row) -> VideoFile:
     return found if is_cut else VideoFile(paths=found.paths, start_seconds=row.start, stop_seconds=row.end)
 
 
-def _pictures(source: Source, pictures: Sequence[str], row: _Row) -> VideoFile:
+def _pictures(source: BenchmarkSource, pictures: Sequence[str], row: _Row) -> VideoFile:
     """The pictures that the sampling rule takes: they are numbered from 1, three a second."""
     rate, last = _TVQA_PICTURES_PER_SECOND, len(pictures)
     start, end = row.start or 0.0, row.end if row.end is not None else last / rate

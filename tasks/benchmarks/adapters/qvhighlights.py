@@ -1,27 +1,22 @@
-"""QVHighlights, moment retrieval on the validation set: 1,550 queries on cuts of 150 s (jayleicn/moment_detr).
+"""QVHighlights, moment retrieval on the validation set: 1,550 queries on cuts of 150 s
+(jayleicn/moment_detr).
 
-A third of the queries have several windows, and the paper does not say how it treats them. The headline takes the best
-overlap; overlap with the first window, and the queries with a single one alone, stand among the metrics.
+A third of the queries have several windows, and the paper does not say how it treats them. The
+headline takes the best overlap; overlap with the first window, and the queries with a single one
+alone, stand among the metrics.
 
-Forms that are read: the authors' `highlight_val_release.jsonl` (data/README.md). A video's name is its YouTube id with
-the start and end of the part; the authors' archive is called qvhilights_videos.
+Forms that are read: the authors' `highlight_val_release.jsonl` (data/README.md). A video's name is
+its YouTube id with the start and end of the part; the authors' archive is called qvhilights_videos.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import BenchmarkSource
 from tasks.benchmarks.annotations import find_file, read_rows_of
-from tasks.benchmarks.grounding import (
-    GROUNDING_WORDS,
-    ask_when,
-    interval_metrics,
-    read_interval,
-    window_facts,
-    written,
-)
-from tasks.benchmarks.protocol import Judged
+from tasks.benchmarks.grounding import grounding_adapter, grounding_sample, interval_metrics
+from tasks.benchmarks.protocol import AnswerScore
 from tasks.benchmarks.spans import window_of
 from tasks.core.types import Sample
 
@@ -36,25 +31,23 @@ class _Row:
     relevant_windows: list[tuple[float, float]]
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_file(source.root, "highlight_val_release.jsonl"), _Row):
         windows = [window_of(start, end) for start, end in row.relevant_windows]
         if not windows:
             raise where.error("relevant_windows", "empty, expected at least one window")
-        yield make_sample(
+        yield grounding_sample(
             "qvhighlights",
             row.qid,
-            kind="grounding",
-            files=[(row.vid, source.videos.find(row.vid, ("videos", "qvhilights_videos")))],
-            question=ask_when(row.query, source.conditions),
-            answer=written(windows[0]),
-            answer_kind="interval",
-            facts=window_facts(windows),
+            file=(row.vid, source.videos.find(row.vid, ("videos", "qvhilights_videos"))),
+            query=row.query,
+            windows=windows,
+            conditions=source.conditions,
             tags={"windows": str(min(len(windows), 3))},
         )
 
 
-def _metrics(rows: Sequence[Judged]) -> dict[str, float]:
+def _metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
     single = [row.paper for row in rows if row.tags["windows"] == ("1",)]
     return {
         **interval_metrics(rows),
@@ -64,19 +57,13 @@ def _metrics(rows: Sequence[Judged]) -> dict[str, float]:
     }
 
 
-def _average_precision(row: Judged) -> float:
+def _average_precision(row: AnswerScore) -> float:
     """Of one prediction, over the official thresholds: if it hits a window it ranks first, and finds one of them."""
     num_windows = row.values.get("num_windows", 0.0)
     hits = fmean(row.paper >= threshold for threshold in _THRESHOLDS)
     return hits / num_windows if num_windows else 0.0
 
 
-QVHIGHLIGHTS = Adapter(
-    name="qvhighlights",
-    load=_load,
-    num_items=1550,
-    read=read_interval,
-    metrics=_metrics,
-    words=GROUNDING_WORDS,
-    choices=("several windows: the best overlap counts",),
+QVHIGHLIGHTS = grounding_adapter(
+    "qvhighlights", _load, 1550, metrics=_metrics, choices=("several windows: the best overlap counts",)
 )

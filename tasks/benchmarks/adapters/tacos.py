@@ -2,24 +2,18 @@
 
 So few videos make the interval of the score wide, however many queries there are.
 
-Forms that are read: one object a video, as `test.json` of the TALL split, with windows in frames; one row a query, as
-JSON lines, with windows in seconds. Videos lie in `videos/` or at the top, under either of their two names.
+Forms that are read: one object a video, as `test.json` of the TALL split, with windows in frames;
+one row a query, as JSON lines, with windows in seconds. Videos lie in `videos/` or at the top,
+under either of their two names.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import BenchmarkSource
 from tasks.benchmarks.annotations import find_file, is_list_file, read_nested, read_rows_of
-from tasks.benchmarks.grounding import (
-    GROUNDING_WORDS,
-    ask_when,
-    interval_metrics,
-    read_interval,
-    window_facts,
-    written,
-)
+from tasks.benchmarks.grounding import grounding_adapter, grounding_sample
 from tasks.benchmarks.lookup import stem_of
 from tasks.benchmarks.spans import Window, window_of
 from tasks.core.types import Sample, VideoFile
@@ -49,21 +43,19 @@ class _ByQuery:
     relevant_windows: list[tuple[float, float]]
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     path = find_file(source.root, *_FILES)
     found: dict[str, VideoFile] = {}
     for number, (video, window, query) in enumerate(_by_query(path) if is_list_file(path) else _by_video(path)):
         if video not in found:
             found[video] = _video(source, video)
-        yield make_sample(
+        yield grounding_sample(
             "tacos",
             number,
-            kind="grounding",
-            files=[(video, found[video])],
-            question=ask_when(query, source.conditions),
-            answer=written(window),
-            answer_kind="interval",
-            facts=window_facts([window]),
+            file=(video, found[video]),
+            query=query,
+            windows=[window],
+            conditions=source.conditions,
         )
 
 
@@ -89,16 +81,9 @@ def _by_query(path: Path) -> Iterator[_Query]:
         yield row.vid, window_of(*row.relevant_windows[0]), row.query
 
 
-def _video(source: Source, name: str) -> VideoFile:
+def _video(source: BenchmarkSource, name: str) -> VideoFile:
     """Under the published name, else the plain one."""
     return source.videos.find(f"{stem_of(name)}{_CAMERA}", ("videos",), also=(name,))
 
 
-TACOS = Adapter(
-    name="tacos",
-    load=_load,
-    num_items=4001,
-    read=read_interval,
-    metrics=interval_metrics,
-    words=GROUNDING_WORDS,
-)
+TACOS = grounding_adapter("tacos", _load, 4001)

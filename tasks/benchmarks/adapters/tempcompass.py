@@ -1,10 +1,13 @@
-"""TempCompass: 410 clips that differ in time only (llyx97/TempCompass). Three of its tasks; captioning needs a judge.
+"""TempCompass: 410 clips that differ in time only (llyx97/TempCompass). Three of its tasks;
+captioning needs a judge.
 
-The paper does not say which task it reports; its script grades letters only, so the headline is multiple choice.
+The paper does not say which task it reports; its script grades letters only, so the headline is
+multiple choice.
 
-Forms that are read: the authors' `questions/<task>.json`, by video and dimension (llyx97/TempCompass); and rows of
-`video_id`, `dim`, `question` and `answer`: the hub's `<task>/test-*.parquet` (lmms-eval/TempCompass), and the
-`<task>.json` that VLMEvalKit makes of it (vlmeval/dataset/tempcompass.py). Videos lie in `videos/`.
+Forms that are read: the authors' `questions/<task>.json`, by video and dimension
+(llyx97/TempCompass); and rows of `video_id`, `dim`, `question` and `answer`: the hub's
+`<task>/test-*.parquet` (lmms-eval/TempCompass), and the `<task>.json` that VLMEvalKit makes of it
+(vlmeval/dataset/tempcompass.py). Videos lie in `videos/`.
 """
 
 import re
@@ -14,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rewards.letters import find_letter, find_words
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import Where, find_parts, is_list_file, read_object, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts, options_in, right_letter
 from tasks.benchmarks.lookup import stem_of
@@ -56,12 +59,12 @@ class _Flat(_Row):
     dim: str
 
 
-def _items(source: Source, task: str) -> Iterator[_Item]:
+def _items(source: BenchmarkSource, task: str) -> Iterator[_Item]:
     paths = find_parts(source.root, f"questions/{task}.json", f"{task}/test-*.parquet", f"{task}.json")
     yield from _flat_items(source, paths) if is_list_file(paths[0]) else _nested_items(source, paths[0])
 
 
-def _flat_items(source: Source, paths: Sequence[Path]) -> Iterator[_Item]:
+def _flat_items(source: BenchmarkSource, paths: Sequence[Path]) -> Iterator[_Item]:
     counts: Counter[tuple[str, str]] = Counter()
     for where, row in read_rows_of(paths, _Flat):
         if row.dim not in _DIMENSIONS:
@@ -72,7 +75,7 @@ def _flat_items(source: Source, paths: Sequence[Path]) -> Iterator[_Item]:
         yield _Item(where, f"{row.video_id}-{row.dim}-{number}", video, found, row.dim, row)
 
 
-def _nested_items(source: Source, path: Path) -> Iterator[_Item]:
+def _nested_items(source: BenchmarkSource, path: Path) -> Iterator[_Item]:
     for key, dimensions in read_object(path).items():
         video = stem_of(key).removesuffix(".jpg")
         found = source.videos.find(f"{video}.mp4", ("videos",))
@@ -101,7 +104,7 @@ def _sample(name: str, item: _Item, question: str, answer: str, answer_kind: str
     )
 
 
-def _load_choices(source: Source) -> Iterator[Sample]:
+def _load_choices(source: BenchmarkSource) -> Iterator[Sample]:
     for item in _items(source, "multi-choice"):
         facts = choice_facts(options_in(item.row.question))
         answer = right_letter(item.where, "answer", item.row.answer, facts)
@@ -109,7 +112,7 @@ def _load_choices(source: Source) -> Iterator[Sample]:
         yield _sample("tempcompass", item, question, answer, "choice", facts)
 
 
-def _load_yes_no(source: Source) -> Iterator[Sample]:
+def _load_yes_no(source: BenchmarkSource) -> Iterator[Sample]:
     for item in _items(source, "yes_no"):
         answer = item.row.answer.strip().lower()
         if answer not in {"yes", "no"}:
@@ -118,7 +121,7 @@ def _load_yes_no(source: Source) -> Iterator[Sample]:
         yield _sample("tempcompass_yes_no", item, question, answer, "text", BenchmarkFacts(options=_YES_NO))
 
 
-def _load_matching(source: Source) -> Iterator[Sample]:
+def _load_matching(source: BenchmarkSource) -> Iterator[Sample]:
     for item in _items(source, "caption_matching"):
         lines = tuple(line.strip() for line in item.row.question.strip().splitlines()[1:3])
         answer = item.row.answer.strip()
@@ -140,8 +143,9 @@ def _read_yes_no(sample: Sample, text: str) -> Reading:
 
 
 def _read_matching(sample: Sample, text: str) -> Reading:
-    """Official: the whole line, its sentence, its label or its bare number (`eval_rule` in eval_caption_matching.py; a
-    final dot, about which that script asks a judge, makes no difference). Robust: labels are read as letters.
+    """Official: the whole line, its sentence, its label or its bare number (`eval_rule` in
+    eval_caption_matching.py; a final dot, about which that script asks a judge, makes no
+    difference). Robust: labels are read as letters.
     """
     facts = sample.benchmark
     assert facts is not None

@@ -1,10 +1,11 @@
-"""The layout `{video, question, answer}` that the paper's scripts read: any question in it can be a benchmark.
+"""The layout `{video, question, answer}` that the paper's scripts read: any question in it can be a
+benchmark.
 
-`video` is a name or a list of names, `answer` a letter, `start-end` in seconds, or an order such as 2,1,3. Optional are
-`options`, `id` and `tags` (name -> text or texts).
+`video` is a name or a list of names, `answer` a letter, `start-end` in seconds, or an order such as
+2,1,3. Optional are `options`, `id` and `tags` (name -> text or texts).
 
-The rows are anybody's: one that cannot be used is a question that could not be shown, with its reason, so it stays in
-the denominator and is named in the result.
+The rows are anybody's: one that cannot be used is a question that could not be shown, with its
+reason, so it stays in the denominator and is named in the result.
 """
 
 import itertools
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from rewards.answers import Answer, Permutation
 from rewards.parse import format_answer
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import Where
 from tasks.benchmarks.choices import ask_choice, choice_facts, options_in, read_choice, right_letter
 from tasks.benchmarks.grounding import (
@@ -24,7 +25,6 @@ from tasks.benchmarks.grounding import (
     ask_when,
     paper_interval,
     read_interval,
-    window_facts,
     written,
 )
 from tasks.benchmarks.lookup import stem_of
@@ -52,7 +52,7 @@ class _Row:
     tags: dict[str, str | list[str]] = field(default_factory=dict)
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     file = _file(source.root)
     used: set[str] = set()
     kinds: set[str] = set()
@@ -76,7 +76,7 @@ def _load(source: Source) -> Iterator[Sample]:
         raise InputError(f"none of the {len(used)} rows can be used, e.g. {errors[0]}")
 
 
-def _sample(source: Source, where: Where, row: _Row, used: Set[str]) -> Sample:
+def _sample(source: BenchmarkSource, where: Where, row: _Row, used: Set[str]) -> Sample:
     names = [row.video] if isinstance(row.video, str) else row.video
     if not names:
         raise where.error("video", "empty, expected a name or a list of names")
@@ -143,13 +143,13 @@ def _file(root: Path) -> Path:
     return found[0]
 
 
-def _asked(source: Source, where: Where, row: _Row) -> tuple[str, str, str, BenchmarkFacts]:
+def _asked(source: BenchmarkSource, where: Where, row: _Row) -> tuple[str, str, str, BenchmarkFacts]:
     """Question, answer, its kind, and what else there is to know."""
     if OFFICIAL_INTERVAL.fullmatch(row.answer.strip()):
         window = paper_interval(row.answer)
         if window is None or not all(map(math.isfinite, window)):
             raise where.error("answer", f"got {short(row.answer)}, expected start-end in seconds")
-        return ask_when(row.question, source.conditions), written(window), "interval", window_facts([window])
+        return ask_when(row.question, source.conditions), written(window), "interval", BenchmarkFacts(windows=(window,))
     if _ORDER.fullmatch(row.answer):
         digits = "".join(filter(str.isdigit, row.answer))
         if sorted(map(int, digits)) != list(range(1, len(digits) + 1)):

@@ -1,9 +1,12 @@
-"""VCRBench: 365 videos of shuffled steps to be put in order (pritamqu/VCRBench; not the VCR-Bench with a judge).
+"""VCRBench: 365 videos of shuffled steps to be put in order (pritamqu/VCRBench; not the VCR-Bench
+with a judge).
 
-The paper asks with 128 tokens, the authors with 512, which changes much for models that explain first. Random orders
-score 7.15 % on average (the authors print 7.95 % for one draw), so a score near that says that nothing was read.
+The paper asks with 128 tokens, the authors with 512, which changes much for models that explain
+first. Random orders score 7.15 % on average (the authors print 7.95 % for one draw), so a score
+near that says that nothing was read.
 
-Forms that are read: the authors' `data.json`. Videos lie in `videos/` (pritamqu/VCRBench data/dataset.py).
+Forms that are read: the authors' `data.json`. Videos lie in `videos/` (pritamqu/VCRBench
+data/dataset.py).
 """
 
 from collections import defaultdict
@@ -11,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import find_file, read_rows_of
 from tasks.benchmarks.orders import read_order, written_order
-from tasks.benchmarks.protocol import Judged
+from tasks.benchmarks.protocol import AnswerScore
 from tasks.benchmarks.wording import Words, worded
 from tasks.core.types import BenchmarkFacts, Sample
 
@@ -39,7 +42,7 @@ class _Row:
     video_file: str
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_file(source.root, "data.json"), _Row):
         count = len(row.ground_truth)
         if sorted(row.ground_truth) != list(range(count)) or not 1 < count <= _MOST_STEPS:
@@ -57,7 +60,7 @@ def _load(source: Source) -> Iterator[Sample]:
         )
 
 
-def _metrics(rows: Sequence[Judged]) -> dict[str, float]:
+def _metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
     goals: defaultdict[str, list[float]] = defaultdict(list)
     for row in rows:
         goals[row.tags["goal"][0]].append(row.paper)

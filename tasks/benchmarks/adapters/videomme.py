@@ -1,15 +1,17 @@
-"""Video-MME: 2,700 questions on 900 videos, short to an hour long (MME-Benchmarks/Video-MME). No subtitles.
+"""Video-MME: 2,700 questions on 900 videos, short to an hour long (MME-Benchmarks/Video-MME). No
+subtitles.
 
-Forms that are read: the hub's `videomme/test-*.parquet` (lmms-lab/Video-MME and lmms-eval/Video-MME), the same rows as
-JSON, and `Video-MME.tsv`, which VLMEvalKit writes from it with `video` and `candidates` for two columns and without
-`question_id` (open-compass/VLMEvalKit vlmeval/dataset/videomme.py). Videos lie in `data/` as the archives unpack and
-lmms-eval looks (lmms_eval/tasks/videomme/utils.py), or in VLMEvalKit's `video/`; a YouTube id names them.
+Forms that are read: the hub's `videomme/test-*.parquet` (lmms-lab/Video-MME and
+lmms-eval/Video-MME), the same rows as JSON, and `Video-MME.tsv`, which VLMEvalKit writes from it
+with `video` and `candidates` for two columns and without `question_id` (open-compass/VLMEvalKit
+vlmeval/dataset/videomme.py). Videos lie in `data/` as the archives unpack and lmms-eval looks
+(lmms_eval/tasks/videomme/utils.py), or in VLMEvalKit's `video/`; a YouTube id names them.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import find_parts, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts, right_letter
 from tasks.core.types import Sample
@@ -33,7 +35,7 @@ class _Row:
     task_type: str = ""
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_parts(source.root, *_FILES), _Row, _TSV):
         options = where.texts("options", row.options, least=2)
         facts = choice_facts(options)

@@ -1,19 +1,22 @@
-"""VideoMMMU, multiple choice: 880 of the 900 questions about 300 lectures, in three tracks (lmms-lab/VideoMMMU).
+"""VideoMMMU, multiple choice: 880 of the 900 questions about 300 lectures, in three tracks
+(lmms-lab/VideoMMMU).
 
-The picture of an adaptation question is already the end of its video, which the sampling rule always shows.
+The picture of an adaptation question is already the end of its video, which the sampling rule
+always shows.
 
-Forms that are read: the authors' `data/<track>_video.json`, and the hub's `<Track>/test-*.parquet` (lmms-lab/VideoMMMU
-and lmms-eval/VideoMMMU). Videos lie in a folder for each discipline, or together in VLMEvalKit's `videos/`.
+Forms that are read: the authors' `data/<track>_video.json`, and the hub's `<Track>/test-*.parquet`
+(lmms-lab/VideoMMMU and lmms-eval/VideoMMMU). Videos lie in a folder for each discipline, or
+together in VLMEvalKit's `videos/`.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample, mean, mean_of
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample, mean, mean_of
 from tasks.benchmarks.annotations import Where, find_parts, read_object, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts, right_letter
-from tasks.benchmarks.protocol import Judged
+from tasks.benchmarks.protocol import AnswerScore
 from tasks.core.types import Sample
 
 _TRACKS = ("Perception", "Comprehension", "Adaptation")
@@ -39,7 +42,7 @@ class _Row:
     options: list[str] | str | None = None
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for track in _TRACKS:
         for where, row in _rows(source, track):
             options = where.texts("options", row.options or [])
@@ -59,7 +62,7 @@ def _load(source: Source) -> Iterator[Sample]:
             )
 
 
-def _rows(source: Source, track: str) -> Iterator[tuple[Where, _Row]]:
+def _rows(source: BenchmarkSource, track: str) -> Iterator[tuple[Where, _Row]]:
     name = f"{track.lower()}_video.json"
     paths = find_parts(source.root, f"data/{name}", f"{track}/test-*.parquet", f"{track}.parquet", name)
     path = paths[0]
@@ -80,7 +83,7 @@ def _discipline(item_id: str) -> str:
     return _DISCIPLINE_OF.get(found[1], _UNKNOWN) if found else _UNKNOWN
 
 
-def _metrics(rows: Sequence[Judged]) -> dict[str, float]:
+def _metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
     return {"mean of tracks": mean(mean_of("track")(rows, lambda row: row.paper))}
 
 

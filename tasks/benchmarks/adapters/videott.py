@@ -1,14 +1,16 @@
-"""Video-TT, multiple choice: about 1,000 questions on YouTube Shorts (lmms-lab/video-tt). Not its robustness score.
+"""Video-TT, multiple choice: about 1,000 questions on YouTube Shorts (lmms-lab/video-tt). Not its
+robustness score.
 
-Forms that are read: the hub's `data/test-*.parquet`, and `Video-TT.tsv`, which VLMEvalKit writes from it with `video`
-for a column. Videos lie in one of the authors' two archives, of which the better comes first, or in VLMEvalKit's
-`video/` (EvolvingLMMs-Lab/lmms-eval lmms_eval/tasks/video-tt/utils.py, VLMEvalKit vlmeval/dataset/videott.py).
+Forms that are read: the hub's `data/test-*.parquet`, and `Video-TT.tsv`, which VLMEvalKit writes
+from it with `video` for a column. Videos lie in one of the authors' two archives, of which the
+better comes first, or in VLMEvalKit's `video/` (EvolvingLMMs-Lab/lmms-eval
+lmms_eval/tasks/video-tt/utils.py, VLMEvalKit vlmeval/dataset/videott.py).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample
 from tasks.benchmarks.annotations import find_parts, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts, options_in, right_letter
 from tasks.core.types import Sample, VideoFile
@@ -29,7 +31,7 @@ class _Row:
     """Newer exports: the option lines once more, or only here."""
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_parts(source.root, *_FILES), _Row, {"video": "video_id"}):
         question = row.question
         if not options_in(question) and row.options:
@@ -47,7 +49,7 @@ def _load(source: Source) -> Iterator[Sample]:
         )
 
 
-def _video(source: Source, name: str) -> VideoFile:
+def _video(source: BenchmarkSource, name: str) -> VideoFile:
     return source.videos.find(name, _FOLDERS, better=_BETTER, link_id=name)
 
 

@@ -1,12 +1,15 @@
-"""VinoGround: 500 pairs of clips whose captions hold the same words in another order (HanSolo9682/Vinoground).
+"""VinoGround: 500 pairs of clips whose captions hold the same words in another order
+(HanSolo9682/Vinoground).
 
-Text score, which is the paper's: both questions of a pair right. The video score asks which half of a joined video fits
-a caption, and the group score wants all four right; they have their own entry. The pair is the number in `idx`. The
-official get_score_all.py counts a pair with an empty answer as wrong.
+Text score, which is the paper's: both questions of a pair right. The video score asks which half of
+a joined video fits a caption, and the group score wants all four right; they have their own entry.
+The pair is the number in `idx`. The official get_score_all.py counts a pair with an empty answer as
+wrong.
 
-Forms that are read: the authors' `vinoground_textscore.json` and `vinoground_videoscore.json`, beside the videos or in
-their folders, and `vinoground.csv` for categories (Vinoground/Vinoground README.md; lmms-eval reads the same JSON). A
-video's name holds its folder: `1_pos.mp4` is in both, whole in one and joined in the other.
+Forms that are read: the authors' `vinoground_textscore.json` and `vinoground_videoscore.json`,
+beside the videos or in their folders, and `vinoground.csv` for categories (Vinoground/Vinoground
+README.md; lmms-eval reads the same JSON). A video's name holds its folder: `1_pos.mp4` is in both,
+whole in one and joined in the other.
 """
 
 import re
@@ -16,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from tasks.benchmarks.adapter import Adapter, Source, make_sample, whole_groups
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample, whole_groups
 from tasks.benchmarks.annotations import find_file, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts, options_in, right_letter
-from tasks.benchmarks.protocol import Judged
+from tasks.benchmarks.protocol import AnswerScore
 from tasks.core.types import Sample
 
 _NUMBER = re.compile(r"(\d+)_(?:pos|neg)")
@@ -42,8 +45,8 @@ class _Category:
     """Several are joined by semicolons."""
 
 
-def _loader(name: str, *scores: str) -> Callable[[Source], Iterator[Sample]]:
-    def load(source: Source) -> Iterator[Sample]:
+def _loader(name: str, *scores: str) -> Callable[[BenchmarkSource], Iterator[Sample]]:
+    def load(source: BenchmarkSource) -> Iterator[Sample]:
         categories = _categories(source.root)
         for score in scores:
             for where, row in read_rows_of(find_file(source.root, f"vinoground_{score}score.json"), _Row):
@@ -78,13 +81,13 @@ def _categories(root: Path) -> _Categories:
     }
 
 
-def _single(rows: Sequence[Judged]) -> dict[str, float]:
+def _single(rows: Sequence[AnswerScore]) -> dict[str, float]:
     return {"accuracy of single questions": fmean(row.paper for row in rows)}
 
 
-def _scores(rows: Sequence[Judged]) -> dict[str, float]:
+def _scores(rows: Sequence[AnswerScore]) -> dict[str, float]:
     found = _single(rows)
-    by_score: defaultdict[str, list[Judged]] = defaultdict(list)
+    by_score: defaultdict[str, list[AnswerScore]] = defaultdict(list)
     for row in rows:
         by_score[row.tags["score"][0]].append(row)
     for score, members in sorted(by_score.items()):

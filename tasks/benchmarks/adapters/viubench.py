@@ -1,7 +1,8 @@
-"""VIUBench: 2,700 pretext questions of nine types on 48 frames each (yhx12/VIUBench), as published or built here.
+"""VIUBench: 2,700 pretext questions of nine types on 48 frames each (yhx12/VIUBench), as published
+or built here.
 
-The published rows come as the authors' scripts write them for verl (Parquet), or plain with a `type`; one that
-build_viubench made from one's own videos is known by its card. The training rewards are softer than this metric.
+The published rows come as the authors' scripts write them for verl (Parquet), or plain with a
+`type`; one that build_viubench made from one's own videos is known by its card.
 """
 
 import re
@@ -12,15 +13,12 @@ from typing import Any
 
 from rewards.answers import AnswerKind
 from rewards.parse import parse_answer
-from rewards.verify import verify
-from tasks.benchmarks.adapter import Adapter, Source, make_sample, mean, mean_of
+from tasks.benchmarks.adapter import Adapter, BenchmarkSource, make_sample, mean, mean_of
 from tasks.benchmarks.annotations import Where
 from tasks.benchmarks.conditions import Conditions
-from tasks.benchmarks.grounding import read_interval
-from tasks.benchmarks.orders import integer
-from tasks.benchmarks.protocol import Judged
-from tasks.benchmarks.reading import Reading
+from tasks.benchmarks.protocol import AnswerScore
 from tasks.benchmarks.viubench.folder import built_items, is_built
+from tasks.benchmarks.viubench.reading import STRICT, read_viubench
 from tasks.benchmarks.wording import Words, worded
 from tasks.core.errors import InputError
 from tasks.core.system_prompt import SYSTEM_PROMPT
@@ -87,7 +85,7 @@ class _Item:
     system: str = ""
 
 
-def _load(source: Source) -> Iterator[Sample]:
+def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for sample in _built(source.root) if is_built(source.root) else _published(source):
         yield replace(sample, question=worded(source.conditions.wording or _WORDS.usual, sample.question))
 
@@ -115,7 +113,7 @@ def _facts(answer: str, pretext: str, system: str, name: str) -> BenchmarkFacts:
     )
 
 
-def _published(source: Source) -> Iterator[Sample]:
+def _published(source: BenchmarkSource) -> Iterator[Sample]:
     for path in _files(source.root):
         for number, record in read_records(path):
             where = Where(path, number)
@@ -192,67 +190,22 @@ def _name(video: _Video) -> str:
     return video.video if isinstance(video.video, str) else str(Path(video.video[0]).parent) if video.video else ""
 
 
-def _file(source: Source, video: _Video) -> VideoFile:
+def _file(source: BenchmarkSource, video: _Video) -> VideoFile:
     if isinstance(video.video, str):
         return source.videos.find(video.video, ("videos",))
     return source.videos.find_listed(video.video, video.sample_fps)
 
 
-def _read(sample: Sample, text: str) -> Reading:
-    kind = AnswerKind(sample.answer_kind)
-    truth = parse_answer(sample.answer, kind)
-    assert truth is not None
-    strictly = parse_answer(text, kind)
-    if kind is AnswerKind.INTERVAL:
-        found = read_interval(sample, text)
-        strict = verify(strictly, truth)
-    else:
-        found = _read_counts(sample, text) if kind is AnswerKind.COUNTS else _read_jigsaw(sample, text)
-        strict = found.paper if strictly else 0.0
-    return Reading(
-        paper=found.paper,
-        robust=found.robust,
-        paper_parsed=found.paper_parsed,
-        robust_parsed=found.robust_parsed,
-        answer=found.answer,
-        values={"strict": strict},
-    )
-
-
-def _read_counts(sample: Sample, text: str) -> Reading:
-    """The share of counts that are right; nothing unless there are exactly as many integers as asked for."""
-    truth = [integer(digits) for digits in re.findall(r"\d+", sample.answer)]
-    said = [integer(digits) for digits in re.findall(r"\d+", text)]
-    parsed = len(said) == len(truth)
-    score = sum(s == t for s, t in zip(said, truth, strict=True)) / len(truth) if parsed else 0.0
-    return _both(score, ",".join(map(str, said)) if parsed else "")
-
-
-def _read_jigsaw(sample: Sample, text: str) -> Reading:
-    """Right as a whole: a bare string of digits, else the only such word, else digits with signs between them."""
-    count = len(sample.answer)
-    words = [word for word in re.findall(r"(?<!\d)\d+(?!\d)", text) if len(word) == count]
-    spread = re.findall(rf"(?<!\d)(?:\d[,\s-]++){{{count - 1}}}\d(?!\d)", text)
-    found = words if words else ["".join(filter(str.isdigit, run)) for run in spread]
-    answer = found[0] if len(found) == 1 and sorted(found[0]) == sorted(sample.answer) else ""
-    return _both(float(answer == sample.answer), answer)
-
-
-def _both(score: float, answer: str) -> Reading:
-    return Reading(paper=score, robust=score, paper_parsed=bool(answer), robust_parsed=bool(answer), answer=answer)
-
-
-def _metrics(rows: Sequence[Judged]) -> dict[str, float]:
-    """What the whole text must be the answer for, as in the rewards of training."""
-    strict = mean_of("type")(rows, lambda row: row.values.get("strict", 0.0))
-    return {"strict format": mean(strict)}
+def _metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
+    """Types count equally, as in the headline."""
+    return {STRICT: mean(mean_of("type")(rows, lambda row: row.values.get(STRICT, 0.0)))}
 
 
 VIUBENCH = Adapter(
     name="viubench",
     load=_load,
     num_items=2700,
-    read=_read,
+    read=read_viubench,
     units=mean_of("type"),
     metrics=_metrics,
     words=_WORDS,

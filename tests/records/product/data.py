@@ -120,7 +120,6 @@ def select_samples(
     shard = MeasuredShard(
         samples=write_rows(store, "pool.parquet", Sample, pool),
         measurements=write_rows(store, "measurements.parquet", Measurement, measurements),
-        rollouts=Artifact("", ""),
         num_failed=0,
         seconds=0.0,
     )

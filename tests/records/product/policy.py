@@ -14,14 +14,16 @@ from tasks.core.scores import SampleScore
 from tasks.core.store import Store
 from tasks.core.training import TrainStep
 from tasks.core.types import Clip, Sample
-from tasks.evaluate.run import score_policy
+from tasks.evaluate.score_policy import score_policy
 from tasks.policy.checkpoint import Policy, vision_token_ids
+from tasks.rollout.answerer import PolicyAnswerer
 from tasks.rollout.collect import Collector
 from tasks.rollout.engine import Completion, SamplingParams
 from tasks.rollout.inputs import batch_prompts, encode_prompt
 from tasks.rollout.prompt import EncodedPrompt, Prompt, render_prompt
 from tasks.rollout.source import PromptMaker
 from tasks.rollout.transformers_engine import TransformersEngine
+from tasks.rollout.videos import ClipVideos
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.train.draw import StepSamples
 from tasks.train.engine import TrainEngine
@@ -56,15 +58,11 @@ def score_with_policy(
     store: Store, policy: Policy, samples: Sequence[Sample], clips: Sequence[Clip], seed: int
 ) -> list[SampleScore]:
     """As the main job does."""
-    return score_policy(
-        store,
-        policy,
-        write_rows(store, "samples.parquet", Sample, samples),
-        write_rows(store, "clips.parquet", Clip, clips),
-        RolloutConfig(max_answer_tokens=6),
-        EvaluateConfig(heldout_rollouts_per_sample=2),
-        seed,
-    )
+    engine = TransformersEngine(policy, prompts_per_batch=RolloutConfig().prompts_per_batch)
+    answerer = PolicyAnswerer("a policy", lambda: (policy.processor, engine), seed)
+    videos = ClipVideos(store, {clip.clip_id: clip for clip in clips})
+    rollout, config = RolloutConfig(max_answer_tokens=6), EvaluateConfig(heldout_rollouts_per_sample=2)
+    return score_policy(store, answerer, samples, videos, rollout, config)
 
 
 def generate(

@@ -18,52 +18,49 @@ from tasks.core.scores import AFTER, BEFORE, CHAMPION, ModelScores, SampleScore
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample
 from tasks.diagnose.judge import judge_rows
-from tasks.diagnose.policy import Guesser
 from tasks.diagnose.summary import Request, summarize
-from tasks.evaluate.guess import RandomRespondent
-from tasks.evaluate.judging import judge
-from tasks.evaluate.respond import Answer
-from tasks.evaluate.run import score_samples
-from tasks.evaluate.scoring import aggregate
+from tasks.evaluate.score_benchmark import score_benchmark
+from tasks.evaluate.score_policy import aggregate, score_sample
 from tasks.promote.decide import Decision, coverage, decide, measure_gains, measure_part_gains
-from tasks.rollout.answerer import Answered
-from tasks.rollout.reward import reward_answer
+from tasks.rollout.answerer import Reply, Sampling
+from tasks.rollout.guessers import LabelPriorGuesser, RandomGuesser
+from tasks.rollout.reward import rollouts_of
 from tasks.tracking.tracker import RegisteredModel, Standing
 from tasks.video.render import ShownVideo
 
 __all__ = ["AFTER", "BEFORE", "CHAMPION", "ModelScores", "SampleScore"]
 
 
-class _Said:
-    """An answerer that says given texts."""
-
-    def __init__(self, texts: Mapping[str, Sequence[str]]) -> None:
-        self._texts = texts
-
-    def answer(self, samples: Sequence[Sample]) -> Answered:
-        return answered(samples, self._texts)
+def _replies(samples: Sequence[Sample], texts: Mapping[str, Sequence[str]]) -> dict[str, Reply]:
+    """Given texts as replies; a sample without any could not be shown."""
+    return {sample.sample_id: _reply(sample.sample_id, texts.get(sample.sample_id)) for sample in samples}
 
 
-def answered(samples: Sequence[Sample], texts: Mapping[str, Sequence[str]]) -> Answered:
-    """Given texts as rewarded rollouts; a sample without any could not be shown."""
-    rollouts = {
-        sample.sample_id: [
-            reward_answer(sample, i, t, num_tokens=len(t)) for i, t in enumerate(texts[sample.sample_id])
-        ]
-        for sample in samples
-        if sample.sample_id in texts
-    }
-    return Answered(rollouts, {s.sample_id: "no frames" for s in samples if s.sample_id not in texts})
+def _reply(name: str, texts: Sequence[str] | None, failure: str = "no frames") -> Reply:
+    if texts is None:
+        return Reply(sample_id=name, failure=failure)
+    num_tokens = tuple(map(len, texts))
+    return Reply(sample_id=name, texts=tuple(texts), num_tokens=num_tokens, truncated=(False,) * len(texts))
+
+
+def _no_video(sample: Sample) -> tuple[ShownVideo, ...]:
+    raise ValueError(f"nobody should look at {sample.sample_id}")
 
 
 def guess(samples: Sequence[Sample], num_answers: int, seed: int) -> dict[str, list[str]]:
-    """Of the policy that knows which answers occur."""
-    found = Guesser(samples, num_answers=num_answers, seed=seed).answer(samples)
-    return {name: [rollout.text for rollout in rollouts] for name, rollouts in found.rollouts.items()}
+    """Of the guesser that knows which answers occur."""
+    sampling = Sampling(num_answers, 1.0, 32, ("rollout", "diagnose"))
+    replies = LabelPriorGuesser(samples, seed).answer(samples, _no_video, sampling)
+    return {reply.sample_id: [*reply.texts] for reply in replies}
 
 
 def score_texts(samples: Sequence[Sample], texts: Mapping[str, Sequence[str]]) -> list[SampleScore]:
-    return score_samples(_Said(texts), samples, batch_size=16, label="records")
+    replies = _replies(samples, texts)
+    return [
+        score_sample(sample, rollouts_of(sample, reply), reply.failure)
+        for sample in samples
+        if (reply := replies[sample.sample_id])
+    ]
 
 
 def sum_up(rows: Sequence[SampleScore], name: str) -> ModelScores:
@@ -97,7 +94,7 @@ def diagnose_answers(
     """The summary of a data set, and a line for each row."""
     kind = RewardKind(reward_kind)
     numbers = {sample.sample_id: place for place, sample in enumerate(samples)}
-    rows = judge_rows(samples, numbers, answered(samples, texts), kind)
+    rows = judge_rows(samples, numbers, _replies(samples, texts), kind)
     request = Request(
         dataset="records", model="fixed", num_rollouts=num_rollouts, temperature=1.0, reward=kind.value, seed=0
     )
@@ -128,19 +125,19 @@ def open_benchmark(name: str, folder: Path) -> Benchmark:
 
 
 def random_answers(samples: Sequence[Sample], seed: int, times: Sequence[float]) -> dict[str, str | None]:
-    """Of the respondent that draws from the valid answers, to videos with such times; None where it fails."""
+    """Of the guesser that draws from the valid answers, to videos with such times; None where it fails."""
     shown = ShownVideo(np.zeros((len(times), 32, 32, 3), np.uint8), tuple(times))
-    conditions = BENCHMARKS["universal"].conditions
-    said = RandomRespondent(seed).respond(samples, lambda sample: (shown,), conditions)
-    return {answer.sample_id: None if answer.failure else answer.text for answer in said}
+    replies = RandomGuesser(samples, seed).answer(
+        samples, lambda sample: (shown,), Sampling(1, 0.0, 128, ("benchmark",))
+    )
+    return {reply.sample_id: None if reply.failure else reply.texts[0] for reply in replies}
 
 
 def judge_texts(benchmark: Benchmark, samples: Sequence[Sample], texts: Mapping[str, str | None]) -> Judgement:
-    answers = {
-        name: Answer(sample_id=name, failure="not answered") if text is None else Answer(sample_id=name, text=text)
-        for name, text in texts.items()
-    }
-    found, rows = judge(benchmark, samples, answers, model="fixed", num_available=len(samples), min_coverage=0.0)
+    replies = {name: _reply(name, None if text is None else [text], "not answered") for name, text in texts.items()}
+    found, rows = score_benchmark(
+        benchmark, samples, replies, model="fixed", num_available=len(samples), min_coverage=0.0
+    )
     result = found.result
     return Judgement(
         headline=result.headline,

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,10 @@ from tasks.benchmarks.records import BenchmarkFolder, Questions
 from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig
 from tasks.core.errors import InputError
 from tasks.core.store import Store
-from tasks.evaluate.answering import answer_questions, answers_by_id
-from tasks.evaluate.model import describe_served
-from tasks.evaluate.outputs import AnsweredShard
-from tasks.evaluate.respond import Answer
-from tasks.evaluate.served import Served, looks_same, remember
+from tasks.evaluate.published import answer_questions, replies_by_id
+from tasks.rollout.answerer import Reply
+from tasks.rollout.open_answerer import describe_server
+from tasks.rollout.server_answerer import Served, looks_same, remember
 from tests.helpers.chat_server import ChatServer, chat_server
 from tests.helpers.questions import make_benchmark
 
@@ -43,31 +42,26 @@ class _Evaluation:
     folder: BenchmarkFolder
     model: str
     run_id: str = "run"
-    shards: list[AnsweredShard] = field(default_factory=list)
 
     def list(self) -> Questions:
         store = Store(str(self.root))
-        now = describe_served(self.model, 0)
+        now = describe_server(self.model)
         served = remember(store, self.run_id, self.model, now) if now else ""
         return list_suite(store, [self.folder], limit=0, seed=0, questions_per_shard=4, served=served)
 
-    def answer(self, questions: Questions) -> dict[str, Answer]:
+    def answer(self, questions: Questions) -> dict[str, Reply]:
         store, config = Store(str(self.root)), EvaluateConfig(questions_per_batch=2)
-        self.shards = [
+        shards = [
             answer_questions(store, shard, questions, self.model, ModelConfig(), RolloutConfig(), config, seed=0)
             for shard in questions.shards
         ]
-        return answers_by_id(store, self.shards)
+        return replies_by_id(store, shards)
 
-    def run(self) -> dict[str, Answer]:
+    def run(self) -> dict[str, Reply]:
         return self.answer(self.list())
 
-    @property
-    def num_asked(self) -> int:
-        return sum(shard.num_asked for shard in self.shards)
 
-
-def _failed(answers: dict[str, Answer]) -> set[str]:
+def _failed(answers: dict[str, Reply]) -> set[str]:
     return {name.split("/")[1].split("-")[0] for name, answer in answers.items() if answer.failure}
 
 
@@ -83,10 +77,9 @@ def test_a_repaired_video_is_asked_about_and_the_others_are_not(
     video.write_bytes(whole)
     answers = evaluation.run()
     assert _failed(answers) == {"gone"}
-    assert evaluation.num_asked == 4
     assert list(server.answered.values()) == [1] * 8
     evaluation.run()
-    assert evaluation.num_asked == 0
+    assert list(server.answered.values()) == [1] * 8
 
 
 def test_a_failure_is_tried_again_though_nothing_seems_to_have_changed(
@@ -114,7 +107,7 @@ def test_a_video_that_another_one_replaced_is_asked_about_again_even_with_its_si
     video.write_bytes(other)
     os.utime(video, ns=(before.st_atime_ns, before.st_mtime_ns))
     evaluation.run()
-    assert evaluation.num_asked == 4
+    assert sum(server.answered.values()) == 8 + 4
 
 
 def test_a_touched_or_moved_benchmark_keeps_its_answers(
@@ -127,7 +120,7 @@ def test_a_touched_or_moved_benchmark_keeps_its_answers(
     for place in (folder.folder, str(moved)):
         again = _Evaluation(tmp_path / "root", BenchmarkFolder("universal", place, folder.conditions), server.address)
         again.run()
-        assert again.num_asked == 0
+    assert list(server.answered.values()) == [1] * 8
 
 
 def test_no_model_is_loaded_for_videos_that_still_cannot_be_shown(tmp_path: Path, server: ChatServer) -> None:
@@ -136,18 +129,18 @@ def test_no_model_is_loaded_for_videos_that_still_cannot_be_shown(tmp_path: Path
     video.write_bytes(b"no video")
     evaluation = _Evaluation(tmp_path / "root", folder, server.address)
     questions = evaluation.list()
-    first = evaluation.answer(questions)
+    evaluation.answer(questions)
     before = server.num_requests
-    assert evaluation.answer(questions) == first
-    assert (evaluation.num_asked, server.num_requests) == (0, before)
+    assert all(reply.failure for reply in evaluation.answer(questions).values())
+    assert server.num_requests == before
 
 
 def test_a_servers_answers_belong_to_one_run(tmp_path: Path, folder: BenchmarkFolder, server: ChatServer) -> None:
     first = _Evaluation(tmp_path / "root", folder, server.address, run_id="one").run()
     server.says = "B"  # nothing that the server says about itself changes
     second = _Evaluation(tmp_path / "root", folder, server.address, run_id="two").run()
-    assert {answer.text for answer in first.values() if answer.text} == {"A"}
-    assert {answer.text for answer in second.values() if answer.text} == {"B"}
+    assert {text for reply in first.values() for text in reply.texts} == {"A"}
+    assert {text for reply in second.values() for text in reply.texts} == {"B"}
 
 
 def test_an_interrupted_run_asks_a_changed_server_anew_and_the_same_one_only_what_is_left(
@@ -162,7 +155,7 @@ def test_an_interrupted_run_asks_a_changed_server_anew_and_the_same_one_only_wha
     assert list(server.answered.values()) == [1] * 8
     server.log_probs, server.says = [-1.5, -2.5], "B"
     answers = evaluation.run()
-    assert {answer.text for answer in answers.values() if answer.text} == {"B"}
+    assert {text for reply in answers.values() for text in reply.texts} == {"B"}
 
 
 def test_a_server_that_changes_between_two_shards_ends_the_run(

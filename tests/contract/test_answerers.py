@@ -1,4 +1,4 @@
-"""Whoever answers a benchmark's questions passes the same suite: guesser, script, both engines, a real `vllm serve`."""
+"""Whoever answers questions passes the same suite: guessers, script, both engines, a real `vllm serve`."""
 
 import json
 import os
@@ -13,23 +13,26 @@ import pytest
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.records import BenchmarkFolder
 from tasks.core.config import VllmConfig
+from tasks.core.errors import InputError
+from tasks.core.store import Store
 from tasks.core.types import Sample
-from tasks.evaluate.guess import RandomRespondent, ScriptedRespondent
-from tasks.evaluate.respond import EngineRespondent, Respondent
-from tasks.evaluate.served import looks_same
-from tasks.evaluate.server import ServerRespondent
-from tasks.evaluate.show import Shower
 from tasks.policy.checkpoint import save_policy
+from tasks.rollout.answerer import Answerer, PolicyAnswerer, Sampling
+from tasks.rollout.guessers import LabelPriorGuesser, RandomGuesser, ScriptedAnswerer
+from tasks.rollout.open_answerer import check_answerer
+from tasks.rollout.server_answerer import ServerAnswerer, looks_same
 from tasks.rollout.transformers_engine import TransformersEngine
+from tasks.rollout.videos import BenchmarkVideos
 from tasks.rollout.vllm_engine import VllmEngine
 from tasks.video.render import ShownVideo
 from tests.helpers.policy import fresh_policy
 from tests.helpers.ports import answers, free_port
-from tests.helpers.questions import make_benchmark
+from tests.helpers.questions import SMALL, make_benchmark
 from tests.helpers.warm import process as warm
 
 pytestmark = pytest.mark.slow
 _VLLM = VllmConfig(max_model_tokens=2048, cache_gib=0.25)
+_ONCE = Sampling(1, 0.0, SMALL.max_answer_tokens, ("benchmark",))
 
 
 @pytest.fixture(scope="module")
@@ -74,71 +77,87 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.kill()
 
 
-def _transformers() -> Respondent:
+def _transformers() -> Answerer:
     policy = fresh_policy()
-    return EngineRespondent(TransformersEngine(policy, prompts_per_batch=4), policy.processor, seed=0)
+    return PolicyAnswerer("tiny", lambda: (policy.processor, TransformersEngine(policy, prompts_per_batch=4)), seed=0)
 
 
-def _vllm() -> Respondent:
+def _vllm() -> Answerer:
     policy = fresh_policy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # vLLM's own, while it starts
-        return EngineRespondent(VllmEngine(policy, _VLLM), policy.processor, seed=0)
+        engine = VllmEngine(policy, _VLLM)
+    return PolicyAnswerer("tiny", lambda: (policy.processor, engine), seed=0)
 
 
-RESPONDENTS: dict[str, Callable[[], Respondent]] = {
-    "random": lambda: RandomRespondent(seed=0),
-    "scripted": lambda: ScriptedRespondent({"universal/0-g": "0.5 - 1.5", "*": "B"}),
-    "transformers": _transformers,
-    "vllm": _vllm,
+ANSWERERS: dict[str, Callable[[list[Sample]], Answerer]] = {
+    "random": lambda samples: RandomGuesser(samples, seed=0),
+    "label-prior": lambda samples: LabelPriorGuesser(samples, seed=0),
+    "scripted": lambda samples: ScriptedAnswerer({"universal/0-g": "0.5 - 1.5", "*": "B"}),
+    "transformers": lambda samples: _transformers(),
+    "vllm": lambda samples: _vllm(),
 }
 
 
-@pytest.fixture(params=[*RESPONDENTS, "server"])
-def respondent(request: pytest.FixtureRequest) -> Iterator[Respondent]:
+@pytest.fixture(params=[*ANSWERERS, "server"])
+def answerer(request: pytest.FixtureRequest, samples: list[Sample]) -> Iterator[Answerer]:
     if request.param == "server":
-        found: Respondent = ServerRespondent(request.getfixturevalue("served"), "tiny", seed=0, api_key="")
+        made: Answerer = ServerAnswerer(request.getfixturevalue("served"), "tiny", seed=0, api_key="")
     else:
-        found = RESPONDENTS[request.param]()
-    yield found
-    found.close()
+        made = ANSWERERS[request.param](samples)
+    yield made
+    made.close()
 
 
-def test_every_question_gets_one_answer_or_one_reason(
-    respondent: Respondent, folder: BenchmarkFolder, samples: list[Sample]
+@pytest.fixture
+def videos(folder: BenchmarkFolder, tmp_path: Path) -> BenchmarkVideos:
+    return BenchmarkVideos(Store(str(tmp_path)), [folder])
+
+
+def test_every_question_gets_one_reply_or_one_reason(
+    answerer: Answerer, videos: BenchmarkVideos, folder: BenchmarkFolder, samples: list[Sample], tmp_path: Path
 ) -> None:
-    assert isinstance(respondent, Respondent)
-    answers = respondent.respond(samples, Shower([folder]).show, folder.conditions)
-    assert [answer.sample_id for answer in answers] == [sample.sample_id for sample in samples]
-    failed = {answer.sample_id: answer.failure for answer in answers if answer.failure}
+    assert isinstance(answerer, Answerer)
+    replies = answerer.answer(samples, videos.show, _ONCE)
+    assert [reply.sample_id for reply in replies] == [sample.sample_id for sample in samples]
+    failed = {reply.sample_id: reply.failure for reply in replies if reply.failure}
     assert failed == {f"universal/gone-{i}": f"no video 'gone{i}.mp4'" for i in range(2)}
-    assert all(answer.num_answer_tokens <= folder.conditions.max_answer_tokens for answer in answers)
-    # One by one, and in another order, the answers are the same.
-    shower = Shower([folder])
-    alone = [respondent.respond([sample], shower.show, folder.conditions)[0] for sample in reversed(samples[:6])]
-    assert alone[::-1] == answers[:6]
+    for reply in replies:
+        assert len(reply.texts) == len(reply.num_tokens) == len(reply.truncated) == (0 if reply.failure else 1)
+        assert sum(reply.num_tokens) <= _ONCE.max_tokens
+    # One by one, and in another order, the replies are the same.
+    again = BenchmarkVideos(Store(str(tmp_path)), [folder])
+    alone = [answerer.answer([sample], again.show, _ONCE)[0] for sample in reversed(samples[:6])]
+    assert alone[::-1] == replies[:6]
 
 
-def test_a_server_is_shown_what_an_engine_is_shown(served: str, folder: BenchmarkFolder, samples: list[Sample]) -> None:
+def test_several_completions_are_drawn_for_one_question(
+    answerer: Answerer, videos: BenchmarkVideos, samples: list[Sample]
+) -> None:
+    (reply,) = answerer.answer(samples[:1], videos.show, Sampling(5, 1.0, 4, ("rollout", "test")))
+    assert len(reply.texts) == len(reply.num_tokens) == len(reply.truncated) == 5
+    assert answerer.answer(samples[:1], videos.show, Sampling(5, 1.0, 4, ("rollout", "test"))) == [reply]
+
+
+def test_a_server_is_shown_what_an_engine_is_shown(served: str, videos: BenchmarkVideos, samples: list[Sample]) -> None:
     """Grey frames pass JPEG unchanged, so the greedy answers must be the same token for token."""
-    server = ServerRespondent(served, "tiny", seed=0, api_key="")
-    shower = Shower([folder])
+    server = ServerAnswerer(served, "tiny", seed=0, api_key="")
 
     def show_grey(sample: Sample) -> tuple[ShownVideo, ...]:
         return tuple(
             replace(video, frames=video.frames.mean(axis=(1, 2, 3), keepdims=True).astype("uint8") + 0 * video.frames)
-            for video in shower.show(sample)
+            for video in videos.show(sample)
         )
 
     shown = [sample for sample in samples if sample.views[0].file and sample.views[0].file.paths]
-    expected = _transformers().respond(shown, show_grey, folder.conditions)
-    assert server.respond(shown, show_grey, folder.conditions) == expected
-    assert len({answer.text for answer in expected}) > 1
+    expected = _transformers().answer(shown, show_grey, _ONCE)
+    assert server.answer(shown, show_grey, _ONCE) == expected
+    assert len({reply.texts for reply in expected}) > 1
     server.close()
 
 
 def test_a_real_server_tells_how_likely_its_model_finds_a_text(served: str) -> None:
-    server = ServerRespondent(served, "tiny", seed=0, api_key="")
+    server = ServerAnswerer(served, "tiny", seed=0, api_key="")
     first, second = server.describe(), server.describe()
     server.close()
     assert looks_same(first, second)
@@ -146,30 +165,25 @@ def test_a_real_server_tells_how_likely_its_model_finds_a_text(served: str) -> N
     assert {"id", "root", "max_model_len", "system_fingerprint"} <= set(first.facts)
 
 
-def test_questions_on_one_video_open_it_once(folder: BenchmarkFolder, samples: list[Sample]) -> None:
-    shower, script = Shower([folder]), _transformers()
-    script.respond(samples, shower.show, folder.conditions)
-    assert shower.num_decoded == 3
+def test_questions_on_one_video_open_it_once(videos: BenchmarkVideos, samples: list[Sample]) -> None:
+    _transformers().answer(samples, videos.show, _ONCE)
+    assert videos.num_decoded == 3
 
 
-def test_a_prompt_that_the_engine_refuses_fails_alone(folder: BenchmarkFolder, samples: list[Sample]) -> None:
+def test_a_prompt_that_the_engine_refuses_fails_alone(videos: BenchmarkVideos, samples: list[Sample]) -> None:
     policy = fresh_policy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         engine = VllmEngine(policy, replace(_VLLM, max_model_tokens=256))
-    respondent = EngineRespondent(engine, policy.processor, seed=0)
-    shower = Shower([folder])
+    answerer = PolicyAnswerer("tiny", lambda: (policy.processor, engine), seed=0)
     long = replace(samples[1], question=samples[1].question * 100)
-    answers = respondent.respond([samples[0], long, samples[2]], shower.show, folder.conditions)
-    respondent.close()
-    assert [bool(answer.failure) for answer in answers] == [False, True, False]
-    assert "256" in answers[1].failure
+    replies = answerer.answer([samples[0], long, samples[2]], videos.show, _ONCE)
+    answerer.close()
+    assert [bool(reply.failure) for reply in replies] == [False, True, False]
+    assert "256" in replies[1].failure
 
 
 def test_addresses_and_scripts_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
-    from tasks.core.errors import InputError
-    from tasks.evaluate.model import check_model
-
     (tmp_path / "list.json").write_text(json.dumps(["A"]))
     for name, reason in [
         ("http://127.0.0.1:9/v1#m", "no OpenAI-compatible server answers"),
@@ -179,4 +193,4 @@ def test_addresses_and_scripts_that_cannot_be_used_are_refused(tmp_path: Path) -
         (f"{tmp_path}", "no config.json in the folder"),
     ]:
         with pytest.raises(InputError, match=reason):
-            check_model(name)
+            check_answerer(name)

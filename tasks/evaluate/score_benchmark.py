@@ -3,35 +3,26 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 from tasks.benchmarks.paper import BASELINE, TRAINED, PaperScore, beside_paper
-from tasks.benchmarks.protocol import Benchmark, BenchmarkResult, Judged
+from tasks.benchmarks.protocol import AnswerScore, Benchmark, BenchmarkResult
+from tasks.benchmarks.viubench.reading import STRICT
 from tasks.core.statistics import METHOD, Estimate
 from tasks.core.types import Sample
-from tasks.evaluate.respond import Answer
+from tasks.rollout.answerer import Reply
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prediction:
+class Prediction(AnswerScore):
     """One question with its answer and what that is worth."""
 
-    sample_id: str
-    video: str
     question: str
     truth: str
     text: str
-    answer: str
-    """As the robust parser read the text."""
-    paper: float
-    robust: float
-    paper_parsed: bool
-    robust_parsed: bool
-    failure: str
     truncated: bool
     num_vision_tokens: int
     num_answer_tokens: int
-    tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,35 +71,31 @@ class ModelResult:
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
-def judge(
+def score_benchmark(
     benchmark: Benchmark,
     samples: Sequence[Sample],
-    answers: Mapping[str, Answer],
+    replies: Mapping[str, Reply],
     *,
     model: str,
     num_available: int,
     min_coverage: float,
     is_published: bool = True,
 ) -> tuple[ModelResult, list[Prediction]]:
-    """Score every answer and sum up; `answers` are by sample id. The paper has rows for published questions only."""
-    rows = [_judged(benchmark, sample, answers[sample.sample_id]) for sample in samples]
+    """Score `replies` (by sample id) and sum up; the paper has rows for published files only."""
+    rows = [_prediction(benchmark, sample, replies[sample.sample_id]) for sample in samples]
     result = benchmark.aggregate(rows)
     refused = _refusal(result, min_coverage)
-    found = ModelResult(
+    has_paper = is_published and not refused
+    return ModelResult(
         model=model,
         result=result,
         num_available=num_available,
         refused=refused,
-        paper=[]
-        if refused or not is_published
-        else beside_paper(benchmark.name, benchmark.conditions.max_frames, result.headline),
-        num_truncated=sum(answers[sample.sample_id].truncated for sample in samples),
-        num_vision_tokens=sum(answers[sample.sample_id].num_vision_tokens for sample in samples),
-        num_answer_tokens=sum(answers[sample.sample_id].num_answer_tokens for sample in samples),
-    )
-    return found, [
-        _prediction(sample, answers[sample.sample_id], row) for sample, row in zip(samples, rows, strict=True)
-    ]
+        paper=beside_paper(benchmark.name, benchmark.conditions.max_frames, result.headline) if has_paper else [],
+        num_truncated=sum(row.truncated for row in rows),
+        num_vision_tokens=sum(row.num_vision_tokens for row in rows),
+        num_answer_tokens=sum(row.num_answer_tokens for row in rows),
+    ), rows
 
 
 def result_json(found: ModelResult) -> str:
@@ -171,6 +158,7 @@ def _notes(found: ModelResult) -> list[str]:
     sampled = result.num_items < found.num_available
     return [
         *([f"no headline: {found.refused}"] if found.refused else []),
+        *([f"{STRICT}: {_points(result.metrics[STRICT])}"] if STRICT in result.metrics and not found.refused else []),
         *([f"{result.num_items} of {found.num_available} questions (limit)"] if sampled else []),
         *(f"{number} x {reason}" for reason, number in sorted(result.missing_reasons.items())[:3]),
         *([f"{found.num_truncated} answers were cut off at the token limit"] if found.num_truncated else []),
@@ -191,27 +179,17 @@ def _refusal(result: BenchmarkResult, min_coverage: float) -> str:
     )
 
 
-def _judged(benchmark: Benchmark, sample: Sample, answer: Answer) -> Judged:
-    return benchmark.fail(sample, answer.failure) if answer.failure else benchmark.judge(sample, answer.text)
-
-
-def _prediction(sample: Sample, answer: Answer, row: Judged) -> Prediction:
+def _prediction(benchmark: Benchmark, sample: Sample, reply: Reply) -> Prediction:
+    text = "" if reply.failure else reply.texts[0]
+    judged = benchmark.fail(sample, reply.failure) if reply.failure else benchmark.judge(sample, text)
     return Prediction(
-        sample_id=sample.sample_id,
-        video=row.video,
+        **vars(judged),
         question=sample.question,
         truth=sample.answer,
-        text=answer.text,
-        answer=row.answer,
-        paper=row.paper,
-        robust=row.robust,
-        paper_parsed=row.paper_parsed,
-        robust_parsed=row.robust_parsed,
-        failure=row.failure,
-        truncated=answer.truncated,
-        num_vision_tokens=answer.num_vision_tokens,
-        num_answer_tokens=answer.num_answer_tokens,
-        tags=row.tags,
+        text=text,
+        truncated=any(reply.truncated),
+        num_vision_tokens=reply.num_vision_tokens,
+        num_answer_tokens=sum(reply.num_tokens),
     )
 
 

@@ -1,0 +1,132 @@
+"""The main job's scores: one policy asked about all held-out samples and VIUBench items, and what
+that sums up to.
+
+Held-out samples get sampled answers, because their mean reward counts; VIUBench gets greedy ones,
+as in the paper. Nothing leaves the denominator: an answer that cannot be read and a sample that
+cannot be shown score 0.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from tasks.benchmarks.viubench.reading import STRICT, read_viubench
+from tasks.core.config import EvaluateConfig, RolloutConfig
+from tasks.core.scores import ModelScores, SampleScore
+from tasks.core.statistics import Estimate, Scored, estimate
+from tasks.core.store import Store
+from tasks.core.types import Artifact, Rollout, Sample, Split, StageReport
+from tasks.core.viubench import viubench_type
+from tasks.rollout.answerer import Answerer, Sampling
+from tasks.rollout.ask import ReplyCache, ask_all
+from tasks.rollout.reward import rollouts_of
+from tasks.rollout.videos import VideoSource
+
+
+def score_policy(
+    store: Store,
+    answerer: Answerer,
+    samples: Sequence[Sample],
+    videos: VideoSource,
+    rollout: RolloutConfig,
+    config: EvaluateConfig,
+) -> list[SampleScore]:
+    """One row for each held-out sample and each VIUBench item, in their order.
+
+    Every policy gets the same prompts and the same seeds, so differences can be taken sample by
+    sample.
+    """
+    scores: list[SampleScore] = []
+    for split, num_completions, temperature in (
+        (Split.HELDOUT, config.heldout_rollouts_per_sample, rollout.temperature),
+        (Split.VIUBENCH, 1, 0.0),
+    ):
+        purpose = ("rollout", "evaluate", split.value)
+        sampling = Sampling(num_completions, temperature, rollout.max_answer_tokens, purpose)
+        part = [sample for sample in samples if sample.split == split]
+        cache = ReplyCache(store, answerer, videos, sampling, split.value)
+        replies = ask_all(cache, part, batch_size=config.questions_per_batch, label=f"evaluate {split}")
+        scores += [
+            score_sample(sample, rollouts_of(sample, reply), reply.failure)
+            for sample in part
+            if (reply := replies[sample.sample_id])
+        ]
+    return scores
+
+
+def score_sample(sample: Sample, rollouts: Sequence[Rollout], failure: str = "") -> SampleScore:
+    """Score one sample by the answers to it; `failure` says why there are none."""
+    is_viubench = sample.split == Split.VIUBENCH
+    readings = [read_viubench(sample, rollout.text) for rollout in rollouts] if is_viubench else []
+    return SampleScore(
+        sample_id=sample.sample_id,
+        split=sample.split,
+        pretext=sample.pretext,
+        kind=sample.kind,
+        level=sample.level,
+        viubench_type=viubench_type(sample) if is_viubench else "",
+        score=_mean([reading.paper for reading in readings] or [rollout.reward for rollout in rollouts]),
+        strict_score=_mean([reading.values[STRICT] for reading in readings]),
+        parsed_share=_mean([rollout.parsed for rollout in rollouts]),
+        truncated_share=_mean([rollout.truncated for rollout in rollouts]),
+        num_rollouts=len(rollouts),
+        answers=tuple(rollout.text for rollout in rollouts),
+        failure=failure,
+        video=sample.views[0].clip_id,
+    )
+
+
+def aggregate(rows: Sequence[SampleScore], *, name: str, policy: Artifact, predictions: Artifact) -> ModelScores:
+    """Sum up one model's rows. There may be none: a folder can be too small to hold a video out."""
+    heldout = [row for row in rows if row.split == Split.HELDOUT]
+    viubench = [row for row in rows if row.split == Split.VIUBENCH]
+    return ModelScores(
+        name=name,
+        policy=policy,
+        predictions=predictions,
+        heldout=estimate(row.scored() for row in heldout),
+        heldout_by_pretext=_by_part(heldout, lambda row: row.pretext),
+        viubench=_over_types(viubench),
+        viubench_strict=_over_types([replace(row, score=row.strict_score) for row in viubench]),
+        viubench_by_type=_by_part(viubench, lambda row: row.viubench_type),
+        num_failed=sum(row.num_rollouts == 0 for row in rows),
+    )
+
+
+def evaluation_report(scores: ModelScores, seconds: float, *, reused: bool) -> StageReport:
+    """What evaluating one model cost and found."""
+    return StageReport(
+        stage=f"evaluate_{scores.name}",
+        seconds=seconds,
+        counts={
+            "heldout_samples": float(scores.heldout.num_items),
+            "heldout_mean": scores.heldout.mean,
+            "viubench_items": float(scores.viubench.num_items),
+            "viubench_mean": scores.viubench.mean,
+            "viubench_strict_mean": scores.viubench_strict.mean,
+            "failed": float(scores.num_failed),
+            "reused": float(reused),
+        },
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return fmean(values) if values else 0.0
+
+
+def _over_types(rows: Iterable[SampleScore]) -> Estimate:
+    """The mean of the types' means: each is a stratum of its own."""
+    # Sums of floats depend on their order, and rows come in any.
+    return estimate(row.scored(row.viubench_type) for row in sorted(rows, key=_type_and_id))
+
+
+def _type_and_id(row: SampleScore) -> tuple[str, str]:
+    return row.viubench_type, row.sample_id
+
+
+def _by_part(rows: Iterable[SampleScore], part: Callable[[SampleScore], str]) -> dict[str, Estimate]:
+    members: defaultdict[str, list[Scored]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.sample_id):
+        members[part(row)].append(row.scored(part(row)))
+    return {name: estimate(items) for name, items in sorted(members.items())}

@@ -1,0 +1,134 @@
+"""The asking of each job in a process of its own, which a test may kill: `python -m
+tests.helpers.asking JOB ROOT`.
+
+What a job asks about lies in ROOT already (`prepare`). What it leaves there depends on nothing but
+that.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks.benchmarks.questions import list_suite
+from tasks.benchmarks.records import BenchmarkFolder
+from tasks.calibrate.outputs import MeasuredShard, Pool
+from tasks.calibrate.shard import measure_pool
+from tasks.core.config import CalibrateConfig, EvaluateConfig, ModelConfig, PerturbConfig, RetrainConfig, RolloutConfig
+from tasks.core.digest import digest_of_bytes
+from tasks.core.manifest import read_clips, read_rows, write_rows
+from tasks.core.measurement import NO_PLAN
+from tasks.core.reuse import keep_output
+from tasks.core.scores import SampleScore
+from tasks.core.store import Store
+from tasks.core.types import Artifact, Clip, Rejection, Sample, Split
+from tasks.diagnose.diagnose import ImportedRows, diagnose
+from tasks.diagnose.judge import RewardKind
+from tasks.evaluate.published import answer_questions
+from tasks.evaluate.score_policy import score_policy
+from tasks.exchange.row import Origin
+from tasks.perturb.viubench import plan_viubench
+from tasks.policy.checkpoint import store_policy, stored_policy
+from tasks.rollout.open_answerer import describe_server, open_answerer, open_policy_answerer
+from tasks.rollout.server_answerer import remember
+from tasks.rollout.videos import ClipVideos
+from tasks.tracking.memory_tracker import MemoryTracker
+from tests.helpers.clips import make_clip, store_clip
+from tests.helpers.files import write_json
+from tests.helpers.policy import fresh_policy
+from tests.helpers.questions import SMALL, make_benchmark
+from tests.helpers.samples import plan_all
+
+BATCH = 2
+ADDRESS = "ASKED_SERVER"
+"""Environment variable: the model of the job `server`."""
+_MODEL = ModelConfig(base="tiny", tiny_hidden_size=64, tiny_num_layers=2, dtype="float32")
+_ROLLOUT = RolloutConfig(rollouts_per_prompt=2, max_answer_tokens=4, prompts_per_batch=BATCH)
+_EVALUATE = EvaluateConfig(heldout_rollouts_per_sample=2, questions_per_batch=BATCH)
+_CALIBRATE = CalibrateConfig(max_rollouts=64, rollouts_per_sample=2)
+_POLICY = "policies/start"
+
+
+def prepare(root: Path) -> None:
+    """Clips, samples, a data set and a policy in `root`; a benchmark beside it, which the roots there share."""
+    store = Store(str(root))
+    clips = [store_clip(store, make_clip(name, num_frames=16, split=Split.HELDOUT), seed=3) for name in "ab"]
+    config = PerturbConfig(levels=(0.0, 0.5), train_samples_per_clip=(1, 1, 1), heldout_samples_per_clip=(6, 4, 6))
+    samples = [*plan_all(clips, config), *plan_viubench(clips, 1, 0)[:4]]
+    write_rows(store, "given/clips.parquet", Clip, clips)
+    write_rows(store, "given/samples.parquet", Sample, samples)
+    origins = [Origin(sample_id=sample.sample_id, row=number) for number, sample in enumerate(samples)]
+    write_rows(store, "given/origins.parquet", Origin, origins)
+    write_rows(store, "given/unusable.parquet", Rejection, [])
+    write_json(root.parent / "rows.json", [{"row": number} for number in range(len(samples))])
+    store_policy(store, _POLICY, fresh_policy())
+    if not (root.parent / "benchmark").exists():
+        make_benchmark(root.parent / "benchmark", num_videos=8)
+
+
+def _evaluate(store: Store) -> None:
+    with open_policy_answerer(store, stored_policy(store, _POLICY), _MODEL, _ROLLOUT, 0) as answerer:
+        rows = score_policy(store, answerer, _samples(store), _videos(store), _ROLLOUT, _EVALUATE)
+    write_rows(store, "results/predictions.parquet", SampleScore, rows)
+
+
+def _calibrate(store: Store) -> None:
+    samples = _given(store, "samples", len(_samples(store)))
+    with open_policy_answerer(store, stored_policy(store, _POLICY), _MODEL, _ROLLOUT, 0) as answerer:
+        pool, videos = Pool(samples, _CALIBRATE.max_groups), _videos(store)
+        found = measure_pool(store, "results", pool, NO_PLAN, answerer, videos, _ROLLOUT, _CALIBRATE, 0)
+    keep_output(store, "results", MeasuredShard(found.samples, found.measurements, found.num_failed, seconds=0.0))
+
+
+def _diagnose(store: Store) -> None:
+    config = RetrainConfig(model=_MODEL, rollout=_ROLLOUT, evaluate=_EVALUATE)
+    samples = _samples(store)
+    dataset = ImportedRows(
+        file=_beside(store) / "rows.json",
+        **{name: _given(store, name, len(samples)) for name in ("samples", "clips", "unusable", "origins")},
+        counts={"rows": float(len(samples)), "rejected": 0.0, "beyond_limit": 0.0},
+    )
+    with open_answerer("tiny", _MODEL, _ROLLOUT, samples, 0) as answerer:
+        diagnose(store, dataset, answerer, config, RewardKind.SMOOTH, store.path("results"), MemoryTracker())
+
+
+def _benchmark(store: Store, name: str = "tiny") -> None:
+    folder = BenchmarkFolder("universal", str(_beside(store) / "benchmark"), SMALL)
+    now = describe_server(name)
+    served = remember(store, "run", name, now) if now else ""
+    questions = list_suite(store, [folder], limit=0, seed=0, questions_per_shard=100, served=served)
+    (shard,) = questions.shards
+    answered = answer_questions(store, shard, questions, name, _MODEL, _ROLLOUT, _EVALUATE, 0)
+    store.write_bytes("results/answers.parquet", store.read_bytes(answered.answers.key))
+
+
+def _samples(store: Store) -> list[Sample]:
+    return read_rows(store, "given/samples.parquet", Sample)
+
+
+def _videos(store: Store) -> ClipVideos:
+    return ClipVideos(store, read_clips(store, _given(store, "clips", 2)))
+
+
+def _beside(store: Store) -> Path:
+    """Where two roots find the same files."""
+    return Path(store.path("given")).parents[1]
+
+
+def _given(store: Store, name: str, num_rows: int) -> Artifact:
+    key = f"given/{name}.parquet"
+    return Artifact(key, digest_of_bytes(store.read_bytes(key)), num_rows)
+
+
+JOBS: dict[str, Callable[[Store], None]] = {
+    "evaluate": _evaluate,
+    "calibrate": _calibrate,
+    "diagnose": _diagnose,
+    "benchmark": _benchmark,
+    "server": lambda store: _benchmark(store, os.environ[ADDRESS]),
+}
+
+if __name__ == "__main__":
+    root = Store(sys.argv[2])
+    root.clean_scratch()  # as `open_job` does
+    JOBS[sys.argv[1]](root)
