@@ -31,8 +31,8 @@ def diagnose(
     random (0: all); `reward`: smooth or strict; `out`: folder of the results (empty: below the data root).
     """
     config = configure_diagnosis(preset=preset, overrides=overrides, model=model, rollouts=rollouts, reward=reward)
-    run = open_job(
-        job="diagnose",
+    opened = open_job(
+        name="diagnose",
         given={"dataset": dataset, "root": root, "reward": reward, "out": out},
         config=config,
         preset=preset,
@@ -41,20 +41,7 @@ def diagnose(
         lists={"rewrites": rewrites},
         limit=limit,
     )
-    data = adopt_dataset(
-        run=run, dataset=dataset, root=root, rewrites=rewrites, split="train", config=config, limit=limit
-    )
-    diagnosis: Diagnosis = diagnose_rows(
-        run=run,
-        dataset=dataset,
-        samples=data.samples,
-        clips=data.clips,
-        unusable=data.rejected,
-        origins=data.origins,
-        imported=data.report,
-        config=config,
-        reward=reward,
-        out=out,
-    )
-    in_order(diagnosis, close_job(run=run))
+    imported = adopt_dataset(job=opened, dataset=dataset, root=root, rewrites=rewrites, split="train", limit=limit)
+    diagnosis: Diagnosis = diagnose_rows(imported=imported, dataset=dataset, job=opened, reward=reward, out=out)
+    in_order(diagnosis, close_job(job=opened))
     return diagnosis

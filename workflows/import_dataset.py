@@ -22,8 +22,8 @@ def import_dataset(
 ) -> AdoptedSet:
     """`root`: folder of the videos (empty: beside the file); `split`: train, heldout, viubench, or keep (the rows')."""
     config = configure(preset=preset, overrides=overrides)
-    run = open_job(
-        job="import",
+    opened = open_job(
+        name="import",
         given={"dataset": dataset, "root": root, "split": split},
         config=config,
         preset=preset,
@@ -31,8 +31,6 @@ def import_dataset(
         tracking_uri=tracking_uri,
         lists={"rewrites": rewrites},
     )
-    adopted: AdoptedSet = adopt_dataset(
-        run=run, dataset=dataset, root=root, rewrites=rewrites, split=split, config=config
-    )
-    in_order(adopted, close_job(run=run))
+    adopted: AdoptedSet = adopt_dataset(job=opened, dataset=dataset, root=root, rewrites=rewrites, split=split)
+    in_order(adopted, close_job(job=opened))
     return adopted

@@ -22,6 +22,7 @@ from tasks.core.checks import at_least, check, one_of
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
+from tasks.core.job import DataSet
 from tasks.core.manifest import write_rows
 from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
@@ -200,10 +201,12 @@ def _write(store: Store, clips: list[Clip], samples: Mapping[int, Sample], found
     counts.update(f"warning/{kind}" for clip in clips for kind in set(map(kind_of, clip.warnings)))
     counts.update(f"samples_{sample.split.value}" for sample in rows)
     counts.update(f"samples_{sample.pretext}" for sample in rows)
-    return AdoptedSet(
+    data = DataSet(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
-        samples=write_rows(store, f"{key}/samples.parquet", Sample, rows),
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
+    )
+    report = StageReport(stage="adopt", seconds=0.0, counts={name: float(n) for name, n in counts.items()})
+    return AdoptedSet(
+        data=data.with_samples(write_rows(store, f"{key}/samples.parquet", Sample, rows), report),
         origins=write_rows(store, f"{key}/origins.parquet", Origin, origins),
-        report=StageReport(stage="adopt", seconds=0.0, counts={name: float(n) for name, n in counts.items()}),
     )

@@ -3,15 +3,12 @@
 import time
 
 from tasks.adopt.outputs import AdoptedSet
-from tasks.core.config import RetrainConfig
-from tasks.core.types import Run
+from tasks.core.job import Job
 from tasks.deployment.stage_task import stage_task
 
 
 @stage_task("cpu")
-def adopt_dataset(
-    run: Run, dataset: str, root: str, rewrites: list[str], split: str, config: RetrainConfig, limit: int = 0
-) -> AdoptedSet:
+def adopt_dataset(job: Job, dataset: str, root: str, rewrites: list[str], split: str, limit: int = 0) -> AdoptedSet:
     """Read `dataset` (Parquet, JSON lines or JSON), whose videos lie below `root` (empty: beside the file).
 
     `limit` takes as many of its rows, drawn at random; 0 takes all.
@@ -31,14 +28,16 @@ def adopt_dataset(
         plan = AdoptPlan(
             file=Path(dataset),
             whereabouts=whereabouts,
-            config=config.ingest,
+            config=job.config.ingest,
             split=split,
             limit=limit,
-            seed=config.seed,
+            seed=job.run.seed,
         )
     except ValueError as error:
         raise InputError(str(error)) from error
-    with stage(run, "adopt") as tracker:
-        adopted = adopt(Store(run.data_root), plan)
-        tracker.log_metrics({f"adopt/{name}": value for name, value in adopted.report.counts.items()})
-    return replace(adopted, report=replace(adopted.report, seconds=time.monotonic() - began))
+    with stage(job.run, "adopt") as tracker:
+        adopted = adopt(Store(job.run.data_root), plan)
+        [report] = adopted.data.reports
+        tracker.log_metrics({f"adopt/{name}": value for name, value in report.counts.items()})
+    timed = replace(report, seconds=time.monotonic() - began)
+    return replace(adopted, data=replace(adopted.data, reports=[timed]))

@@ -1,21 +1,16 @@
 """The door of diagnose: what can a data set teach a model, and which of its labels are likely wrong?"""
 
-from tasks.core.config import RetrainConfig
-from tasks.core.types import Artifact, Run, StageReport
+from tasks.adopt.outputs import AdoptedSet
+from tasks.core.job import Job
 from tasks.deployment.stage_task import stage_task
 from tasks.diagnose.outputs import Diagnosis
 
 
 @stage_task("gpu")
 def diagnose_rows(
-    run: Run,
+    imported: AdoptedSet,
     dataset: str,
-    samples: Artifact,
-    clips: Artifact,
-    unusable: Artifact,
-    origins: Artifact,
-    imported: StageReport,
-    config: RetrainConfig,
+    job: Job,
     reward: str,
     out: str,
 ) -> Diagnosis:
@@ -34,15 +29,15 @@ def diagnose_rows(
 
     opened = Dataset(
         file=Path(dataset),
-        samples=samples,
-        clips=clips,
-        unusable=unusable,
-        origins=origins,
-        counts=imported.counts,
+        samples=imported.data.samples,
+        clips=imported.data.clips,
+        unusable=imported.data.rejected,
+        origins=imported.origins,
+        counts=imported.data.reports[0].counts,
     )
-    with stage(run, "diagnose") as tracker:
+    with stage(job.run, "diagnose") as tracker:
         diagnosis, table = diagnose(
-            Store(run.data_root), opened, config, RewardKind(reward), absolute_root(out) if out else "", tracker
+            Store(job.run.data_root), opened, job.config, RewardKind(reward), absolute_root(out) if out else "", tracker
         )
     click.echo(table)
     click.echo(f"{'rows that teach':20}{diagnosis.num_teaching}: {diagnosis.teaching}")

@@ -74,11 +74,11 @@ class Case:
         found = adopt(self.store, AdoptPlan(file=file, whereabouts=Whereabouts(root=file.parent), config=CONFIG.ingest))
         self.dataset = Dataset(
             file=file,
-            samples=found.samples,
-            clips=found.clips,
-            unusable=found.rejected,
+            samples=found.data.samples,
+            clips=found.data.clips,
+            unusable=found.data.rejected,
             origins=found.origins,
-            counts=found.report.counts,
+            counts=found.data.reports[0].counts,
         )
         self.out = folder / "out"
         self.script = script
@@ -213,7 +213,7 @@ def test_a_model_that_is_none_is_refused_before_anything_is_written(tmp_path: Pa
     config = configure_diagnosis.task_function(preset="smoke", overrides="{}", model=model, rollouts=4, reward="smooth")
     with pytest.raises(InputError, match=message):
         open_job.task_function(
-            job="diagnose",
+            name="diagnose",
             given={},
             config=config,
             preset="smoke",
