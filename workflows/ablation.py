@@ -4,13 +4,14 @@ pyflyte run workflows/ablation.py ablation --preset demo --videos DIR
 All variants start from the same policy, train for the same number of steps and are scored on the same items.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from flytekit import map_task
 
-from tasks.core.config import RetrainConfig
+from tasks.core.job import Job
 from tasks.core.measurement import NO_PLAN
-from tasks.core.types import Artifact, Run
+from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_dynamic
 from tasks.evaluate.outputs import Candidate
 from tasks.evaluate.task import evaluate_candidate, name_variants, tabulate_variants
@@ -36,8 +37,8 @@ def ablation(
 ) -> Artifact:
     """Train and score every variant; prints the table and keeps it as Markdown."""
     config = configure(preset=preset, overrides=overrides)
-    shards, run = open_on_videos(
-        job="ablation",
+    shards, opened = open_on_videos(
+        name="ablation",
         config=config,
         preset=preset,
         videos=videos,
@@ -45,59 +46,38 @@ def ablation(
         tracking_uri=tracking_uri,
         lists={"variants": variants},
     )
-    table: Artifact = train_variants(shards=shards, run=run, config=config, variants=variants)
-    in_order(table, close_job(run=run))
+    table: Artifact = train_variants(shards=shards, job=opened, variants=variants)
+    in_order(table, close_job(job=opened))
     return table
 
 
 @stage_dynamic("light")
-def train_variants(shards: list[VideoShard], run: Run, config: RetrainConfig, variants: list[str]) -> Artifact:
+def train_variants(shards: list[VideoShard], job: Job, variants: list[str]) -> Artifact:
     """One round of calibrate and train for each variant, side by side."""
-    # Attributes of a promise are taken anew at every use: flytekit resolves one promise's attribute only once.
-    changed = {name: variant_config(config, name) for name in variants}
-    data = make_dataset(shards=shards, run=run, config=config)
-    start = warm_start_policy(
-        samples=data.validated.samples,
-        clips=data.validated.clips,
-        run=run,
-        model=config.model,
-        config=config.warm_start,
-    )
-    rounds = []
-    for number, variant in enumerate(changed.values()):
-        planned = plan_samples(
-            clips=data.validated.clips, rejected=data.clip_set.rejected, plan=NO_PLAN, run=run, config=variant
+    # Attributes of a promise are taken anew at every use: flytekit resolves one promise's
+    # attribute only once.
+    jobs = {name: replace(job, config=variant_config(job.config, name)) for name in variants}
+    planned = make_dataset(shards=shards, job=job)
+    start = warm_start_policy(data=planned.data, job=job)
+    rounds = [
+        train_round(
+            data=plan_samples(data=planned.data, plan=NO_PLAN, job=variant),
+            policy=start.policy,
+            plan=NO_PLAN,
+            job=variant,
+            first_step=number * variant.config.train.num_steps,
         )
-        rounds.append(
-            train_round(
-                samples=planned.validated.samples,
-                clips=data.validated.clips,
-                policy=start.policy,
-                plan=NO_PLAN,
-                run=run,
-                config=variant,
-                first_step=number * variant.train.num_steps,
-            )
-        )
+        for number, variant in enumerate(jobs.values())
+    ]
     candidates: list[Candidate] = name_variants(
-        before=start.policy, names=list(changed), trainings=[found.trained for found in rounds]
+        before=start.policy, names=list(jobs), trainings=[found.trained for found in rounds]
     )
-    evaluated = map_task(
-        partial(
-            evaluate_candidate,
-            samples=data.validated.samples,
-            clips=data.validated.clips,
-            run=run,
-            model=config.model,
-            rollout=config.rollout,
-            config=config.evaluate,
-        )
-    )(candidate=candidates)
+    evaluate = partial(evaluate_candidate, data=planned.data, job=job)
     table: Artifact = tabulate_variants(
-        evaluated=evaluated,
-        names=list(changed),
+        evaluated=map_task(evaluate)(candidate=candidates),
+        names=list(jobs),
         selections=[found.selection for found in rounds],
         trainings=[found.trained for found in rounds],
-        run=run,
+        job=job,
     )
     return table

@@ -23,21 +23,16 @@ def build_viubench(
 ) -> BuiltBenchmark:
     """Ingest, plan items on all clips, check them, write the benchmark's folder."""
     config = configure_benchmark(preset=preset, items_per_type=items_per_type, seed=seed)
-    shards, run = open_on_videos(
-        job="build_viubench",
+    shards, opened = open_on_videos(
+        name="build_viubench",
         config=config,
         preset=preset,
         videos=videos,
         data_root=data_root,
         tracking_uri=tracking_uri,
     )
-    clip_set = ingest_videos(shards=shards, run=run, config=config.ingest)
-    plan = plan_benchmark_items(clips=clip_set.clips, rejected=clip_set.rejected, run=run, config=config.perturb)
-    validated = validate_manifests(
-        run=run, clips=plan.clips, rejected=clip_set.rejected, samples=plan.samples, config=config.validate
-    )
-    benchmark: BuiltBenchmark = publish_benchmark(
-        samples=validated.samples, clips=validated.clips, run=run, config=config.perturb
-    )
-    in_order(benchmark, close_job(run=run))
+    clips = ingest_videos(shards=shards, job=opened)
+    planned = plan_benchmark_items(data=clips, job=opened)
+    benchmark: BuiltBenchmark = publish_benchmark(data=validate_manifests(data=planned, job=opened), job=opened)
+    in_order(benchmark, close_job(job=opened))
     return benchmark

@@ -25,8 +25,8 @@ def check_leaks(
     out the clips that were found.
     """
     config = configure_comparison(preset=preset, overrides=overrides)
-    shards, run = open_on_videos(
-        job="check_leaks",
+    shards, opened = open_on_videos(
+        name="check_leaks",
         config=config,
         preset=preset,
         videos=videos,
@@ -34,7 +34,7 @@ def check_leaks(
         tracking_uri=tracking_uri,
         clips=clips,
     )
-    benchmark = ingest_videos(shards=shards, run=run, config=config.ingest)
-    table: Artifact = report_leaks(benchmark=benchmark, clips=clips, run=run, config=config.ingest)
-    in_order(table, close_job(run=run))
+    benchmark = ingest_videos(shards=shards, job=opened)
+    table: Artifact = report_leaks(benchmark=benchmark, clips=clips, job=opened)
+    in_order(table, close_job(job=opened))
     return table

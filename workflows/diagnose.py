@@ -32,8 +32,8 @@ def diagnose(
     results (empty: below the data root).
     """
     config = configure_diagnosis(preset=preset, overrides=overrides, model=model, rollouts=rollouts, reward=reward)
-    run = open_job(
-        job="diagnose",
+    opened = open_job(
+        name="diagnose",
         given={"dataset": dataset, "root": root, "reward": reward, "out": out},
         config=config,
         preset=preset,
@@ -42,20 +42,7 @@ def diagnose(
         lists={"rewrites": rewrites},
         limit=limit,
     )
-    data = import_rows(
-        run=run, dataset=dataset, root=root, rewrites=rewrites, split="train", config=config, limit=limit
-    )
-    diagnosis: Diagnosis = diagnose_rows(
-        run=run,
-        dataset=dataset,
-        samples=data.samples,
-        clips=data.clips,
-        unusable=data.rejected,
-        origins=data.origins,
-        imported=data.report,
-        config=config,
-        reward=reward,
-        out=out,
-    )
-    in_order(diagnosis, close_job(run=run))
+    data = import_rows(job=opened, dataset=dataset, root=root, rewrites=rewrites, split="train", limit=limit)
+    diagnosis: Diagnosis = diagnose_rows(data=data, dataset=dataset, job=opened, reward=reward, out=out)
+    in_order(diagnosis, close_job(job=opened))
     return diagnosis

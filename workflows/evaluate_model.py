@@ -36,8 +36,8 @@ def evaluate_model(
     """
     config = configure(preset=preset, overrides=overrides)
     folders = open_suite(benchmarks=benchmarks, conditions=conditions, model=model, limit=limit)
-    run = open_job(
-        job="evaluate_model",
+    opened = open_job(
+        name="evaluate_model",
         given={"model": model, "benchmarks": benchmarks, "conditions": conditions},
         config=config,
         preset=preset,
@@ -46,15 +46,11 @@ def evaluate_model(
         lists={},
         limit=limit,
     )
-    in_order(folders, run)
-    questions = list_questions(folders=folders, name=model, run=run, limit=limit, config=config.evaluate)
-    answer = partial(
-        answer_shard, questions=questions, name=model, run=run, model=config.model, rollout=config.rollout,
-        config=config.evaluate,
-    )  # fmt: skip
-    answered = map_task(answer)(shard=questions.shards)
+    in_order(folders, opened)
+    questions = list_questions(folders=folders, name=model, limit=limit, job=opened)
+    answer = partial(answer_shard, questions=questions, name=model, job=opened)
     table: BenchmarkTable = tabulate_benchmarks(
-        answered=answered, questions=questions, name=model, run=run, config=config.evaluate
+        answered=map_task(answer)(shard=questions.shards), questions=questions, name=model, job=opened
     )
-    in_order(table, close_job(run=run))
+    in_order(table, close_job(job=opened))
     return table

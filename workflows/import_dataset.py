@@ -4,7 +4,7 @@ pyflyte run workflows/import_dataset.py import_dataset --dataset train.parquet -
 With `--rewrites '["/old=new"]'` paths of videos that begin with /old begin with new.
 """
 
-from tasks.exchange.outputs import ImportedSet
+from tasks.core.job import DataSet
 from tasks.exchange.task import import_rows
 from workflows.configure import configure
 from workflows.job import close_job, in_order, job, open_job
@@ -20,12 +20,12 @@ def import_dataset(
     overrides: str = "{}",
     data_root: str = "./.videossr",
     tracking_uri: str = "",
-) -> ImportedSet:
+) -> DataSet:
     """`root`: folder of the videos (empty: beside the file); `split`: train, heldout, viubench, or
     keep (the rows')."""
     config = configure(preset=preset, overrides=overrides)
-    run = open_job(
-        job="import",
+    opened = open_job(
+        name="import",
         given={"dataset": dataset, "root": root, "split": split},
         config=config,
         preset=preset,
@@ -33,8 +33,6 @@ def import_dataset(
         tracking_uri=tracking_uri,
         lists={"rewrites": rewrites},
     )
-    imported: ImportedSet = import_rows(
-        run=run, dataset=dataset, root=root, rewrites=rewrites, split=split, config=config
-    )
-    in_order(imported, close_job(run=run))
-    return imported
+    data: DataSet = import_rows(job=opened, dataset=dataset, root=root, rewrites=rewrites, split=split)
+    in_order(data, close_job(job=opened))
+    return data

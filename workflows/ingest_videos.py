@@ -4,18 +4,17 @@ from functools import partial
 
 from flytekit import map_task, workflow
 
-from tasks.core.config import IngestConfig
-from tasks.core.types import Run
+from tasks.core.job import DataSet, Job
 from tasks.deployment.stage_task import deployment
-from tasks.ingest.outputs import ClipSet, VideoShard
+from tasks.ingest.outputs import VideoShard
 from tasks.ingest.task import ingest_shard, merge_clips
 
 _MIN_SUCCESS_RATIO = deployment().min_success_ratio
 
 
 @workflow
-def ingest_videos(shards: list[VideoShard], run: Run, config: IngestConfig) -> ClipSet:
+def ingest_videos(shards: list[VideoShard], job: Job) -> DataSet:
     """A few shards may fail for good: their videos are listed with that reason, and tried again on the next run."""
-    ingest = map_task(partial(ingest_shard, run=run, config=config), min_success_ratio=_MIN_SUCCESS_RATIO)
-    clip_set: ClipSet = merge_clips(shards=ingest(shard=shards), listed=shards, run=run, config=config)
-    return clip_set
+    ingest = map_task(partial(ingest_shard, job=job), min_success_ratio=_MIN_SUCCESS_RATIO)
+    data: DataSet = merge_clips(shards=ingest(shard=shards), listed=shards, job=job)
+    return data

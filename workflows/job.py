@@ -15,6 +15,7 @@ from flytekit import workflow
 from flytekit.types.error import FlyteError
 
 from tasks.core.config import RetrainConfig
+from tasks.core.job import Job
 from tasks.core.types import Run
 from tasks.deployment.stage_task import stage_task
 from tasks.ingest.task import list_videos
@@ -35,7 +36,7 @@ _REGISTERS = ("retrain",)
 
 @stage_task("light")
 def open_job(
-    job: str,
+    name: str,
     given: dict[str, str],
     config: RetrainConfig,
     preset: str,
@@ -43,7 +44,7 @@ def open_job(
     tracking_uri: str,
     lists: dict[str, list[str]],
     limit: int = 0,
-) -> Run:
+) -> Job:
     """Check what the last stage will need, get the job's lease, and open its MLflow run.
 
     An unfinished run of the same job goes on, else a new one starts. `lists` and `limit` belong to what was given, if
@@ -67,13 +68,13 @@ def open_job(
     given |= {name: json.dumps(values, ensure_ascii=False) for name, values in lists.items() if values}
     if "dataset" in given and not Path(given["dataset"]).is_file():
         raise InputError(f"dataset: no file {given['dataset']!r}; give a .parquet, .jsonl or .json file")
-    _check_settings(job, config, root)
-    address = check_tracking(root, tracking_uri, config.promote.model_name if job in _REGISTERS else "")
-    experiment, key = _names(job, given, config, preset)
-    name = _lease_name(job, experiment, key)
-    mine = replace(_take(root, name, address), run_key=key, experiment=experiment, tracking_uri=address, run_id="")
+    _check_settings(name, config, root)
+    address = check_tracking(root, tracking_uri, config.promote.model_name if name in _REGISTERS else "")
+    experiment, key = _names(name, given, config, preset)
+    held = _lease_name(name, experiment, key)
+    mine = replace(_take(root, held, address), run_key=key, experiment=experiment, tracking_uri=address, run_id="")
     store = Store(root)
-    lease.update(store, name, mine)
+    lease.update(store, held, mine)
     store.clean_scratch()
     run_id = start_run(
         root,
@@ -83,13 +84,14 @@ def open_job(
         tracking_uri=address,
         name=given.get("model", ""),
     )
-    lease.update(store, name, replace(mine, run_id=run_id))
-    return Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=address, lease=name)
+    lease.update(store, held, replace(mine, run_id=run_id))
+    run = Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=address, lease=held)
+    return Job(run, config)
 
 
 def open_on_videos(
     *,
-    job: str,
+    name: str,
     config: Any,
     preset: str,
     videos: str,
@@ -98,14 +100,14 @@ def open_on_videos(
     lists: dict[str, Any] | None = None,
     **more: Any,
 ) -> tuple[Any, Any]:
-    """How a job on raw videos begins, inside its workflow: (their shards, its run).
+    """How a job on raw videos begins, inside its workflow: (their shards, the job).
 
     They are listed and checked first, so nothing is written for videos that cannot be listed. `more` and `lists` are
     what else the job was given.
     """
     shards = list_videos(videos=videos, config=config.ingest)
-    run = open_job(
-        job=job,
+    opened = open_job(
+        name=name,
         given={"videos": videos, **more},
         config=config,
         preset=preset,
@@ -113,22 +115,22 @@ def open_on_videos(
         tracking_uri=tracking_uri,
         lists=lists or {},
     )
-    in_order(shards, run)
-    return shards, run
+    in_order(shards, opened)
+    return shards, opened
 
 
 @stage_task("light")
 def may_start(
-    is_wanted: bool, job: str, given: dict[str, str], config: RetrainConfig, preset: str, data_root: str
+    is_wanted: bool, name: str, given: dict[str, str], config: RetrainConfig, preset: str, data_root: str
 ) -> bool:
-    """Whether the job `is_wanted` and nobody else is at work on it: one that a schedule starts then just ends."""
+    """Whether the job `name` is wanted and nobody else is at it: what a schedule starts then ends."""
     import click
 
     from tasks.core import lease
     from tasks.core.store import Store, absolute_root
 
-    name = _lease_name(job, *_names(job, given, config, preset))
-    other = lease.find_other(Store(absolute_root(data_root)), name) if is_wanted else None
+    held = _lease_name(name, *_names(name, given, config, preset))
+    other = lease.find_other(Store(absolute_root(data_root)), held) if is_wanted else None
     if other is None:
         return is_wanted
     click.echo(f"at work already     {other.owner.name}: nothing to do")
@@ -136,7 +138,7 @@ def may_start(
 
 
 @stage_task("light")
-def close_job(run: Run, trained_on: str = "") -> None:
+def close_job(job: Job, trained_on: str = "") -> None:
     """Close the job's MLflow run and give its lease back; the last task of every job.
 
     `trained_on` is the key of the manifest of the contents that a retrain had: from now on they are no arrivals.
@@ -146,11 +148,11 @@ def close_job(run: Run, trained_on: str = "") -> None:
     from tasks.ingest.contents import mark_trained
     from tasks.tracking.run import finish_run
 
-    store = Store(run.data_root)
+    store = Store(job.run.data_root)
     if trained_on:
         mark_trained(store, trained_on)
-    finish_run(run)
-    lease.release(store, run.lease)
+    finish_run(job.run)
+    lease.release(store, job.run.lease)
 
 
 def in_order(first: Any, then: Any) -> None:

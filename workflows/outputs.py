@@ -2,27 +2,16 @@
 
 from typing import NamedTuple
 
+from tasks.core.job import DataSet
 from tasks.core.measurement import DifficultyPlan, Selection
 from tasks.core.training import Trained
-from tasks.ingest.outputs import ClipSet
-from tasks.perturb.outputs import SampleSet
-from tasks.validate.outputs import ValidatedSet
 
 
-class PlannedSamples(NamedTuple):
-    """Planned samples, and both manifests again after the checks."""
+class PlannedData(NamedTuple):
+    """A checked data set, and the difficulty plan that its samples follow."""
 
-    sample_set: SampleSet
-    validated: ValidatedSet
-
-
-class Dataset(NamedTuple):
-    """Accepted clips, the difficulty plan started from, planned samples, and both manifests again after the checks."""
-
-    clip_set: ClipSet
+    data: DataSet
     plan: DifficultyPlan
-    sample_set: SampleSet
-    validated: ValidatedSet
 
 
 class TrainedRound(NamedTuple):

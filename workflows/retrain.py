@@ -27,54 +27,26 @@ def retrain(
 ) -> Promotion:
     """Ingest, perturb, validate, (warm start,) rounds of calibrate and train, evaluate, promote."""
     config = configure(preset=preset, overrides=overrides)
-    shards, run = open_on_videos(
-        job="retrain",
+    shards, opened = open_on_videos(
+        name="retrain",
         config=config,
         preset=preset,
         videos=videos,
         data_root=data_root,
         tracking_uri=tracking_uri,
     )
-    data = make_dataset(shards=shards, run=run, config=config)
-
-    start = warm_start_policy(
-        samples=data.validated.samples,
-        clips=data.validated.clips,
-        run=run,
-        model=config.model,
-        config=config.warm_start,
-    )
-    rounds = train_rounds(
-        clips=data.validated.clips,
-        rejected=data.clip_set.rejected,
-        samples=data.validated.samples,
-        policy=start.policy,
-        plan=data.plan,
-        run=run,
-        config=config,
-    )
-    candidates = list_candidates(before=start.policy, trainings=rounds.trainings, run=run, config=config.promote)
-    evaluated = map_task(
-        partial(
-            evaluate_candidate,
-            samples=data.validated.samples,
-            clips=data.validated.clips,
-            run=run,
-            model=config.model,
-            rollout=config.rollout,
-            config=config.evaluate,
-        )
-    )(candidate=candidates)
+    planned = make_dataset(shards=shards, job=opened)
+    start = warm_start_policy(data=planned.data, job=opened)
+    rounds = train_rounds(data=planned.data, policy=start.policy, plan=planned.plan, job=opened)
+    candidates = list_candidates(before=start.policy, trainings=rounds.trainings, job=opened)
+    evaluate = partial(evaluate_candidate, data=planned.data, job=opened)
     promotion: Promotion = promote(
-        run=run,
-        config=config,
-        clips=data.validated.clips,
-        rejected=data.clip_set.rejected,
-        samples=data.validated.samples,
+        data=planned.data,
+        start=start.report,
         selections=rounds.selections,
         trainings=rounds.trainings,
-        evaluated=evaluated,
-        reports=[data.clip_set.report, data.sample_set.report, data.validated.report, start.report],
+        evaluated=map_task(evaluate)(candidate=candidates),
+        job=opened,
     )
-    in_order(promotion, close_job(run=run, trained_on=data.clip_set.contents.key))
+    in_order(promotion, close_job(job=opened, trained_on=planned.data.contents.key))
     return promotion

@@ -30,7 +30,7 @@ def retrain_if_new(
     has_new = has_new_videos(shards=shards, config=config.ingest, data_root=data_root)
     starts = may_start(
         is_wanted=has_new,
-        job="retrain",
+        name="retrain",
         given={"videos": videos},
         config=config,
         preset=preset,

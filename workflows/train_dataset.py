@@ -26,8 +26,8 @@ def train_dataset(
 ) -> Trained:
     """Arguments as for `import_dataset` and `retrain`."""
     config = configure(preset=preset, overrides=overrides)
-    run = open_job(
-        job="train_dataset",
+    opened = open_job(
+        name="train_dataset",
         given={"dataset": dataset, "root": root},
         config=config,
         preset=preset,
@@ -35,12 +35,8 @@ def train_dataset(
         tracking_uri=tracking_uri,
         lists={"rewrites": rewrites},
     )
-    data = import_rows(run=run, dataset=dataset, root=root, rewrites=rewrites, split="train", config=config)
-    start = warm_start_policy(
-        samples=data.samples, clips=data.clips, run=run, model=config.model, config=config.warm_start
-    )
-    trained: TrainedRound = train_round(
-        samples=data.samples, clips=data.clips, policy=start.policy, plan=NO_PLAN, run=run, config=config
-    )
-    in_order(trained.trained, close_job(run=run))
+    data = import_rows(job=opened, dataset=dataset, root=root, rewrites=rewrites, split="train")
+    start = warm_start_policy(data=data, job=opened)
+    trained: TrainedRound = train_round(data=data, policy=start.policy, plan=NO_PLAN, job=opened)
+    in_order(trained.trained, close_job(job=opened))
     return trained.trained

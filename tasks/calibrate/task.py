@@ -3,21 +3,21 @@
 import logging
 
 from tasks.calibrate.outputs import MeasuredShard, Pool
-from tasks.core.config import CalibrateConfig, ModelConfig, RetrainConfig, RolloutConfig
+from tasks.core.job import DataSet, Job
 from tasks.core.measurement import DifficultyPlan, Selection
-from tasks.core.types import Artifact, Run
+from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_task
 
 logger = logging.getLogger(__name__)
 
 
 @stage_task("light")
-def shard_samples(samples: Artifact, run: Run, config: CalibrateConfig) -> list[Pool]:
+def shard_samples(data: DataSet, job: Job) -> list[Pool]:
     """Split the training samples into pools for the map task; each gets its share of the rollouts."""
     from tasks.calibrate.pools import make_pools
     from tasks.core.store import Store
 
-    pools = make_pools(Store(run.data_root), samples, config)
+    pools = make_pools(Store(job.run.data_root), data.samples, job.config.calibrate)
     logger.info(
         "calibrate measures up to %d of %d training samples (calibrate.max_rollouts)",
         sum(min(pool.num_groups, pool.samples.num_rows) for pool in pools),
@@ -29,13 +29,10 @@ def shard_samples(samples: Artifact, run: Run, config: CalibrateConfig) -> list[
 @stage_task("gpu")
 def measure_shard(
     pool: Pool,
-    clips: Artifact,
+    data: DataSet,
     policy: Artifact,
     plan: DifficultyPlan,
-    run: Run,
-    model: ModelConfig,
-    rollout: RolloutConfig,
-    config: CalibrateConfig,
+    job: Job,
 ) -> MeasuredShard:
     """Measure one pool; one measured before with the same policy is not measured again."""
     from dataclasses import replace
@@ -48,13 +45,14 @@ def measure_shard(
     from tasks.rollout.videos import ClipVideos
     from tasks.tracking.run import stage
 
+    run, rollout, config = job.run, job.config.rollout, job.config.calibrate
     store = Store(run.data_root)
-    inputs = (pool, clips.digest, policy.digest, plan, model.dtype, rollout, config, run.seed)
+    inputs = (pool, data.clips.digest, policy.digest, plan, job.config.model.dtype, rollout, config, run.seed)
     key = work_key("calibrated", "calibrate", "measure", *inputs)
 
     def measure() -> MeasuredShard:
-        videos = ClipVideos(store, read_clips(store, clips))
-        with open_policy_answerer(store, policy, model, rollout, run.seed) as answerer:
+        videos = ClipVideos(store, read_clips(store, data.clips))
+        with open_policy_answerer(store, policy, job.config.model, rollout, run.seed) as answerer:
             return measure_pool(store, key, pool, plan, answerer, videos, rollout, config, run.seed)
 
     with stage(run, "calibrate"):
@@ -63,7 +61,7 @@ def measure_shard(
 
 
 @stage_task("cpu")
-def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, run: Run, config: CalibrateConfig) -> Selection:
+def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, job: Job) -> Selection:
     """Plan by what was measured, and draw the samples to train on; `plan` is the one that the round started from."""
     from tasks.calibrate.plan import plan_metrics
     from tasks.calibrate.select import select
@@ -72,9 +70,9 @@ def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, run: Run, 
     from tasks.core.store import Store
     from tasks.tracking.run import stage
 
-    store = Store(run.data_root)
-    with stage(run, "calibrate") as tracker:
-        selection = select(store, shards, plan, config, run.seed)
+    store = Store(job.run.data_root)
+    with stage(job.run, "calibrate") as tracker:
+        selection = select(store, shards, plan, job.config.calibrate, job.run.seed)
         cells = read_rows(store, selection.plan.cells, PlannedCell)
         counts = {f"calibrate/{name}": value for name, value in selection.report.counts.items()}
         tracker.log_step(counts | plan_metrics(cells), selection.plan.round, series=selection.plan.cells.key)
@@ -84,9 +82,10 @@ def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, run: Run, 
 
 
 @stage_task("light")
-def publish_plan(start: DifficultyPlan, selection: Selection, clips: Artifact, run: Run, config: RetrainConfig) -> None:
+def publish_plan(start: DifficultyPlan, selection: Selection, data: DataSet, job: Job) -> None:
     """Make the plan of the last round the one that the next run starts from; `start` is where this run started."""
     from tasks.core import plan_pointer
     from tasks.core.store import Store
 
-    plan_pointer.publish_plan(Store(run.data_root), plan_pointer.run_inputs(clips, config), start, selection.plan)
+    inputs = plan_pointer.run_inputs(data.clips, job.config)
+    plan_pointer.publish_plan(Store(job.run.data_root), inputs, start, selection.plan)

@@ -4,11 +4,11 @@ import logging
 import time
 
 from tasks.benchmarks.records import BenchmarkFolder, BuiltBenchmark, Questions, QuestionShard
-from tasks.core.config import EvaluateConfig, ModelConfig, PerturbConfig, PromoteConfig, RolloutConfig
+from tasks.core.job import DataSet, Job
 from tasks.core.measurement import Selection
 from tasks.core.scores import Evaluated
 from tasks.core.training import Trained
-from tasks.core.types import Artifact, Run
+from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_task
 from tasks.evaluate.outputs import AnsweredShard, BenchmarkTable, Candidate
 
@@ -16,14 +16,14 @@ logger = logging.getLogger(__name__)
 
 
 @stage_task("light")
-def list_candidates(before: Artifact, trainings: list[Trained], run: Run, config: PromoteConfig) -> list[Candidate]:
+def list_candidates(before: Artifact, trainings: list[Trained], job: Job) -> list[Candidate]:
     """The policy GRPO started from, those it made round by round, and the champion if there is one."""
     from tasks.core.scores import AFTER, BEFORE, CHAMPION
     from tasks.core.store import Store
     from tasks.tracking.check import find_champion
     from tasks.tracking.run import open_registry
 
-    champion = find_champion(Store(run.data_root), open_registry(run), config.model_name)
+    champion = find_champion(Store(job.run.data_root), open_registry(job.run), job.config.promote.model_name)
     found = [] if champion is None else [Candidate(name=CHAMPION, policy=champion.policy)]
     *between, last = [training.policy for training in trainings]
     rounds = [Candidate(name=f"round {number}", policy=policy) for number, policy in enumerate(between, 1)]
@@ -33,12 +33,8 @@ def list_candidates(before: Artifact, trainings: list[Trained], run: Run, config
 @stage_task("gpu")
 def evaluate_candidate(
     candidate: Candidate,
-    samples: Artifact,
-    clips: Artifact,
-    run: Run,
-    model: ModelConfig,
-    rollout: RolloutConfig,
-    config: EvaluateConfig,
+    data: DataSet,
+    job: Job,
 ) -> Evaluated:
     """Score one candidate; a policy scored before on the same samples is not scored again."""
     from dataclasses import replace
@@ -54,7 +50,8 @@ def evaluate_candidate(
     from tasks.tracking.run import stage
 
     started = time.perf_counter()
-    store = Store(run.data_root)
+    run, model, rollout, config = job.run, job.config.model, job.config.rollout, job.config.evaluate
+    store, samples, clips = Store(run.data_root), data.samples, data.clips
     inputs = (candidate.policy.digest, samples.digest, clips.digest, model.dtype, rollout, config, run.seed)
     key = work_key("evaluated", "evaluate", *inputs)
 
@@ -80,7 +77,7 @@ def evaluate_candidate(
 
 
 @stage_task("cpu")
-def publish_benchmark(samples: Artifact, clips: Artifact, run: Run, config: PerturbConfig) -> BuiltBenchmark:
+def publish_benchmark(data: DataSet, job: Job) -> BuiltBenchmark:
     """Write a planned and validated VIUBench to a folder of its own, with its card."""
     import click
 
@@ -88,9 +85,9 @@ def publish_benchmark(samples: Artifact, clips: Artifact, run: Run, config: Pert
     from tasks.core.store import Store
     from tasks.tracking.run import stage
 
-    store = Store(run.data_root)
-    with stage(run, "publish_benchmark") as tracker:
-        benchmark = keep_benchmark(store, samples, clips, config.viubench_items_per_type, run.seed)
+    store, items_per_type = Store(job.run.data_root), job.config.perturb.viubench_items_per_type
+    with stage(job.run, "publish_benchmark") as tracker:
+        benchmark = keep_benchmark(store, data.samples, data.clips, items_per_type, job.run.seed)
         tracker.log_dataset("viubench", benchmark.items, "benchmark")
         tracker.log_bytes("card.md", store.read_bytes(f"{benchmark.key}/card.md"))
     click.echo(f"benchmark           {store.path(benchmark.key)}")
@@ -108,7 +105,7 @@ def name_variants(before: Artifact, names: list[str], trainings: list[Trained]) 
 
 @stage_task("light")
 def tabulate_variants(
-    evaluated: list[Evaluated], names: list[str], selections: list[Selection], trainings: list[Trained], run: Run
+    evaluated: list[Evaluated], names: list[str], selections: list[Selection], trainings: list[Trained], job: Job
 ) -> Artifact:
     """Print the table of an ablation and keep it."""
     import click
@@ -118,6 +115,7 @@ def tabulate_variants(
     from tasks.evaluate.variants import Variant, variants_table
     from tasks.tracking.run import stage
 
+    run = job.run
     store, key = Store(run.data_root), f"runs/{run.run_id}/ablation.md"
     trained = zip(selections, trainings, strict=True)
     variants = {name: Variant(*found) for name, found in zip(names, trained, strict=True)}
@@ -144,9 +142,7 @@ def open_suite(benchmarks: str, conditions: str, model: str, limit: int) -> list
 
 
 @stage_task("cpu")
-def list_questions(
-    folders: list[BenchmarkFolder], name: str, run: Run, limit: int, config: EvaluateConfig
-) -> Questions:
+def list_questions(folders: list[BenchmarkFolder], name: str, limit: int, job: Job) -> Questions:
     """Read the annotations of all benchmarks, and write the questions in shards for the map task."""
     from tasks.benchmarks.questions import list_suite
     from tasks.core.store import Store
@@ -154,6 +150,7 @@ def list_questions(
     from tasks.rollout.server_answerer import remember
     from tasks.tracking.run import stage
 
+    run = job.run
     store = Store(run.data_root)
     with stage(run, "list_questions"):
         now = describe_server(name)
@@ -162,7 +159,7 @@ def list_questions(
             folders,
             limit=limit,
             seed=run.seed,
-            questions_per_shard=config.questions_per_shard,
+            questions_per_shard=job.config.evaluate.questions_per_shard,
             served=remember(store, run.run_id, name, now) if now else "",
         )
     for name, number in questions.num_selected.items():
@@ -175,24 +172,22 @@ def answer_shard(
     shard: QuestionShard,
     questions: Questions,
     name: str,
-    run: Run,
-    model: ModelConfig,
-    rollout: RolloutConfig,
-    config: EvaluateConfig,
+    job: Job,
 ) -> AnsweredShard:
     """Ask the model what it was not asked before."""
     from tasks.core.store import Store
     from tasks.evaluate.published import answer_questions
     from tasks.tracking.run import stage
 
-    with stage(run, "answer"):
-        return answer_questions(Store(run.data_root), shard, questions, name, model, rollout, config, run.seed)
+    store, config = Store(job.run.data_root), job.config
+    with stage(job.run, "answer"):
+        return answer_questions(
+            store, shard, questions, name, config.model, config.rollout, config.evaluate, job.run.seed
+        )
 
 
 @stage_task("cpu")
-def tabulate_benchmarks(
-    answered: list[AnsweredShard], questions: Questions, name: str, run: Run, config: EvaluateConfig
-) -> BenchmarkTable:
+def tabulate_benchmarks(answered: list[AnsweredShard], questions: Questions, name: str, job: Job) -> BenchmarkTable:
     """Score all answers, keep results and predictions, and print the table."""
     import click
 
@@ -200,9 +195,9 @@ def tabulate_benchmarks(
     from tasks.evaluate.published import tabulate
     from tasks.tracking.run import stage
 
-    store = Store(run.data_root)
-    with stage(run, "tabulate") as tracker:
-        table = tabulate(store, run, answered, questions, name, config, tracker)
+    store = Store(job.run.data_root)
+    with stage(job.run, "tabulate") as tracker:
+        table = tabulate(store, job.run, answered, questions, name, job.config.evaluate, tracker)
     click.echo(store.read_bytes(table.table.key).decode())
     for result in table.results.values():
         click.echo(f"result              {store.path(result.key)}")

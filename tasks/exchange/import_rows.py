@@ -18,13 +18,13 @@ from tasks.core.choose import choose_at_random
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
+from tasks.core.job import DataSet
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample, Split, StageReport
 from tasks.exchange.files import read_records
 from tasks.exchange.import_videos import ImportedVideo, VideoJob, import_video, read_video
 from tasks.exchange.layouts import parse_record
-from tasks.exchange.outputs import ImportedSet
 from tasks.exchange.row import Origin, Row, RowError, VideoFiles, short
 from tasks.exchange.sample import check_row, read_answer, sample_of
 from tasks.exchange.video_paths import VideoPaths
@@ -56,7 +56,7 @@ class ImportPlan:
         check(self, at_least(0), "limit")
 
 
-def import_rows(store: Store, plan: ImportPlan) -> ImportedSet:
+def import_rows(store: Store, plan: ImportPlan) -> DataSet:
     """Read the data set, then its videos.
 
     Raises:
@@ -197,7 +197,7 @@ def _write(
     rejected: list[Rejection],
     *,
     num_beyond_limit: int,
-) -> ImportedSet:
+) -> DataSet:
     rows = list(samples.values())
     origins = [Origin(sample_id=sample.sample_id, row=number) for number, sample in samples.items()]
     key = f"imported/{digest_of(*clips, *rows, *origins, *rejected)}"
@@ -212,10 +212,10 @@ def _write(
     counts.update(f"warning/{kind}" for clip in clips for kind in set(map(kind_of, clip.warnings)))
     counts.update(f"samples_{sample.split.value}" for sample in rows)
     counts.update(f"samples_{sample.pretext}" for sample in rows)
-    return ImportedSet(
+    return DataSet(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
         samples=write_rows(store, f"{key}/samples.parquet", Sample, rows),
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
         origins=write_rows(store, f"{key}/origins.parquet", Origin, origins),
-        report=StageReport(stage="import", seconds=0.0, counts={name: float(n) for name, n in counts.items()}),
+        reports=[StageReport(stage="import", seconds=0.0, counts={name: float(n) for name, n in counts.items()})],
     )

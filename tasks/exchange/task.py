@@ -2,16 +2,13 @@
 
 import time
 
-from tasks.core.config import RetrainConfig
-from tasks.core.types import Run
+from tasks.core.job import DataSet, Job
 from tasks.deployment.stage_task import stage_task
-from tasks.exchange.outputs import ExportedSet, ImportedSet
+from tasks.exchange.outputs import ExportedSet
 
 
 @stage_task("cpu")
-def import_rows(
-    run: Run, dataset: str, root: str, rewrites: list[str], split: str, config: RetrainConfig, limit: int = 0
-) -> ImportedSet:
+def import_rows(job: Job, dataset: str, root: str, rewrites: list[str], split: str, limit: int = 0) -> DataSet:
     """Read `dataset` (Parquet, JSON lines or JSON); its videos lie below `root` (empty: beside it).
 
     `limit` takes as many of its rows, drawn at random; 0 takes all.
@@ -30,17 +27,18 @@ def import_rows(
         plan = ImportPlan(
             file=file,
             videos=VideoPaths(root=Path(root or file.parent), rewrites=parse_rewrites(rewrites)),
-            config=config.ingest,
+            config=job.config.ingest,
             split=split,
             limit=limit,
-            seed=run.seed,
+            seed=job.run.seed,
         )
     except ValueError as error:
         raise InputError(str(error)) from error
-    with stage(run, "import") as tracker:
-        imported = import_rows(Store(run.data_root), plan)
-        tracker.log_metrics({f"import/{name}": value for name, value in imported.report.counts.items()})
-    return replace(imported, report=replace(imported.report, seconds=time.monotonic() - began))
+    with stage(job.run, "import") as tracker:
+        data = import_rows(Store(job.run.data_root), plan)
+        [report] = data.reports
+        tracker.log_metrics({f"import/{name}": value for name, value in report.counts.items()})
+    return replace(data, reports=[replace(report, seconds=time.monotonic() - began)])
 
 
 @stage_task("cpu")

@@ -9,12 +9,13 @@ from operator import ne
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
+from tasks.core.job import DataSet
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split, StageReport
 from tasks.ingest.contents import read_contents, write_contents
 from tasks.ingest.duplicates import drop_exact, drop_forbidden, drop_near
-from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
+from tasks.ingest.outputs import IngestedShard, VideoShard
 from tasks.ingest.reasons import Reason
 from tasks.ingest.split import add_to_history, assign_sides, find_trained, read_history
 from tasks.video.errors import kind_of
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 def merge_shards(
     store: Store, results: Sequence[IngestedShard | None], listed: Sequence[VideoShard], config: IngestConfig
-) -> ClipSet:
+) -> DataSet:
     """One manifest of clips and one of rejections, by source, and one of the contents that they
     come from.
 
@@ -49,11 +50,11 @@ def merge_shards(
     rule = [config.near_duplicates, config.near_duplicate_distance, *sorted({clip.sha256 for clip in forbidden})]
     inputs = [[shard.clips.digest, shard.rejected.digest] for shard in shards] + [row.source for row in lost]
     key = f"ingest/{digest_of(inputs, rule, [clip.split for clip in clips])}"
-    return ClipSet(
+    return DataSet(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
         contents=write_contents(store, read_contents(store, [shard.contents for shard in shards])),
-        report=_report(shards, clips, rejected, counts, num_failed=len(results) - len(shards)),
+        reports=[_report(shards, clips, rejected, counts, num_failed=len(results) - len(shards))],
     )
 
 

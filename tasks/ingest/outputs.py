@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tasks.core.types import Artifact, StageReport
+from tasks.core.types import Artifact
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,3 @@ class IngestedShard:
     num_reused: int
     """Files whose content was ingested before, in an earlier run or under another name."""
     seconds: float
-
-
-@dataclass(frozen=True)
-class ClipSet:
-    """The clips to learn from, and what was turned away."""
-
-    clips: Artifact
-    """Rows of Clip, by source."""
-    rejected: Artifact
-    """Rows of Rejection, by source."""
-    contents: Artifact
-    """Rows of ReadContent: all that could be read, accepted or not."""
-    report: StageReport

@@ -1,9 +1,10 @@
 """Door of ingest: raw videos -> clips."""
 
 from tasks.core.config import IngestConfig
-from tasks.core.types import Artifact, Run
+from tasks.core.job import DataSet, Job
+from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_task
-from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
+from tasks.ingest.outputs import IngestedShard, VideoShard
 
 
 @stage_task("light")
@@ -28,34 +29,33 @@ def has_new_videos(shards: list[VideoShard], config: IngestConfig, data_root: st
 
 
 @stage_task("cpu")
-def ingest_shard(shard: VideoShard, run: Run, config: IngestConfig) -> IngestedShard:
+def ingest_shard(shard: VideoShard, job: Job) -> IngestedShard:
     """Accept or reject every file of one shard."""
     from tasks.core.store import Store
     from tasks.ingest.shard import ingest_videos
     from tasks.tracking.run import stage
 
-    with stage(run, "ingest"):
-        return ingest_videos(Store(run.data_root), shard, config)
+    with stage(job.run, "ingest"):
+        return ingest_videos(Store(job.run.data_root), shard, job.config.ingest)
 
 
 @stage_task("light")
-def merge_clips(
-    shards: list[IngestedShard | None], listed: list[VideoShard], run: Run, config: IngestConfig
-) -> ClipSet:
+def merge_clips(shards: list[IngestedShard | None], listed: list[VideoShard], job: Job) -> DataSet:
     """One clip manifest out of all shards; the videos of a shard that failed are listed as such."""
     from tasks.core.store import Store
     from tasks.ingest.merge import merge_shards
     from tasks.tracking.run import stage
 
-    with stage(run, "ingest") as tracker:
-        clip_set = merge_shards(Store(run.data_root), shards, listed, config)
-        tracker.log_metrics({f"ingest/{name}": value for name, value in clip_set.report.counts.items()})
-        tracker.log_dataset("clips", clip_set.clips, "ingest")
-    return clip_set
+    with stage(job.run, "ingest") as tracker:
+        data = merge_shards(Store(job.run.data_root), shards, listed, job.config.ingest)
+        [report] = data.reports
+        tracker.log_metrics({f"ingest/{name}": value for name, value in report.counts.items()})
+        tracker.log_dataset("clips", data.clips, "ingest")
+    return data
 
 
 @stage_task("light")
-def report_leaks(benchmark: ClipSet, clips: str, run: Run, config: IngestConfig) -> Artifact:
+def report_leaks(benchmark: DataSet, clips: str, job: Job) -> Artifact:
     """Compare the latest data set, or the manifest `clips`, with a benchmark's."""
     import click
 
@@ -64,9 +64,9 @@ def report_leaks(benchmark: ClipSet, clips: str, run: Run, config: IngestConfig)
     from tasks.ingest.duplicates import find_leaks, leak_lines
     from tasks.tracking.run import stage
 
-    store = Store(run.data_root)
-    with stage(run, "report_leaks") as tracker:
-        leaks, table = find_leaks(store, find_clips(store, clips), benchmark.clips, config)
+    store = Store(job.run.data_root)
+    with stage(job.run, "report_leaks") as tracker:
+        leaks, table = find_leaks(store, find_clips(store, clips), benchmark.clips, job.config.ingest)
         tracker.log_metrics({"leaks/clips": float(len(leaks))})
         tracker.log_bytes("leaks.parquet", store.read_bytes(table.key))
     for line in leak_lines(

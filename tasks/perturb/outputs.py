@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tasks.core.types import Artifact, StageReport
+from tasks.core.types import Artifact
 
 
 @dataclass(frozen=True)
@@ -12,22 +12,3 @@ class PlannedShard:
     samples: Artifact
     counts: dict[str, float]
     seconds: float
-
-
-@dataclass(frozen=True)
-class SampleSet:
-    """All samples: training pool, held-out pool and VIUBench."""
-
-    samples: Artifact
-    report: StageReport
-
-
-@dataclass(frozen=True)
-class BenchmarkPlan:
-    """VIUBench on clips that are all held out."""
-
-    clips: Artifact
-    """Rows of Clip."""
-    samples: Artifact
-    """Rows of Sample."""
-    report: StageReport

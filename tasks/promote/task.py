@@ -2,31 +2,27 @@
 
 from flytekit import Deck
 
-from tasks.core.config import RetrainConfig
+from tasks.core.job import DataSet, Job
 from tasks.core.measurement import Selection
 from tasks.core.scores import Evaluated
 from tasks.core.training import Trained
-from tasks.core.types import Artifact, Run, StageReport
+from tasks.core.types import Run, StageReport
 from tasks.deployment.stage_task import stage_task
 from tasks.promote.outputs import Promotion
 
 
 @stage_task("cpu", enable_deck=True, deck_fields=())
 def promote(
-    run: Run,
-    config: RetrainConfig,
-    clips: Artifact,
-    rejected: Artifact,
-    samples: Artifact,
+    data: DataSet,
+    start: StageReport,
     selections: list[Selection],
     trainings: list[Trained],
     evaluated: list[Evaluated],
-    reports: list[StageReport],
+    job: Job,
 ) -> Promotion:
     """Register the challenger, make it champion if it is better, and report the run.
 
-    `reports` are those of the stages before the first round, in order; `selections` and `trainings` are those of the
-    rounds.
+    `start` is the report of the warm start; `selections` and `trainings` are those of the rounds.
     """
     import click
 
@@ -35,21 +31,25 @@ def promote(
     from tasks.promote.promote import promote_challenger
     from tasks.tracking.run import open_registry, stage
 
+    run = job.run
     inputs = Inputs(
-        clips=clips,
-        rejected=rejected,
-        samples=samples,
+        clips=data.clips,
+        rejected=data.rejected,
+        samples=data.samples,
         selections=selections,
         trainings=trainings,
         scores=[one.scores for one in evaluated],
         reports=[
-            *reports,
+            *data.reports,
+            start,
             *(part.report for pair in zip(selections, trainings, strict=True) for part in pair),
             *(one.report for one in evaluated),
         ],
     )
     with stage(run, "promote") as tracker:
-        promotion, table = promote_challenger(Store(run.data_root), run, config, inputs, open_registry(run), tracker)
+        promotion, table = promote_challenger(
+            Store(run.data_root), run, job.config, inputs, open_registry(run), tracker
+        )
     Deck("report", Store(run.data_root).read_bytes(promotion.report_key).decode())
     click.echo(table)
     return promotion

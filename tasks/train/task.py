@@ -1,33 +1,31 @@
 """Door of the train stage: the warm start, and GRPO."""
 
-from tasks.core.config import ModelConfig, RolloutConfig, TrainConfig, WarmStartConfig
+from tasks.core.job import DataSet, Job
 from tasks.core.training import StartPolicy, Trained
-from tasks.core.types import Artifact, Run
+from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_on_nodes, stage_task
 
 
 @stage_task("train")
-def warm_start_policy(
-    samples: Artifact, clips: Artifact, run: Run, model: ModelConfig, config: WarmStartConfig
-) -> StartPolicy:
-    """The policy to start from: the base model, after `config.num_steps` supervised steps."""
+def warm_start_policy(data: DataSet, job: Job) -> StartPolicy:
+    """The policy to start from: the base model, after `warm_start.num_steps` supervised steps."""
     from tasks.core.store import Store
     from tasks.tracking.run import stage
     from tasks.train.warm_start import start_policy
 
+    run, config = job.run, job.config
     with stage(run, "warm_start") as tracker:
-        return start_policy(Store(run.data_root), samples, clips, model, config, tracker, run.seed)
+        return start_policy(
+            Store(run.data_root), data.samples, data.clips, config.model, config.warm_start, tracker, run.seed
+        )
 
 
 @stage_on_nodes("train")
 def train_policy(
     policy: Artifact,
     samples: Artifact,
-    clips: Artifact,
-    run: Run,
-    model: ModelConfig,
-    rollout: RolloutConfig,
-    config: TrainConfig,
+    data: DataSet,
+    job: Job,
     first_step: int = 0,
 ) -> Trained:
     """GRPO from `policy` on `samples`, from the last checkpoint of a run that was cut off.
@@ -39,13 +37,13 @@ def train_policy(
 
     return train_on_nodes(
         GrpoJob(
-            run=run,
+            run=job.run,
             start=policy,
             samples=samples,
-            clips=clips,
-            model=model,
-            rollout=rollout,
-            config=config,
+            clips=data.clips,
+            model=job.config.model,
+            rollout=job.config.rollout,
+            config=job.config.train,
             first_step=first_step,
         )
     )

@@ -2,16 +2,13 @@
 
 import time
 
-from tasks.core.config import ValidateConfig
-from tasks.core.types import Artifact, Run, StageReport
+from tasks.core.job import DataSet, Job
+from tasks.core.types import StageReport
 from tasks.deployment.stage_task import stage_task
-from tasks.validate.outputs import ValidatedSet
 
 
 @stage_task("cpu", enable_deck=True, deck_fields=())
-def validate_manifests(
-    run: Run, clips: Artifact, rejected: Artifact, samples: Artifact, config: ValidateConfig
-) -> ValidatedSet:
+def validate_manifests(data: DataSet, job: Job) -> DataSet:
     """Check the manifests and the frames of drawn samples; findings are written before the run is stopped.
 
     What passes is the latest data set of the data root, and shown in the deck.
@@ -27,11 +24,12 @@ def validate_manifests(
     from tasks.validate.samples_page import samples_page
 
     began = time.monotonic()
-    store = Store(run.data_root)
+    run, config = job.run, job.config.validate
+    store, clips, rejected, samples = Store(run.data_root), data.clips, data.rejected, data.samples
     inputs = (clips.digest, rejected.digest, samples.digest, config, run.seed)
     key = f"{work_key('validated', 'validate', *inputs)}/findings.json"
     with stage(run, "validate") as tracker:
-        artifact, findings, counts = find_or_check(store, key, clips, rejected, samples, config, run.seed)
+        _, findings, counts = find_or_check(store, key, clips, rejected, samples, config, run.seed)
         tracker.log_metrics({f"validate/{name}": value for name, value in counts.items()})
         stop_if_bad(findings)
         page = samples_page(store, clips, rejected, samples, run.seed)
@@ -39,5 +37,4 @@ def validate_manifests(
     Deck("samples", page)
     point_to_latest(store, LatestDataset(clips=clips, samples=samples, run_id=run.run_id))
     click.echo(f"samples             {samples.num_rows} in {store.path(samples.key)}")
-    report = StageReport(stage="validate", seconds=time.monotonic() - began, counts=counts)
-    return ValidatedSet(clips, samples, artifact, report)
+    return data.after(StageReport(stage="validate", seconds=time.monotonic() - began, counts=counts))

@@ -7,9 +7,9 @@ import pytest
 from flytekit.types.error import FlyteError
 
 from tasks.core import lease
+from tasks.core.job import Job
 from tasks.core.lease import HeldError
 from tasks.core.store import Store
-from tasks.core.types import Run
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.told_flyte import PLACE, ToldFlyte, in_execution
 from tests.helpers.tracked import seen_in_mlflow
@@ -26,12 +26,12 @@ def root(data_root: str) -> str:
     return data_root
 
 
-def _open(root: str, *, job: str = "retrain", videos: str = "/v") -> Run:
-    given = {"videos": videos} if job == "retrain" else {"model": "tiny"}
+def _open(root: str, *, name: str = "retrain", videos: str = "/v") -> Job:
+    given = {"videos": videos} if name == "retrain" else {"model": "tiny"}
     config = preset_config("smoke")
-    run = open_job.task_function(job, given, config, "smoke", root, "", {})
-    assert isinstance(run, Run)
-    return run
+    job = open_job.task_function(name, given, config, "smoke", root, "", {})
+    assert isinstance(job, Job)
+    return job
 
 
 def _may_start(root: str, videos: str) -> Any:
@@ -44,7 +44,7 @@ def test_the_second_ends_with_one_line_before_it_spends_anything(
     told.tell("nightly", "RUNNING")
     with in_execution("nightly"):
         first = _open(root, videos="/v")
-    assert first.lease == lease.RETRAIN
+    assert first.run.lease == lease.RETRAIN
     with in_execution("manual"), pytest.raises(HeldError) as refused:
         _open(root, videos="/other")
     assert "a retrain is at work on this data root already: Flyte execution nightly, since" in str(refused.value)
@@ -57,7 +57,7 @@ def test_the_second_ends_with_one_line_before_it_spends_anything(
         close_job.task_function(first)
     with in_execution("arrival"):
         assert _may_start(root, "/third") is True
-        assert _open(root, videos="/third").run_id != first.run_id
+        assert _open(root, videos="/third").run.run_id != first.run.run_id
 
 
 def test_after_one_that_died_the_next_works_and_the_dead_ones_run_is_closed(root: str, told: ToldFlyte) -> None:
@@ -66,13 +66,13 @@ def test_after_one_that_died_the_next_works_and_the_dead_ones_run_is_closed(root
     told.tell("nightly", "ABORTED", cause="node pool is renewed", principal="ada")
     with in_execution("manual"):
         second = _open(root, videos="/other")
-    assert second.run_id != first.run_id
-    seen = seen_in_mlflow(first)
+    assert second.run.run_id != first.run.run_id
+    seen = seen_in_mlflow(first.run)
     assert (seen.status, seen.tags["videossr.error"]) == ("KILLED", "aborted by ada: node pool is renewed")
-    assert seen_in_mlflow(second).status == "RUNNING"
+    assert seen_in_mlflow(second.run).status == "RUNNING"
     kept = lease.find(Store(root), lease.RETRAIN)
     assert kept is not None
-    assert kept.run_id == second.run_id
+    assert kept.run_id == second.run.run_id
 
 
 def test_the_same_job_goes_on_with_the_run_of_one_that_died(root: str, told: ToldFlyte) -> None:
@@ -81,8 +81,8 @@ def test_the_same_job_goes_on_with_the_run_of_one_that_died(root: str, told: Tol
     told.tell("nightly", "FAILED", error="lost")
     with in_execution("again"):
         second = _open(root)
-    assert second.run_id == first.run_id
-    seen = seen_in_mlflow(second)
+    assert second.run.run_id == first.run.run_id
+    seen = seen_in_mlflow(second.run)
     assert (seen.status, seen.tags["videossr.execution"]) == ("RUNNING", f"{PLACE}/again")
     assert "videossr.error" not in seen.tags
 
@@ -90,13 +90,13 @@ def test_the_same_job_goes_on_with_the_run_of_one_that_died(root: str, told: Tol
 def test_on_one_machine_two_different_ones_may_run_and_other_jobs_are_free_everywhere(
     root: str, told: ToldFlyte
 ) -> None:
-    assert _open(root, videos="/v").lease.startswith("retrain-smoke-")
-    assert _open(root, videos="/other").lease.startswith("retrain-smoke-")
+    assert _open(root, videos="/v").run.lease.startswith("retrain-smoke-")
+    assert _open(root, videos="/other").run.lease.startswith("retrain-smoke-")
     told.tell("nightly", "RUNNING")
     with in_execution("nightly"):
         _open(root, videos="/third")
     with in_execution("look"):
-        assert _open(root, job="evaluate").lease.startswith("evaluate-")
+        assert _open(root, name="evaluate").run.lease.startswith("evaluate-")
 
 
 def _fail(root: str, error: FlyteError | None) -> None:
@@ -109,7 +109,7 @@ def test_the_failure_handler_names_the_stage_and_not_its_own_node(root: str, tol
     told.add_node("f1", "fn0", "RUNNING", "workflows.retrain.fail_retrain")
     message = "Trace:\n\n    Traceback\nMessage:\n\n    OSError: disk gone"
     with in_execution("f1"):
-        run = _open(root)
+        run = _open(root).run
         _fail(root, FlyteError(message=message, failed_node_id="fn0"))
     tags = seen_in_mlflow(run).tags
     assert (tags["videossr.failed_stage"], tags["videossr.error"]) == ("perturb", "OSError: disk gone")
@@ -124,7 +124,7 @@ def test_without_flyte_the_failure_handler_says_what_the_error_says(
 ) -> None:
     told.refuses = True
     with in_execution("f1"):
-        run = _open(root)
+        run = _open(root).run
         _fail(root, FlyteError(message=message, failed_node_id="fn0"))
     seen = seen_in_mlflow(run)
     assert (seen.status, seen.tags["videossr.failed_stage"]) == ("FAILED", stage)

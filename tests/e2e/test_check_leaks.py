@@ -8,13 +8,13 @@ import pytest
 
 from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
+from tasks.core.job import DataSet
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
 from tasks.ingest.duplicates import Leak
 from tasks.ingest.listing import list_shards
 from tasks.ingest.merge import merge_shards
-from tasks.ingest.outputs import ClipSet
 from tasks.ingest.reasons import Reason
 from tasks.ingest.shard import ingest_videos
 from tasks.video.encode import write_mp4
@@ -26,7 +26,7 @@ CONFIG = IngestConfig(
 )
 
 
-def _ingest(store: Store, folder: Path, *avoid: str) -> ClipSet:
+def _ingest(store: Store, folder: Path, *avoid: str) -> DataSet:
     config = IngestConfig(**{**vars(CONFIG), "avoid": avoid})
     shards = list_shards(str(folder), config)
     return merge_shards(store, [ingest_videos(store, shard, config) for shard in shards], shards, config)

@@ -16,13 +16,14 @@ from tasks.calibrate.outputs import MeasuredShard, Pool
 from tasks.calibrate.shard import measure_pool
 from tasks.core.config import CalibrateConfig, EvaluateConfig, ModelConfig, PerturbConfig, RetrainConfig, RolloutConfig
 from tasks.core.digest import digest_of_bytes
+from tasks.core.job import DataSet
 from tasks.core.manifest import read_clips, read_rows, write_rows
 from tasks.core.measurement import NO_PLAN
 from tasks.core.reuse import keep_output
 from tasks.core.scores import SampleScore
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Clip, Rejection, Sample, Split
-from tasks.diagnose.diagnose import ImportedRows, diagnose
+from tasks.core.types import Artifact, Clip, Rejection, Sample, Split, StageReport
+from tasks.diagnose.diagnose import diagnose
 from tasks.diagnose.judge import RewardKind
 from tasks.evaluate.published import answer_questions
 from tasks.evaluate.score_policy import score_policy
@@ -59,7 +60,7 @@ def prepare(root: Path) -> None:
     write_rows(store, "given/samples.parquet", Sample, samples)
     origins = [Origin(sample_id=sample.sample_id, row=number) for number, sample in enumerate(samples)]
     write_rows(store, "given/origins.parquet", Origin, origins)
-    write_rows(store, "given/unusable.parquet", Rejection, [])
+    write_rows(store, "given/rejected.parquet", Rejection, [])
     write_json(root.parent / "rows.json", [{"row": number} for number in range(len(samples))])
     store_policy(store, _POLICY, fresh_policy())
     if not (root.parent / "benchmark").exists():
@@ -83,13 +84,12 @@ def _calibrate(store: Store) -> None:
 def _diagnose(store: Store) -> None:
     config = RetrainConfig(model=_MODEL, rollout=_ROLLOUT, evaluate=_EVALUATE)
     samples = _samples(store)
-    dataset = ImportedRows(
-        file=_beside(store) / "rows.json",
-        **{name: _given(store, name, len(samples)) for name in ("samples", "clips", "unusable", "origins")},
-        counts={"rows": float(len(samples)), "rejected": 0.0, "beyond_limit": 0.0},
-    )
+    counts = {"rows": float(len(samples)), "rejected": 0.0, "beyond_limit": 0.0}
+    tables = {name: _given(store, name, len(samples)) for name in ("samples", "clips", "rejected", "origins")}
+    data = DataSet(**tables, reports=[StageReport(stage="import", seconds=0.0, counts=counts)])
+    file = _beside(store) / "rows.json"
     with open_answerer("tiny", _MODEL, _ROLLOUT, samples, 0) as answerer:
-        diagnose(store, dataset, answerer, config, RewardKind.SMOOTH, store.path("results"), MemoryTracker())
+        diagnose(store, file, data, answerer, config, RewardKind.SMOOTH, store.path("results"), MemoryTracker())
 
 
 def _benchmark(store: Store, name: str = "tiny") -> None:

@@ -6,11 +6,11 @@ import numpy as np
 from PIL import Image
 
 from tasks.core.config import IngestConfig
+from tasks.core.job import DataSet
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Sample
 from tasks.exchange.import_rows import ImportPlan, import_rows
-from tasks.exchange.outputs import ImportedSet
 from tasks.exchange.video_paths import VideoPaths
 
 CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=1, max_bits_per_px=24.0)
@@ -21,7 +21,7 @@ def samples_of(store: Store, key: str) -> list[Sample]:
     return read_rows(store, key, Sample)
 
 
-def import_from(store: Store, file: Path, root: Path | None = None, split: str = "train") -> ImportedSet:
+def import_from(store: Store, file: Path, root: Path | None = None, split: str = "train") -> DataSet:
     where = VideoPaths(root=root or file.parent)
     return import_rows(store, ImportPlan(file=file, videos=where, config=CONFIG, split=split))
 

@@ -83,7 +83,7 @@ def _import(folder: Path, data: bytes, name: str) -> tuple[list[int], list[Rejec
     return (
         [origin.row for origin in origins],
         read_rows(store, imported.rejected.key, Rejection),
-        imported.report.counts,
+        imported.reports[0].counts,
     )
 
 

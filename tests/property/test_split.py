@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
+from tasks.core.job import DataSet
 from tasks.core.latest import LatestDataset, point_to_latest
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split
 from tasks.ingest.contents import write_contents
 from tasks.ingest.merge import merge_shards
-from tasks.ingest.outputs import ClipSet, IngestedShard, VideoShard
+from tasks.ingest.outputs import IngestedShard, VideoShard
 from tasks.ingest.split import add_to_history, assign_sides, read_history
 from tasks.video.fingerprint import NUM_BITS
 from tests.helpers.clips import make_clip
@@ -43,7 +44,7 @@ def _clip(number: int, name: str) -> Clip:
     )
 
 
-def _ingest(store: Store, clips: Sequence[Clip], config: IngestConfig) -> ClipSet:
+def _ingest(store: Store, clips: Sequence[Clip], config: IngestConfig) -> DataSet:
     """A night: the clips as one shard handed them on."""
     key = f"shards/{digest_of([clip.source for clip in clips], [clip.sha256 for clip in clips])}"
     shard = IngestedShard(
@@ -134,13 +135,13 @@ def test_a_video_that_is_taken_away_makes_no_room_for_one_that_was_trained_on(da
     before = read_rows(store, _ingest(store, clips, config).clips.key, Clip)
     kept = [clip for clip in before if clip.split is Split.TRAIN]
     found = _ingest(store, kept, config)
-    assert found.report.counts["heldout"] == 0
-    assert found.report.counts["stay_in_training"] == len(kept) // 2
+    assert found.reports[-1].counts["heldout"] == 0
+    assert found.reports[-1].counts["stay_in_training"] == len(kept) // 2
     copies = [
         replace(clip, source=f"copy-{clip.source}", sha256=digest_of("copy", clip.sha256).ljust(64, "0")[:64])
         for clip in kept
     ]
-    assert _ingest(store, copies, config).report.counts["heldout"] == 0
+    assert _ingest(store, copies, config).reports[-1].counts["heldout"] == 0
 
 
 def test_two_runs_at_the_same_time_both_add_what_they_trained_on(data_root: str) -> None:

@@ -193,7 +193,7 @@ def test_shards_carry_their_own_checksums_and_clips_are_counted(store: Store, fo
     assert [shard.checksums for shard in shards] == [[sha256_of(folder / name)] for name in names[:3]] + [[""]]
     results: list[IngestedShard | None] = [ingest_videos(store, shard, config) for shard in shards]
     clip_set = merge_shards(store, results, shards, config)
-    assert clip_set.report.counts["verified"] == 3
+    assert clip_set.reports[-1].counts["verified"] == 3
     assert [clip.is_verified for clip in read_rows(store, clip_set.clips.key, Clip)] == [True, True, True, False]
 
 

@@ -16,7 +16,7 @@ from tasks.core.manifest import read_rows
 from tasks.core.reward import RewardKind
 from tasks.core.store import Store
 from tasks.diagnose.agreement import agreed_answer
-from tasks.diagnose.diagnose import ImportedRows, diagnose
+from tasks.diagnose.diagnose import diagnose
 from tasks.diagnose.judge import RowDiagnosis, RowOutcome
 from tasks.diagnose.outputs import Diagnosis
 from tasks.exchange.files import subset
@@ -42,20 +42,14 @@ class Case:
     def __init__(self, folder: Path, file: Path, script: Mapping[str, Sequence[str]]) -> None:
         self.store, self.file, self.tracker = Store(str(folder / "root")), file, MemoryTracker()
         plan = ImportPlan(file=file, videos=VideoPaths(root=file.parent), config=CONFIG.ingest)
-        found = import_rows(self.store, plan)
-        self.dataset = ImportedRows(
-            file=file,
-            samples=found.samples,
-            clips=found.clips,
-            unusable=found.rejected,
-            origins=found.origins,
-            counts=found.report.counts,
-        )
+        self.data = import_rows(self.store, plan)
         self.out = folder / "out"
         self.script = script
 
     def run(self, reward: RewardKind = RewardKind.SMOOTH) -> tuple[Diagnosis, str]:
-        return diagnose(self.store, self.dataset, Script(self.script), CONFIG, reward, str(self.out), self.tracker)
+        return diagnose(
+            self.store, self.file, self.data, Script(self.script), CONFIG, reward, str(self.out), self.tracker
+        )
 
     def read(self, name: str) -> list[dict]:
         return [json.loads(line) for line in (self.out / name).read_text("utf-8").split("\n") if line]
@@ -186,7 +180,7 @@ def test_a_model_that_is_none_is_refused_before_anything_is_written(tmp_path: Pa
     config = configure_diagnosis.task_function(preset="smoke", overrides="{}", model=model, rollouts=4, reward="smooth")
     with pytest.raises(InputError, match=message):
         open_job.task_function(
-            job="diagnose",
+            name="diagnose",
             given={},
             config=config,
             preset="smoke",

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.core.errors import InputError
+from tasks.core.job import DataSet
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Rejection
 from tasks.exchange.files import read_records, subset
-from tasks.exchange.outputs import ImportedSet
 from tests.helpers.datasets import import_from, samples_of, write_frames
 from tests.helpers.hostile import hostile_rows
 from tests.helpers.videos import write_video
@@ -31,20 +31,20 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def _rejected(store: Store, imported: ImportedSet) -> dict[int, Rejection]:
+def _rejected(store: Store, imported: DataSet) -> dict[int, Rejection]:
     rows = read_rows(store, imported.rejected.key, Rejection)
     found = {int(row.source.rsplit(" ", 1)[1]): row for row in rows}
     assert len(found) == len(rows)
     return found
 
 
-def _check(store: Store, imported: ImportedSet, num_hostile: int) -> None:
+def _check(store: Store, imported: DataSet, num_hostile: int) -> None:
     """The rows between two good ones are listed, each with a reason of one line, and everything adds up."""
     assert [sample.question for sample in samples_of(store, imported.samples.key)] == ["What?", "What?"]
     rejected = _rejected(store, imported)
     assert sorted(rejected) == list(range(1, num_hostile + 1))
     assert all(row.reason and row.detail and len(row.detail) < 1000 for row in rejected.values())
-    counts = imported.report.counts
+    counts = imported.reports[0].counts
     assert (counts["rows"], counts["samples"], counts["rejected"]) == (num_hostile + 2, 2, num_hostile)
     assert sum(number for name, number in counts.items() if name.startswith("rejected/")) == num_hostile
 

@@ -115,7 +115,7 @@ def test_bad_rows_are_named_and_counted_and_stop_nothing(store: Store, tmp_path:
     assert imported.samples.num_rows == 1
     rejected = read_rows(store, imported.rejected.key, Rejection)
     assert sorted(int(row.source.rsplit(" ", 1)[1]) for row in rejected) == list(range(len(lines) - 1))
-    counts = imported.report.counts
+    counts = imported.reports[0].counts
     assert counts["rows"] == len(lines)
     assert counts["rejected"] == len(lines) - 1
     assert counts["rejected/bad videos"] == len(bad["videos"])

@@ -7,12 +7,12 @@ import pytest
 
 from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
+from tasks.core.job import DataSet
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
 from tasks.ingest.listing import list_files, list_shards
 from tasks.ingest.merge import merge_shards
-from tasks.ingest.outputs import ClipSet
 from tasks.ingest.reasons import Reason
 from tasks.ingest.shard import ingest_videos
 from tasks.ingest.verdicts import Source, Verdict
@@ -34,7 +34,7 @@ CONFIG = IngestConfig(
 )
 
 
-def ingest(store: Store, folder: Path, config: IngestConfig = CONFIG) -> ClipSet:
+def ingest(store: Store, folder: Path, config: IngestConfig = CONFIG) -> DataSet:
     shards = list_shards(str(folder), config)
     return merge_shards(store, [ingest_videos(store, shard, config) for shard in shards], shards, config)
 
@@ -96,11 +96,11 @@ def test_a_second_run_decodes_nothing_and_a_new_video_is_the_only_work(store: St
     (folder / "empty.mp4").touch()
     first = ingest(store, folder)
     second = ingest(store, folder)
-    assert (first.report.counts["new"], second.report.counts["new"]) == (3, 0)
+    assert (first.reports[-1].counts["new"], second.reports[-1].counts["new"]) == (3, 0)
     assert second.clips == first.clips
     assert second.rejected == first.rejected
     write_video(folder / "3.mp4", num_frames=50)
-    assert ingest(store, folder).report.counts["new"] == 1
+    assert ingest(store, folder).reports[-1].counts["new"] == 1
 
 
 def test_a_renamed_video_is_reused_under_its_new_name(store: Store, folder: Path) -> None:
@@ -147,7 +147,7 @@ def test_every_input_is_accounted_for(store: Store, folder: Path) -> None:
     write_video(folder / "short.mp4", num_frames=10)
     (folder / "note.md").write_text("not a video")
     (folder / ".hidden.mp4").write_text("skipped")
-    counts = ingest(store, folder).report.counts
+    counts = ingest(store, folder).reports[-1].counts
     assert counts["videos"] == counts["accepted"] + counts["rejected"] == 5
     assert counts["rejected/static"] == counts["rejected/too few frames"] == counts["rejected/not a video"] == 1
 
@@ -156,7 +156,7 @@ def test_warnings_are_counted_by_their_kind(store: Store, folder: Path) -> None:
     write_pattern(folder / "a.mov", "-c:v", "qtrle", "-pix_fmt", "argb", seconds=4)
     config = replace(CONFIG, min_train_clips=0, min_heldout_clips=0)
     found = ingest(store, folder, config)
-    counts = found.report.counts
+    counts = found.reports[-1].counts
     assert (counts["with_warnings"], counts["warning/transparent"]) == (1, 1)
     clips = read_rows(store, found.clips.key, Clip)
     assert [clip.warnings for clip in clips if clip.source == "a.mov"] == [
@@ -228,7 +228,7 @@ def test_a_small_folder_is_trained_on_with_a_warning(
 ) -> None:
     for index in range(number):
         write_video(folder / f"{index}.mp4", num_frames=40 + index)
-    counts = ingest(store, folder, replace(CONFIG, heldout_share=share)).report.counts
+    counts = ingest(store, folder, replace(CONFIG, heldout_share=share)).reports[-1].counts
     heldout = number // 2 if share < 0.5 else number - 1
     assert (counts["train"], counts["heldout"]) == (number - heldout, heldout)
     (warning,) = caplog.messages
@@ -245,9 +245,9 @@ def test_fewer_clips_than_training_needs_end_with_what_to_do(store: Store, folde
 def test_videos_that_are_never_trained_on_are_held_out_and_not_remembered(store: Store, folder: Path) -> None:
     write_video(folder / "a.mp4")
     write_video(folder / "b.mp4", num_frames=50)
-    counts = ingest(store, folder, replace(CONFIG, for_training=False)).report.counts
+    counts = ingest(store, folder, replace(CONFIG, for_training=False)).reports[-1].counts
     assert (counts["train"], counts["heldout"]) == (0, 2)
-    assert ingest(store, folder, replace(CONFIG, heldout_share=0.999)).report.counts["heldout"] == 1
+    assert ingest(store, folder, replace(CONFIG, heldout_share=0.999)).reports[-1].counts["heldout"] == 1
 
 
 def test_videos_of_a_shard_that_failed_are_listed_with_that_reason(store: Store, folder: Path) -> None:
@@ -261,5 +261,8 @@ def test_videos_of_a_shard_that_failed_are_listed_with_that_reason(store: Store,
     rejected = read_rows(store, found.rejected.key, Rejection)
     lost = [row.source for row in rejected if row.reason == Reason.SHARD_FAILED]
     assert lost == shards[1].names
-    assert (found.report.counts["shards_failed"], found.report.counts["videos"]) == (1, whole.report.counts["videos"])
+    assert (found.reports[-1].counts["shards_failed"], found.reports[-1].counts["videos"]) == (
+        1,
+        whole.reports[-1].counts["videos"],
+    )
     assert found.clips.key != whole.clips.key

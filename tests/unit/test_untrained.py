@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from tasks.core.config import IngestConfig
+from tasks.core.job import DataSet
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.ingest.arrivals import find_arrivals
 from tasks.ingest.contents import ReadContent, mark_trained
 from tasks.ingest.listing import list_shards
 from tasks.ingest.merge import merge_shards
-from tasks.ingest.outputs import ClipSet
 from tasks.ingest.shard import ingest_videos
 from tests.helpers.videos import write_video
 
@@ -27,7 +27,7 @@ def _new(store: Store, folder: Path) -> int:
     return find_arrivals(store, list_shards(str(folder), CONFIG), CONFIG).num_new
 
 
-def _ingest(store: Store, folder: Path, lost: int | None = None) -> ClipSet:
+def _ingest(store: Store, folder: Path, lost: int | None = None) -> DataSet:
     """As a retrain does; the shard at `lost` fails after it has read its video."""
     shards = list_shards(str(folder), CONFIG)
     done = [ingest_videos(store, shard, CONFIG) for shard in shards]
