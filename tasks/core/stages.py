@@ -48,40 +48,40 @@ class StageCode:
 
 STAGES = {
     "ingest": StageCode(
-        version=6, modules=("tasks.ingest.verdicts", "tasks.ingest.merge"), packages=_VIDEO, sources="33302617a60b0620"
+        version=6, modules=("tasks.ingest.verdicts", "tasks.ingest.merge"), packages=_VIDEO, sources="be65a4f47184e9d2"
     ),
     "import": StageCode(
-        version=4, modules=("tasks.exchange.import_rows",), packages=_VIDEO, sources="593093116e9ce118"
+        version=4, modules=("tasks.exchange.import_rows",), packages=_VIDEO, sources="741192a2c3fdf5a0"
     ),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="4419783e6da72f5b",
+        sources="9ca5816e5d3e76da",
     ),
     "validate": StageCode(
-        version=1,
+        version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="63b3135b8a160a34",
+        sources="f3cfe6bb10091fdc",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="a9456acafcfaf286"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="886350c5363b76e0"
     ),
     "calibrate": StageCode(
-        version=1,
+        version=2,
         modules=("tasks.calibrate.pools", "tasks.calibrate.shard", "tasks.calibrate.select", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="2a1b939969aa5f33",
+        sources="894a6f59961d8134",
     ),
     "train": StageCode(
-        version=1, modules=("tasks.train.build",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="fd1c7567cf054c38"
+        version=1, modules=("tasks.train.build",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="4dbe7549ebf1947e"
     ),
     "evaluate": StageCode(
-        version=1,
+        version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="5278367aed575846",
+        sources="666fcfa8165bf5c0",
     ),
     "answer": StageCode(
         version=1,
@@ -93,9 +93,9 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="2c719c5c9c1ca07e",
+        sources="28f58dbb25b6c701",
     ),
-    "guess": StageCode(version=1, modules=("tasks.rollout.guessers",), packages=("numpy",), sources="to be renewed"),
+    "guess": StageCode(version=1, modules=("tasks.rollout.guessers",), packages=("numpy",), sources="95c25acd513ad1ba"),
 }
 
 
