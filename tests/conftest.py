@@ -64,7 +64,9 @@ def pyflyte_env(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def told() -> "Iterator[ToldFlyte]":
     """A Flyte that knows what a test tells it, named by the environment."""
-    from tests.helpers.told_flyte import told_flyte  # grpc and flytekit, which quick tests do without
+    from tests.helpers.told_flyte import (
+        told_flyte,
+    )  # grpc and flytekit, which quick tests do without
 
     with told_flyte() as flyte:
         yield flyte

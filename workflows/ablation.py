@@ -9,13 +9,11 @@ from functools import partial
 
 from flytekit import map_task
 
-from tasks.core.job import Job
 from tasks.core.measurement import NO_PLAN
+from tasks.core.records import Candidate, Job, VideoShard
 from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_dynamic
-from tasks.evaluate.outputs import Candidate
 from tasks.evaluate.task import evaluate_candidate, name_variants, tabulate_variants
-from tasks.ingest.outputs import VideoShard
 from tasks.train.task import warm_start_policy
 from workflows.build_dataset import make_dataset, plan_samples
 from workflows.configure import configure
@@ -23,7 +21,15 @@ from workflows.job import close_job, in_order, job, open_on_videos
 from workflows.train_rounds import train_round
 from workflows.variants import variant_config
 
-NAMES = ["full", "strict reward", "uncalibrated", "paper levels", "only grounding", "only counting", "only jigsaw"]
+NAMES = [
+    "full",
+    "strict reward",
+    "uncalibrated",
+    "paper levels",
+    "only grounding",
+    "only counting",
+    "only jigsaw",
+]
 
 
 @job

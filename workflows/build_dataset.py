@@ -7,9 +7,8 @@ from functools import partial
 
 from flytekit import map_task, workflow
 
-from tasks.core.job import DataSet, Job
 from tasks.core.measurement import DifficultyPlan
-from tasks.ingest.outputs import VideoShard
+from tasks.core.records import DataSet, Job, VideoShard
 from tasks.perturb.task import merge_samples, perturb_shard, shard_clips, start_plan
 from tasks.validate.task import validate_manifests
 from workflows.configure import configure
@@ -54,5 +53,7 @@ def plan_samples(data: DataSet, plan: DifficultyPlan, job: Job) -> DataSet:
     """Perturb and validate: the samples of a round."""
     starts = shard_clips(data=data, job=job)
     planned = map_task(partial(perturb_shard, data=data, plan=plan, job=job))(start=starts)
-    validated: DataSet = validate_manifests(data=merge_samples(shards=planned, data=data, plan=plan, job=job), job=job)
+    validated: DataSet = validate_manifests(
+        data=merge_samples(shards=planned, data=data, plan=plan, job=job), job=job
+    )
     return validated

@@ -33,6 +33,8 @@ def build_viubench(
     )
     clips = ingest_videos(shards=shards, job=opened)
     planned = plan_benchmark_items(data=clips, job=opened)
-    benchmark: BuiltBenchmark = publish_benchmark(data=validate_manifests(data=planned, job=opened), job=opened)
+    benchmark: BuiltBenchmark = publish_benchmark(
+        data=validate_manifests(data=planned, job=opened), job=opened
+    )
     in_order(benchmark, close_job(job=opened))
     return benchmark

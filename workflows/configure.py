@@ -55,7 +55,9 @@ def configure_comparison(preset: str, overrides: str) -> RetrainConfig:
 
 
 @stage_task("light")
-def configure_diagnosis(preset: str, overrides: str, model: str, rollouts: int, reward: str) -> RetrainConfig:
+def configure_diagnosis(
+    preset: str, overrides: str, model: str, rollouts: int, reward: str
+) -> RetrainConfig:
     """The preset with overrides, for one policy and so many rollouts a row."""
     from dataclasses import replace
 
@@ -71,5 +73,7 @@ def configure_diagnosis(preset: str, overrides: str, model: str, rollouts: int, 
     config = apply_overrides(changed, named | {"rollout": {"rollouts_per_prompt": rollouts}})
     if config.model.base != "random":
         return config
-    logger.warning("model: what diagnose called random is called label-prior now: it draws from the data set's labels")
+    logger.warning(
+        "model: what diagnose called random is called label-prior now: it draws from the data set's labels"
+    )
     return replace(config, model=replace(config.model, base="label-prior"))

@@ -3,7 +3,7 @@
 pyflyte run workflows/diagnose.py diagnose --dataset rows.jsonl --root VIDEOS --model Qwen/Qwen3-VL-8B-Instruct
 """
 
-from tasks.diagnose.outputs import Diagnosis
+from tasks.core.records import Diagnosis
 from tasks.diagnose.task import diagnose_rows
 from tasks.exchange.task import import_rows
 from workflows.configure import configure_diagnosis
@@ -31,7 +31,9 @@ def diagnose(
     (empty: the preset's); `limit`: rows drawn at random (0: all); `reward`: smooth or strict; `out`: folder of the
     results (empty: below the data root).
     """
-    config = configure_diagnosis(preset=preset, overrides=overrides, model=model, rollouts=rollouts, reward=reward)
+    config = configure_diagnosis(
+        preset=preset, overrides=overrides, model=model, rollouts=rollouts, reward=reward
+    )
     opened = open_job(
         name="diagnose",
         given={"dataset": dataset, "root": root, "reward": reward, "out": out},
@@ -42,7 +44,11 @@ def diagnose(
         lists={"rewrites": rewrites},
         limit=limit,
     )
-    data = import_rows(job=opened, dataset=dataset, root=root, rewrites=rewrites, split="train", limit=limit)
-    diagnosis: Diagnosis = diagnose_rows(data=data, dataset=dataset, job=opened, reward=reward, out=out)
+    data = import_rows(
+        job=opened, dataset=dataset, root=root, rewrites=rewrites, split="train", limit=limit
+    )
+    diagnosis: Diagnosis = diagnose_rows(
+        data=data, dataset=dataset, job=opened, reward=reward, out=out
+    )
     in_order(diagnosis, close_job(job=opened))
     return diagnosis

@@ -8,7 +8,7 @@ from functools import partial
 
 from flytekit import map_task
 
-from tasks.evaluate.outputs import BenchmarkTable
+from tasks.core.records import BenchmarkTable
 from tasks.evaluate.task import answer_shard, list_questions, open_suite, tabulate_benchmarks
 from workflows.configure import configure
 from workflows.job import close_job, in_order, job, open_job
@@ -50,7 +50,10 @@ def evaluate_model(
     questions = list_questions(folders=folders, name=model, limit=limit, job=opened)
     answer = partial(answer_shard, questions=questions, name=model, job=opened)
     table: BenchmarkTable = tabulate_benchmarks(
-        answered=map_task(answer)(shard=questions.shards), questions=questions, name=model, job=opened
+        answered=map_task(answer)(shard=questions.shards),
+        questions=questions,
+        name=model,
+        job=opened,
     )
     in_order(table, close_job(job=opened))
     return table

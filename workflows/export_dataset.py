@@ -8,7 +8,7 @@ perturbed/<digest>/samples.parquet and ingest/<digest>/clips.parquet below the d
 
 from flytekit import workflow
 
-from tasks.exchange.outputs import ExportedSet
+from tasks.core.records import ExportedSet
 from tasks.exchange.task import export_samples
 
 

@@ -4,7 +4,7 @@ pyflyte run workflows/import_dataset.py import_dataset --dataset train.parquet -
 With `--rewrites '["/old=new"]'` paths of videos that begin with /old begin with new.
 """
 
-from tasks.core.job import DataSet
+from tasks.core.records import DataSet
 from tasks.exchange.task import import_rows
 from workflows.configure import configure
 from workflows.job import close_job, in_order, job, open_job
@@ -33,6 +33,8 @@ def import_dataset(
         tracking_uri=tracking_uri,
         lists={"rewrites": rewrites},
     )
-    data: DataSet = import_rows(job=opened, dataset=dataset, root=root, rewrites=rewrites, split=split)
+    data: DataSet = import_rows(
+        job=opened, dataset=dataset, root=root, rewrites=rewrites, split=split
+    )
     in_order(data, close_job(job=opened))
     return data

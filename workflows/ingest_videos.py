@@ -4,9 +4,8 @@ from functools import partial
 
 from flytekit import map_task, workflow
 
-from tasks.core.job import DataSet, Job
+from tasks.core.records import DataSet, Job, VideoShard
 from tasks.deployment.stage_task import deployment
-from tasks.ingest.outputs import VideoShard
 from tasks.ingest.task import ingest_shard, merge_clips
 
 _MIN_SUCCESS_RATIO = deployment().min_success_ratio

@@ -15,7 +15,7 @@ from flytekit import workflow
 from flytekit.types.error import FlyteError
 
 from tasks.core.config import RetrainConfig
-from tasks.core.job import Job
+from tasks.core.records import Job
 from tasks.core.types import Run
 from tasks.deployment.stage_task import stage_task
 from tasks.ingest.task import list_videos
@@ -65,14 +65,26 @@ def open_job(
 
     root = absolute_root(data_root)
     given = given | ({"limit": str(limit)} if limit else {})
-    given |= {name: json.dumps(values, ensure_ascii=False) for name, values in lists.items() if values}
+    given |= {
+        name: json.dumps(values, ensure_ascii=False) for name, values in lists.items() if values
+    }
     if "dataset" in given and not Path(given["dataset"]).is_file():
-        raise InputError(f"dataset: no file {given['dataset']!r}; give a .parquet, .jsonl or .json file")
+        raise InputError(
+            f"dataset: no file {given['dataset']!r}; give a .parquet, .jsonl or .json file"
+        )
     _check_settings(name, config, root)
-    address = check_tracking(root, tracking_uri, config.promote.model_name if name in _REGISTERS else "")
+    address = check_tracking(
+        root, tracking_uri, config.promote.model_name if name in _REGISTERS else ""
+    )
     experiment, key = _names(name, given, config, preset)
     held = _lease_name(name, experiment, key)
-    mine = replace(_take(root, held, address), run_key=key, experiment=experiment, tracking_uri=address, run_id="")
+    mine = replace(
+        _take(root, held, address),
+        run_key=key,
+        experiment=experiment,
+        tracking_uri=address,
+        run_id="",
+    )
     store = Store(root)
     lease.update(store, held, mine)
     store.clean_scratch()
@@ -85,7 +97,14 @@ def open_job(
         name=given.get("model", ""),
     )
     lease.update(store, held, replace(mine, run_id=run_id))
-    run = Run(data_root=root, run_id=run_id, preset=preset, seed=config.seed, tracking_uri=address, lease=held)
+    run = Run(
+        data_root=root,
+        run_id=run_id,
+        preset=preset,
+        seed=config.seed,
+        tracking_uri=address,
+        lease=held,
+    )
     return Job(run, config)
 
 
@@ -121,7 +140,12 @@ def open_on_videos(
 
 @stage_task("light")
 def may_start(
-    is_wanted: bool, name: str, given: dict[str, str], config: RetrainConfig, preset: str, data_root: str
+    is_wanted: bool,
+    name: str,
+    given: dict[str, str],
+    config: RetrainConfig,
+    preset: str,
+    data_root: str,
 ) -> bool:
     """Whether the job `name` is wanted and nobody else is at it: what a schedule starts then ends."""
     import click
@@ -175,12 +199,17 @@ def job(function: Callable[..., Any]) -> Any:
         _fail(inputs["data_root"], inputs["tracking_uri"], err)
 
     signature = inspect.signature(function)
-    error = inspect.Parameter("err", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=FlyteError | None)
-    parameters = [value.replace(kind=inspect.Parameter.KEYWORD_ONLY) for value in signature.parameters.values()]
+    error = inspect.Parameter(
+        "err", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=FlyteError | None
+    )
+    parameters = [
+        value.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for value in signature.parameters.values()
+    ]
     fail.__signature__ = inspect.Signature([*parameters, error], return_annotation=None)  # type: ignore[attr-defined]
-    fail.__annotations__ = {parameter.name: parameter.annotation for parameter in (*parameters, error)} | {
-        "return": None
-    }
+    fail.__annotations__ = {
+        parameter.name: parameter.annotation for parameter in (*parameters, error)
+    } | {"return": None}
     fail.__name__ = fail.__qualname__ = f"fail_{function.__name__}"
     fail.__module__ = function.__module__
     fail.__doc__ = f"What a failed {function.__name__} ends with: a stage that was killed could not say so itself."
@@ -200,8 +229,12 @@ def _fail(data_root: str, tracking_uri: str, error: FlyteError | None) -> None:
         # The node that Flyte names is always the failure node.
         stage = failed_stage(lease.this_owner().execution, message)
         fail_jobs(absolute_root(data_root), tracking_uri, stage=stage, error=first_line(message))
-    except Exception as failure:  # raised, it would take the place of the error that people have to see
-        logger.warning("could not mark the job's run as failed: %s: %s", type(failure).__name__, failure)
+    except (
+        Exception
+    ) as failure:  # raised, it would take the place of the error that people have to see
+        logger.warning(
+            "could not mark the job's run as failed: %s: %s", type(failure).__name__, failure
+        )
 
 
 def _check_settings(job: str, config: RetrainConfig, root: str) -> None:
@@ -257,7 +290,11 @@ def _take(root: str, name: str, tracking_uri: str) -> "Lease":
 def _lease_name(job: str, experiment: str, key: str) -> str:
     from tasks.core import lease
 
-    return lease.RETRAIN if job in _REGISTERS and lease.this_owner().execution else f"{experiment}-{key}"
+    return (
+        lease.RETRAIN
+        if job in _REGISTERS and lease.this_owner().execution
+        else f"{experiment}-{key}"
+    )
 
 
 def _names(job: str, given: dict[str, str], config: RetrainConfig, preset: str) -> tuple[str, str]:
@@ -265,6 +302,8 @@ def _names(job: str, given: dict[str, str], config: RetrainConfig, preset: str) 
     from tasks.core.digest import digest_of
     from tasks.core.store import absolute_root
 
-    places = {name: absolute_root(value) if name in _PLACES else value for name, value in given.items()}
+    places = {
+        name: absolute_root(value) if name in _PLACES else value for name, value in given.items()
+    }
     experiment = f"{job}-{preset}" if "videos" in given else job
     return experiment, digest_of(config, preset, places)

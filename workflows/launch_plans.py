@@ -21,12 +21,21 @@ retrain_manual = LaunchPlan.get_or_create(
     retrain, name="retrain_manual", default_inputs={"preset": _nightly.preset, **_places}
 )
 build_dataset = LaunchPlan.get_or_create(
-    datasets.build_dataset, name="build_dataset", default_inputs={"preset": _nightly.preset, **_places}
+    datasets.build_dataset,
+    name="build_dataset",
+    default_inputs={"preset": _nightly.preset, **_places},
 )
 evaluate_model = LaunchPlan.get_or_create(
-    benchmarks.evaluate_model, name="evaluate_model", default_inputs={"preset": _nightly.preset, **_places}
+    benchmarks.evaluate_model,
+    name="evaluate_model",
+    default_inputs={"preset": _nightly.preset, **_places},
 )
-_fixed = {"videos": _nightly.videos, "preset": _nightly.preset, "overrides": _nightly.overrides, **_places}
+_fixed = {
+    "videos": _nightly.videos,
+    "preset": _nightly.preset,
+    "overrides": _nightly.overrides,
+    **_places,
+}
 _one_at_a_time = ConcurrencyPolicy(max_concurrency=1, behavior=ConcurrencyLimitBehavior.SKIP)
 
 retrain_nightly = LaunchPlan.get_or_create(

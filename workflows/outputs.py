@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from tasks.core.job import DataSet
 from tasks.core.measurement import DifficultyPlan, Selection
-from tasks.core.training import Trained
+from tasks.core.records import DataSet
+from tasks.core.training import TrainedPolicy
 
 
 class PlannedData(NamedTuple):
@@ -18,11 +18,11 @@ class TrainedRound(NamedTuple):
     """One round of calibrate and train."""
 
     selection: Selection
-    trained: Trained
+    trained: TrainedPolicy
 
 
 class TrainedRounds(NamedTuple):
     """All rounds, in order."""
 
     selections: list[Selection]
-    trainings: list[Trained]
+    trainings: list[TrainedPolicy]

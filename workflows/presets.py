@@ -22,7 +22,9 @@ from tasks.core.errors import InputError
 def demo() -> RetrainConfig:
     """A small model on a laptop: minutes on two cores without a GPU."""
     return RetrainConfig(
-        ingest=IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, heldout_share=0.3),
+        ingest=IngestConfig(
+            num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, heldout_share=0.3
+        ),
         perturb=PerturbConfig(
             levels=(0.0, 0.5, 0.75),  # VIUBench asks at the last two
             train_samples_per_clip=(18, 6, 12),
@@ -33,7 +35,9 @@ def demo() -> RetrainConfig:
         model=ModelConfig(base="tiny", dtype="float32"),
         rollout=RolloutConfig(max_answer_tokens=12, prompts_per_batch=16),
         # Eighteen cells, and held-out questions of all: breadth counts for more than spread.
-        calibrate=CalibrateConfig(max_rollouts=2048, num_samples=512, plan_temperature=0.5, min_share_with_spread=0.4),
+        calibrate=CalibrateConfig(
+            max_rollouts=2048, num_samples=512, plan_temperature=0.5, min_share_with_spread=0.4
+        ),
         warm_start=WarmStartConfig(num_steps=80, learning_rate=1e-3),
         train=TrainConfig(
             num_steps=160,
@@ -88,7 +92,9 @@ def videossr_8b_lora() -> RetrainConfig:
     No second copy of the weights, no optimizer state for them: one GPU of 80 GB is meant to do.
     """
     base = videossr_8b()
-    train = replace(base.train, lora_rank=64, lora_alpha=128.0, learning_rate=1e-5, freeze_vision=True)
+    train = replace(
+        base.train, lora_rank=64, lora_alpha=128.0, learning_rate=1e-5, freeze_vision=True
+    )
     return replace(base, train=train)
 
 

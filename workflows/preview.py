@@ -5,7 +5,7 @@ pyflyte run workflows/preview.py preview --pretext grounding --level 0.5
 
 from flytekit import workflow
 
-from tasks.preview.outputs import PreviewSet
+from tasks.core.records import PreviewSet
 from tasks.preview.task import preview_samples
 
 

@@ -7,8 +7,8 @@ from functools import partial
 
 from flytekit import map_task
 
+from tasks.core.records import Promotion
 from tasks.evaluate.task import evaluate_candidate, list_candidates
-from tasks.promote.outputs import Promotion
 from tasks.promote.task import promote
 from tasks.train.task import warm_start_policy
 from workflows.build_dataset import make_dataset

@@ -5,8 +5,8 @@ pyflyte run workflows/retrain_if_new.py retrain_if_new --preset demo --videos DI
 
 from flytekit import conditional, workflow
 
+from tasks.core.records import Promotion
 from tasks.ingest.task import has_new_videos, list_videos
-from tasks.promote.outputs import Promotion
 from tasks.promote.task import leave_champion
 from workflows.configure import configure
 from workflows.job import may_start
@@ -40,7 +40,13 @@ def retrain_if_new(
         conditional("arrivals")
         .if_(starts.is_true())
         .then(
-            retrain(videos=videos, preset=preset, overrides=overrides, data_root=data_root, tracking_uri=tracking_uri)
+            retrain(
+                videos=videos,
+                preset=preset,
+                overrides=overrides,
+                data_root=data_root,
+                tracking_uri=tracking_uri,
+            )
         )
         .else_()
         .then(leave_champion())

@@ -5,7 +5,7 @@ The trained policy is a folder in Hugging Face layout; nothing is promoted.
 """
 
 from tasks.core.measurement import NO_PLAN
-from tasks.core.training import Trained
+from tasks.core.training import TrainedPolicy
 from tasks.exchange.task import import_rows
 from tasks.train.task import warm_start_policy
 from workflows.configure import configure
@@ -23,7 +23,7 @@ def train_dataset(
     overrides: str = "{}",
     data_root: str = "./.videossr",
     tracking_uri: str = "",
-) -> Trained:
+) -> TrainedPolicy:
     """Arguments as for `import_dataset` and `retrain`."""
     config = configure(preset=preset, overrides=overrides)
     opened = open_job(

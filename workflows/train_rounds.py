@@ -5,8 +5,8 @@ from functools import partial
 from flytekit import map_task, workflow
 
 from tasks.calibrate.task import measure_shard, publish_plan, select_samples, shard_samples
-from tasks.core.job import DataSet, Job
 from tasks.core.measurement import DifficultyPlan
+from tasks.core.records import DataSet, Job
 from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_dynamic
 from tasks.train.task import train_policy
@@ -15,12 +15,16 @@ from workflows.outputs import TrainedRound, TrainedRounds
 
 
 @workflow
-def train_round(data: DataSet, policy: Artifact, plan: DifficultyPlan, job: Job, first_step: int = 0) -> TrainedRound:
+def train_round(
+    data: DataSet, policy: Artifact, plan: DifficultyPlan, job: Job, first_step: int = 0
+) -> TrainedRound:
     """Measure where it teaches most, plan, select, and train on what was selected."""
     pools = shard_samples(data=data, job=job)
     measure = partial(measure_shard, data=data, policy=policy, plan=plan, job=job)
     selection = select_samples(shards=map_task(measure)(pool=pools), plan=plan, job=job)
-    trained = train_policy(policy=policy, samples=selection.samples, data=data, job=job, first_step=first_step)
+    trained = train_policy(
+        policy=policy, samples=selection.samples, data=data, job=job, first_step=first_step
+    )
     return TrainedRound(selection=selection, trained=trained)
 
 

@@ -22,7 +22,7 @@ from tasks.benchmarks.protocol import AnswerScore, BenchmarkResult, PartScore
 from tasks.benchmarks.reading import Reader, Reading
 from tasks.benchmarks.wording import Words
 from tasks.core.errors import InputError
-from tasks.core.statistics import Scored, estimate
+from tasks.core.statistics import ItemScore, estimate
 from tasks.core.types import BenchmarkFacts, Sample, Split, VideoFile, View
 
 logger = logging.getLogger(__name__)
@@ -38,19 +38,21 @@ class BenchmarkSource:
 
 
 Score = Callable[[AnswerScore], float]
-Units = Callable[[Sequence[AnswerScore], Score], list[Scored]]
+Units = Callable[[Sequence[AnswerScore], Score], list[ItemScore]]
 
 
-def each_question(rows: Sequence[AnswerScore], score: Score) -> list[Scored]:
+def each_question(rows: Sequence[AnswerScore], score: Score) -> list[ItemScore]:
     """Every question counts the same."""
-    return [Scored(score=score(row), video=row.video) for row in rows]
+    return [ItemScore(score=score(row), video=row.video) for row in rows]
 
 
 def mean_of(tag: str) -> Units:
     """Every value of `tag` counts the same."""
 
-    def units(rows: Sequence[AnswerScore], score: Score) -> list[Scored]:
-        return [Scored(score=score(row), video=row.video, stratum=row.tags[tag][0]) for row in rows]
+    def units(rows: Sequence[AnswerScore], score: Score) -> list[ItemScore]:
+        return [
+            ItemScore(score=score(row), video=row.video, stratum=row.tags[tag][0]) for row in rows
+        ]
 
     return units
 
@@ -58,12 +60,12 @@ def mean_of(tag: str) -> Units:
 def whole_groups(size: int) -> Units:
     """A group is right only if its `size` questions are all there and all right."""
 
-    def units(rows: Sequence[AnswerScore], score: Score) -> list[Scored]:
+    def units(rows: Sequence[AnswerScore], score: Score) -> list[ItemScore]:
         groups: defaultdict[str, list[AnswerScore]] = defaultdict(list)
         for row in rows:
             groups[row.group].append(row)
         return [
-            Scored(score=prod(map(score, members)) if len(members) == size else 0.0, video=group)
+            ItemScore(score=prod(map(score, members)) if len(members) == size else 0.0, video=group)
             for group, members in sorted(groups.items())
         ]
 
@@ -121,9 +123,13 @@ class FolderBenchmark:
 
     def samples(self) -> Iterator[Sample]:
         num_samples, seen = 0, set()
-        for sample in self.adapter.load(BenchmarkSource(self.root, VideoFolder(self.root), self.conditions)):
+        for sample in self.adapter.load(
+            BenchmarkSource(self.root, VideoFolder(self.root), self.conditions)
+        ):
             if sample.sample_id in seen:
-                raise InputError(f"{self.root}: two questions have the id {sample.sample_id!r}; is a file there twice?")
+                raise InputError(
+                    f"{self.root}: two questions have the id {sample.sample_id!r}; is a file there twice?"
+                )
             seen.add(sample.sample_id)
             num_samples += 1
             yield sample
@@ -152,10 +158,15 @@ class FolderBenchmark:
     def aggregate(self, scores: Sequence[AnswerScore]) -> BenchmarkResult:
         rows = sorted(scores, key=lambda row: row.sample_id)
         if len({row.sample_id for row in rows}) < max(1, len(rows)):
-            raise ValueError(f"{self.name}: {len(rows)} rows, expected at least one and each question once")
+            raise ValueError(
+                f"{self.name}: {len(rows)} rows, expected at least one and each question once"
+            )
         shown = [row for row in rows if not row.failure]
         official = [row for row in shown if self.adapter.keeps_dropped or not row.dropped]
-        units, official_units = self.adapter.units, self.adapter.official_units or self.adapter.units
+        units, official_units = (
+            self.adapter.units,
+            self.adapter.official_units or self.adapter.units,
+        )
         chances = [0.0 if row.failure else row.chance for row in rows]
 
         return BenchmarkResult(
@@ -172,14 +183,18 @@ class FolderBenchmark:
             missing_reasons=dict(Counter(row.failure for row in rows if row.failure)),
             breakdown=self._breakdown(rows),
             metrics=self.adapter.metrics(rows),
-            deviations=deviations(self.conditions, self.adapter.conditions, self.adapter.words, self.adapter.frames),
+            deviations=deviations(
+                self.conditions, self.adapter.conditions, self.adapter.words, self.adapter.frames
+            ),
             words=self.adapter.words.note(self.conditions.wording),
             choices=self.adapter.choices,
             warnings=tuple(self._size_warnings(self.num_available)),
         )
 
     def _breakdown(self, rows: Sequence[AnswerScore]) -> dict[str, dict[str, PartScore]]:
-        parts: defaultdict[str, defaultdict[str, list[AnswerScore]]] = defaultdict(lambda: defaultdict(list))
+        parts: defaultdict[str, defaultdict[str, list[AnswerScore]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         for row in rows:
             for tag, values in row.tags.items():
                 for value in values:
@@ -200,12 +215,12 @@ class FolderBenchmark:
         return [f"{found} questions in the files, the published ones have {expected}"]
 
 
-def _part(units: Sequence[Scored], num_items: int) -> PartScore:
+def _part(units: Sequence[ItemScore], num_items: int) -> PartScore:
     found = estimate(units)
     return PartScore(score=found.mean, se=found.se, num_items=num_items)
 
 
-def mean(units: Sequence[Scored]) -> float:
+def mean(units: Sequence[ItemScore]) -> float:
     """Mean of the strata's means."""
     strata: defaultdict[str, list[float]] = defaultdict(list)
     for unit in units:
@@ -229,14 +244,21 @@ def make_sample(
     """A question of benchmark `name`; `files` are (video's name, its file), `tags` the breakdowns
     that it counts in; an empty one is left out.
     """
-    listed = {tag: (found,) if isinstance(found, str) else tuple(found) for tag, found in (tags or {}).items() if found}
+    listed = {
+        tag: (found,) if isinstance(found, str) else tuple(found)
+        for tag, found in (tags or {}).items()
+        if found
+    }
     return Sample(
         sample_id=f"{name}/{item_id}",
         split=Split.BENCHMARK,
         pretext=name,
         kind=kind,
         level=0.0,
-        views=tuple(View(clip_id=stem_of(video), start_frame=0, stop_frame=0, file=file) for video, file in files),
+        views=tuple(
+            View(clip_id=stem_of(video), start_frame=0, stop_frame=0, file=file)
+            for video, file in files
+        ),
         question=question,
         answer=answer,
         answer_kind=answer_kind,

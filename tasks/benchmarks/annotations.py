@@ -48,11 +48,15 @@ class Where:
         """
         if not isinstance(record, Mapping):
             found = record.reason if isinstance(record, Unreadable) else f"got {short(record):.80}"
-            raise InputError(f"{self.file}, row {self.row}: expected an object, {found}; is the file cut off?")
+            raise InputError(
+                f"{self.file}, row {self.row}: expected an object, {found}; is the file cut off?"
+            )
         try:
             parsed: RowT = validated(row_type, record)
         except RowError as error:
-            raise InputError(f"{self.file}, row {self.row}, {error}{_fields_hint(row_type, record)}") from error
+            raise InputError(
+                f"{self.file}, row {self.row}, {error}{_fields_hint(row_type, record)}"
+            ) from error
         return parsed
 
     def texts(self, field: str, value: object, least: int = 0) -> list[str]:
@@ -68,7 +72,10 @@ class Where:
         if not isinstance(found, list) or not all(isinstance(entry, str) for entry in found):
             raise self.error(field, f"got {value!r:.80}, expected a list of texts")
         if len(found) < least:
-            raise self.error(field, f"got {value!r:.80}, expected a list of at least {least} texts with commas between")
+            raise self.error(
+                field,
+                f"got {value!r:.80}, expected a list of at least {least} texts with commas between",
+            )
         return found
 
 
@@ -103,10 +110,14 @@ def find_parts(root: Path, *names: str) -> list[Path]:
         for name in below:
             found = find(root, f"**/{name}")
             if len({path.parent for path in found}) > 1:
-                raise InputError(f"{len(found)} files {name} below {str(root)!r}, expected one: {found[0]}, ...")
+                raise InputError(
+                    f"{len(found)} files {name} below {str(root)!r}, expected one: {found[0]}, ..."
+                )
             if found:
                 return _all_parts(found)
-    raise InputError(f"no annotation file in {str(root)!r}; expected {' or '.join(names)}{_hint(root, names)}")
+    raise InputError(
+        f"no annotation file in {str(root)!r}; expected {' or '.join(names)}{_hint(root, names)}"
+    )
 
 
 def _as_written(root: Path, pattern: str) -> list[Path]:
@@ -130,7 +141,9 @@ def read_rows_of(
     """
     paths = [files] if isinstance(files, Path) else files
     for part, path in enumerate(paths):
-        for number, record in _table(path) if path.suffix.lower() in {".csv", ".tsv"} else read_records(path):
+        for number, record in (
+            _table(path) if path.suffix.lower() in {".csv", ".tsv"} else read_records(path)
+        ):
             where = Where(path, number if len(paths) == 1 else f"{part}-{number}")
             yield where, where.parse(row_type, _with_names(record, renamed or {}))
 
@@ -186,7 +199,9 @@ def _table(path: Path) -> Iterator[tuple[int, object]]:
     text = io.StringIO(read_text(path), newline="")
     try:
         yield from enumerate(
-            csv.DictReader(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+            csv.DictReader(
+                text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True
+            )
         )
     except csv.Error as error:
         raise InputError(f"{path} is no table: {error}") from error
@@ -199,13 +214,21 @@ def _is_common(name: str) -> bool:
 def _hint(root: Path, names: Sequence[str]) -> str:
     """What may be meant."""
     packed = (
-        path for name in names for path in root.rglob(f"{PurePosixPath(name).name}.*") if path.suffix.lower() in _PACKED
+        path
+        for name in names
+        for path in root.rglob(f"{PurePosixPath(name).name}.*")
+        if path.suffix.lower() in _PACKED
     )
     below = (path for name in names if _is_common(name) for path in root.rglob(name))
     there = sorted(path.name for path in root.iterdir() if path.suffix.lower() in _TABLES)
-    said = [*(f"; unpack {path}" for path in packed), *(f"; if {path} is it, give its folder" for path in below)]
+    said = [
+        *(f"; unpack {path}" for path in packed),
+        *(f"; if {path} is it, give its folder" for path in below),
+    ]
     if there and not said:
-        said = [f"; there {'is' if len(there) == 1 else 'are'} {', '.join(there[:3])}{', ...' if there[3:] else ''}"]
+        said = [
+            f"; there {'is' if len(there) == 1 else 'are'} {', '.join(there[:3])}{', ...' if there[3:] else ''}"
+        ]
     return said[0] if said else ""
 
 
@@ -214,19 +237,29 @@ def _all_parts(found: Sequence[Path]) -> list[Path]:
     numbers = [_PART.search(path.name) for path in found]
     total = max((int(number[2]) for number in numbers if number), default=len(found))
     if len(found) != total:
-        raise InputError(f"{len(found)} files like {found[0]}, expected {total} by the numbers in their names")
+        raise InputError(
+            f"{len(found)} files like {found[0]}, expected {total} by the numbers in their names"
+        )
     return list(found)
 
 
 def _with_names(record: object, renamed: Mapping[str, str]) -> object:
     if not isinstance(record, Mapping):
         return record
-    known = {ours: record[theirs] for theirs, ours in renamed.items() if theirs in record and ours not in record}
+    known = {
+        ours: record[theirs]
+        for theirs, ours in renamed.items()
+        if theirs in record and ours not in record
+    }
     return {**record, **known}
 
 
 def _fields_hint(row_type: type[Any], record: Mapping[Any, object]) -> str:
-    needed = [field.name for field in fields(row_type) if field.default is MISSING and field.default_factory is MISSING]
+    needed = [
+        field.name
+        for field in fields(row_type)
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
     if all(name in record for name in needed):
         return ""
     found = ", ".join(short(name).strip("'") for name in record) or "none"

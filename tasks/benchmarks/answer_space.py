@@ -68,12 +68,17 @@ class IntervalSpace:
         assert isinstance(truth, Interval)
         ticks = np.arange(self.last_tick + 1) / _TICKS_PER_SECOND
         total, total_square = 0.0, 0.0
-        for index, start in enumerate(ticks[:-1]):  # All pairs at once would take gigabytes for a long video.
+        for index, start in enumerate(
+            ticks[:-1]
+        ):  # All pairs at once would take gigabytes for a long video.
             ends = ticks[index + 1 :]
             shared = np.minimum(ends, truth.end_seconds) - max(start, truth.start_seconds)
             hull = np.maximum(ends, truth.end_seconds) - min(start, truth.start_seconds)
             overlap = np.maximum(shared, 0.0) / hull
-            total, total_square = total + float(overlap.sum()), total_square + float((overlap**2).sum())
+            total, total_square = (
+                total + float(overlap.sum()),
+                total_square + float((overlap**2).sum()),
+            )
         return Moments(total / self.size, total_square / self.size)
 
 
@@ -160,7 +165,9 @@ def space_of(sample: Sample, kind: str, length_seconds: Callable[[], float]) -> 
             return PermutationSpace(len(truth.positions))
         case AnswerKind.INTERVAL:
             return IntervalSpace(max(1, round(length_seconds() * _TICKS_PER_SECOND)))
-    raise ValueError(f"sample {sample.sample_id}: no valid answers are known of the kind {sample.answer_kind!r}")
+    raise ValueError(
+        f"sample {sample.sample_id}: no valid answers are known of the kind {sample.answer_kind!r}"
+    )
 
 
 def expected_score(sample: Sample) -> float | None:
@@ -174,7 +181,9 @@ def expected_score(sample: Sample) -> float | None:
 def right_answer(sample: Sample) -> Answer:
     """The sample's own answer, typed."""
     truth = parse_answer(sample.answer, AnswerKind(sample.answer_kind))
-    assert truth is not None, f"sample {sample.sample_id} has the unreadable answer {sample.answer!r}"
+    assert truth is not None, (
+        f"sample {sample.sample_id} has the unreadable answer {sample.answer!r}"
+    )
     return truth
 
 
@@ -182,6 +191,8 @@ def _length_seconds(sample: Sample, clips: Mapping[str, Clip]) -> float:
     """To the end of the last frame, as planning has it: one mean step after the frame's own time."""
     view = sample.views[0]
     if view.clip_id not in clips:
-        raise ValueError(f"sample {sample.sample_id} shows clip {view.clip_id}, which is not among the clips")
+        raise ValueError(
+            f"sample {sample.sample_id} shows clip {view.clip_id}, which is not among the clips"
+        )
     clip = clips[view.clip_id]
     return view_timestamps(view, clip)[-1] + mean_frame_step_seconds(clip)

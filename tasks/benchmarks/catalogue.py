@@ -11,7 +11,11 @@ from tasks.benchmarks.adapters.lvbench import LVBENCH
 from tasks.benchmarks.adapters.mvbench import MVBENCH
 from tasks.benchmarks.adapters.qvhighlights import QVHIGHLIGHTS
 from tasks.benchmarks.adapters.tacos import TACOS
-from tasks.benchmarks.adapters.tempcompass import TEMPCOMPASS, TEMPCOMPASS_CAPTION_MATCHING, TEMPCOMPASS_YES_NO
+from tasks.benchmarks.adapters.tempcompass import (
+    TEMPCOMPASS,
+    TEMPCOMPASS_CAPTION_MATCHING,
+    TEMPCOMPASS_YES_NO,
+)
 from tasks.benchmarks.adapters.universal import UNIVERSAL
 from tasks.benchmarks.adapters.vcrbench import VCRBENCH
 from tasks.benchmarks.adapters.videomme import VIDEOMME

@@ -21,20 +21,27 @@ CHOICE_WORDS = Words(usual=f"{{question}}\n{LETTER_LINE}")
 
 def ask_choice(question: str, options: Sequence[str], conditions: Conditions) -> str:
     """The question, the lettered options if they do not stand in it, and the paper's closing line."""
-    return worded(conditions.wording or CHOICE_WORDS.usual, "\n".join([question.strip(), *lettered(options)]))
+    return worded(
+        conditions.wording or CHOICE_WORDS.usual, "\n".join([question.strip(), *lettered(options)])
+    )
 
 
 def lettered(options: Sequence[str]) -> list[str]:
     """`A. text`; options that already bear their own letters stay as they are."""
     if are_lettered(options):
         return [option.strip() for option in options]
-    return [f"{letter}. {option.strip()}" for letter, option in zip(string.ascii_uppercase, options, strict=False)]
+    return [
+        f"{letter}. {option.strip()}"
+        for letter, option in zip(string.ascii_uppercase, options, strict=False)
+    ]
 
 
 def are_lettered(options: Sequence[str]) -> bool:
     """Whether every option starts with the letter of its place."""
     found = [_LETTERED.match(option.strip()) for option in options]
-    return bool(options) and all(m and m[1] == letter for m, letter in zip(found, string.ascii_uppercase, strict=False))
+    return bool(options) and all(
+        m and m[1] == letter for m, letter in zip(found, string.ascii_uppercase, strict=False)
+    )
 
 
 def bare_options(options: Sequence[str]) -> tuple[str, ...]:

@@ -47,7 +47,9 @@ def deviations(
     return tuple(_deviations(own, paper, words, frames))
 
 
-def _deviations(own: Conditions, paper: Conditions, words: Words, frames: tuple[int, ...]) -> Iterator[str]:
+def _deviations(
+    own: Conditions, paper: Conditions, words: Words, frames: tuple[int, ...]
+) -> Iterator[str]:
     for field in fields(Conditions):
         value, usual = getattr(own, field.name), getattr(paper, field.name)
         if field.name == "max_frames":

@@ -21,7 +21,9 @@ _TITLE_AND_ID = re.compile(r".*\[([\w-]{6,})\]|.*-([\w-]{11})")
 logger = logging.getLogger(__name__)
 
 
-def download_ids(root: Path, stem: PurePosixPath, texts: Collection[PurePosixPath]) -> Iterator[str]:
+def download_ids(
+    root: Path, stem: PurePosixPath, texts: Collection[PurePosixPath]
+) -> Iterator[str]:
     """What the site that a video came from calls it; `stem` is the video below `root` without its ending, `texts` are
     all .json files there.
     """
@@ -50,7 +52,9 @@ def _id_in(path: Path) -> str:
     except (OSError, ValueError, RecursionError) as error:
         logger.warning("%s, which may say what a video is, cannot be read: %s", path, error)
         return ""
-    if not isinstance(found, dict) or "clips" in found:  # video2dataset cut it: this is a part of the video
+    if (
+        not isinstance(found, dict) or "clips" in found
+    ):  # video2dataset cut it: this is a part of the video
         return ""
     if path.name.endswith(".info.json"):
         return str(found.get("id") or "")

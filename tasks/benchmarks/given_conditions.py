@@ -29,9 +29,13 @@ def read_conditions(text: str, names: Sequence[str]) -> dict[str, Conditions]:
     common = {name: value for name, value in given.items() if name not in own}
     for name, changes in own.items():
         if name not in names:
-            raise InputError(f"conditions: {name} is not among the benchmarks that are asked ({', '.join(names)})")
+            raise InputError(
+                f"conditions: {name} is not among the benchmarks that are asked ({', '.join(names)})"
+            )
         if not isinstance(changes, Mapping):
-            raise InputError(f"conditions of {name}: got {changes!r:.80}, expected a JSON object of conditions")
+            raise InputError(
+                f"conditions of {name}: got {changes!r:.80}, expected a JSON object of conditions"
+            )
     _check_common_wording(common, own, names)
     return {name: _of_benchmark(name, common, own.get(name, {})) for name in names}
 
@@ -51,7 +55,9 @@ def _content(text: str) -> str:
         return text
 
 
-def _check_common_wording(common: Mapping[str, Any], own: Mapping[str, Any], names: Sequence[str]) -> None:
+def _check_common_wording(
+    common: Mapping[str, Any], own: Mapping[str, Any], names: Sequence[str]
+) -> None:
     """One wording fits only benchmarks that are asked alike."""
     rest = [name for name in names if "wording" not in own.get(name, {})]
     if "wording" in common and len({BENCHMARKS[name].words.usual for name in rest}) > 1:

@@ -82,12 +82,21 @@ class VideoFolder:
         if not _is_inside(name):
             return VideoFile(paths=(), missing=f"the name {name!r:.100} leads out of the folder")
         wanted = PurePosixPath(folder) / name
-        fitting = [path for path in self._tree.folders.get(wanted.name, []) if _ends_in(path, wanted)]
+        fitting = [
+            path for path in self._tree.folders.get(wanted.name, []) if _ends_in(path, wanted)
+        ]
         found = self._distinct(fitting, later)
         if len(found) != 1:
-            return _only(name, found) if found else VideoFile(paths=(), missing=f"no folder {str(wanted)!r:.100}")
+            return (
+                _only(name, found)
+                if found
+                else VideoFile(paths=(), missing=f"no folder {str(wanted)!r:.100}")
+            )
         pictures = (p for p in (self.root / found[0]).iterdir() if p.suffix.lower() in _PICTURES)
-        return VideoFile(paths=tuple(str(found[0] / p.name) for p in sorted(pictures, key=_number)), is_frames=True)
+        return VideoFile(
+            paths=tuple(str(found[0] / p.name) for p in sorted(pictures, key=_number)),
+            is_frames=True,
+        )
 
     def find_listed(self, paths: Sequence[str], fps: float) -> VideoFile:
         """A list of pictures as a data set names them, e.g. absolute on its author's disk: their beginning is left
@@ -98,15 +107,21 @@ class VideoFolder:
             inside = ["/".join(PurePosixPath(path).parts[skipped:]) for path in paths]
             if _is_inside(inside[0]) and (self.root / inside[0]).is_file():
                 return self._all_listed(paths, inside, fps)
-        return VideoFile(paths=(), missing=f"no picture {paths[0]!r:.100}" if paths else "no pictures are listed")
+        return VideoFile(
+            paths=(), missing=f"no picture {paths[0]!r:.100}" if paths else "no pictures are listed"
+        )
 
     def _all_listed(self, paths: Sequence[str], inside: Sequence[str], fps: float) -> VideoFile:
         lost = [path for path in inside if not _is_inside(path) or not (self.root / path).is_file()]
         if lost:
-            return VideoFile(paths=(), missing=f"{len(lost)} of {len(paths)} pictures, e.g. {lost[0]!r:.100}")
+            return VideoFile(
+                paths=(), missing=f"{len(lost)} of {len(paths)} pictures, e.g. {lost[0]!r:.100}"
+            )
         for path, mine in zip(paths, inside, strict=True):
             if self._listed.setdefault(mine, path) != path:
-                missing = f"{mine!r:.100} stands for both {self._listed[mine]!r:.200} and {path!r:.200}"
+                missing = (
+                    f"{mine!r:.100} stands for both {self._listed[mine]!r:.200} and {path!r:.200}"
+                )
                 return VideoFile(paths=(), missing=missing)
         return VideoFile(paths=tuple(inside), is_frames=True, fps=fps)
 
@@ -117,7 +132,9 @@ class VideoFolder:
         known = self._tree.videos.get(stem_of(PurePosixPath(name).name), [])
         wanted = [PurePosixPath(folder) / name for folder in folders]
         fitting = [path for path in known if any(_ends_in(path, whole) for whole in wanted)] or [
-            path for path in known if any(_ends_in(_folded(path), _folded(whole)) for whole in wanted)
+            path
+            for path in known
+            if any(_ends_in(_folded(path), _folded(whole)) for whole in wanted)
         ]
         return [path for path in fitting if path.name == PurePosixPath(name).name] or fitting
 
@@ -160,28 +177,38 @@ class VideoFolder:
         """Videos by what the site that they were downloaded from calls them."""
         found: defaultdict[str, list[PurePosixPath]] = defaultdict(list)
         for path in (path for paths in self._tree.videos.values() for path in paths):
-            for link_id in download_ids(self.root, path.with_name(stem_of(path.name)), self._tree.texts):
+            for link_id in download_ids(
+                self.root, path.with_name(stem_of(path.name)), self._tree.texts
+            ):
                 found[link_id].append(path)
         return found
 
 
 def stem_of(name: str) -> str:
     """`name` without a video's ending."""
-    return next((name[: -len(ending)] for ending in _ENDINGS if name.lower().endswith(ending)), name)
+    return next(
+        (name[: -len(ending)] for ending in _ENDINGS if name.lower().endswith(ending)), name
+    )
 
 
 def _only(name: str, found: Sequence[PurePosixPath]) -> VideoFile:
     if len(found) == 1:
         return VideoFile(paths=(str(found[0]),))
     listed = ", ".join(repr(str(path)) for path in found[:3])
-    return VideoFile(paths=(), missing=f"ambiguous: {len(found)} files fit {name!r:.100}: {listed}"[:600])
+    return VideoFile(
+        paths=(), missing=f"ambiguous: {len(found)} files fit {name!r:.100}: {listed}"[:600]
+    )
 
 
 def _ends_in(path: PurePosixPath, wanted: PurePosixPath) -> bool:
     """Whether the folders of `path` end in those of `wanted`; a name without folders has to lie at the top."""
     folders = wanted.parts[:-1]
     own = path.parts[:-1]
-    return own[len(own) - len(folders) :] == folders if folders and len(own) >= len(folders) else own == folders
+    return (
+        own[len(own) - len(folders) :] == folders
+        if folders and len(own) >= len(folders)
+        else own == folders
+    )
 
 
 def _folded(path: PurePosixPath) -> PurePosixPath:
@@ -190,7 +217,9 @@ def _folded(path: PurePosixPath) -> PurePosixPath:
 
 def _is_inside(name: str) -> bool:
     path = PurePosixPath(name)
-    return bool(path.name) and "\0" not in name and not path.is_absolute() and ".." not in path.parts
+    return (
+        bool(path.name) and "\0" not in name and not path.is_absolute() and ".." not in path.parts
+    )
 
 
 def _number(path: Path) -> tuple[int, str]:
@@ -213,4 +242,6 @@ def _walk(root: Path) -> Iterator[tuple[PurePosixPath, list[str]]]:
 
 def missing_of(sample: Sample) -> str:
     """Why a video of the question was not found; empty if all were."""
-    return next((view.file.missing for view in sample.views if view.file and not view.file.paths), "")
+    return next(
+        (view.file.missing for view in sample.views if view.file and not view.file.paths), ""
+    )

@@ -61,12 +61,17 @@ def find_order(text: str, count: int) -> list[int] | None:
     """
     plain = _COUNTER.sub("", spoken(text).replace("*", ""))
     bare = plain.strip()
-    if len(bare) == count and (found := _order([int(digit) for digit in bare if digit in "123456789"], count)):
+    if len(bare) == count and (
+        found := _order([int(digit) for digit in bare if digit in "123456789"], count)
+    ):
         return found
     sentences = _SENTENCE_ENDS.split(plain)
     orders = [(sentence, found) for sentence in sentences if (found := _order_in(sentence, count))]
     if orders:
-        return next((found for sentence, found in reversed(orders) if _STATED.search(sentence)), orders[-1][1])
+        return next(
+            (found for sentence, found in reversed(orders) if _STATED.search(sentence)),
+            orders[-1][1],
+        )
     return _listed_order(plain, count) or official_order(plain, count)
 
 

@@ -34,7 +34,13 @@ def beside_paper(benchmark: str, max_frames: int, own: Estimate) -> list[PaperSc
             difference = 100 * own.mean - score
             differs = abs(difference) > _LEAST_POINTS and not own.low <= score / 100 <= own.high
             found.append(
-                PaperScore(model=model, frames=max_frames, score=score, difference=difference, differs=differs)
+                PaperScore(
+                    model=model,
+                    frames=max_frames,
+                    score=score,
+                    difference=difference,
+                    differs=differs,
+                )
             )
     return found
 

@@ -34,11 +34,20 @@ def read_suite(benchmarks: str, conditions: str) -> list[BenchmarkFolder]:
     """
     folders = _folders(benchmarks)
     under = read_conditions(conditions, sorted(folders))
-    return [BenchmarkFolder(name=name, folder=str(folders[name]), conditions=found) for name, found in under.items()]
+    return [
+        BenchmarkFolder(name=name, folder=str(folders[name]), conditions=found)
+        for name, found in under.items()
+    ]
 
 
 def list_suite(
-    store: Store, folders: list[BenchmarkFolder], *, limit: int, seed: int, questions_per_shard: int, served: str = ""
+    store: Store,
+    folders: list[BenchmarkFolder],
+    *,
+    limit: int,
+    seed: int,
+    questions_per_shard: int,
+    served: str = "",
 ) -> Questions:
     """Read all annotations, choose at most `limit` questions of each benchmark (0: all), and write them in shards.
 
@@ -63,7 +72,11 @@ def list_suite(
         for number, rows in enumerate(_shards(chosen, questions_per_shard))
     ]
     return Questions(
-        folders=folders, num_available=num_available, num_selected=num_selected, shards=shards, served=served
+        folders=folders,
+        num_available=num_available,
+        num_selected=num_selected,
+        shards=shards,
+        served=served,
     )
 
 
@@ -76,7 +89,9 @@ def _folders(benchmarks: str) -> dict[str, Path]:
         named = {name: Path(str(path)).expanduser() for name, path in given.items()}
     unknown = [f"unknown {name!r}" for name in named if name not in BENCHMARKS]
     if unknown or not named:
-        raise InputError(f"benchmarks: {unknown[0] if unknown else f'none in {benchmarks!r}'}; {_EXPECTED}")
+        raise InputError(
+            f"benchmarks: {unknown[0] if unknown else f'none in {benchmarks!r}'}; {_EXPECTED}"
+        )
     for name, folder in named.items():
         if not folder.is_dir():
             raise InputError(f"benchmarks: {name}: there is no folder {str(folder)!r}; {_EXPECTED}")
@@ -117,7 +132,9 @@ def _unit(sample: Sample) -> str:
 def _shards(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:
     """At least `size` questions each, except for the last; a shard ends where a video ends."""
     shard: list[Sample] = []
-    by_video = sorted(samples, key=lambda sample: (sample.pretext, video_of(sample), sample.sample_id))
+    by_video = sorted(
+        samples, key=lambda sample: (sample.pretext, video_of(sample), sample.sample_id)
+    )
     for _, questions in groupby(by_video, key=lambda sample: (sample.pretext, video_of(sample))):
         shard += questions
         if len(shard) >= size:
@@ -132,4 +149,8 @@ def video_of(sample: Sample) -> tuple[tuple[str, ...], float, float]:
     files = [view.file for view in sample.views if view.file]
     paths = tuple(path for file in files for path in file.paths)
     starts = [file.start_seconds or 0.0 for file in files]
-    return paths, min(starts, default=0.0), max((file.stop_seconds or 0.0 for file in files), default=0.0)
+    return (
+        paths,
+        min(starts, default=0.0),
+        max((file.stop_seconds or 0.0 for file in files), default=0.0),
+    )

@@ -36,8 +36,12 @@ _RANGE = re.compile(
     rf"({_NUMBER}){_UNIT}[)\]]?\s*+{_TO}\s*+[(\[]?(?:第\s?)?({_NUMBER}){_UNIT}",
     re.IGNORECASE,
 )
-_PAIR = re.compile(rf"\[\s*+({_CLOCK}|{_PLAIN})\s?s?\s*+,\s*+({_CLOCK}|{_PLAIN})\s?s?\s*+\]", re.IGNORECASE)
-_BARE_PAIR = re.compile(rf"\W*+({_CLOCK}|{_PLAIN})\s?s?[\s,;]++({_CLOCK}|{_PLAIN})\s?s?\W*+", re.IGNORECASE)
+_PAIR = re.compile(
+    rf"\[\s*+({_CLOCK}|{_PLAIN})\s?s?\s*+,\s*+({_CLOCK}|{_PLAIN})\s?s?\s*+\]", re.IGNORECASE
+)
+_BARE_PAIR = re.compile(
+    rf"\W*+({_CLOCK}|{_PLAIN})\s?s?[\s,;]++({_CLOCK}|{_PLAIN})\s?s?\W*+", re.IGNORECASE
+)
 _MIXED = re.compile(
     r"(?<![\w.])(?:(\d{1,3})\s?h(?:ours?|rs?)?[\s,]*+)?(\d{1,4})\s?(?:m|mins?|minutes?|分钟?|分)[\s,]*+(?:and\s++)?"
     rf"(\d{{1,2}}(?:\.\d++)?+)\s?{_SECONDS}",
@@ -49,7 +53,8 @@ _NAMED_TIME = re.compile(rf"({_CLOCK})|({_NUMBER})\s*+({_SECONDS}|{_MINUTES})", 
 _LEAD = re.compile(r"happens in|\bfrom\b", re.IGNORECASE)
 _KEYWORD = re.compile(r"\b(?:start|begin|from|end)", re.IGNORECASE)
 _LASTS = re.compile(
-    r"\b(?:lasts?|lasting|continues for|goes on for|duration)\b(?!\s+(?:until|till|to)\b)", re.IGNORECASE
+    r"\b(?:lasts?|lasting|continues for|goes on for|duration)\b(?!\s+(?:until|till|to)\b)",
+    re.IGNORECASE,
 )
 
 

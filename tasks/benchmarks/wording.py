@@ -14,7 +14,9 @@ _OTHER_MARK = re.compile(r"(?<![\w\\])\{(?!(?:question|query|goal)\})[A-Za-z_]\w
 """Likely a mistyped one; `\\boxed{C}` and the braces of JSON are none."""
 
 WORDING = Rule(
-    lambda text: text == "" or (_MARK.search(text) is not None and _OTHER_MARK.search(text) is None),
+    lambda text: (
+        text == "" or (_MARK.search(text) is not None and _OTHER_MARK.search(text) is None)
+    ),
     "a text with {question} where the question goes ({query} and {goal} mean the same, and there are no other marks), "
     "e.g. '{question} Answer with one letter.'",
 )

@@ -86,7 +86,9 @@ class Belief:
 
     def draw(self, rng: np.random.Generator, count: int) -> Array:
         """(count, cells) joint draws, for Thompson sampling."""
-        drawn: Array = rng.multivariate_normal(self.mean, self.covariance, size=count, method="eigh")
+        drawn: Array = rng.multivariate_normal(
+            self.mean, self.covariance, size=count, method="eigh"
+        )
         return drawn
 
 
@@ -108,31 +110,43 @@ def believe(
     observed = np.array([prior.observe(row) for row in evidence])
     groups = np.array([row.num_groups for row in evidence], dtype=float)
     within = np.clip(observed[:, 1] - observed[:, 0] ** 2, 0, None)
-    noise = (_PRIOR_GROUPS * prior.group_variance + groups * within) / (_PRIOR_GROUPS + groups) / groups
-    known = cho_factor(_kernel(seen, seen, round_correlation) * prior.prior_sd**2 + np.diag(noise), lower=True)
+    noise = (
+        (_PRIOR_GROUPS * prior.group_variance + groups * within) / (_PRIOR_GROUPS + groups) / groups
+    )
+    known = cho_factor(
+        _kernel(seen, seen, round_correlation) * prior.prior_sd**2 + np.diag(noise), lower=True
+    )
     across = _kernel(there, seen, round_correlation) * prior.prior_sd**2
     mean: Array = prior.prior_mean + across @ cho_solve(known, observed[:, 0] - prior.prior_mean)
     return Belief(mean, covariance - across @ cho_solve(known, across.T), prior.top)
 
 
-def still_tell(evidence: Iterable[CellEvidence], *, now: int, round_correlation: float) -> list[CellEvidence]:
+def still_tell(
+    evidence: Iterable[CellEvidence], *, now: int, round_correlation: float
+) -> list[CellEvidence]:
     """The rows whose round still says something at round `now`."""
     return [row for row in evidence if round_correlation ** (now - row.round) >= _LEAST_CORRELATION]
 
 
 def _kernel(
-    left: Sequence[tuple[str, str, float, int]], right: Sequence[tuple[str, str, float, int]], round_correlation: float
+    left: Sequence[tuple[str, str, float, int]],
+    right: Sequence[tuple[str, str, float, int]],
+    round_correlation: float,
 ) -> Array:
     def column(rows: Sequence[tuple[str, str, float, int]], index: int) -> Array:
         return np.array([row[index] for row in rows])
 
     def differ(index: int) -> Array:
-        difference: Array = np.subtract.outer(column(left, index).astype(float), column(right, index).astype(float))
+        difference: Array = np.subtract.outer(
+            column(left, index).astype(float), column(right, index).astype(float)
+        )
         return difference
 
     same_pretext = np.equal.outer(column(left, 0), column(right, 0))
     same_kind = np.equal.outer(column(left, 1), column(right, 1))
     near = np.exp(-0.5 * (differ(2) / _LEVEL_SCALE) ** 2)
     recent: Array = np.power(round_correlation, np.abs(differ(3)))
-    shared: Array = same_pretext * (_SHARED_BY_KINDS + (1 - _SHARED_BY_KINDS) * same_kind) * near * recent
+    shared: Array = (
+        same_pretext * (_SHARED_BY_KINDS + (1 - _SHARED_BY_KINDS) * same_kind) * near * recent
+    )
     return shared

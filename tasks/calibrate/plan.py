@@ -15,7 +15,11 @@ _LEAST_PROBABILITY = 1e-4
 
 
 def make_plan(
-    evidence: Sequence[CellEvidence], pool: Mapping[CellKey, int], config: CalibrateConfig, *, now: int
+    evidence: Sequence[CellEvidence],
+    pool: Mapping[CellKey, int],
+    config: CalibrateConfig,
+    *,
+    now: int,
 ) -> list[PlannedCell]:
     """The distribution over the pool's cells that maximises expected group spread under each
     pretext task's floor.
@@ -29,12 +33,16 @@ def make_plan(
     """
     cells = sorted(pool)
     believed = {
-        quantity: believe(quantity, evidence, cells, now=now, round_correlation=config.round_correlation)
+        quantity: believe(
+            quantity, evidence, cells, now=now, round_correlation=config.round_correlation
+        )
         for quantity in Quantity
     }
     spread = believed[Quantity.SPREAD]
     share = believed[Quantity.SHARE_WITH_SPREAD].expected()
-    probabilities = _distribution(cells, spread.expected(), share, pretext_floors(pool, config), config)
+    probabilities = _distribution(
+        cells, spread.expected(), share, pretext_floors(pool, config), config
+    )
     return [
         PlannedCell(
             pretext=pretext,
@@ -55,11 +63,17 @@ def pretext_floors(pool: Mapping[CellKey, int], config: CalibrateConfig) -> dict
     sizes: Counter[str] = Counter()
     for (pretext, _, _), size in pool.items():
         sizes[pretext] += size
-    return {name: config.pretext_floor * size / max(1, sizes.total()) for name, size in sizes.items()}
+    return {
+        name: config.pretext_floor * size / max(1, sizes.total()) for name, size in sizes.items()
+    }
 
 
 def _distribution(
-    cells: Sequence[CellKey], spread: Array, share: Array, floors: Mapping[str, float], config: CalibrateConfig
+    cells: Sequence[CellKey],
+    spread: Array,
+    share: Array,
+    floors: Mapping[str, float],
+    config: CalibrateConfig,
 ) -> Array:
     """(cells,) probabilities, for expected `spread` and `share` of groups with spread, each (cells,)."""
     pretexts = sorted({cell[0] for cell in cells})
@@ -79,14 +93,20 @@ def _distribution(
     return distribution
 
 
-def allot(plan: Sequence[PlannedCell], available: Mapping[CellKey, int], total: int) -> Counter[CellKey]:
+def allot(
+    plan: Sequence[PlannedCell], available: Mapping[CellKey, int], total: int
+) -> Counter[CellKey]:
     """How many samples to take from each cell, `total` in all where the cells of the plan hold as
     many.
 
     What a cell lacks goes to the others in proportion to the plan.
     """
     taken: Counter[CellKey] = Counter()
-    open_cells = {cell.cell: cell.probability for cell in plan if cell.probability > 0 and available.get(cell.cell)}
+    open_cells = {
+        cell.cell: cell.probability
+        for cell in plan
+        if cell.probability > 0 and available.get(cell.cell)
+    }
     while open_cells and taken.total() < total:
         missing, weight = total - taken.total(), sum(open_cells.values())
         shares = _whole({cell: missing * p / weight for cell, p in open_cells.items()}, missing)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from itertools import islice
 from math import ceil
 
-from tasks.calibrate.outputs import Pool
 from tasks.core.config import CalibrateConfig
 from tasks.core.digest import digest_of
 from tasks.core.manifest import iterate_rows, write_rows
+from tasks.core.records import Pool
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Sample, Split
 

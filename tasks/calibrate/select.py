@@ -6,12 +6,19 @@ from statistics import fmean
 
 from tasks.calibrate.belief import still_tell
 from tasks.calibrate.measure import evidence_of
-from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.plan import allot, make_plan
 from tasks.core.config import CalibrateConfig
 from tasks.core.errors import InputError
 from tasks.core.manifest import iterate_rows, read_rows, write_rows
-from tasks.core.measurement import CellEvidence, CellKey, DifficultyPlan, Measurement, PlannedCell, Selection
+from tasks.core.measurement import (
+    CellEvidence,
+    CellKey,
+    DifficultyPlan,
+    Measurement,
+    PlannedCell,
+    Selection,
+)
+from tasks.core.records import MeasuredShard
 from tasks.core.reuse import work_key
 from tasks.core.seeding import uniform_hash
 from tasks.core.store import Store
@@ -19,7 +26,11 @@ from tasks.core.types import Sample, StageReport
 
 
 def select(
-    store: Store, shards: Sequence[MeasuredShard], start: DifficultyPlan, config: CalibrateConfig, seed: int
+    store: Store,
+    shards: Sequence[MeasuredShard],
+    start: DifficultyPlan,
+    config: CalibrateConfig,
+    seed: int,
 ) -> Selection:
     """Learn from what the shards measured, plan, and draw the samples to train on. Pools pass
     through row by row.
@@ -27,7 +38,11 @@ def select(
     Raises:
         InputError: no measured sample has spread.
     """
-    measured = {m.sample_id: m for shard in shards for m in read_rows(store, shard.measurements, Measurement)}
+    measured = {
+        m.sample_id: m
+        for shard in shards
+        for m in read_rows(store, shard.measurements, Measurement)
+    }
     cell_of, pool, available = _look_at(store, shards, measured)
     evidence = evidence_of(measured.values(), cell_of, start.round + 1)
     reasons = Counter(m.reason for m in measured.values())
@@ -47,13 +62,17 @@ def select(
     return Selection(
         samples=samples,
         cells=write_rows(store, f"{key}/cells.parquet", CellEvidence, evidence),
-        measurements=write_rows(store, f"{key}/measurements.parquet", Measurement, measured.values()),
+        measurements=write_rows(
+            store, f"{key}/measurements.parquet", Measurement, measured.values()
+        ),
         plan=DifficultyPlan(
             round=start.round + 1,
             cells=write_rows(store, f"{key}/plan.parquet", PlannedCell, plan),
             evidence=write_rows(store, f"{key}/evidence.parquet", CellEvidence, history),
         ),
-        report=_report(shards, list(measured.values()), plan, sum(available.values()), samples.num_rows, config),
+        report=_report(
+            shards, list(measured.values()), plan, sum(available.values()), samples.num_rows, config
+        ),
     )
 
 
@@ -78,7 +97,9 @@ def _history(
     store: Store, start: DifficultyPlan, evidence: Sequence[CellEvidence], config: CalibrateConfig
 ) -> list[CellEvidence]:
     earlier = read_rows(store, start.evidence, CellEvidence) if start.round else []
-    return still_tell([*earlier, *evidence], now=start.round + 1, round_correlation=config.round_correlation)
+    return still_tell(
+        [*earlier, *evidence], now=start.round + 1, round_correlation=config.round_correlation
+    )
 
 
 def _wanted(
@@ -91,7 +112,11 @@ class _Chosen:
     """Draws what is wanted of each cell: measured samples with spread first, then unmeasured ones at random."""
 
     def __init__(
-        self, wanted: Mapping[CellKey, int], measured: Mapping[str, Measurement], config: CalibrateConfig, seed: int
+        self,
+        wanted: Mapping[CellKey, int],
+        measured: Mapping[str, Measurement],
+        config: CalibrateConfig,
+        seed: int,
     ) -> None:
         self._wanted, self._measured, self._config, self._seed = wanted, measured, config, seed
 
@@ -149,10 +174,15 @@ def _report(
             "share_with_spread": fmean(m.kept for m in measurements),
             "mean_reward": fmean(m.mean_reward for m in measurements),
             "selected": float(num_selected),
-            "left_out_by_plan": float(num_usable - num_selected) if config.select_by == "plan" else 0.0,
+            "left_out_by_plan": float(num_usable - num_selected)
+            if config.select_by == "plan"
+            else 0.0,
             "planned_share_with_spread": sum(c.probability * c.share_with_spread for c in plan),
             "planned_spread": sum(c.probability * c.spread for c in plan),
             "planned_level": sum(c.probability * c.level for c in plan),
-            **{f"planned_share/{name}": float(share) for name, share in sorted(pretext_shares.items())},
+            **{
+                f"planned_share/{name}": float(share)
+                for name, share in sorted(pretext_shares.items())
+            },
         },
     )

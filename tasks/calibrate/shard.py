@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from tasks.calibrate.measure import measure
-from tasks.calibrate.outputs import MeasuredShard, Pool
 from tasks.calibrate.spend import spend
 from tasks.core.config import CalibrateConfig, RolloutConfig
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.measurement import CellEvidence, DifficultyPlan, Measurement
+from tasks.core.records import MeasuredShard, Pool
 from tasks.core.store import Store
 from tasks.core.types import Sample
 from tasks.rollout.answerer import Answerer, Sampling
@@ -39,7 +39,9 @@ def measure_pool(
     samples = read_rows(store, pool.samples, Sample)
     history = read_rows(store, plan.evidence, CellEvidence) if plan.round else []
     purpose = ("rollout", "calibrate", plan.round)
-    sampling = Sampling(config.rollouts_per_sample, rollout.temperature, rollout.max_answer_tokens, purpose)
+    sampling = Sampling(
+        config.rollouts_per_sample, rollout.temperature, rollout.max_answer_tokens, purpose
+    )
     cache = ReplyCache(store, answerer, videos, sampling, "calibrate", part=pool.samples.digest)
     measurements: list[Measurement] = []
     num_failed = 0
@@ -47,10 +49,15 @@ def measure_pool(
     def roll_out(batch: Sequence[Sample]) -> list[Measurement]:
         nonlocal num_failed
         replies = cache.ask(batch)
-        groups = [rollouts_of(*pair) for pair in zip(batch, replies, strict=True) if not pair[1].failure]
+        groups = [
+            rollouts_of(*pair) for pair in zip(batch, replies, strict=True) if not pair[1].failure
+        ]
         num_failed += len(batch) - len(groups)
         progress.update(len(batch))
-        return [measure(group[0].sample_id, [one.reward for one in group], config.min_spread) for group in groups]
+        return [
+            measure(group[0].sample_id, [one.reward for one in group], config.min_spread)
+            for group in groups
+        ]
 
     spending = spend(
         samples,
@@ -62,7 +69,9 @@ def measure_pool(
         now=plan.round + 1,
         seed=seed,
     )
-    with tqdm(total=min(pool.num_groups, len(samples)), desc="calibrate", unit="sample") as progress:
+    with tqdm(
+        total=min(pool.num_groups, len(samples)), desc="calibrate", unit="sample"
+    ) as progress:
         for measured in spending:
             measurements += measured
     return MeasuredShard(

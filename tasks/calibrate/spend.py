@@ -46,7 +46,9 @@ def spend(
     left = min(num_groups, len(pool))
     while left > 0:
         evidence = [*history, *evidence_of(found, cell_of, now)]
-        belief = believe(Quantity.SPREAD, evidence, cells, now=now, round_correlation=config.round_correlation)
+        belief = believe(
+            Quantity.SPREAD, evidence, cells, now=now, round_correlation=config.round_correlation
+        )
         size = min(batch_size, left)
         draws = belief.draw(generator(seed, "spend", now, left), size)
         batch = []

@@ -2,9 +2,8 @@
 
 import logging
 
-from tasks.calibrate.outputs import MeasuredShard, Pool
-from tasks.core.job import DataSet, Job
 from tasks.core.measurement import DifficultyPlan, Selection
+from tasks.core.records import DataSet, Job, MeasuredShard, Pool
 from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_task
 
@@ -47,7 +46,16 @@ def measure_shard(
 
     run, rollout, config = job.run, job.config.rollout, job.config.calibrate
     store = Store(run.data_root)
-    inputs = (pool, data.clips.digest, policy.digest, plan, job.config.model.dtype, rollout, config, run.seed)
+    inputs = (
+        pool,
+        data.clips.digest,
+        policy.digest,
+        plan,
+        job.config.model.dtype,
+        rollout,
+        config,
+        run.seed,
+    )
     key = work_key("calibrated", "calibrate", "measure", *inputs)
 
     def measure() -> MeasuredShard:
@@ -75,7 +83,9 @@ def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, job: Job) 
         selection = select(store, shards, plan, job.config.calibrate, job.run.seed)
         cells = read_rows(store, selection.plan.cells, PlannedCell)
         counts = {f"calibrate/{name}": value for name, value in selection.report.counts.items()}
-        tracker.log_step(counts | plan_metrics(cells), selection.plan.round, series=selection.plan.cells.key)
+        tracker.log_step(
+            counts | plan_metrics(cells), selection.plan.round, series=selection.plan.cells.key
+        )
         tracker.log_dataset("selected samples", selection.samples, "train")
         tracker.log_dataset("difficulty plan", selection.plan.cells, "plan")
     return selection

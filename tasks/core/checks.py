@@ -44,7 +44,11 @@ def shown(value: object) -> str:
         text = repr(value)
     except (ValueError, RecursionError) as error:  # of an integer with thousands of digits
         return f"a {type(value).__name__} that cannot be shown ({error})"
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"
+    return (
+        text
+        if len(text) <= _SHOWN_CHARACTERS
+        else f"{text[:_SHOWN_CHARACTERS]}... ({len(text)} characters)"
+    )
 
 
 def at_least(minimum: float, field: str = "", *, most: float = MOST) -> Rule:
@@ -78,7 +82,9 @@ def one_of(*options: str) -> Rule:
 def some_of(*options: str) -> Rule:
     """At least one of `options`, each once."""
     return Rule(
-        lambda names: len(names) > 0 and len(set(names)) == len(names) and set(names) <= set(options),
+        lambda names: (
+            len(names) > 0 and len(set(names)) == len(names) and set(names) <= set(options)
+        ),
         f"at least one of {', '.join(options)}, each once",
     )
 
@@ -86,7 +92,9 @@ def some_of(*options: str) -> Rule:
 def shares_of(*options: str) -> Rule:
     """Shares by some of `options`, or none."""
     return Rule(
-        lambda shares: set(shares) <= set(options) and all(0 <= share <= 1 for share in shares.values()),
+        lambda shares: (
+            set(shares) <= set(options) and all(0 <= share <= 1 for share in shares.values())
+        ),
         f"numbers from 0 to 1 by name, of {', '.join(options)}",
     )
 
@@ -100,7 +108,12 @@ def per_item_of(names: tuple[str, ...], field: str, *, most: int) -> Rule:
 
 
 def _is_name(text: object) -> bool:
-    return isinstance(text, str) and bool(text.strip()) and text.isprintable() and len(text) <= _MOST_CHARACTERS
+    return (
+        isinstance(text, str)
+        and bool(text.strip())
+        and text.isprintable()
+        and len(text) <= _MOST_CHARACTERS
+    )
 
 
 def _are_names(names: Any) -> bool:
@@ -123,7 +136,9 @@ MODEL_NAME = Rule(
         and not set("/:\\") & set(name)
         and not {"'", '"'} <= set(name)
         and name.strip(" .") == name
-        and not name.endswith("-champions")  # where earlier versions kept the history of another model's champion
+        and not name.endswith(
+            "-champions"
+        )  # where earlier versions kept the history of another model's champion
     ),
     "a name that MLflow's registry takes: at most 200 printable characters, no / : or \\, no space or dot at its ends, "
     "not both kinds of quotes, and not ending in -champions",
@@ -136,7 +151,9 @@ KEYS = Rule(
 )
 LEVELS = Rule(
     lambda levels: (
-        0 < len(levels) <= _MOST_NAMES and list(levels) == sorted(set(levels)) and all(map(SHARE.holds, levels))
+        0 < len(levels) <= _MOST_NAMES
+        and list(levels) == sorted(set(levels))
+        and all(map(SHARE.holds, levels))
     ),
     f"at least one level, rising from 0 to 1, each once, at most {_MOST_NAMES}",
 )

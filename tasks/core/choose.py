@@ -11,7 +11,9 @@ from tasks.core.types import Sample
 ItemT = TypeVar("ItemT")
 
 
-def shuffled(items: Iterable[ItemT], name_of: Callable[[ItemT], str | int], *purpose: str | int) -> list[ItemT]:
+def shuffled(
+    items: Iterable[ItemT], name_of: Callable[[ItemT], str | int], *purpose: str | int
+) -> list[ItemT]:
     """`items` in an order that hangs on each one's name and the purpose, not on who else comes."""
     return sorted(items, key=lambda item: uniform_hash(*purpose, name_of(item)))
 
@@ -42,7 +44,9 @@ def choose_in_turn(samples: Iterable[Sample], limit: int, seed: int, purpose: st
         _keep_first(members, limit)
     # Neighbouring cells belong to different pretext tasks, so that the last, incomplete turn
     # reaches all of them.
-    cells_by_pretext = [list(found) for _, found in groupby(sorted(cells), key=lambda cell: cell[0])]
+    cells_by_pretext = [
+        list(found) for _, found in groupby(sorted(cells), key=lambda cell: cell[0])
+    ]
     in_turn = _in_turn(cells[cell] for cell in _in_turn(cells_by_pretext))
     return [sample for _, sample in in_turn[:limit]]
 

@@ -193,5 +193,7 @@ class RetrainConfig:
     promote: PromoteConfig = field(default_factory=PromoteConfig)
 
     def __post_init__(self) -> None:
-        check(self, at_least(0, most=2**53 - 1), "seed")  # whole numbers that every reader of JSON keeps exactly
+        check(
+            self, at_least(0, most=2**53 - 1), "seed"
+        )  # whole numbers that every reader of JSON keeps exactly
         check(self, at_least(1, most=1000), "rounds")

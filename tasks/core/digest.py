@@ -11,7 +11,10 @@ _HEX_DIGITS = 16
 
 def digest_of(*parts: Any) -> str:
     """Digest of dataclasses and JSON values; equal values give equal digests in every process."""
-    text = json.dumps([asdict(p) if is_dataclass(p) and not isinstance(p, type) else p for p in parts], sort_keys=True)
+    text = json.dumps(
+        [asdict(p) if is_dataclass(p) and not isinstance(p, type) else p for p in parts],
+        sort_keys=True,
+    )
     return digest_of_bytes(text.encode())
 
 

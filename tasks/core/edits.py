@@ -69,4 +69,6 @@ Edit = SpanEdit | ReorderEdit | ReplaceEdit | DrawEdit
 
 def donor_clip_ids(edits: Iterable[Edit]) -> list[str]:
     """The other clips that `edits` take frames from, each once."""
-    return list(dict.fromkeys(edit.donor_clip_id for edit in edits if isinstance(edit, ReplaceEdit)))
+    return list(
+        dict.fromkeys(edit.donor_clip_id for edit in edits if isinstance(edit, ReplaceEdit))
+    )

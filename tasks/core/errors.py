@@ -26,7 +26,9 @@ class Interrupted(SystemExit):  # it is no error, as KeyboardInterrupt is none
     """A signal ended the run in good order: the same command goes on from what was kept."""
 
     def __init__(self, signal_number: int, message: str) -> None:
-        super().__init__(128 + signal_number)  # what a shell expects of a process that a signal ended
+        super().__init__(
+            128 + signal_number
+        )  # what a shell expects of a process that a signal ended
         self.message = message
 
     def __str__(self) -> str:

@@ -11,7 +11,11 @@ def promotion_advice(num_heldout: int, num_train: int, config: RetrainConfig) ->
         return ""
     num_videos = num_heldout + num_train
     # Of a small folder at most half is held out, and what was in training stays there.
-    more = max(needed - num_heldout, 2 * needed - num_videos, needed + config.ingest.min_train_clips - num_videos)
+    more = max(
+        needed - num_heldout,
+        2 * needed - num_videos,
+        needed + config.ingest.min_train_clips - num_videos,
+    )
     aim = f" and set ingest.min_heldout_clips to {needed}" if aimed < needed else ""
     lower = f", or set promote.min_videos to {num_heldout}" if num_heldout >= MIN_VIDEOS else ""
     return (

@@ -30,7 +30,9 @@ def parse_json(data: bytes, path: str, kept_type: type[KeptT], remedy: str = MAD
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise damaged(path, f"{place}: {first['msg']}" if place else first["msg"], remedy) from error
+        raise damaged(
+            path, f"{place}: {first['msg']}" if place else first["msg"], remedy
+        ) from error
 
 
 def read_kept(store: Store, key: str, remedy: str = MADE_ANEW) -> bytes:
@@ -41,7 +43,9 @@ def read_kept(store: Store, key: str, remedy: str = MADE_ANEW) -> bytes:
     try:
         return store.read_bytes(key)
     except FileNotFoundError as error:
-        raise InputError(f"{store.path(key)} is gone; {remedy.removeprefix('delete it and ')}") from error
+        raise InputError(
+            f"{store.path(key)} is gone; {remedy.removeprefix('delete it and ')}"
+        ) from error
 
 
 @contextmanager
@@ -58,4 +62,6 @@ def whole(path: str, *problems: type[Exception], remedy: str = MADE_ANEW) -> Ite
 def damaged(path: str, problem: str, remedy: str = MADE_ANEW) -> InputError:
     """For a file that is not what was written."""
     problem = " ".join(problem.split())
-    return InputError(f"{path} is damaged ({problem if len(problem) < 200 else shown(problem)}); {remedy}")
+    return InputError(
+        f"{path} is damaged ({problem if len(problem) < 200 else shown(problem)}); {remedy}"
+    )

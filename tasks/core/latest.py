@@ -35,12 +35,16 @@ def find_manifests(store: Store, samples: str, clips: str) -> tuple[str, str]:
         InputError: only one is given, there is no such manifest, or none was checked here yet.
     """
     if bool(samples) != bool(clips):
-        raise InputError("samples and clips belong together: give both keys, or neither for the latest data set")
+        raise InputError(
+            "samples and clips belong together: give both keys, or neither for the latest data set"
+        )
     if samples:
         missing = [key for key in (samples, clips) if not store.exists(key)]
         if missing:
             where = store.path(missing[0])
-            raise InputError(f"no manifest {where!r}; give a key below the data root, or none for the latest data set")
+            raise InputError(
+                f"no manifest {where!r}; give a key below the data root, or none for the latest data set"
+            )
         return samples, clips
     latest = _read_latest(store)
     return _checked(store, latest.samples), _checked(store, latest.clips)
@@ -53,7 +57,9 @@ def find_clips(store: Store, clips: str) -> str:
         InputError: there is no such manifest, or none was checked here yet.
     """
     if clips and not store.exists(clips):
-        raise InputError(f"no manifest {store.path(clips)!r}; give a key below the data root, or none for the latest")
+        raise InputError(
+            f"no manifest {store.path(clips)!r}; give a key below the data root, or none for the latest"
+        )
     if clips:
         return clips
     return _checked(store, _read_latest(store).clips)
@@ -70,7 +76,9 @@ def _checked(store: Store, manifest: Artifact) -> str:
         read_artifact(store, manifest)
     except (InputError, ValueError, OSError) as error:
         problem = str(error).partition("; ")[0]
-        raise InputError(f"{store.path(LATEST_KEY)} names what is not there as it was: {problem}; {_REMEDY}") from error
+        raise InputError(
+            f"{store.path(LATEST_KEY)} names what is not there as it was: {problem}; {_REMEDY}"
+        ) from error
     return manifest.key
 
 

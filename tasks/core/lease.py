@@ -128,7 +128,12 @@ def find_all(store: Store) -> dict[str, Lease]:
 def find_other(store: Store, name: str) -> Lease | None:
     """The lease of somebody else who is at work on it."""
     lease = find(store, name)
-    is_other = lease is not None and not lease.is_released and lease.owner != this_owner() and is_alive(lease)
+    is_other = (
+        lease is not None
+        and not lease.is_released
+        and lease.owner != this_owner()
+        and is_alive(lease)
+    )
     return lease if is_other else None
 
 
@@ -162,7 +167,10 @@ def held(store: Store, name: str) -> Iterator[None]:
                 lease = find(store, name)
                 if lease is not None and lease.owner == this_owner() and not lease.is_released:
                     update(store, name, replace(lease, beat=_now()))
-            except (OSError, InputError):  # a store that is away for a moment ends no stage: the next beat may come
+            except (
+                OSError,
+                InputError,
+            ):  # a store that is away for a moment ends no stage: the next beat may come
                 continue
 
     thread = threading.Thread(target=beat, name="lease", daemon=True)
@@ -210,7 +218,9 @@ def this_owner() -> Owner:
 def _owner(pid: int) -> Owner:
     execution = os.environ.get("FLYTE_INTERNAL_EXECUTION_ID", "")
     if execution:
-        parts = [os.environ.get(f"FLYTE_INTERNAL_EXECUTION_{part}", "") for part in ("PROJECT", "DOMAIN")]
+        parts = [
+            os.environ.get(f"FLYTE_INTERNAL_EXECUTION_{part}", "") for part in ("PROJECT", "DOMAIN")
+        ]
         return Owner(name=f"Flyte execution {execution}", execution="/".join([*parts, execution]))
     name = f"process {pid} on {socket.gethostname()}"
     return Owner(name=name, machine=machine(), pid=pid, started=started(pid))
@@ -218,12 +228,20 @@ def _owner(pid: int) -> Owner:
 
 def _held(name: str, lease: Lease) -> str:
     output = name.removeprefix(_OUTPUTS)
-    what = "the same job is at work already" if output == name else f"another job makes {output} just now"
+    what = (
+        "the same job is at work already"
+        if output == name
+        else f"another job makes {output} just now"
+    )
     if name == RETRAIN:
         what = "a retrain is at work on this data root already"
     run = f", MLflow run {lease.run_id}" if lease.run_id else ""
-    can_be_told = _is_here(lease.owner) or (lease.owner.execution and _is_going(lease.owner.execution) is not None)
-    ended = "" if can_be_told else f", {SILENCE_SECONDS / 60:.0f} minutes after it was last heard of"
+    can_be_told = _is_here(lease.owner) or (
+        lease.owner.execution and _is_going(lease.owner.execution) is not None
+    )
+    ended = (
+        "" if can_be_told else f", {SILENCE_SECONDS / 60:.0f} minutes after it was last heard of"
+    )
     return (
         f"{what}: {lease.owner.name}, since {lease.since} (last heard of {lease.beat}{run}); "
         f"wait for it or end it: the same command then goes on with what it finished{ended}"
@@ -231,7 +249,9 @@ def _held(name: str, lease: Lease) -> str:
 
 
 def _newest(store: Store, name: str) -> tuple[int, Lease | None]:
-    keys = [key for key in store.list_keys(f"{LEASES}/{name}") if _NUMBERED.fullmatch(Path(key).name)]
+    keys = [
+        key for key in store.list_keys(f"{LEASES}/{name}") if _NUMBERED.fullmatch(Path(key).name)
+    ]
     if not keys:
         return 0, None
     try:

@@ -20,9 +20,22 @@ from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip
 
 RowT = TypeVar("RowT")
-_DAMAGE = (pa.ArrowException, ValueError, KeyError, TypeError, OSError, OverflowError, RecursionError)
+_DAMAGE = (
+    pa.ArrowException,
+    ValueError,
+    KeyError,
+    TypeError,
+    OSError,
+    OverflowError,
+    RecursionError,
+)
 """What a file that is no manifest, or no longer one, raises."""
-_SCALARS: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_SCALARS: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+}
 
 
 def write_rows(store: Store, key: str, row_type: type[RowT], rows: Iterable[RowT]) -> Artifact:
@@ -37,7 +50,11 @@ def write_rows(store: Store, key: str, row_type: type[RowT], rows: Iterable[RowT
 
 
 def read_rows(
-    store: Store, manifest: Artifact | str, row_type: type[RowT], start: int = 0, stop: int | None = None
+    store: Store,
+    manifest: Artifact | str,
+    row_type: type[RowT],
+    start: int = 0,
+    stop: int | None = None,
 ) -> list[RowT]:
     """Read what `write_rows` wrote, or its rows [start, stop) alone.
 
@@ -49,11 +66,17 @@ def read_rows(
 
 
 def iterate_rows(
-    store: Store, manifest: Artifact | str, row_type: type[RowT], start: int = 0, stop: int | None = None
+    store: Store,
+    manifest: Artifact | str,
+    row_type: type[RowT],
+    start: int = 0,
+    stop: int | None = None,
 ) -> Iterator[RowT]:
     """The rows of `read_rows` one after the other, for manifests that are too large to hold as rows."""
     key = manifest.key if isinstance(manifest, Artifact) else manifest
-    data = read_artifact(store, manifest) if isinstance(manifest, Artifact) else read_kept(store, key)
+    data = (
+        read_artifact(store, manifest) if isinstance(manifest, Artifact) else read_kept(store, key)
+    )
     # Not pq.read_table: its background thread may still hold the buffer when Python exits, and then aborts the process.
     with whole(store.path(key), *_DAMAGE):
         file = pq.ParquetFile(io.BytesIO(data))
@@ -63,7 +86,9 @@ def iterate_rows(
             if first >= stop:
                 return
             begin, end = (min(max(0, bound - first), batch.num_rows) for bound in (start, stop))
-            yield from _parse(batch.slice(begin, end - begin), first + begin, store.path(key), row_type)
+            yield from _parse(
+                batch.slice(begin, end - begin), first + begin, store.path(key), row_type
+            )
             first += batch.num_rows
 
 
@@ -76,7 +101,10 @@ def read_artifact(store: Store, artifact: Artifact) -> bytes:
     data = read_kept(store, artifact.key)
     found = digest_of_bytes(data)
     if found != artifact.digest:
-        raise damaged(store.path(artifact.key), f"its digest is {found}, it was written with {artifact.digest}")
+        raise damaged(
+            store.path(artifact.key),
+            f"its digest is {found}, it was written with {artifact.digest}",
+        )
     return data
 
 
@@ -163,6 +191,10 @@ def _schema(row_type: type[Any]) -> pa.Schema:
 
 def _column(name: str, hint: Any) -> pa.Field:
     for scalar, arrow_type in _SCALARS.items():
-        if isinstance(hint, type) and issubclass(hint, scalar) and not (hint is bool and scalar is int):
+        if (
+            isinstance(hint, type)
+            and issubclass(hint, scalar)
+            and not (hint is bool and scalar is int)
+        ):
             return pa.field(name, arrow_type)
     return pa.field(name, pa.string(), metadata=_NESTED)

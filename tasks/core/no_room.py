@@ -10,7 +10,13 @@ _MEANING = {
     errno.EFBIG: "a file may not grow so large here; raise the limit (ulimit -f), or use another disk",
     errno.EROFS: "the disk can only be read; name a data root on another one, or mount it for writing",
 }
-_WORDS = ("no space left on device", "disk is full", "disk quota exceeded", "file too large", "os error 28")
+_WORDS = (
+    "no space left on device",
+    "disk is full",
+    "disk quota exceeded",
+    "file too large",
+    "os error 28",
+)
 """How libraries that are not Python's say it: safetensors, sqlite."""
 
 

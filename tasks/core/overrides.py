@@ -30,7 +30,9 @@ def read_overrides(text: str) -> Mapping[str, object]:
     Raises:
         InputError: it is no JSON object, or one that could be misunderstood (`tasks.core.strict_json`).
     """
-    return read_object(text, "overrides", """expected a JSON object such as {"train": {"num_steps": 10}}""")
+    return read_object(
+        text, "overrides", """expected a JSON object such as {"train": {"num_steps": 10}}"""
+    )
 
 
 def apply_overrides(config: RetrainConfig, overrides: Mapping[str, object]) -> RetrainConfig:
@@ -96,15 +98,23 @@ class _Change:
         given = tuple(value) if isinstance(value, list) else value
         if _holds_negative_zero(given):
             raise self._error(path, f"got {_typed(value)}, a negative zero; write 0")
-        item_type = get_args(hint)[get_origin(hint) is dict] if get_args(hint) else None  # tuple[T, ...], dict[str, T]
+        item_type = (
+            get_args(hint)[get_origin(hint) is dict] if get_args(hint) else None
+        )  # tuple[T, ...], dict[str, T]
         if is_dataclass(item_type) and isinstance(given, tuple):
-            return tuple(self._item(item_type, item, f"{path}[{index}]") for index, item in enumerate(given))
+            return tuple(
+                self._item(item_type, item, f"{path}[{index}]") for index, item in enumerate(given)
+            )
         try:
             return TypeAdapter(hint).validate_python(given, strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             if first["loc"]:
-                path, value, expected = f"{path}[{first['loc'][0]}]", first["input"], _name(item_type)
+                path, value, expected = (
+                    f"{path}[{first['loc'][0]}]",
+                    first["input"],
+                    _name(item_type),
+                )
             elif item_type is None:
                 expected = _name(hint)
             else:
@@ -115,14 +125,25 @@ class _Change:
         """An item of a list of dataclasses, which replaces the list as a whole."""
         hints = get_type_hints(item_type)
         if not isinstance(value, Mapping):
-            raise self._error(path, f"got {_typed(value)}, expected an object with some of the keys {', '.join(hints)}")
+            raise self._error(
+                path,
+                f"got {_typed(value)}, expected an object with some of the keys {', '.join(hints)}",
+            )
         for key in value:
             if key not in hints:
                 raise self._unknown(f"{path}.{key}", hints)
-        needed = {field.name for field in fields(item_type) if MISSING is field.default is field.default_factory}
+        needed = {
+            field.name
+            for field in fields(item_type)
+            if MISSING is field.default is field.default_factory
+        }
         if needed - value.keys():
-            raise self._error(path, f"got {_typed(value)}, expected an object with {', '.join(sorted(needed))}")
-        values = {key: self.of_value(one, hints[key], f"{path}.{key}") for key, one in value.items()}
+            raise self._error(
+                path, f"got {_typed(value)}, expected an object with {', '.join(sorted(needed))}"
+            )
+        values = {
+            key: self.of_value(one, hints[key], f"{path}.{key}") for key, one in value.items()
+        }
         return self._made(lambda: item_type(**values), f"{path}.")
 
     def _made(self, make: Callable[[], Any], path: str) -> Any:

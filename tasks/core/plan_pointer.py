@@ -44,7 +44,9 @@ def plan_to_start_from(store: Store, inputs: str) -> DifficultyPlan:
     return pointer.started_from if pointer.inputs == inputs else pointer.plan
 
 
-def publish_plan(store: Store, inputs: str, started_from: DifficultyPlan, plan: DifficultyPlan) -> None:
+def publish_plan(
+    store: Store, inputs: str, started_from: DifficultyPlan, plan: DifficultyPlan
+) -> None:
     """Make `plan` the one that the next run starts from."""
     pointer = _Pointer(inputs=inputs, started_from=started_from, plan=plan)
     store.write_bytes(_KEY, TypeAdapter(_Pointer).dump_json(pointer, indent=1))
@@ -53,4 +55,6 @@ def publish_plan(store: Store, inputs: str, started_from: DifficultyPlan, plan: 
 def _read(store: Store) -> _Pointer | None:
     if not store.exists(_KEY):
         return None
-    return read_json(store, _KEY, _Pointer, "delete it, and the next run starts without a difficulty plan")
+    return read_json(
+        store, _KEY, _Pointer, "delete it, and the next run starts without a difficulty plan"
+    )

@@ -23,6 +23,8 @@ def redact(text: str) -> str:
 
 def redact_address(given: str) -> str:
     """One address, perhaps a wrong one: whatever stands before an @ is hidden."""
-    scheme, separator, rest = given.rpartition("://") if given.count("://") == 1 else ("", "", given)
+    scheme, separator, rest = (
+        given.rpartition("://") if given.count("://") == 1 else ("", "", given)
+    )
     before, at, host = rest.rpartition("@")
     return redact(f"{scheme}{separator}{_HIDDEN if before else ''}{at}{host}")

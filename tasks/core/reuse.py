@@ -39,7 +39,9 @@ def work_key(folder: str, stage: str, *inputs: object) -> str:
     return f"{folder}/{digest_of(code_of(stage), *inputs)}"
 
 
-def once(store: Store, key: str, output_type: type[OutputT], make: Callable[[], OutputT]) -> Once[OutputT]:
+def once(
+    store: Store, key: str, output_type: type[OutputT], make: Callable[[], OutputT]
+) -> Once[OutputT]:
     """What was kept under `key` (of `work_key`), or what `make` returns, kept from now on.
 
     Raises:
@@ -54,7 +56,9 @@ def once(store: Store, key: str, output_type: type[OutputT], make: Callable[[], 
     return Once(found, reused=True)
 
 
-def find_output(store: Store, key: str, output_type: type[OutputT], *, is_cheap: bool = False) -> OutputT | None:
+def find_output(
+    store: Store, key: str, output_type: type[OutputT], *, is_cheap: bool = False
+) -> OutputT | None:
     """What `keep_output` kept under `key`, if the work was finished before and all its files are still there.
 
     A damaged record of cheap work is warned about and counts as none.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tasks.core.statistics import Estimate, Scored
+from tasks.core.statistics import Estimate, ItemScore
 from tasks.core.types import Artifact, Split, StageReport
 
 BEFORE = "before"
@@ -38,9 +38,9 @@ class SampleScore:
     video: str = ""
     """Clip that it is about (the first of several); empty in tables written before this was kept."""
 
-    def scored(self, stratum: str = "") -> Scored:
+    def scored(self, stratum: str = "") -> ItemScore:
         """For statistics: items on one video belong together."""
-        return Scored(score=self.score, video=self.video or self.sample_id, stratum=stratum)
+        return ItemScore(score=self.score, video=self.video or self.sample_id, stratum=stratum)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class ModelScores:
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class Evaluation:
     """The scores of one policy, and what they cost."""
 
     scores: ModelScores

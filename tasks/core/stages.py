@@ -19,13 +19,17 @@ logger = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).parents[2]
 _IMPORT = re.compile(
-    r"^\s*(?:from ((?:tasks|rewards)[\w.]*) import ([^\n#]*(?:\([^)]*\))?)|import ((?:tasks|rewards)[\w.]*))", re.M
+    r"^\s*(?:from ((?:tasks|rewards)[\w.]*) import ([^\n#]*(?:\([^)]*\))?)|import ((?:tasks|rewards)[\w.]*))",
+    re.M,
 )
 _DECIDE_NOTHING = (
     "tasks/tracking/",
     "tasks/deployment/",
     "tasks/report/",
-    *(f"tasks/core/{name}.py" for name in ("stages", "reuse", "lease", "owner", "store", "digest", "errors")),
+    *(
+        f"tasks/core/{name}.py"
+        for name in ("stages", "reuse", "lease", "owner", "store", "digest", "errors")
+    ),
 )
 """Rooms that write down, dress, draw or keep results, and make none."""
 _MODEL = ("torch", "transformers", "tokenizers", "safetensors")
@@ -48,10 +52,16 @@ class StageCode:
 
 STAGES = {
     "ingest": StageCode(
-        version=6, modules=("tasks.ingest.verdicts", "tasks.ingest.merge"), packages=_VIDEO, sources="be65a4f47184e9d2"
+        version=6,
+        modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
+        packages=_VIDEO,
+        sources="be65a4f47184e9d2",
     ),
     "import": StageCode(
-        version=4, modules=("tasks.exchange.import_rows",), packages=_VIDEO, sources="741192a2c3fdf5a0"
+        version=4,
+        modules=("tasks.exchange.import_rows",),
+        packages=_VIDEO,
+        sources="741192a2c3fdf5a0",
     ),
     "perturb": StageCode(
         version=1,
@@ -70,12 +80,20 @@ STAGES = {
     ),
     "calibrate": StageCode(
         version=2,
-        modules=("tasks.calibrate.pools", "tasks.calibrate.shard", "tasks.calibrate.select", "tasks.rollout.setup"),
+        modules=(
+            "tasks.calibrate.pools",
+            "tasks.calibrate.shard",
+            "tasks.calibrate.select",
+            "tasks.rollout.setup",
+        ),
         packages=_ROLLOUT,
         sources="894a6f59961d8134",
     ),
     "train": StageCode(
-        version=1, modules=("tasks.train.build",), packages=(*_ROLLOUT, "deepspeed", "peft"), sources="4dbe7549ebf1947e"
+        version=1,
+        modules=("tasks.train.build",),
+        packages=(*_ROLLOUT, "deepspeed", "peft"),
+        sources="4dbe7549ebf1947e",
     ),
     "evaluate": StageCode(
         version=2,
@@ -95,7 +113,12 @@ STAGES = {
         packages=_ROLLOUT,
         sources="28f58dbb25b6c701",
     ),
-    "guess": StageCode(version=1, modules=("tasks.rollout.guessers",), packages=("numpy",), sources="95c25acd513ad1ba"),
+    "guess": StageCode(
+        version=1,
+        modules=("tasks.rollout.guessers",),
+        packages=("numpy",),
+        sources="95c25acd513ad1ba",
+    ),
 }
 
 
@@ -105,7 +128,11 @@ def code_of(stage: str) -> tuple[str, ...]:
     known, sources = STAGES[stage], sources_of(stage)
     code = [stage, str(known.version)]
     if sources != known.sources:
-        logger.warning("%s: its code was changed since version %d; its work is kept apart", stage, known.version)
+        logger.warning(
+            "%s: its code was changed since version %d; its work is kept apart",
+            stage,
+            known.version,
+        )
         code.append(sources)
     return (*code, *_versions(known.packages))
 

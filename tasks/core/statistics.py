@@ -37,7 +37,7 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored:
+class ItemScore:
     """The score of one item, and where it belongs."""
 
     score: float
@@ -72,13 +72,15 @@ class Estimate:
     """Why there is none, e.g. "3 videos: no interval"; empty if there is one."""
 
 
-def estimate(items: Iterable[Scored], weights: Mapping[str, float] | None = None) -> Estimate:
+def estimate(items: Iterable[ItemScore], weights: Mapping[str, float] | None = None) -> Estimate:
     """Weighted mean of the strata's means (equal weights unless given), with its interval; NaN of no items."""
     return _estimate(list(items), weights, of_scores=True)
 
 
 def paired_difference(
-    before: Mapping[str, Scored], after: Mapping[str, Scored], weights: Mapping[str, float] | None = None
+    before: Mapping[str, ItemScore],
+    after: Mapping[str, ItemScore],
+    weights: Mapping[str, float] | None = None,
 ) -> Estimate:
     """Mean of the strata's mean gains; scores by item.
 
@@ -86,15 +88,23 @@ def paired_difference(
         ValueError: the two models were scored on different items.
     """
     if before.keys() != after.keys():
-        raise ValueError(f"{len(before.keys() ^ after.keys())} items were scored for one of the two models only")
+        raise ValueError(
+            f"{len(before.keys() ^ after.keys())} items were scored for one of the two models only"
+        )
     gains = [
-        Scored(score=after[item].score - before[item].score, video=after[item].video, stratum=after[item].stratum)
+        ItemScore(
+            score=after[item].score - before[item].score,
+            video=after[item].video,
+            stratum=after[item].stratum,
+        )
         for item in sorted(before)
     ]
     return _estimate(gains, weights, of_scores=False)
 
 
-def _estimate(items: list[Scored], weights: Mapping[str, float] | None, *, of_scores: bool) -> Estimate:
+def _estimate(
+    items: list[ItemScore], weights: Mapping[str, float] | None, *, of_scores: bool
+) -> Estimate:
     if not items:
         return _without_interval(Estimate(mean=math.nan, num_items=0, num_videos=0), "0 videos")
     names = sorted({item.stratum for item in items})
@@ -165,7 +175,9 @@ def _degrees_of_freedom(
     variances = own - (across**2).sum(axis=1)
     squares = own @ own - 2 * own @ (across**2).sum(axis=1) + (inner**2).sum()
     # What the fourth moment of the pulls has beyond a normal one's, in units of the squared mean.
-    heavy = (pulls**4).sum() / (pulls @ pulls) ** 2 - 3 * (variances @ variances) / variances.sum() ** 2
+    heavy = (pulls**4).sum() / (pulls @ pulls) ** 2 - 3 * (
+        variances @ variances
+    ) / variances.sum() ** 2
     # Satterthwaite: 2 mean^2 / variance.
     return float(2 / (2 * squares / variances.sum() ** 2 + max(0.0, heavy)))
 

@@ -69,7 +69,9 @@ class Store:
         """
         parts = PurePosixPath(key).parts
         if not parts or key.startswith("/") or ".." in parts:
-            raise ValueError(f"store key must be relative and stay inside the data root, got {key!r}")
+            raise ValueError(
+                f"store key must be relative and stay inside the data root, got {key!r}"
+            )
         return f"{self._root}/{key}"
 
     def exists(self, key: str) -> bool:
@@ -86,8 +88,15 @@ class Store:
         """
         if not self.exists(folder):
             return []
-        names = [str(path).rsplit("/", 1)[-1] for path in self._fs.ls(self.path(folder), detail=False, refresh=True)]
-        return [f"{folder}/{name}" for name in sorted(names) if _UNFINISHED not in name and not name.startswith(".")]
+        names = [
+            str(path).rsplit("/", 1)[-1]
+            for path in self._fs.ls(self.path(folder), detail=False, refresh=True)
+        ]
+        return [
+            f"{folder}/{name}"
+            for name in sorted(names)
+            if _UNFINISHED not in name and not name.startswith(".")
+        ]
 
     def write_bytes(self, key: str, data: bytes) -> None:
         """Write a blob: afterwards it is there whole or not at all.
@@ -138,7 +147,9 @@ class Store:
 
     def _write_aside(self, path: str, data: bytes) -> Path:
         """The data that is meant for `path` in a file of scratch, on the disk for good."""
-        temporary, number = self._in_scratch(lambda name: os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        temporary, number = self._in_scratch(
+            lambda name: os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        )
         try:
             with open(number, "wb") as file:
                 file.write(data)
@@ -147,7 +158,9 @@ class Store:
         except BaseException as error:  # a full disk should not stay full of this
             self.leave_scratch(temporary)
             if isinstance(error, OSError) and error.errno is not None and not error.filename:
-                raise OSError(error.errno, os.strerror(error.errno), path) from error  # writing tells no name
+                raise OSError(
+                    error.errno, os.strerror(error.errno), path
+                ) from error  # writing tells no name
             raise
         return temporary
 
@@ -169,7 +182,11 @@ class Store:
         (source / "_DONE").touch()
         for file in filter(Path.is_file, source.rglob("*")):
             _flush_to_disk(file)
-        replaced = self._in_scratch(lambda name: os.replace(path, name))[0] if os.path.exists(path) else None
+        replaced = (
+            self._in_scratch(lambda name: os.replace(path, name))[0]
+            if os.path.exists(path)
+            else None
+        )
         os.replace(source, path)
         self.leave_scratch(replaced or source)
 
@@ -244,7 +261,11 @@ class Store:
 
     def clean_scratch(self) -> int:
         """Remove what processes that were killed left behind, here and in this machine's temporary folder: how many."""
-        left = [path for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*") if is_gone(path.name[len(_PREFIX) :])]
+        left = [
+            path
+            for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*")
+            if is_gone(path.name[len(_PREFIX) :])
+        ]
         if self.is_local:
             left += [path for path in Path(self._root, _SCRATCH).glob("*") if _is_left(path)]
         for path in left:
@@ -274,7 +295,11 @@ def _is_left(path: Path) -> bool:
 def _is_precondition_failed(error: Exception) -> bool:
     """What object stores say when a blob that must be new is there: HTTP 412, or 409 while another is writing it."""
     response = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
+    status = (
+        response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if isinstance(response, dict)
+        else None
+    )
     return status in (409, 412) or getattr(error, "code", None) in (409, 412)
 
 

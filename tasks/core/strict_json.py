@@ -30,17 +30,25 @@ class _Object(list[tuple[str, Any]]):
     """An object as it was written: a dict would drop keys that come twice."""
 
 
-def read_object(text: str, what: str, expected: str, *, most_characters: int = _MOST_CHARACTERS) -> dict[str, Any]:
+def read_object(
+    text: str, what: str, expected: str, *, most_characters: int = _MOST_CHARACTERS
+) -> dict[str, Any]:
     """The JSON object that `text` holds; `what` the text is and what was `expected` stand in the error.
 
     Raises:
         InputError: it holds none, or something that could be misunderstood; names the key.
     """
     if len(text) > most_characters:
-        raise InputError(f"{what}: got {len(text)} characters, at most {most_characters} can be read; {expected}")
+        raise InputError(
+            f"{what}: got {len(text)} characters, at most {most_characters} can be read; {expected}"
+        )
     try:
         found = json.loads(
-            text, object_pairs_hook=_Object, parse_int=_whole, parse_float=_number, parse_constant=_constant
+            text,
+            object_pairs_hook=_Object,
+            parse_int=_whole,
+            parse_float=_number,
+            parse_constant=_constant,
         )
         if isinstance(found, _Object):
             return _mapping(found, "")
@@ -49,7 +57,9 @@ def read_object(text: str, what: str, expected: str, *, most_characters: int = _
     except RecursionError as error:
         raise InputError(f"{what}: nested too deeply to be read; {expected}") from error
     except ValueError as error:
-        raise InputError(f"{what}: cannot read {shown(text)} as JSON ({error}); {expected}") from error
+        raise InputError(
+            f"{what}: cannot read {shown(text)} as JSON ({error}); {expected}"
+        ) from error
     raise InputError(f"{what}: got {shown(text)}; {expected}")
 
 
@@ -81,12 +91,18 @@ def _text(text: str, path: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise _RefusedError(f"{path or 'a key'}: {shown(text)} is no text in UTF-8 ({error.reason})") from error
+        raise _RefusedError(
+            f"{path or 'a key'}: {shown(text)} is no text in UTF-8 ({error.reason})"
+        ) from error
     return text
 
 
 def _whole(digits: str) -> int | _Odd:
-    return int(digits) if len(digits) <= _MOST_DIGITS else _Odd(f"a number of {len(digits)} digits: {shown(digits)}")
+    return (
+        int(digits)
+        if len(digits) <= _MOST_DIGITS
+        else _Odd(f"a number of {len(digits)} digits: {shown(digits)}")
+    )
 
 
 def _number(text: str) -> float | _Odd:

@@ -32,7 +32,9 @@ def suggest(unknown: str, known: Iterable[str]) -> str:
 def _alike(first: str, second: str) -> float:
     """From 0 to 1: which part of the words of two names are the same, whatever their order; or how alike they look."""
     left, right = _words(first), _words(second)
-    rows = sorted(((_word(a, b), i, j) for i, a in enumerate(left) for j, b in enumerate(right)), reverse=True)
+    rows = sorted(
+        ((_word(a, b), i, j) for i, a in enumerate(left) for j, b in enumerate(right)), reverse=True
+    )
     taken_left, taken_right, shared = set[int](), set[int](), 0.0
     for score, i, j in rows:
         if score >= _SAME_WORD and i not in taken_left and j not in taken_right:
@@ -44,7 +46,11 @@ def _alike(first: str, second: str) -> float:
 
 
 def _words(name: str) -> list[str]:
-    return [word if word.endswith("ss") else word.removesuffix("s") for word in name.lower().split("_") if word]
+    return [
+        word if word.endswith("ss") else word.removesuffix("s")
+        for word in name.lower().split("_")
+        if word
+    ]
 
 
 @lru_cache(maxsize=4096)

@@ -91,7 +91,13 @@ class TrainConfig:
     step always are."""
 
     def __post_init__(self) -> None:
-        check(self, at_least(1, most=_MOST_STEPS), "num_steps", "checkpoint_every_steps", "show_every_steps")
+        check(
+            self,
+            at_least(1, most=_MOST_STEPS),
+            "num_steps",
+            "checkpoint_every_steps",
+            "show_every_steps",
+        )
         check(self, at_least(1, most=_MOST_STEPS), "checkpoints_kept")
         check(self, at_least(1, most=10**6), "prompts_per_step")
         check(self, at_least(1, most=2**30), "microbatch_tokens")

@@ -37,7 +37,9 @@ class TrainStep:
     """
 
     @classmethod
-    def of(cls, step: int, metrics: dict[str, float], reward_by_pretext: dict[str, float]) -> "TrainStep":
+    def of(
+        cls, step: int, metrics: dict[str, float], reward_by_pretext: dict[str, float]
+    ) -> "TrainStep":
         """The row of `step`, whose fields are taken from its metrics."""
         return cls(
             step=step,
@@ -107,7 +109,7 @@ class StartPolicy:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedPolicy:
     """A policy that GRPO made."""
 
     policy: Artifact

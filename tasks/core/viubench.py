@@ -22,9 +22,15 @@ class ViubenchType:
 
 
 VIUBENCH_TYPES: dict[str, ViubenchType] = {
-    "counting_easy": ViubenchType(pretext="counting", kind="shapes", level=EASY_LEVEL, most_of_each=3 * 3),
-    "counting_hard": ViubenchType(pretext="counting", kind="shapes", level=HARD_LEVEL, most_of_each=4 * 4),
-    "grounding_channel_swap": ViubenchType(pretext="grounding", kind="channel_swap", level=EASY_LEVEL),
+    "counting_easy": ViubenchType(
+        pretext="counting", kind="shapes", level=EASY_LEVEL, most_of_each=3 * 3
+    ),
+    "counting_hard": ViubenchType(
+        pretext="counting", kind="shapes", level=HARD_LEVEL, most_of_each=4 * 4
+    ),
+    "grounding_channel_swap": ViubenchType(
+        pretext="grounding", kind="channel_swap", level=EASY_LEVEL
+    ),
     "grounding_rotate_180": ViubenchType(pretext="grounding", kind="rotate_180", level=EASY_LEVEL),
     "grounding_zoom_out": ViubenchType(pretext="grounding", kind="zoom_out", level=EASY_LEVEL),
     "grounding_mirror": ViubenchType(pretext="grounding", kind="mirror", level=EASY_LEVEL),

@@ -31,7 +31,12 @@ _UNSCHEDULABLE = re.compile(r"pod \S+ could not be scheduled for \d+ minutes: ")
 
 _FAILURE_NODE = "fn0"
 """flytekit's name for it in every workflow: it is where failing ends, never where it began."""
-_WORST_FIRST = [{"FAILED", "TIMED_OUT"}, {"FAILING"}, {"ABORTED"}, {"QUEUED", "RUNNING", "DYNAMIC_RUNNING"}]
+_WORST_FIRST = [
+    {"FAILED", "TIMED_OUT"},
+    {"FAILING"},
+    {"ABORTED"},
+    {"QUEUED", "RUNNING", "DYNAMIC_RUNNING"},
+]
 """Of an aborted execution none has failed: what was at work then is what it ended in."""
 _PAGE = 100
 
@@ -140,7 +145,10 @@ def _reason(phase: str, closure: Any) -> tuple[str, bool]:
         cause = first_line(aborted.cause if aborted else "")
         if _UNSCHEDULABLE.match(cause):
             return cause, False
-        return f"aborted{f' by {aborted.principal}' if aborted and aborted.principal else ''}: {cause}", True
+        return (
+            f"aborted{f' by {aborted.principal}' if aborted and aborted.principal else ''}: {cause}",
+            True,
+        )
     if closure.error:
         return first_line(closure.error.message), False
     return f"its execution ended ({phase}) and did not say so here", False

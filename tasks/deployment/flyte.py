@@ -93,7 +93,9 @@ def asking() -> Iterator[SynchronousFlyteClient]:
     except FlyteEntityNotExistException as error:
         raise UnknownExecutionError(_said(error)) from error
     except (FlyteException, grpc.RpcError, OSError, ValueError) as error:
-        raise SilentError(f"Flyte at {os.environ.get(ENDPOINT_VARIABLE, 'its default')}: {_said(error)}") from error
+        raise SilentError(
+            f"Flyte at {os.environ.get(ENDPOINT_VARIABLE, 'its default')}: {_said(error)}"
+        ) from error
 
 
 def _said(error: BaseException) -> str:

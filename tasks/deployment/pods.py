@@ -74,10 +74,19 @@ class StagePod(PodTemplate):  # type: ignore[misc]
 
 def pod_environment(needs: Needs, deployment: Deployment) -> dict[str, str]:
     """Variables of a stage: the deployment itself, a home that can be written to, threads, what it is given besides."""
-    threads = {"OMP_WAIT_POLICY": "PASSIVE"}  # those that wait by spinning take the processor from those that work
-    if not needs.gpus:  # libraries would start one for each processor of the node, of which the pod has a few
+    threads = {
+        "OMP_WAIT_POLICY": "PASSIVE"
+    }  # those that wait by spinning take the processor from those that work
+    if (
+        not needs.gpus
+    ):  # libraries would start one for each processor of the node, of which the pod has a few
         threads["OMP_NUM_THREADS"] = str(needs.num_processors)
-    return {"HOME": HOME, **threads, **deployment.pods.env, DEPLOYMENT_VARIABLE: travelling(deployment)}
+    return {
+        "HOME": HOME,
+        **threads,
+        **deployment.pods.env,
+        DEPLOYMENT_VARIABLE: travelling(deployment),
+    }
 
 
 def _toleration(one: Toleration) -> dict[str, Any]:

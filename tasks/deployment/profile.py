@@ -28,13 +28,18 @@ _CPU = Rule(
     lambda text: re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3}|m)?", text) is not None,
     'a number of processors such as "4" or "500m"',
 )
-_QUANTITY_OR_NONE = Rule(lambda text: text == "" or _QUANTITY.holds(text), f"{_QUANTITY.expected}, or nothing")
+_QUANTITY_OR_NONE = Rule(
+    lambda text: text == "" or _QUANTITY.holds(text), f"{_QUANTITY.expected}, or nothing"
+)
 _CRON = Rule(
-    lambda text: re.fullmatch(r"@[a-z]+|([0-9A-Za-z*/,?#-]+ ){4}[0-9A-Za-z*/,?#-]+", text) is not None,
+    lambda text: (
+        re.fullmatch(r"@[a-z]+|([0-9A-Za-z*/,?#-]+ ){4}[0-9A-Za-z*/,?#-]+", text) is not None
+    ),
     'five fields as cron has them, such as "0 2 * * *"',
 )
 _VARIABLE = Rule(
-    lambda text: re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text) is not None, 'the name of a variable, such as "HF_HOME"'
+    lambda text: re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text) is not None,
+    'the name of a variable, such as "HF_HOME"',
 )
 _RATIO = Rule(lambda ratio: 0 < ratio <= 1, "a number above 0, at most 1")
 _SECRET = re.compile(r"(PASSWORD|SECRET|TOKEN|ACCESS_KEY|ACCESS_KEY_ID|API_KEY)$")
@@ -114,10 +119,18 @@ class Pods:
     """Of those volumes, in Kubernetes' words: {"name": "cache", "mountPath": "/cache"}."""
 
     def __post_init__(self) -> None:
-        kept = [name for name in self.env if name == DEPLOYMENT_VARIABLE or not _VARIABLE.holds(name)]
+        kept = [
+            name for name in self.env if name == DEPLOYMENT_VARIABLE or not _VARIABLE.holds(name)
+        ]
         if kept:
-            raise ValueError(f"env: got {shown(kept[0])}, expected {_VARIABLE.expected}, and not {DEPLOYMENT_VARIABLE}")
-        secret = [name for name, value in self.env.items() if redact(value) != value or _SECRET.search(name)]
+            raise ValueError(
+                f"env: got {shown(kept[0])}, expected {_VARIABLE.expected}, and not {DEPLOYMENT_VARIABLE}"
+            )
+        secret = [
+            name
+            for name, value in self.env.items()
+            if redact(value) != value or _SECRET.search(name)
+        ]
         if secret:
             raise ValueError(
                 f"env: {secret[0]} looks like a secret, which Flyte would keep and show: put it into a secret of the "
@@ -126,7 +139,9 @@ class Pods:
         names = {volume.get("name") for volume in self.volumes}
         lost = [mount.get("name") for mount in self.mounts if mount.get("name") not in names]
         if lost:
-            raise ValueError(f"mounts: got {shown(lost[0])}, expected the name of one of pods.volumes")
+            raise ValueError(
+                f"mounts: got {shown(lost[0])}, expected the name of one of pods.volumes"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +185,9 @@ class Deployment:
         check(self, _RATIO, "min_success_ratio")
         for kind, needs in self.stages.items():
             if needs.nodes != 1 and kind != "train":
-                raise ValueError(f"stages.{kind}.nodes: got {needs.nodes}, expected 1, or more of train alone")
+                raise ValueError(
+                    f"stages.{kind}.nodes: got {needs.nodes}, expected 1, or more of train alone"
+                )
 
 
 _GPU_NODES = (Toleration(key="nvidia.com/gpu"),)
@@ -203,7 +220,9 @@ SIZES: dict[str, dict[str, Needs]] = {
         "light": Needs(cpu="500m", memory="2Gi", timeout_minutes=60),
         "cpu": Needs(cpu="1", memory="2Gi", timeout_minutes=120),
         "gpu": Needs(cpu="1", memory="4Gi", image="gpu", timeout_minutes=120),
-        "train": Needs(cpu="1", memory="4Gi", image="gpu", interruptible=False, timeout_minutes=240),
+        "train": Needs(
+            cpu="1", memory="4Gi", image="gpu", interruptible=False, timeout_minutes=240
+        ),
     },
 }
 """`light`: listing, merging, reports. `cpu`: decoding, planning, checks. `gpu`: rollouts. `train`: whole nodes.
@@ -213,7 +232,9 @@ SIZES: dict[str, dict[str, Needs]] = {
 DEFAULT = Deployment(stages=SIZES["node"])
 
 
-_EXPECTED = f"expected a JSON object with some of {', '.join(one.name for one in fields(Deployment))}"
+_EXPECTED = (
+    f"expected a JSON object with some of {', '.join(one.name for one in fields(Deployment))}"
+)
 
 
 def read_deployment(environment: Mapping[str, str] = os.environ) -> Deployment:
@@ -239,9 +260,16 @@ def travelling(deployment: Deployment) -> str:
 
     What launch plans start is not in it: no pod makes one.
     """
-    here, there = asdict(deployment), asdict(Deployment(size=deployment.size, stages=SIZES[deployment.size]))
-    differing = {name: here[name] for name in ("pods", "min_success_ratio") if here[name] != there[name]}
-    changes = {kind: _differing(needs, there["stages"][kind]) for kind, needs in here["stages"].items()}
+    here, there = (
+        asdict(deployment),
+        asdict(Deployment(size=deployment.size, stages=SIZES[deployment.size])),
+    )
+    differing = {
+        name: here[name] for name in ("pods", "min_success_ratio") if here[name] != there[name]
+    }
+    changes = {
+        kind: _differing(needs, there["stages"][kind]) for kind, needs in here["stages"].items()
+    }
     stages = {kind: changes_of_kind for kind, changes_of_kind in changes.items() if changes_of_kind}
     differing |= {"size": deployment.size} | ({"stages": stages} if stages else {})
     return json.dumps(differing, ensure_ascii=False, separators=(",", ":"), sort_keys=True)

@@ -38,7 +38,9 @@ _TRANSIENT = {
 
 
 def _is_going(execution: str) -> bool | None:
-    from tasks.deployment.executions import is_going  # Flyte's client, for the few processes that ask
+    from tasks.deployment.executions import (
+        is_going,
+    )  # Flyte's client, for the few processes that ask
 
     return is_going(execution)
 
@@ -91,7 +93,9 @@ def _on_a_cluster() -> bool:
 
 
 def _flyte_task(needs: Needs, more: dict[str, Any]) -> Any:
-    resources = Resources(cpu=needs.cpu, mem=needs.memory, gpu=str(needs.gpus) if needs.gpus else None)
+    resources = Resources(
+        cpu=needs.cpu, mem=needs.memory, gpu=str(needs.gpus) if needs.gpus else None
+    )
     return task(
         requests=resources,
         limits=resources,
@@ -116,7 +120,9 @@ def stage_on_nodes(kind: str) -> Callable[[Callable[..., Any]], Any]:
         return stage_task(kind)
     from flytekitplugins.kfpytorch import Elastic
 
-    ranks = Elastic(nnodes=needs.nodes, nproc_per_node=max(1, needs.gpus), increase_shared_mem=False)
+    ranks = Elastic(
+        nnodes=needs.nodes, nproc_per_node=max(1, needs.gpus), increase_shared_mem=False
+    )
     return stage_task(kind, task_config=ranks)
 
 
@@ -125,7 +131,9 @@ def stage_dynamic(kind: str) -> Callable[[Callable[..., Any]], Any]:
 
     Flyte counts their time as its own and ends them with it: it has no limit, each of them has one.
     """
-    return stage_task(kind, execution_mode=PythonFunctionTask.ExecutionBehavior.DYNAMIC, timeout=None)
+    return stage_task(
+        kind, execution_mode=PythonFunctionTask.ExecutionBehavior.DYNAMIC, timeout=None
+    )
 
 
 @cache

@@ -42,7 +42,9 @@ class OtherAnswer:
         return self.usual_share > MOST_USUAL_SHARE
 
 
-def other_answers(samples: Iterable[Sample], texts: Mapping[str, Sequence[str]]) -> dict[str, OtherAnswer]:
+def other_answers(
+    samples: Iterable[Sample], texts: Mapping[str, Sequence[str]]
+) -> dict[str, OtherAnswer]:
     """The samples whose rollouts agree on an answer that is not the label; all by sample id."""
     answered = [sample for sample in samples if sample.sample_id in texts]
     said = {sample.sample_id: _canonical(sample, texts[sample.sample_id]) for sample in answered}
@@ -70,9 +72,13 @@ def agreed_answer(answers: Sequence[str | None], schema: Schema) -> str | None:
     if len(set(known)) == 1:
         return known[0]
     # 1 - IoU is a metric: two intervals close to a third are no further from each other than both distances together.
-    if not all(_agree(other, known[0], schema, 2 * CLOSE_OVERLAP - 1 - _ROUNDING) for other in known):
+    if not all(
+        _agree(other, known[0], schema, 2 * CLOSE_OVERLAP - 1 - _ROUNDING) for other in known
+    ):
         return None
-    middle = max(sorted(set(known)), key=lambda one: sum(score(other, one, schema).total for other in known))
+    middle = max(
+        sorted(set(known)), key=lambda one: sum(score(other, one, schema).total for other in known)
+    )
     return middle if all(_agree(other, middle, schema, CLOSE_OVERLAP) for other in known) else None
 
 
@@ -89,4 +95,7 @@ def _agree(answer: str, other: str, schema: Schema, least_overlap: float) -> boo
     """RowsSummary by part: intervals by overlap, everything else exactly."""
     reward = score(answer, other, schema)
     closeness = reward.parts or {"": reward.total}
-    return all(closeness[part.name] >= (least_overlap if part.kind is AnswerKind.INTERVAL else 1.0) for part in schema)
+    return all(
+        closeness[part.name] >= (least_overlap if part.kind is AnswerKind.INTERVAL else 1.0)
+        for part in schema
+    )

@@ -50,10 +50,14 @@ def outcome_bars(by_kind: dict[str, RowsSummary]) -> bytes:
     axes = figure.subplots()
     lefts = [0.0] * len(by_kind)
     for outcome, color in _COLORS.items():
-        shares = [getattr(part, f"{outcome.value.replace(' ', '_')}_share") for part in by_kind.values()]
+        shares = [
+            getattr(part, f"{outcome.value.replace(' ', '_')}_share") for part in by_kind.values()
+        ]
         axes.barh(range(len(by_kind)), shares, left=lefts, color=color, label=outcome.value)
         lefts = [left + share for left, share in zip(lefts, shares, strict=True)]
-    axes.set_yticks(range(len(by_kind)), [f"{name}  ({part.num_rows})" for name, part in by_kind.items()])
+    axes.set_yticks(
+        range(len(by_kind)), [f"{name}  ({part.num_rows})" for name, part in by_kind.items()]
+    )
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="share of rows")
     axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))

@@ -57,7 +57,10 @@ class RowDiagnosis:
 
 
 def judge_rows(
-    samples: Sequence[Sample], rows: Mapping[str, int], replies: Mapping[str, Reply], reward: RewardKind
+    samples: Sequence[Sample],
+    rows: Mapping[str, int],
+    replies: Mapping[str, Reply],
+    reward: RewardKind,
 ) -> list[RowDiagnosis]:
     """One verdict a sample; `rows` (numbers in the file) and `replies` are by sample id."""
     texts = {name: reply.texts for name, reply in replies.items() if not reply.failure}

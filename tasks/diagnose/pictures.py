@@ -22,14 +22,20 @@ class Picture:
 
 
 def draw_suspects(
-    store: Store, suspects: Sequence[RowDiagnosis], samples: Mapping[str, Sample], clips: Mapping[str, Clip]
+    store: Store,
+    suspects: Sequence[RowDiagnosis],
+    samples: Mapping[str, Sample],
+    clips: Mapping[str, Clip],
 ) -> list[Picture]:
     """Of the first `suspects`, in their order."""
     return _draw(store, suspects[:MOST_SUSPECTS], samples, clips)
 
 
 def draw_examples(
-    store: Store, rows: Sequence[RowDiagnosis], samples: Mapping[str, Sample], clips: Mapping[str, Clip]
+    store: Store,
+    rows: Sequence[RowDiagnosis],
+    samples: Mapping[str, Sample],
+    clips: Mapping[str, Clip],
 ) -> dict[str, list[Picture]]:
     """The same rows each time, by outcome."""
     in_turn = shuffled(rows, lambda row: row.sample_id, "picture")
@@ -37,11 +43,18 @@ def draw_examples(
         outcome: [row for row in in_turn if row.outcome is outcome][:_EXAMPLES_PER_OUTCOME]
         for outcome in (RowOutcome.ALL_WRONG, RowOutcome.MIXED, RowOutcome.ALL_RIGHT)
     }
-    return {outcome.value: _draw(store, found, samples, clips) for outcome, found in chosen.items() if found}
+    return {
+        outcome.value: _draw(store, found, samples, clips)
+        for outcome, found in chosen.items()
+        if found
+    }
 
 
 def _draw(
-    store: Store, rows: Sequence[RowDiagnosis], samples: Mapping[str, Sample], clips: Mapping[str, Clip]
+    store: Store,
+    rows: Sequence[RowDiagnosis],
+    samples: Mapping[str, Sample],
+    clips: Mapping[str, Clip],
 ) -> list[Picture]:
     def draw(row: RowDiagnosis) -> bytes:
         return preview_sheet(store, samples[row.sample_id], clips, [_answers(row)])

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tasks.core.digest import digest_of
 from tasks.core.manifest import write_rows
+from tasks.core.records import Diagnosis
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample
 from tasks.diagnose.charts import correct_counts, outcome_bars, spreads
 from tasks.diagnose.judge import RowDiagnosis, RowOutcome, likely_wrong_labels
-from tasks.diagnose.outputs import Diagnosis
 from tasks.diagnose.pictures import draw_examples, draw_suspects
 from tasks.diagnose.summary import Summary
 from tasks.exchange.files import subset
@@ -55,7 +55,9 @@ def publish(store: Store, content: ReportContent, out: str, tracker: Tracker) ->
     target, folder = (Store(out), "") if out else (store, f"{key}/")
     for name, data in files.items():
         target.write_bytes(f"{folder}{name}", data)
-    for name, data in {f"report/{name}": files[name] for name in ("report.html", "summary.json")}.items():
+    for name, data in {
+        f"report/{name}": files[name] for name in ("report.html", "summary.json")
+    }.items():
         tracker.log_bytes(name, data)
     for name, chart in charts.items():
         tracker.log_bytes(name, chart)
@@ -78,7 +80,12 @@ def _charts(summary: Summary, rows: Sequence[RowDiagnosis]) -> dict[str, bytes]:
     }
 
 
-def _report(store: Store, content: ReportContent, suspects: Sequence[RowDiagnosis], charts: Mapping[str, bytes]) -> str:
+def _report(
+    store: Store,
+    content: ReportContent,
+    suspects: Sequence[RowDiagnosis],
+    charts: Mapping[str, bytes],
+) -> str:
     """One HTML file with the numbers, the charts, the suspects and some rows to look at; tables
     show their first rows and say so.
     """

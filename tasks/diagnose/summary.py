@@ -66,7 +66,9 @@ class Summary:
         return {f"diagnose/{name}": float(value) for name, value in (counts | shares).items()}
 
 
-def summarize(request: Request, rows: Sequence[RowDiagnosis], imported: Mapping[str, float]) -> Summary:
+def summarize(
+    request: Request, rows: Sequence[RowDiagnosis], imported: Mapping[str, float]
+) -> Summary:
     """`imported`: the counts of the import (`rows`, `rejected`, `rejected/REASON`, `beyond_limit`).
 
     Raises:
@@ -88,12 +90,16 @@ def summarize(request: Request, rows: Sequence[RowDiagnosis], imported: Mapping[
         },
         num_beyond_limit=int(imported["beyond_limit"]),
         num_not_shown=len(rows) - len(answered),
-        rows_by_num_correct=tuple(num_correct[number] for number in range(request.num_rollouts + 1)),
+        rows_by_num_correct=tuple(
+            num_correct[number] for number in range(request.num_rollouts + 1)
+        ),
         whole=_part(answered),
         by_kind=_by_kind(answered),
         num_teaching=sum(row.teaches for row in answered),
         num_likely_wrong=sum(row.label_likely_wrong for row in answered),
-        num_agreed_but_usual=sum(bool(row.other_answer) and not row.label_likely_wrong for row in answered),
+        num_agreed_but_usual=sum(
+            bool(row.other_answer) and not row.label_likely_wrong for row in answered
+        ),
     )
 
 

@@ -1,8 +1,7 @@
 """The door of diagnose: what can a data set teach a model, and which of its labels are likely wrong?"""
 
-from tasks.core.job import DataSet, Job
+from tasks.core.records import DataSet, Diagnosis, Job
 from tasks.deployment.stage_task import stage_task
-from tasks.diagnose.outputs import Diagnosis
 
 
 @stage_task("gpu")
@@ -31,7 +30,9 @@ def diagnose_rows(data: DataSet, dataset: str, job: Job, reward: str, out: str) 
         stage(run, "diagnose") as tracker,
         open_answerer(name, config.model, config.rollout, rows, config.seed) as answerer,
     ):
-        diagnosis, table = diagnose(store, Path(dataset), data, answerer, config, RewardKind(reward), folder, tracker)
+        diagnosis, table = diagnose(
+            store, Path(dataset), data, answerer, config, RewardKind(reward), folder, tracker
+        )
     click.echo(table)
     click.echo(f"{'rows that teach':20}{diagnosis.num_teaching}: {diagnosis.teaching}")
     click.echo(f"{'report':20}{diagnosis.report}")

@@ -15,10 +15,16 @@ from tasks.benchmarks.viubench.folder import is_built
 from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig
 from tasks.core.digest import digest_of, digest_of_bytes
 from tasks.core.manifest import iterate_rows, read_rows, write_rows
+from tasks.core.records import AnsweredShard, BenchmarkTable
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Run, Sample
-from tasks.evaluate.outputs import AnsweredShard, BenchmarkTable
-from tasks.evaluate.score_benchmark import ModelResult, Prediction, markdown_table, result_json, score_benchmark
+from tasks.evaluate.score_benchmark import (
+    ModelResult,
+    Prediction,
+    result_json,
+    results_table,
+    score_benchmark,
+)
 from tasks.rollout.answerer import Reply, Sampling
 from tasks.rollout.ask import ReplyCache, ask_all
 from tasks.rollout.open_answerer import open_answerer
@@ -43,13 +49,17 @@ def answer_questions(
     conditions = {folder.name: folder.conditions for folder in questions.folders}
     replies: list[Reply] = []
     num_asked = 0
-    with open_answerer(name, model, rollout, [*_all_samples(store, questions)], seed, questions.served) as answerer:
+    with open_answerer(
+        name, model, rollout, [*_all_samples(store, questions)], seed, questions.served
+    ) as answerer:
         rows = read_rows(store, shard.questions, Sample)
         for benchmark, group in groupby(rows, key=lambda sample: sample.pretext):
             under = conditions[benchmark]
             sampling = Sampling(1, under.temperature, under.max_answer_tokens, ("benchmark",))
             cache = ReplyCache(store, answerer, videos, sampling, benchmark)
-            replies += ask_all(cache, [*group], batch_size=config.questions_per_batch, label=benchmark).values()
+            replies += ask_all(
+                cache, [*group], batch_size=config.questions_per_batch, label=benchmark
+            ).values()
             num_asked += cache.num_asked
         key = f"answers/{answerer.digest}/shards/{digest_of(shard.questions.digest, *questions.folders)}.parquet"
     return AnsweredShard(
@@ -62,7 +72,11 @@ def answer_questions(
 
 def replies_by_id(store: Store, answered: Sequence[AnsweredShard]) -> dict[str, Reply]:
     """Of all shards."""
-    return {row.sample_id: row for shard in answered for row in iterate_rows(store, shard.answers, Reply)}
+    return {
+        row.sample_id: row
+        for shard in answered
+        for row in iterate_rows(store, shard.answers, Reply)
+    }
 
 
 def tabulate(
@@ -77,12 +91,16 @@ def tabulate(
     """Score and keep; the same answers give the same bytes."""
     replies, samples = replies_by_id(store, answered), _samples_by_benchmark(store, questions)
     asked = [shard.questions.digest for shard in questions.shards]
-    digest = digest_of(config, name, *questions.folders, *asked, *(shard.answers.digest for shard in answered))
+    digest = digest_of(
+        config, name, *questions.folders, *asked, *(shard.answers.digest for shard in answered)
+    )
     results: list[ModelResult] = []
     kept: dict[str, Artifact] = {}
     for folder in questions.folders:
         found, predictions = score_benchmark(
-            BENCHMARKS[folder.name].open(Path(folder.folder), folder.conditions, questions.num_available[folder.name]),
+            BENCHMARKS[folder.name].open(
+                Path(folder.folder), folder.conditions, questions.num_available[folder.name]
+            ),
             samples[folder.name],
             replies,
             model=name,
@@ -95,13 +113,17 @@ def tabulate(
         kept[folder.name] = _write(store, f"{key}/result.json", result_json(found))
         _log(run, folder, found, result_json(found), table)
         results.append(found)
-    text = markdown_table(results)
+    text = results_table(results)
     tracker.log_metrics(_summary(results, answered))
     tracker.log_bytes("benchmarks.md", text.encode())
-    return BenchmarkTable(results=kept, table=_write(store, f"evaluated/{digest}/benchmarks.md", text))
+    return BenchmarkTable(
+        results=kept, table=_write(store, f"evaluated/{digest}/benchmarks.md", text)
+    )
 
 
-def _log(run: Run, folder: BenchmarkFolder, found: ModelResult, text: str, predictions: Artifact) -> None:
+def _log(
+    run: Run, folder: BenchmarkFolder, found: ModelResult, text: str, predictions: Artifact
+) -> None:
     params = {"model": found.model, "benchmark": folder.name, **asdict(folder.conditions)}
     with child_run(run, folder.name, params) as tracker:
         tracker.log_metrics(found.metrics())
@@ -114,7 +136,9 @@ def _summary(results: Sequence[ModelResult], answered: Sequence[AnsweredShard]) 
     """Of all benchmarks, for the parent run: what differs between two runs that were cut off at
     other places is here and in no file.
     """
-    scores = {f"score/{r.result.benchmark}": r.headline.mean for r in results if r.headline is not None}
+    scores = {
+        f"score/{r.result.benchmark}": r.headline.mean for r in results if r.headline is not None
+    }
     return scores | {
         "cost/asked": float(sum(shard.num_asked for shard in answered)),
         "cost/decoded": float(sum(shard.num_decoded for shard in answered)),
@@ -139,4 +163,6 @@ def _samples_by_benchmark(store: Store, questions: Questions) -> dict[str, list[
     members: defaultdict[str, list[Sample]] = defaultdict(list)
     for sample in _all_samples(store, questions):
         members[sample.pretext].append(sample)
-    return {name: sorted(members[name], key=lambda sample: sample.sample_id) for name in sorted(members)}
+    return {
+        name: sorted(members[name], key=lambda sample: sample.sample_id) for name in sorted(members)
+    }

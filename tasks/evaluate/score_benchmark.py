@@ -10,6 +10,7 @@ from tasks.benchmarks.protocol import AnswerScore, Benchmark, BenchmarkResult
 from tasks.benchmarks.viubench.reading import STRICT
 from tasks.core.statistics import METHOD, Estimate
 from tasks.core.types import Sample
+from tasks.report.text import UNKNOWN, as_json, markdown_table, percent, points
 from tasks.rollout.answerer import Reply
 
 
@@ -56,7 +57,10 @@ class ModelResult:
             "cost/answer_tokens": float(self.num_answer_tokens),
         }
         if not self.refused:
-            found |= {"benchmark/score": result.headline.mean, "benchmark/robust": result.robust.mean}
+            found |= {
+                "benchmark/score": result.headline.mean,
+                "benchmark/robust": result.robust.mean,
+            }
             found |= {"benchmark/low": result.headline.low, "benchmark/high": result.headline.high}
             found |= {
                 "benchmark/videos": float(result.headline.num_videos),
@@ -91,7 +95,9 @@ def score_benchmark(
         result=result,
         num_available=num_available,
         refused=refused,
-        paper=beside_paper(benchmark.name, benchmark.conditions.max_frames, result.headline) if has_paper else [],
+        paper=beside_paper(benchmark.name, benchmark.conditions.max_frames, result.headline)
+        if has_paper
+        else [],
         num_truncated=sum(row.truncated for row in rows),
         num_vision_tokens=sum(row.num_vision_tokens for row in rows),
         num_answer_tokens=sum(row.num_answer_tokens for row in rows),
@@ -101,12 +107,23 @@ def score_benchmark(
 def result_json(found: ModelResult) -> str:
     """Everything about one result as JSON; numbers that are not finite are null."""
     more = {"coverage": found.result.coverage, "intervals": METHOD}
-    return json.dumps(_finite(asdict(found) | more), indent=1)
+    return json.dumps(as_json(asdict(found) | more), indent=1)
 
 
-def markdown_table(results: Sequence[ModelResult]) -> str:
+def results_table(results: Sequence[ModelResult]) -> str:
     """One line a benchmark: the score with its interval, the paper's rows, and how much of it was shown and read."""
-    head = ("benchmark", "score", "95 % interval", "robust", "chance", BASELINE, TRAINED, "shown", "not read", "of")
+    head = (
+        "benchmark",
+        "score",
+        "95 % interval",
+        "robust",
+        "chance",
+        BASELINE,
+        TRAINED,
+        "shown",
+        "not read",
+        "of",
+    )
     notes = [
         "Points of 100. The paper's figures are at the same number of frames, with the distance to them; * where it "
         "exceeds 1 point and the paper's figure lies outside the interval, † where the questions were not asked in the "
@@ -115,23 +132,27 @@ def markdown_table(results: Sequence[ModelResult]) -> str:
         *(f"{found.result.benchmark}: {note}" for found in results for note in _notes(found)),
     ]
     parts = [
-        (found.result.benchmark, tag, value, f"{_points(part.score)} ± {_points(part.se)}", str(part.num_items))
+        (
+            found.result.benchmark,
+            tag,
+            value,
+            f"{points(part.score)} ± {points(part.se)}",
+            str(part.num_items),
+        )
         for found in results
         if not found.refused
         for tag, by_value in found.result.breakdown.items()
         for value, part in by_value.items()
     ]
-    tables = [_table(head, [_line(found) for found in results]), *notes]
+    tables = [markdown_table(head, [_line(found) for found in results]), *notes]
     if parts:
-        tables += ["", *_table(("benchmark", "part", "", "score ± standard error", "of"), parts).splitlines()]
+        tables += [
+            "",
+            *markdown_table(
+                ("benchmark", "part", "", "score ± standard error", "of"), parts
+            ).splitlines(),
+        ]
     return "\n".join(tables) + "\n"
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    cells = [head, tuple("-" * width for width in widths), *rows]
-    lines = (" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
-    return "".join(f"| {line} |\n" for line in lines)
 
 
 def _line(found: ModelResult) -> tuple[str, ...]:
@@ -140,14 +161,17 @@ def _line(found: ModelResult) -> tuple[str, ...]:
     shown = (
         ("refused", "", "")
         if found.refused
-        else (_points(result.headline.mean), _interval(result.headline), _points(result.robust.mean))
+        else (points(result.headline.mean), _interval(result.headline), points(result.robust.mean))
     )
     return (
         result.benchmark,
         *shown,
-        "–" if result.chance is None else _points(result.chance),
-        *(_beside(paper[model], result) if model in paper else "–" for model in (BASELINE, TRAINED)),
-        f"{result.coverage:.1%}",
+        points(result.chance),
+        *(
+            _beside(paper[model], result) if model in paper else UNKNOWN
+            for model in (BASELINE, TRAINED)
+        ),
+        percent(result.coverage, 1),
         str(result.num_unparsed),
         str(result.num_items),
     )
@@ -158,10 +182,18 @@ def _notes(found: ModelResult) -> list[str]:
     sampled = result.num_items < found.num_available
     return [
         *([f"no headline: {found.refused}"] if found.refused else []),
-        *([f"{STRICT}: {_points(result.metrics[STRICT])}"] if STRICT in result.metrics and not found.refused else []),
+        *(
+            [f"{STRICT}: {points(result.metrics[STRICT])}"]
+            if STRICT in result.metrics and not found.refused
+            else []
+        ),
         *([f"{result.num_items} of {found.num_available} questions (limit)"] if sampled else []),
         *(f"{number} x {reason}" for reason, number in sorted(result.missing_reasons.items())[:3]),
-        *([f"{found.num_truncated} answers were cut off at the token limit"] if found.num_truncated else []),
+        *(
+            [f"{found.num_truncated} answers were cut off at the token limit"]
+            if found.num_truncated
+            else []
+        ),
         *([result.words] if result.words else []),
         *(f"deviation: {text}" for text in result.deviations),
         *(f"the paper leaves open: {text}" for text in result.choices),
@@ -175,13 +207,15 @@ def _refusal(result: BenchmarkResult, min_coverage: float) -> str:
     most = max(result.missing_reasons.items(), key=lambda item: item[1])
     return (
         f"{result.num_missing} of {result.num_items} questions could not be shown (most often: {most[0]}), so "
-        f"coverage is {result.coverage:.1%}, under {min_coverage:.0%} (evaluate.min_coverage)"
+        f"coverage is {percent(result.coverage, 1)}, under {percent(min_coverage)} (evaluate.min_coverage)"
     )
 
 
 def _prediction(benchmark: Benchmark, sample: Sample, reply: Reply) -> Prediction:
     text = "" if reply.failure else reply.texts[0]
-    judged = benchmark.fail(sample, reply.failure) if reply.failure else benchmark.judge(sample, text)
+    judged = (
+        benchmark.fail(sample, reply.failure) if reply.failure else benchmark.judge(sample, text)
+    )
     return Prediction(
         **vars(judged),
         question=sample.question,
@@ -193,15 +227,11 @@ def _prediction(benchmark: Benchmark, sample: Sample, reply: Reply) -> Predictio
     )
 
 
-def _points(share: float) -> str:
-    return f"{100 * share:.1f}" if math.isfinite(share) else "?"
-
-
 def _interval(found: Estimate) -> str:
     if found.no_interval:
         return found.no_interval
     degrees = f"{found.num_videos} videos, {found.degrees_of_freedom:.0f} degrees of freedom"
-    return f"{_points(found.low)} to {_points(found.high)} ({degrees})"
+    return f"{points(found.low)} to {points(found.high)} ({degrees})"
 
 
 def _beside(score: PaperScore, result: BenchmarkResult) -> str:
@@ -212,11 +242,3 @@ def _beside(score: PaperScore, result: BenchmarkResult) -> str:
 def _named(text: str) -> str:
     """As MLflow allows it in a metric's name."""
     return "".join(c if c.isalnum() or c in "_-. " else "_" for c in text)
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,7 +14,7 @@ from statistics import fmean
 from tasks.benchmarks.viubench.reading import STRICT, read_viubench
 from tasks.core.config import EvaluateConfig, RolloutConfig
 from tasks.core.scores import ModelScores, SampleScore
-from tasks.core.statistics import Estimate, Scored, estimate
+from tasks.core.statistics import Estimate, ItemScore, estimate
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Rollout, Sample, Split, StageReport
 from tasks.core.viubench import viubench_type
@@ -46,7 +46,9 @@ def score_policy(
         sampling = Sampling(num_completions, temperature, rollout.max_answer_tokens, purpose)
         part = [sample for sample in samples if sample.split == split]
         cache = ReplyCache(store, answerer, videos, sampling, split.value)
-        replies = ask_all(cache, part, batch_size=config.questions_per_batch, label=f"evaluate {split}")
+        replies = ask_all(
+            cache, part, batch_size=config.questions_per_batch, label=f"evaluate {split}"
+        )
         scores += [
             score_sample(sample, rollouts_of(sample, reply), reply.failure)
             for sample in part
@@ -66,7 +68,9 @@ def score_sample(sample: Sample, rollouts: Sequence[Rollout], failure: str = "")
         kind=sample.kind,
         level=sample.level,
         viubench_type=viubench_type(sample) if is_viubench else "",
-        score=_mean([reading.paper for reading in readings] or [rollout.reward for rollout in rollouts]),
+        score=_mean(
+            [reading.paper for reading in readings] or [rollout.reward for rollout in rollouts]
+        ),
         strict_score=_mean([reading.values[STRICT] for reading in readings]),
         parsed_share=_mean([rollout.parsed for rollout in rollouts]),
         truncated_share=_mean([rollout.truncated for rollout in rollouts]),
@@ -77,7 +81,9 @@ def score_sample(sample: Sample, rollouts: Sequence[Rollout], failure: str = "")
     )
 
 
-def aggregate(rows: Sequence[SampleScore], *, name: str, policy: Artifact, predictions: Artifact) -> ModelScores:
+def aggregate(
+    rows: Sequence[SampleScore], *, name: str, policy: Artifact, predictions: Artifact
+) -> ModelScores:
     """Sum up one model's rows. There may be none: a folder can be too small to hold a video out."""
     heldout = [row for row in rows if row.split == Split.HELDOUT]
     viubench = [row for row in rows if row.split == Split.VIUBENCH]
@@ -125,8 +131,10 @@ def _type_and_id(row: SampleScore) -> tuple[str, str]:
     return row.viubench_type, row.sample_id
 
 
-def _by_part(rows: Iterable[SampleScore], part: Callable[[SampleScore], str]) -> dict[str, Estimate]:
-    members: defaultdict[str, list[Scored]] = defaultdict(list)
+def _by_part(
+    rows: Iterable[SampleScore], part: Callable[[SampleScore], str]
+) -> dict[str, Estimate]:
+    members: defaultdict[str, list[ItemScore]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.sample_id):
         members[part(row)].append(row.scored(part(row)))
     return {name: estimate(items) for name, items in sorted(members.items())}

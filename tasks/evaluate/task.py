@@ -4,30 +4,38 @@ import logging
 import time
 
 from tasks.benchmarks.records import BenchmarkFolder, BuiltBenchmark, Questions, QuestionShard
-from tasks.core.job import DataSet, Job
 from tasks.core.measurement import Selection
-from tasks.core.scores import Evaluated
-from tasks.core.training import Trained
+from tasks.core.records import AnsweredShard, BenchmarkTable, Candidate, DataSet, Job
+from tasks.core.scores import Evaluation
+from tasks.core.training import TrainedPolicy
 from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_task
-from tasks.evaluate.outputs import AnsweredShard, BenchmarkTable, Candidate
 
 logger = logging.getLogger(__name__)
 
 
 @stage_task("light")
-def list_candidates(before: Artifact, trainings: list[Trained], job: Job) -> list[Candidate]:
+def list_candidates(before: Artifact, trainings: list[TrainedPolicy], job: Job) -> list[Candidate]:
     """The policy GRPO started from, those it made round by round, and the champion if there is one."""
     from tasks.core.scores import AFTER, BEFORE, CHAMPION
     from tasks.core.store import Store
     from tasks.tracking.check import find_champion
     from tasks.tracking.run import open_registry
 
-    champion = find_champion(Store(job.run.data_root), open_registry(job.run), job.config.promote.model_name)
+    champion = find_champion(
+        Store(job.run.data_root), open_registry(job.run), job.config.promote.model_name
+    )
     found = [] if champion is None else [Candidate(name=CHAMPION, policy=champion.policy)]
     *between, last = [training.policy for training in trainings]
-    rounds = [Candidate(name=f"round {number}", policy=policy) for number, policy in enumerate(between, 1)]
-    return [Candidate(name=BEFORE, policy=before), *rounds, Candidate(name=AFTER, policy=last), *found]
+    rounds = [
+        Candidate(name=f"round {number}", policy=policy) for number, policy in enumerate(between, 1)
+    ]
+    return [
+        Candidate(name=BEFORE, policy=before),
+        *rounds,
+        Candidate(name=AFTER, policy=last),
+        *found,
+    ]
 
 
 @stage_task("gpu")
@@ -35,7 +43,7 @@ def evaluate_candidate(
     candidate: Candidate,
     data: DataSet,
     job: Job,
-) -> Evaluated:
+) -> Evaluation:
     """Score one candidate; a policy scored before on the same samples is not scored again."""
     from dataclasses import replace
 
@@ -52,11 +60,22 @@ def evaluate_candidate(
     started = time.perf_counter()
     run, model, rollout, config = job.run, job.config.model, job.config.rollout, job.config.evaluate
     store, samples, clips = Store(run.data_root), data.samples, data.clips
-    inputs = (candidate.policy.digest, samples.digest, clips.digest, model.dtype, rollout, config, run.seed)
+    inputs = (
+        candidate.policy.digest,
+        samples.digest,
+        clips.digest,
+        model.dtype,
+        rollout,
+        config,
+        run.seed,
+    )
     key = work_key("evaluated", "evaluate", *inputs)
 
-    def score() -> Evaluated:
-        questions, videos = read_rows(store, samples, Sample), ClipVideos(store, read_clips(store, clips))
+    def score() -> Evaluation:
+        questions, videos = (
+            read_rows(store, samples, Sample),
+            ClipVideos(store, read_clips(store, clips)),
+        )
         with open_policy_answerer(store, candidate.policy, model, rollout, run.seed) as answerer:
             rows = score_policy(store, answerer, questions, videos, rollout, config)
         scores = aggregate(
@@ -66,14 +85,14 @@ def evaluate_candidate(
             predictions=write_rows(store, f"{key}/predictions.parquet", SampleScore, rows),
         )
         report = evaluation_report(scores, seconds=time.perf_counter() - started, reused=False)
-        return Evaluated(scores=scores, report=report)
+        return Evaluation(scores=scores, report=report)
 
     with stage(run, f"evaluate_{candidate.name}"):
-        scored = once(store, key, Evaluated, score)
+        scored = once(store, key, Evaluation, score)
     if not scored.reused:
         return scored.output
     scores = replace(scored.output.scores, name=candidate.name)
-    return Evaluated(scores=scores, report=evaluation_report(scores, seconds=0.0, reused=True))
+    return Evaluation(scores=scores, report=evaluation_report(scores, seconds=0.0, reused=True))
 
 
 @stage_task("cpu")
@@ -95,17 +114,26 @@ def publish_benchmark(data: DataSet, job: Job) -> BuiltBenchmark:
 
 
 @stage_task("light")
-def name_variants(before: Artifact, names: list[str], trainings: list[Trained]) -> list[Candidate]:
+def name_variants(
+    before: Artifact, names: list[str], trainings: list[TrainedPolicy]
+) -> list[Candidate]:
     """The policies of an ablation, and the one that all of them started from."""
     from tasks.core.scores import BEFORE
 
-    variants = [Candidate(name=name, policy=found.policy) for name, found in zip(names, trainings, strict=True)]
+    variants = [
+        Candidate(name=name, policy=found.policy)
+        for name, found in zip(names, trainings, strict=True)
+    ]
     return [Candidate(name=BEFORE, policy=before), *variants]
 
 
 @stage_task("light")
 def tabulate_variants(
-    evaluated: list[Evaluated], names: list[str], selections: list[Selection], trainings: list[Trained], job: Job
+    evaluated: list[Evaluation],
+    names: list[str],
+    selections: list[Selection],
+    trainings: list[TrainedPolicy],
+    job: Job,
 ) -> Artifact:
     """Print the table of an ablation and keep it."""
     import click
@@ -120,7 +148,9 @@ def tabulate_variants(
     trained = zip(selections, trainings, strict=True)
     variants = {name: Variant(*found) for name, found in zip(names, trained, strict=True)}
     with stage(run, "tabulate") as tracker:
-        table = variants_table(store, {found.scores.name: found.scores for found in evaluated}, variants)
+        table = variants_table(
+            store, {found.scores.name: found.scores for found in evaluated}, variants
+        )
         store.write_bytes(key, table.encode())
         tracker.log_bytes("ablation.md", table.encode())
     click.echo(table)
@@ -135,7 +165,9 @@ def open_suite(benchmarks: str, conditions: str, model: str, limit: int) -> list
     from tasks.rollout.open_answerer import check_answerer
 
     if limit < 0:
-        raise InputError(f"limit: got {limit}, expected 0 for all questions, or how many of each benchmark")
+        raise InputError(
+            f"limit: got {limit}, expected 0 for all questions, or how many of each benchmark"
+        )
     folders = read_suite(benchmarks, conditions)
     check_answerer(model)
     return folders
@@ -182,12 +214,21 @@ def answer_shard(
     store, config = Store(job.run.data_root), job.config
     with stage(job.run, "answer"):
         return answer_questions(
-            store, shard, questions, name, config.model, config.rollout, config.evaluate, job.run.seed
+            store,
+            shard,
+            questions,
+            name,
+            config.model,
+            config.rollout,
+            config.evaluate,
+            job.run.seed,
         )
 
 
 @stage_task("cpu")
-def tabulate_benchmarks(answered: list[AnsweredShard], questions: Questions, name: str, job: Job) -> BenchmarkTable:
+def tabulate_benchmarks(
+    answered: list[AnsweredShard], questions: Questions, name: str, job: Job
+) -> BenchmarkTable:
     """Score all answers, keep results and predictions, and print the table."""
     import click
 

@@ -7,10 +7,11 @@ from statistics import fmean
 from tasks.core.manifest import read_rows
 from tasks.core.measurement import Selection
 from tasks.core.scores import BEFORE, ModelScores, SampleScore
-from tasks.core.statistics import Estimate, paired_difference
+from tasks.core.statistics import paired_difference
 from tasks.core.store import Store
-from tasks.core.training import Trained, TrainStep
+from tasks.core.training import TrainedPolicy, TrainStep
 from tasks.core.types import Split
+from tasks.report.text import UNKNOWN, markdown_table, number, signed, whole, with_se
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,12 @@ class Variant:
     """How one variant trained."""
 
     selection: Selection
-    trained: Trained
+    trained: TrainedPolicy
 
 
-def variants_table(store: Store, scores: Mapping[str, ModelScores], variants: Mapping[str, Variant]) -> str:
+def variants_table(
+    store: Store, scores: Mapping[str, ModelScores], variants: Mapping[str, Variant]
+) -> str:
     """Markdown. `scores` has every variant and `BEFORE`; the first variant is what the others are compared with.
 
     Held-out reward and VIUBench with standard errors, differences by item with 95 % intervals; the share of
@@ -30,16 +33,26 @@ def variants_table(store: Store, scores: Mapping[str, ModelScores], variants: Ma
     first = next(iter(variants))
     pretexts = sorted(scores[first].heldout_by_pretext)
     head = [
-        *("variant", "held-out reward", f"against {first}", *pretexts, "VIUBench", f"against {first}"),
+        *(
+            "variant",
+            "held-out reward",
+            f"against {first}",
+            *pretexts,
+            "VIUBench",
+            f"against {first}",
+        ),
         *("groups with spread", "rollouts measured"),
     ]
     rows = [["start model", *_scores(store, scores, BEFORE, first, pretexts), "", ""]]
     for name, variant in variants.items():
         steps = read_rows(store, variant.trained.record, TrainStep)
         counts = variant.selection.report.counts
-        shown = [f"{fmean(step.spread_share for step in steps):.2f}" if steps else "", f"{counts['rollouts']:.0f}"]
+        shown = [
+            number(fmean(step.spread_share for step in steps), 2) if steps else "",
+            whole(counts["rollouts"]),
+        ]
         rows.append([name, *_scores(store, scores, name, first, pretexts), *shown])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
+    return markdown_table(head, rows)
 
 
 def _scores(
@@ -47,10 +60,10 @@ def _scores(
 ) -> list[str]:
     own = scores[name]
     return [
-        _with_se(own.heldout),
+        with_se(own.heldout.mean, own.heldout.se),
         "" if name == first else _against(store, scores[first], own, Split.HELDOUT),
-        *(f"{own.heldout_by_pretext[pretext].mean:.3f}" for pretext in pretexts),
-        _with_se(own.viubench),
+        *(number(own.heldout_by_pretext[pretext].mean) for pretext in pretexts),
+        with_se(own.viubench.mean, own.viubench.se),
         "" if name == first else _against(store, scores[first], own, Split.VIUBENCH),
     ]
 
@@ -66,11 +79,5 @@ def _against(store: Store, first: ModelScores, own: ModelScores, split: Split) -
     )
     found = paired_difference(before, after)
     if found.num_items == 0:
-        return "–"
-    return f"{found.mean:+.3f} ({found.no_interval or f'{found.low:+.3f} to {found.high:+.3f}'})"
-
-
-def _with_se(found: Estimate) -> str:
-    if found.num_items == 0:
-        return "–"
-    return f"{found.mean:.3f}" if found.no_interval else f"{found.mean:.3f} ± {found.se:.3f}"
+        return UNKNOWN
+    return f"{signed(found.mean)} ({found.no_interval or f'{signed(found.low)} to {signed(found.high)}'})"

@@ -21,11 +21,17 @@ from tqdm import tqdm
 
 from tasks.core.digest import digest_of
 from tasks.core.manifest import read_rows
+from tasks.core.records import ExportedSet
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample, View
-from tasks.exchange.export_manifest import ExportPlan, Manifest, count_cells, refuse_mixture, write_manifest
+from tasks.exchange.export_manifest import (
+    ExportPlan,
+    Manifest,
+    count_cells,
+    refuse_mixture,
+    write_manifest,
+)
 from tasks.exchange.layouts import LAYOUTS
-from tasks.exchange.outputs import ExportedSet
 from tasks.exchange.row import Row, VideoFiles
 from tasks.video.encode import write_mp4
 from tasks.video.frames import Frames
@@ -57,7 +63,9 @@ def export_samples(source: Store, target: Store, plan: ExportPlan) -> ExportedSe
     return _finish(target, plan, rows, left_out)
 
 
-def _export_one(source: Store, target: Store, sample: Sample, clips: Mapping[str, Clip], plan: ExportPlan) -> Row:
+def _export_one(
+    source: Store, target: Store, sample: Sample, clips: Mapping[str, Clip], plan: ExportPlan
+) -> Row:
     names = [f"videos/{_video_name(view, clips[view.clip_id])}" for view in sample.views]
     missing = {name for name in names if not target.exists(_last_file(name, plan.videos))}
     if missing:
@@ -74,7 +82,8 @@ def _export_one(source: Store, target: Store, sample: Sample, clips: Mapping[str
         answer=sample.answer,
         answer_kind=sample.answer_kind,
         videos=tuple(
-            _files(name, view, clips[view.clip_id], plan) for name, view in zip(names, sample.views, strict=True)
+            _files(name, view, clips[view.clip_id], plan)
+            for name, view in zip(names, sample.views, strict=True)
         ),
     )
 
@@ -87,7 +96,9 @@ def _video_name(view: View, clip: Clip) -> str:
 def _files(name: str, view: View, clip: Clip, plan: ExportPlan) -> VideoFiles:
     times = view_timestamps(view, clip)
     is_frames = plan.videos == "frames"
-    paths = [_frame_key(name, index) for index in range(len(times))] if is_frames else [f"{name}.mp4"]
+    paths = (
+        [_frame_key(name, index) for index in range(len(times))] if is_frames else [f"{name}.mp4"]
+    )
     return VideoFiles(
         paths=tuple(f"{plan.prefix}{path}" for path in paths),
         is_frames=is_frames,
@@ -128,7 +139,9 @@ def _png(frame: Frames) -> bytes:
     return buffer.getvalue()
 
 
-def _finish(target: Store, plan: ExportPlan, rows: Sequence[Row], left_out: Mapping[str, str]) -> ExportedSet:
+def _finish(
+    target: Store, plan: ExportPlan, rows: Sequence[Row], left_out: Mapping[str, str]
+) -> ExportedSet:
     layout = LAYOUTS[plan.layout]
     data = layout.write([layout.to_record(row, number) for number, row in enumerate(rows)])
     file_name = f"{plan.split}{layout.suffix}"

@@ -37,10 +37,16 @@ def read_records(path: Path) -> Iterator[tuple[int, object]]:
     _check_file(path)
     refuse_packed(path)
     try:
-        yield from _parquet_rows(path) if _is_parquet(path) else json_rows(path.read_bytes(), is_lines=_is_lines(path))
+        yield from (
+            _parquet_rows(path)
+            if _is_parquet(path)
+            else json_rows(path.read_bytes(), is_lines=_is_lines(path))
+        )
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"dataset: {str(path)!r} is no Parquet, JSON lines or JSON file: {reason}") from error
+        raise InputError(
+            f"dataset: {str(path)!r} is no Parquet, JSON lines or JSON file: {reason}"
+        ) from error
 
 
 def subset(path: Path, numbers: Collection[int]) -> bytes:
@@ -88,14 +94,19 @@ def _batch_rows(batch: pa.RecordBatch) -> list[object]:
         rows: list[object] = batch.to_pylist()
     except (pa.ArrowException, ValueError, OverflowError):
         if batch.num_rows > 1:
-            return [row for place in range(batch.num_rows) for row in _batch_rows(batch.slice(place, 1))]
+            return [
+                row for place in range(batch.num_rows) for row in _batch_rows(batch.slice(place, 1))
+            ]
         return [Unreadable("a value of it cannot be read")]
     return rows
 
 
 def _parquet_subset(path: Path, numbers: Collection[int]) -> bytes:
     buffer, start = io.BytesIO(), 0
-    with pq.ParquetFile(path) as table, pq.ParquetWriter(buffer, table.schema_arrow, compression="zstd") as writer:
+    with (
+        pq.ParquetFile(path) as table,
+        pq.ParquetWriter(buffer, table.schema_arrow, compression="zstd") as writer,
+    ):
         for batch in table.iter_batches(_BATCH_ROWS, use_threads=False):
             kept = [row for row in range(batch.num_rows) if start + row in numbers]
             writer.write_batch(batch.take(pa.array(kept, pa.int64())))

@@ -18,8 +18,8 @@ from tasks.core.choose import choose_at_random
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
-from tasks.core.job import DataSet
 from tasks.core.manifest import write_rows
+from tasks.core.records import DataSet
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample, Split, StageReport
 from tasks.exchange.files import read_records
@@ -74,7 +74,9 @@ def import_rows(store: Store, plan: ImportPlan) -> DataSet:
             clips.setdefault(clip.clip_id, clip)
     if not samples:
         example = f", e.g. {rejected[0].source}: {rejected[0].detail}" if rejected else ""
-        raise InputError(f"dataset: none of the {len(rejected)} rows of {str(plan.file)!r} can be used{example}")
+        raise InputError(
+            f"dataset: none of the {len(rejected)} rows of {str(plan.file)!r} can be used{example}"
+        )
     by_id = [clips[clip_id] for clip_id in sorted(clips)]
     return _write(store, by_id, samples, rejected, num_beyond_limit=len(usable) - len(rows))
 
@@ -98,7 +100,9 @@ def _usable_rows(plan: ImportPlan, rejected: list[Rejection]) -> Iterator[_Usabl
         except Exception as error:  # One row must not end an import of thousands.
             logger.exception("row %d: unexpected error", number)
             detail = f"{type(error).__name__}: {short(str(error))}"
-            rejected.append(_rejection(plan, number, RowError("", detail, reason="unexpected error")))
+            rejected.append(
+                _rejection(plan, number, RowError("", detail, reason="unexpected error"))
+            )
 
 
 def _usable_row(number: int, record: object, plan: ImportPlan) -> _UsableRow:
@@ -137,7 +141,9 @@ def _key(job: VideoJob) -> _JobKey:
     return job.paths, job.fps, job.timestamps_seconds, job.split
 
 
-def _import_videos(store: Store, rows: Iterable[_UsableRow], config: IngestConfig) -> dict[_JobKey, ImportedVideo]:
+def _import_videos(
+    store: Store, rows: Iterable[_UsableRow], config: IngestConfig
+) -> dict[_JobKey, ImportedVideo]:
     jobs: dict[_JobKey, VideoJob] = {}
     for row in rows:
         for job in row.jobs:
@@ -145,7 +151,10 @@ def _import_videos(store: Store, rows: Iterable[_UsableRow], config: IngestConfi
     keys, limits = list(jobs), Limits.of(config)
     with isolated(read_video, limits) as read:
         imported = in_threads(partial(import_video, store, read=read), list(jobs.values()), limits)
-        return {keys[at]: video for at, video in tqdm(imported, total=len(keys), desc="import", unit="video")}
+        return {
+            keys[at]: video
+            for at, video in tqdm(imported, total=len(keys), desc="import", unit="video")
+        }
 
 
 def _samples(
@@ -182,12 +191,17 @@ def _check_sides(sample: Sample, clips: Iterable[Clip], sides: dict[str, Split])
     """A video stays on the side where it was first seen, whatever its files are called."""
     own = {clip.clip_id: clip.split for clip in clips}
     if any(sides.get(clip_id, split) is not split for clip_id, split in own.items()):
-        raise RowError("split", f"a video of {sample.sample_id!r} is on the other side of the split in an earlier row")
+        raise RowError(
+            "split",
+            f"a video of {sample.sample_id!r} is on the other side of the split in an earlier row",
+        )
     sides.update(own)
 
 
 def _rejection(plan: ImportPlan, number: int, error: RowError) -> Rejection:
-    return Rejection(source=f"{plan.file.name}, row {number}", reason=error.reason, detail=str(error))
+    return Rejection(
+        source=f"{plan.file.name}, row {number}", reason=error.reason, detail=str(error)
+    )
 
 
 def _write(
@@ -217,5 +231,9 @@ def _write(
         samples=write_rows(store, f"{key}/samples.parquet", Sample, rows),
         rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, rejected),
         origins=write_rows(store, f"{key}/origins.parquet", Origin, origins),
-        reports=[StageReport(stage="import", seconds=0.0, counts={name: float(n) for name, n in counts.items()})],
+        reports=[
+            StageReport(
+                stage="import", seconds=0.0, counts={name: float(n) for name, n in counts.items()}
+            )
+        ],
     )

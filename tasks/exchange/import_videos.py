@@ -66,7 +66,9 @@ class ImportedVideo:
     error: str = ""
 
 
-def import_video(store: Store, job: VideoJob, read: Callable[[VideoJob], Outcome[VideoReading]]) -> ImportedVideo:
+def import_video(
+    store: Store, job: VideoJob, read: Callable[[VideoJob], Outcome[VideoReading]]
+) -> ImportedVideo:
     """Store the frames of one video; files that stand unchanged are not read again.
 
     Never raises on a bad file.
@@ -91,7 +93,9 @@ def read_video(job: VideoJob) -> VideoReading:
     """
     try:
         clip_file = _pictures(job) if job.is_frames else _video_file(job)
-        return VideoReading(clip_file=clip_file, sha256=_sha256(job.paths, clip_file.timestamps_seconds))
+        return VideoReading(
+            clip_file=clip_file, sha256=_sha256(job.paths, clip_file.timestamps_seconds)
+        )
     except (ValueError, OSError) as error:
         if isinstance(error, MemoryError):  # FFmpeg's own kind is an OSError too.
             raise MemoryError from None
@@ -141,16 +145,24 @@ def _sha256(paths: Sequence[Path], times: Sequence[float]) -> str:
 
 def _pictures(job: VideoJob) -> ClipFile:
     if job.fps <= 0 and not job.timestamps_seconds:
-        raise ValueError("pictures without sample_fps or timestamps_seconds, so their times are unknown")
+        raise ValueError(
+            "pictures without sample_fps or timestamps_seconds, so their times are unknown"
+        )
     width, height = _size(job.paths[0], job.config)
     frames = np.stack([_picture(path, width, height) for path in job.paths])
-    return _pack(job, frames, _stated_times(job, len(frames)) or tuple(at / job.fps for at in range(len(frames))))
+    return _pack(
+        job,
+        frames,
+        _stated_times(job, len(frames)) or tuple(at / job.fps for at in range(len(frames))),
+    )
 
 
 def _size(path: Path, config: IngestConfig) -> tuple[int, int]:
     with Image.open(path) as opened:
         picture = ImageOps.exif_transpose(opened)
-        return choose_size(*picture.size, min_area_px=config.min_area_px, max_area_px=config.max_area_px)
+        return choose_size(
+            *picture.size, min_area_px=config.min_area_px, max_area_px=config.max_area_px
+        )
 
 
 def _picture(path: Path, width: int, height: int) -> Frames:
@@ -181,7 +193,9 @@ def _stated_times(job: VideoJob, num_frames: int) -> tuple[float, ...]:
     return stated
 
 
-def _pack(job: VideoJob, frames: Frames, seconds: Sequence[float], warnings: tuple[str, ...] = ()) -> ClipFile:
+def _pack(
+    job: VideoJob, frames: Frames, seconds: Sequence[float], warnings: tuple[str, ...] = ()
+) -> ClipFile:
     times = tuple(round(second, 3) for second in seconds)
     _check_times(times)
     step = (times[-1] - times[0]) / (len(times) - 1)
@@ -189,7 +203,9 @@ def _pack(job: VideoJob, frames: Frames, seconds: Sequence[float], warnings: tup
         frames,
         job.config,
         timestamps_seconds=times,
-        duration_seconds=round(times[-1] + step, 3),  # the last frame is shown for as long as others
+        duration_seconds=round(
+            times[-1] + step, 3
+        ),  # the last frame is shown for as long as others
         source_fps=round(1 / step, 3),
         warnings=warnings,
     )

@@ -100,10 +100,14 @@ def _starts_as_list(data: bytes) -> bool:
 
 def _pieces(data: bytes, is_lines: bool) -> _Pieces:
     first, _, others = data.lstrip().partition(b"\n")
-    if not (is_lines or not _starts_as_list(data) or (others.strip() and isinstance(_row(first), list))):
+    if not (
+        is_lines or not _starts_as_list(data) or (others.strip() and isinstance(_row(first), list))
+    ):
         return _list_pieces(data)
     rows = _rows_over_lines(data) if isinstance(_row(first), Unreadable) else []
-    return _Pieces(rows or data.split(b"\n"), is_list=False)  # splitlines would know more ends than JSON lines have
+    return _Pieces(
+        rows or data.split(b"\n"), is_list=False
+    )  # splitlines would know more ends than JSON lines have
 
 
 def _rows_over_lines(data: bytes) -> list[bytes]:
@@ -128,7 +132,9 @@ def _list_pieces(data: bytes) -> _Pieces:
     for token in _TOKEN.finditer(data, begin):
         sign = token[0]
         if depth and sign == b"{" and lead and data.endswith(lead[1], start, token.start()):
-            rows.append(data[start : token.start()])  # what was not closed ends where the next row begins
+            rows.append(
+                data[start : token.start()]
+            )  # what was not closed ends where the next row begins
             start, depth = token.start(), 1
         elif sign in (b"[", b"{"):
             depth += 1
@@ -139,8 +145,12 @@ def _list_pieces(data: bytes) -> _Pieces:
             start = token.end()
             if sign == b"]":
                 after = data[start:].strip()
-                return _Pieces(rows, is_list=True, rest="text after the end of the list" if after else None)
-    return _Pieces(rows, is_list=True, rest="the list ends in the middle of this row; is the file cut off?")
+                return _Pieces(
+                    rows, is_list=True, rest="text after the end of the list" if after else None
+                )
+    return _Pieces(
+        rows, is_list=True, rest="the list ends in the middle of this row; is the file cut off?"
+    )
 
 
 def _row(text: bytes) -> object:

@@ -56,7 +56,9 @@ def parse_record(record: object) -> Row:
 
 def _parquet(records: Sequence[Mapping[str, Any]]) -> bytes:
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([dict(record) for record in records]), buffer, compression="zstd")
+    pq.write_table(
+        pa.Table.from_pylist([dict(record) for record in records]), buffer, compression="zstd"
+    )
     return buffer.getvalue()
 
 

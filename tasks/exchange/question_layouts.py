@@ -124,7 +124,12 @@ class _ReWatch:
 
 
 def _checkable(
-    videos: list[str], problem: str, answer: JsonAnswer, problem_type: str, options: Options, field_name: str
+    videos: list[str],
+    problem: str,
+    answer: JsonAnswer,
+    problem_type: str,
+    options: Options,
+    field_name: str,
 ) -> Row:
     question = verifiable(problem, answer, problem_type, options, field_name)
     info = {"answer_kind": question.answer_kind, "kind": question.kind}

@@ -104,7 +104,9 @@ def validated(record_type: type[Any], record: Mapping[str, Any]) -> Any:
     Raises:
         RowError: a field is missing or of another type.
     """
-    needed = {f.name for f in fields(record_type) if f.default is MISSING and f.default_factory is MISSING}
+    needed = {
+        f.name for f in fields(record_type) if f.default is MISSING and f.default_factory is MISSING
+    }
     held = {name: value for name, value in record.items() if value is not None or name in needed}
     try:
         return _adapter(record_type).validate_python(held)  # type: ignore[arg-type]
@@ -169,7 +171,11 @@ def extra_info(row: Row, number: int) -> dict[str, Any]:
 def user_text(row: Row) -> str:
     """The question behind one `<video>` mark for each video; several are numbered, as in the
     paper's release."""
-    marks = ["<video>"] if len(row.videos) == 1 else [f"Clip {n}: <video>" for n in range(1, len(row.videos) + 1)]
+    marks = (
+        ["<video>"]
+        if len(row.videos) == 1
+        else [f"Clip {n}: <video>" for n in range(1, len(row.videos) + 1)]
+    )
     return "\n".join([*marks, row.question])
 
 
@@ -178,7 +184,9 @@ def question_of(text: str) -> str:
     return _MARK.sub("", text).strip()
 
 
-def build_row(videos: list[tuple[str | list[str], float]], question: str, answer: str, info: Mapping[str, Any]) -> Row:
+def build_row(
+    videos: list[tuple[str | list[str], float]], question: str, answer: str, info: Mapping[str, Any]
+) -> Row:
     """A row from what a layout holds: `videos` are files with their frame rate (0 if unknown).
 
     Raises:

@@ -48,9 +48,14 @@ def check_row(row: Row) -> None:
     for field in ("pretext", "kind"):
         name = getattr(row, field)
         if name and not (_NAME.fullmatch(name) and posixpath.normpath(name) == name):
-            raise RowError(field, f"got {short(name)}, expected a name of letters, digits, spaces and _ . : / -")
+            raise RowError(
+                field,
+                f"got {short(name)}, expected a name of letters, digits, spaces and _ . : / -",
+            )
     if not row.sample_id.isprintable():
-        raise RowError("sample_id", f"got {short(row.sample_id)}, expected text without control characters")
+        raise RowError(
+            "sample_id", f"got {short(row.sample_id)}, expected text without control characters"
+        )
     if row.level is not None and not 0 <= row.level <= 1:
         raise RowError("level", f"got {row.level}, expected a number from 0 to 1")
     for video in row.videos:
@@ -74,7 +79,10 @@ def sample_of(row: Row, clips: Sequence[Clip], sample_id: str, split: Split) -> 
         pretext=pretext,
         kind=row.kind or ("clips" if pretext == "jigsaw" else pretext),
         level=row.level if row.level is not None else _level(row),
-        views=tuple(View(clip_id=c.clip_id, start_frame=0, stop_frame=len(c.timestamps_seconds)) for c in clips),
+        views=tuple(
+            View(clip_id=c.clip_id, start_frame=0, stop_frame=len(c.timestamps_seconds))
+            for c in clips
+        ),
         question=row.question,
         answer=answer,
         answer_kind=answer_kind,

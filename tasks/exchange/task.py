@@ -2,13 +2,14 @@
 
 import time
 
-from tasks.core.job import DataSet, Job
+from tasks.core.records import DataSet, ExportedSet, Job
 from tasks.deployment.stage_task import stage_task
-from tasks.exchange.outputs import ExportedSet
 
 
 @stage_task("cpu")
-def import_rows(job: Job, dataset: str, root: str, rewrites: list[str], split: str, limit: int = 0) -> DataSet:
+def import_rows(
+    job: Job, dataset: str, root: str, rewrites: list[str], split: str, limit: int = 0
+) -> DataSet:
     """Read `dataset` (Parquet, JSON lines or JSON); its videos lie below `root` (empty: beside it).
 
     `limit` takes as many of its rows, drawn at random; 0 takes all.
@@ -43,7 +44,14 @@ def import_rows(job: Job, dataset: str, root: str, rewrites: list[str], split: s
 
 @stage_task("cpu")
 def export_samples(
-    data_root: str, samples: str, clips: str, out: str, layout: str, split: str, videos: str, prefix: str
+    data_root: str,
+    samples: str,
+    clips: str,
+    out: str,
+    layout: str,
+    split: str,
+    videos: str,
+    prefix: str,
 ) -> ExportedSet:
     """Write the samples of one split, with their videos, to the folder or URI `out`.
 
@@ -58,7 +66,9 @@ def export_samples(
     source = Store(absolute_root(data_root))
     samples, clips = find_manifests(source, samples, clips)
     try:
-        plan = ExportPlan(samples=samples, clips=clips, layout=layout, split=split, videos=videos, prefix=prefix)
+        plan = ExportPlan(
+            samples=samples, clips=clips, layout=layout, split=split, videos=videos, prefix=prefix
+        )
     except ValueError as error:
         raise InputError(str(error)) from error
     return export_samples(source, Store(absolute_root(out)), plan)

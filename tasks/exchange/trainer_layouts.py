@@ -35,7 +35,12 @@ def write_verl(row: Row, number: int) -> dict[str, Any]:
         "data_source": _SOURCES.get(row.pretext, row.pretext),
         "prompt": _messages(row),
         "videos": [
-            {"video": v.value, "sample_fps": v.fps, "min_pixels": v.area_px, "max_pixels": v.area_px}
+            {
+                "video": v.value,
+                "sample_fps": v.fps,
+                "min_pixels": v.area_px,
+                "max_pixels": v.area_px,
+            }
             for v in row.videos
         ],
         "ability": "video",
@@ -69,7 +74,9 @@ def read_swift(record: Mapping[str, Any]) -> Row:
     RowError: a field is missing or of another type.
     """
     read: _SwiftRecord = validated(_SwiftRecord, record)
-    return build_row([(v, 0.0) for v in read.videos], _asked(read.messages), read.solution, read.extra_info)
+    return build_row(
+        [(v, 0.0) for v in read.videos], _asked(read.messages), read.solution, read.extra_info
+    )
 
 
 def write_trl(row: Row, number: int) -> dict[str, Any]:
@@ -94,7 +101,9 @@ def read_trl(record: Mapping[str, Any]) -> Row:
     RowError: a field is missing or of another type.
     """
     read: _TrlRecord = validated(_TrlRecord, record)
-    question = "\n".join(_text(message.content) for message in read.prompt if message.role == "user")
+    question = "\n".join(
+        _text(message.content) for message in read.prompt if message.role == "user"
+    )
     return build_row([(v, 0.0) for v in read.videos], question, read.solution, read.extra_info)
 
 
@@ -153,7 +162,10 @@ class _TrlRecord:
 
 
 def _messages(row: Row) -> list[dict[str, str]]:
-    return [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": user_text(row)}]
+    return [
+        {"role": "system", "content": SYSTEM_PROMPT},
+        {"role": "user", "content": user_text(row)},
+    ]
 
 
 def _asked(messages: list[_Message]) -> str:

@@ -41,7 +41,9 @@ _LETTERED = re.compile(r"\s*\(?([A-Z])[.):]")
 _OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z])[.):]", re.MULTILINE)
 _NUMBER = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3}){1,2}|[0-9]{1,9})(?:\.[0-9]{1,9})?")
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-_TIMES = re.compile(r"\[?\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*s?\s*(?:-|to|,)\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*s?\s*\]?")
+_TIMES = re.compile(
+    r"\[?\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*s?\s*(?:-|to|,)\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*s?\s*\]?"
+)
 _KIND_OF_TYPE = {
     "multiple choice": AnswerKind.CHOICE,
     "numerical": AnswerKind.NUMBER,
@@ -77,12 +79,16 @@ def check_is_video(data_type: str, names: Sequence[str]) -> None:
     """
     pictures = [name for name in names if name.lower().endswith(_PICTURES)]
     if data_type.lower() == "image" or pictures:
-        raise RowError("data_type", f"got {short(pictures[0] if pictures else data_type)}", reason=PICTURE)
+        raise RowError(
+            "data_type", f"got {short(pictures[0] if pictures else data_type)}", reason=PICTURE
+        )
     if data_type.lower() != "video":
         raise RowError("data_type", f"got {short(data_type)}, expected 'video'")
 
 
-def verifiable(problem: str, answer: JsonAnswer, problem_type: str, options: Options, field: str) -> Verifiable:
+def verifiable(
+    problem: str, answer: JsonAnswer, problem_type: str, options: Options, field: str
+) -> Verifiable:
     """`field` is what the layout calls the answer, which may stand between `<answer>` marks.
 
     Raises:
@@ -94,7 +100,9 @@ def verifiable(problem: str, answer: JsonAnswer, problem_type: str, options: Opt
         raise RowError("question", "empty")
     bare = _in_marks(str(answer), field)
     listed = lettered(options)
-    letters = [line[1] for line in map(_LETTERED.match, listed) if line] or _OPTION_LINE.findall(problem)
+    letters = [line[1] for line in map(_LETTERED.match, listed) if line] or _OPTION_LINE.findall(
+        problem
+    )
     type_name = re.sub(r"[\s_-]+", " ", problem_type.lower()).strip()
     letter = _letter(bare, letters, listed or problem.split("\n"))
     kind = _KIND_OF_TYPE.get(type_name) or _kind_of(bare, letter, is_text=type_name in _WORDS)
@@ -105,8 +113,17 @@ def verifiable(problem: str, answer: JsonAnswer, problem_type: str, options: Opt
     if written is None:
         among = f" among {', '.join(letters) or 'no options'}" if kind is AnswerKind.CHOICE else ""
         raise RowError(field, f"got {short(bare)}, expected an answer of kind {kind}{among}")
-    question = f"{problem}Options:\n" + "\n".join(listed) if listed and kind is AnswerKind.CHOICE else problem
-    return Verifiable(f"{question.rstrip()}\n{_HOW[kind]}", written, kind, re.sub(r"\W+", "_", type_name).strip("_"))
+    question = (
+        f"{problem}Options:\n" + "\n".join(listed)
+        if listed and kind is AnswerKind.CHOICE
+        else problem
+    )
+    return Verifiable(
+        f"{question.rstrip()}\n{_HOW[kind]}",
+        written,
+        kind,
+        re.sub(r"\W+", "_", type_name).strip("_"),
+    )
 
 
 def lettered(options: Options) -> list[str]:
@@ -119,10 +136,15 @@ def lettered(options: Options) -> list[str]:
         options = [f"{letter}. {text}" for letter, text in options.items() if text is not None]
     num_given = len(options)
     if not all(map(_LETTERED.match, options)):
-        options = [f"{letter}. {option}" for letter, option in zip(string.ascii_uppercase, options, strict=False)]
+        options = [
+            f"{letter}. {option}"
+            for letter, option in zip(string.ascii_uppercase, options, strict=False)
+        ]
     own = {line[1] for line in map(_LETTERED.match, options) if line}
     if len(own) < num_given:
-        raise RowError("options", f"got {short(options)}, expected options with a letter of A to Z each")
+        raise RowError(
+            "options", f"got {short(options)}, expected options with a letter of A to Z each"
+        )
     return options
 
 
@@ -143,12 +165,18 @@ def _letter(bare: str, letters: Sequence[str], lines: Sequence[str]) -> str | No
     plain = bare.strip("(). ").upper()
     if plain in letters:
         return plain
-    stated = {start[1] for line in lines if (start := _LETTERED.match(line)) and _same(bare, line, start.end())}
+    stated = {
+        start[1]
+        for line in lines
+        if (start := _LETTERED.match(line)) and _same(bare, line, start.end())
+    }
     return stated.pop() if len(stated) == 1 else None
 
 
 def _same(bare: str, line: str, start: int) -> bool:
-    whole, text, own = (" ".join(part.lower().split()).rstrip(".") for part in (line, line[start:], bare))
+    whole, text, own = (
+        " ".join(part.lower().split()).rstrip(".") for part in (line, line[start:], bare)
+    )
     return bool(text) and own in (whole, text)
 
 

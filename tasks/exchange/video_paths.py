@@ -35,13 +35,23 @@ class VideoPaths:
             name.encode()
             path = (root / name).resolve()
             is_file, is_folder = path.is_file(), path.is_dir()
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links that lead to each other
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # RuntimeError: links that lead to each other
             raise RowError("videos", f"{short(name)} is no path: {why(error)}") from error
         if not path.is_relative_to(root):
-            raise RowError("videos", f"{short(name)} lies outside {str(root)!r}; rewrite its beginning (OLD=NEW)")
+            raise RowError(
+                "videos",
+                f"{short(name)} lies outside {str(root)!r}; rewrite its beginning (OLD=NEW)",
+            )
         if not is_file:
             kind = "a folder" if is_folder else "no file"
-            raise RowError("videos", f"{kind} {short(name)} in {str(root)!r}; a beginning can be rewritten (OLD=NEW)")
+            raise RowError(
+                "videos",
+                f"{kind} {short(name)} in {str(root)!r}; a beginning can be rewritten (OLD=NEW)",
+            )
         return path
 
 
@@ -55,9 +65,13 @@ def parse_rewrites(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     for text in texts:
         old, sign, new = text.partition("=")
         if not (old and sign) or not text.isprintable():
-            raise InputError(f"rewrites: got {shown(text)}, expected OLD=NEW, e.g. /data/frames=frames")
+            raise InputError(
+                f"rewrites: got {shown(text)}, expected OLD=NEW, e.g. /data/frames=frames"
+            )
         pairs.append((old, new))
     twice = [old for old, number in Counter(old for old, _ in pairs).items() if number > 1]
     if twice:
-        raise InputError(f"rewrites: {shown(twice[0])} is rewritten twice, and only the first would count; leave one")
+        raise InputError(
+            f"rewrites: {shown(twice[0])} is rewritten twice, and only the first would count; leave one"
+        )
     return tuple(pairs)

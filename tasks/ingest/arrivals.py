@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.config import IngestConfig
+from tasks.core.records import VideoShard
 from tasks.core.store import Store
 from tasks.ingest.contents import find_read_before, find_record, find_untrained
 from tasks.ingest.locate import Remote, locate
-from tasks.ingest.outputs import VideoShard
 from tasks.ingest.reasons import Reason, SourceError
 from tasks.ingest.remote import read_start
 from tasks.video.container import is_cut_off
@@ -46,7 +46,18 @@ _SAME_CONTENT = "known under another name or time"
 _UNFINISHED = "unfinished download"
 _YOUNG = "still arriving (ingest.quiet_seconds)"
 _PARTIAL_SUFFIXES = (
-    *(".part", ".partial", ".crdownload", ".download", ".opdownload", ".tmp", ".temp", ".filepart", ".!ut", ".aria2"),
+    *(
+        ".part",
+        ".partial",
+        ".crdownload",
+        ".download",
+        ".opdownload",
+        ".tmp",
+        ".temp",
+        ".filepart",
+        ".!ut",
+        ".aria2",
+    ),
     *(".!qb", ".bc!", ".dtapart", ".swp", "~"),
 )
 """How browsers, clients and editors call a file until it is whole and gets its name."""
@@ -71,7 +82,11 @@ class Arrivals:
         number = f"{self.num_new or 'none'} of {self.num_new + sum(self.not_counted.values())}"
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.not_counted.items())
         needed = f"{config.min_new_videos} needed (ingest.min_new_videos)"
-        decided = "the main job starts" if self.start(config) else f"the main job does not start: {needed}"
+        decided = (
+            "the main job starts"
+            if self.start(config)
+            else f"the main job does not start: {needed}"
+        )
         return f"{number}{f'; not counted: {reasons}' if reasons else ''}; {decided}"
 
 
@@ -118,7 +133,9 @@ def find_arrivals(store: Store, shards: Sequence[VideoShard], config: IngestConf
                     unknown = _Unknown(store=store, place=place, config=config, scratch=scratch)
                     # What lies elsewhere may come slowly, or never.
                     is_here = isinstance(place, Path)
-                    checked = _check_content(unknown) if is_here else _result(check_elsewhere(unknown))
+                    checked = (
+                        _check_content(unknown) if is_here else _result(check_elsewhere(unknown))
+                    )
                     is_trained_on = checked.sha256 and checked.sha256 not in untrained
                     return _SAME_CONTENT if is_trained_on else checked.rest
                 except SourceError as error:
@@ -127,7 +144,11 @@ def find_arrivals(store: Store, shards: Sequence[VideoShard], config: IngestConf
                     return Reason.UNREADABLE
 
             with ThreadPoolExecutor(_LOOKUPS) as threads:
-                results = list(threads.map(look_up, [(shard, name) for shard in shards for name in shard.names]))
+                results = list(
+                    threads.map(
+                        look_up, [(shard, name) for shard in shards for name in shard.names]
+                    )
+                )
         reasons = [result for result in results if isinstance(result, str)]
         heads = [result for result in results if isinstance(result, _Head)]
         for _, outcome in run_isolated(_reason_by_header, heads, limits):
@@ -139,7 +160,9 @@ def find_arrivals(store: Store, shards: Sequence[VideoShard], config: IngestConf
     return Arrivals(num_new=len(results) - len(reasons), not_counted=dict(counts))
 
 
-def _reason_by_record(store: Store, place: Path | Remote, config: IngestConfig, untrained: Set[str]) -> str:
+def _reason_by_record(
+    store: Store, place: Path | Remote, config: IngestConfig, untrained: Set[str]
+) -> str:
     """Why the file does not count, by what is known without reading it; empty if it may count."""
     record = find_record(store, place)
     facts = record.facts
@@ -149,9 +172,14 @@ def _reason_by_record(store: Store, place: Path | Remote, config: IngestConfig, 
         return _UNFINISHED
     if facts.num_bytes == 0:
         return Reason.EMPTY_FILE
-    if facts.changed_seconds is not None and time.time() - facts.changed_seconds < config.quiet_seconds:
+    if (
+        facts.changed_seconds is not None
+        and time.time() - facts.changed_seconds < config.quiet_seconds
+    ):
         return _YOUNG
-    is_too_large = isinstance(place, Remote) and (facts.num_bytes or 0) > config.max_fetch_mib * 2**20
+    is_too_large = (
+        isinstance(place, Remote) and (facts.num_bytes or 0) > config.max_fetch_mib * 2**20
+    )
     return Reason.FILE_TOO_LARGE if is_too_large else ""
 
 
@@ -202,10 +230,16 @@ def _header_flaw(head: _Head) -> Reason | None:
             if head.is_whole and is_cut_off(head.path, container):
                 return Reason.INCOMPLETE_FILE  # It is still arriving, or will never be more.
             num_packets = sum(1 for packet in islice(container.demux(stream), 2) if packet.size)
-            is_still = num_packets < 2 and (head.is_whole or container.format.name.endswith("_pipe"))
+            is_still = num_packets < 2 and (
+                head.is_whole or container.format.name.endswith("_pipe")
+            )
             return Reason.TOO_FEW_FRAMES if is_still else None
     except VideoError as error:
-        return None if not head.is_whole and _may_go_on(head.path, error.problem) else Reason(error.problem.value)
+        return (
+            None
+            if not head.is_whole and _may_go_on(head.path, error.problem)
+            else Reason(error.problem.value)
+        )
     except MemoryError:
         raise
     except BROKEN:
@@ -216,10 +250,16 @@ def _may_go_on(path: Path, problem: Problem) -> bool:
     """Whether what was not found at the beginning may stand further on."""
     with path.open("rb") as file:
         kind = file.read(8)[4:]
-    return problem is Problem.INCOMPLETE_FILE or (problem is Problem.NOT_A_VIDEO and kind in _QUICKTIME)
+    return problem is Problem.INCOMPLETE_FILE or (
+        problem is Problem.NOT_A_VIDEO and kind in _QUICKTIME
+    )
 
 
 def _is_unfinished(place: str) -> bool:
     """By its name, or that of its folder: Safari's downloads are folders."""
     folder, _, name = place.rpartition("/")
-    return name.endswith(_PARTIAL_SUFFIXES) or bool(_PIECE.search(name)) or folder.endswith(".download")
+    return (
+        name.endswith(_PARTIAL_SUFFIXES)
+        or bool(_PIECE.search(name))
+        or folder.endswith(".download")
+    )

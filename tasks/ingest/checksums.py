@@ -66,7 +66,9 @@ def split_checksum_files(root: str, names: Sequence[str]) -> tuple[list[str], di
         try:
             entries += _read(root, name)
         except Exception as error:  # Every file system has errors of its own.
-            logger.warning("%s is not used as a checksum file: %s", name, f"{type(error).__name__}: {error}")
+            logger.warning(
+                "%s is not used as a checksum file: %s", name, f"{type(error).__name__}: {error}"
+            )
         else:
             checksum_files.add(name)
     # `sha256sum *` lists its own output, as it was before.
@@ -90,7 +92,9 @@ def _read(root: str, name: str) -> list[Entry]:
     entries = [_complete(entry, name) for entry in read_list(_read_bytes(root, name))]
     if not entries:
         raise ValueError("it promises nothing")
-    return [Entry(f"{folder}{slash}{entry.name.removeprefix('./')}", entry.sha256) for entry in entries]
+    return [
+        Entry(f"{folder}{slash}{entry.name.removeprefix('./')}", entry.sha256) for entry in entries
+    ]
 
 
 def _complete(entry: Entry, name: str) -> Entry:

@@ -71,7 +71,9 @@ def find_record(store: Store, place: Path | Remote) -> ContentRecord:
     key = f"ingest/contents/{digest_of(str(place), facts.version)}"
     recorded = store.read_bytes(key).decode(errors="replace") if store.exists(key) else ""
     # A damaged record is none: the file is read again, and recorded again.
-    return ContentRecord(key=key, sha256=recorded if _SHA256.fullmatch(recorded) else "", facts=facts)
+    return ContentRecord(
+        key=key, sha256=recorded if _SHA256.fullmatch(recorded) else "", facts=facts
+    )
 
 
 def read_content(store: Store, place: Path | Remote, target: Path, max_fetch_mib: int) -> Content:
@@ -86,7 +88,9 @@ def read_content(store: Store, place: Path | Remote, target: Path, max_fetch_mib
         content = Content(path=place, sha256=record.sha256 or sha256_of_file(place), is_copy=False)
     else:
         try:
-            content = Content(path=target, sha256=fetch(place, target, max_mib=max_fetch_mib), is_copy=True)
+            content = Content(
+                path=target, sha256=fetch(place, target, max_mib=max_fetch_mib), is_copy=True
+            )
         except BaseException:
             target.unlink(missing_ok=True)
             raise
@@ -149,7 +153,9 @@ def write_contents(store: Store, contents: Iterable[str]) -> Artifact:
 
 def read_contents(store: Store, manifests: Iterable[Artifact]) -> set[str]:
     """The contents of all of them."""
-    return {row.sha256 for manifest in manifests for row in iterate_rows(store, manifest, ReadContent)}
+    return {
+        row.sha256 for manifest in manifests for row in iterate_rows(store, manifest, ReadContent)
+    }
 
 
 def _size_key(num_bytes: int, sha256: str = "") -> str:
@@ -158,7 +164,11 @@ def _size_key(num_bytes: int, sha256: str = "") -> str:
 
 def _record(store: Store, place: Path | Remote, before: ContentRecord, sha256: str) -> None:
     """Put the content on record, if what was found before reading is true of what was read."""
-    if not before.key or before.sha256 == sha256 or (isinstance(place, Path) and not is_settled(place)):
+    if (
+        not before.key
+        or before.sha256 == sha256
+        or (isinstance(place, Path) and not is_settled(place))
+    ):
         return
     if find_record(store, place).key == before.key:
         store.write_bytes(before.key, sha256.encode())

@@ -40,7 +40,9 @@ def drop_exact(clips: Sequence[Clip]) -> tuple[list[Clip], list[Rejection]]:
         original = first.setdefault(clip.sha256, clip)
         if original is not clip:
             detail = f"exact duplicate of {original.source}"
-            duplicates.append(Rejection(source=clip.source, reason=Reason.EXACT_DUPLICATE, detail=detail))
+            duplicates.append(
+                Rejection(source=clip.source, reason=Reason.EXACT_DUPLICATE, detail=detail)
+            )
     return list(first.values()), duplicates
 
 
@@ -51,13 +53,19 @@ def drop_forbidden(
     to give it away."""
     alike = find_nearest(clips, forbidden, config)
     rejected = [
-        Rejection(source=clips[index].source, reason=Reason.FORBIDDEN, detail=_alike(forbidden[pair.second], pair))
+        Rejection(
+            source=clips[index].source,
+            reason=Reason.FORBIDDEN,
+            detail=_alike(forbidden[pair.second], pair),
+        )
         for index, pair in sorted(alike.items())
     ]
     return [clip for index, clip in enumerate(clips) if index not in alike], rejected
 
 
-def find_nearest(clips: Sequence[Clip], others: Sequence[Clip], config: IngestConfig) -> dict[int, Pair]:
+def find_nearest(
+    clips: Sequence[Clip], others: Sequence[Clip], config: IngestConfig
+) -> dict[int, Pair]:
     """By position, each of `clips` that looks like one of `others`, with the one most like it."""
     pairs = near_between(
         [clip.fingerprint for clip in clips],
@@ -70,10 +78,16 @@ def find_nearest(clips: Sequence[Clip], others: Sequence[Clip], config: IngestCo
     return best
 
 
-def drop_near(clips: Sequence[Clip], config: IngestConfig) -> tuple[list[Clip], list[int], list[Rejection]]:
+def drop_near(
+    clips: Sequence[Clip], config: IngestConfig
+) -> tuple[list[Clip], list[int], list[Rejection]]:
     """Clips (by source) without near duplicates if those are to be rejected; look-alikes that stay
     share a number."""
-    pairs = list(near_pairs([clip.fingerprint for clip in clips], max_distance=config.near_duplicate_distance))
+    pairs = list(
+        near_pairs(
+            [clip.fingerprint for clip in clips], max_distance=config.near_duplicate_distance
+        )
+    )
     copies = {} if config.near_duplicates == "keep" else _copies(clips, pairs)
     kept = [index for index in range(len(clips)) if index not in copies]
     groups = _firsts(kept, pairs)
@@ -81,7 +95,9 @@ def drop_near(clips: Sequence[Clip], config: IngestConfig) -> tuple[list[Clip], 
     return [clips[index] for index in kept], [groups[index] for index in kept], rejected
 
 
-def find_leaks(store: Store, clips_key: str, benchmark: Artifact, config: IngestConfig) -> tuple[list[Leak], Artifact]:
+def find_leaks(
+    store: Store, clips_key: str, benchmark: Artifact, config: IngestConfig
+) -> tuple[list[Leak], Artifact]:
     """The leaks, by source, and where they are kept; `benchmark` are rows of Clip too."""
     clips, videos = read_rows(store, clips_key, Clip), read_rows(store, benchmark, Clip)
     leaks = [
@@ -99,7 +115,9 @@ def find_leaks(store: Store, clips_key: str, benchmark: Artifact, config: Ingest
     return leaks, write_rows(store, key, Leak, leaks)
 
 
-def leak_lines(leaks: Sequence[Leak], *, num_videos: int, num_unknown: int, avoid: str) -> list[str]:
+def leak_lines(
+    leaks: Sequence[Leak], *, num_videos: int, num_unknown: int, avoid: str
+) -> list[str]:
     """What a person wants to know; `avoid` is the key of the benchmark's clip manifest."""
     lines = [
         f"benchmark           {num_videos} videos compared, {num_unknown} could not be",

@@ -18,6 +18,7 @@ from fsspec.utils import glob_translate
 
 from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
+from tasks.core.records import VideoShard
 from tasks.ingest.checksums import (
     MAX_LIST_BYTES,
     Entry,
@@ -26,7 +27,6 @@ from tasks.ingest.checksums import (
     split_checksum_files,
 )
 from tasks.ingest.locate import Remote, is_uri
-from tasks.ingest.outputs import VideoShard
 from tasks.ingest.reasons import SourceError
 from tasks.ingest.remote import list_below, marks_folder, read_start
 
@@ -52,7 +52,9 @@ def list_shards(videos: str, config: IngestConfig) -> list[VideoShard]:
     if not videos.strip():
         raise InputError(f"videos: got {videos!r}; {_EXPECTED}")
     where = videos.removeprefix("file://")
-    listing = _remote(where) if is_uri(where) else _local(os.path.abspath(os.path.expanduser(where)))
+    listing = (
+        _remote(where) if is_uri(where) else _local(os.path.abspath(os.path.expanduser(where)))
+    )
     if not listing.names:
         raise InputError(f"videos: {videos!r} holds no file (hidden ones do not count); add videos")
     names, size = sorted(listing.names), config.shard_size_videos
@@ -63,7 +65,9 @@ def list_shards(videos: str, config: IngestConfig) -> list[VideoShard]:
             root=listing.root,
             names=own,
             more_roots=more_roots,
-            checksums=[listing.checksums.get(name, "") for name in own] if listing.checksums else [],
+            checksums=[listing.checksums.get(name, "") for name in own]
+            if listing.checksums
+            else [],
         )
         for own in shards
     ]
@@ -76,9 +80,15 @@ def list_files(folder: Path) -> list[str]:
     for parent, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
         visible = [name for name in [*files, *links] if not name.startswith(".")]
-        num_hidden += len(files) + len(links) - len(visible) + sum(name.startswith(".") for name in folders)
+        num_hidden += (
+            len(files) + len(links) - len(visible) + sum(name.startswith(".") for name in folders)
+        )
         folders[:] = [name for name in folders if not name.startswith(".")]
-        names += [_text(Path(parent, name).relative_to(folder)) for name in visible if _may_be_read(parent, name)]
+        names += [
+            _text(Path(parent, name).relative_to(folder))
+            for name in visible
+            if _may_be_read(parent, name)
+        ]
     if num_hidden:
         logger.info("%d hidden files and folders in %s skipped", num_hidden, folder)
     return sorted(names)
@@ -107,7 +117,9 @@ def _glob(pattern: str) -> _Listing:
     matches = re.compile(glob_translate(pattern)).match
     names = [name for name in list_files(Path(root or "/")) if matches(f"{root}/{name}")]
     if not names:
-        raise InputError(f"videos: no file matches {pattern!r}; quote it, so that the shell leaves it alone")
+        raise InputError(
+            f"videos: no file matches {pattern!r}; quote it, so that the shell leaves it alone"
+        )
     return _files(root or "/", names)
 
 
@@ -144,7 +156,9 @@ def _entries(where: str, num_bytes: int, read: Callable[[], bytes]) -> list[Entr
     try:
         entries = read_list(read())
     except UnicodeDecodeError as error:
-        raise InputError(f"videos: {where!r} begins like a list but is not UTF-8 text ({error})") from error
+        raise InputError(
+            f"videos: {where!r} begins like a list but is not UTF-8 text ({error})"
+        ) from error
     if not entries:
         raise InputError(f"videos: the list {where!r} names no video; write one path or URI a line")
     return entries

@@ -47,11 +47,15 @@ def locate(root: str, name: str, more_roots: Sequence[str] = ()) -> Path | Remot
     # Not Path.resolve: a loop of links is no OSError for it before Python 3.13.
     top = Path(os.path.realpath(root, strict=True))
     path = Path(os.path.realpath(top / name, strict=True))
-    folders = [top, *(Path(os.path.realpath(folder)) for folder in more_roots if not is_uri(folder))]
+    folders = [
+        top,
+        *(Path(os.path.realpath(folder)) for folder in more_roots if not is_uri(folder)),
+    ]
     if not any(path.is_relative_to(folder) for folder in folders):
         detail = f"leads out of {root} (a link, `..`, or a path elsewhere); copy the file, or add to ingest.list_roots"
         raise SourceError(
-            Reason.OUTSIDE, detail if more_roots else "a link that leads out of the folder; copy the file"
+            Reason.OUTSIDE,
+            detail if more_roots else "a link that leads out of the folder; copy the file",
         )
     return path
 
@@ -63,7 +67,10 @@ def _uri(uri: str, roots: Sequence[str]) -> Remote:
     is_chain = "::" in _IPV6_HOST.sub("", uri)
     if is_chain or climbs or not any(_begins(uri, root) for root in roots if is_uri(root)):
         allowed = ", ".join(root for root in roots if is_uri(root)) or "no URI at all"
-        raise SourceError(Reason.OUTSIDE, f"allowed here: {allowed}; without `..` and `::` (see ingest.list_roots)")
+        raise SourceError(
+            Reason.OUTSIDE,
+            f"allowed here: {allowed}; without `..` and `::` (see ingest.list_roots)",
+        )
     return Remote(uri, tuple(roots))
 
 

@@ -9,13 +9,12 @@ from operator import ne
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
-from tasks.core.job import DataSet
 from tasks.core.manifest import read_rows, write_rows
+from tasks.core.records import DataSet, IngestedShard, VideoShard
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split, StageReport
 from tasks.ingest.contents import read_contents, write_contents
 from tasks.ingest.duplicates import drop_exact, drop_forbidden, drop_near
-from tasks.ingest.outputs import IngestedShard, VideoShard
 from tasks.ingest.reasons import Reason
 from tasks.ingest.split import add_to_history, assign_sides, find_trained, read_history
 from tasks.video.errors import kind_of
@@ -24,7 +23,10 @@ logger = logging.getLogger(__name__)
 
 
 def merge_shards(
-    store: Store, results: Sequence[IngestedShard | None], listed: Sequence[VideoShard], config: IngestConfig
+    store: Store,
+    results: Sequence[IngestedShard | None],
+    listed: Sequence[VideoShard],
+    config: IngestConfig,
 ) -> DataSet:
     """One manifest of clips and one of rejections, by source, and one of the contents that they
     come from.
@@ -44,11 +46,19 @@ def merge_shards(
     forbidden = [clip for key in config.avoid for clip in read_rows(store, key, Clip)]
     allowed, leaks = drop_forbidden(originals, forbidden, config)
     kept, groups, lookalikes = drop_near(allowed, config)
-    rejected = sorted([*rejected, *lost, *copies, *leaks, *lookalikes], key=lambda row: (row.source, row.detail))
+    rejected = sorted(
+        [*rejected, *lost, *copies, *leaks, *lookalikes], key=lambda row: (row.source, row.detail)
+    )
     check_enough(kept, rejected, config)
     clips, counts = _split(store, kept, groups, config)
-    rule = [config.near_duplicates, config.near_duplicate_distance, *sorted({clip.sha256 for clip in forbidden})]
-    inputs = [[shard.clips.digest, shard.rejected.digest] for shard in shards] + [row.source for row in lost]
+    rule = [
+        config.near_duplicates,
+        config.near_duplicate_distance,
+        *sorted({clip.sha256 for clip in forbidden}),
+    ]
+    inputs = [[shard.clips.digest, shard.rejected.digest] for shard in shards] + [
+        row.source for row in lost
+    ]
     key = f"ingest/{digest_of(inputs, rule, [clip.split for clip in clips])}"
     return DataSet(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
@@ -98,10 +108,14 @@ def check_avoided(store: Store, keys: Sequence[str]) -> None:
     """
     for key in keys:
         if not store.exists(key):
-            raise InputError(f"ingest.avoid: {key!r} is not in the data root; expected what check_leaks printed")
+            raise InputError(
+                f"ingest.avoid: {key!r} is not in the data root; expected what check_leaks printed"
+            )
 
 
-def check_enough(clips: Sequence[Clip], rejected: Sequence[Rejection], config: IngestConfig) -> None:
+def check_enough(
+    clips: Sequence[Clip], rejected: Sequence[Rejection], config: IngestConfig
+) -> None:
     """Raises:
     InputError: too few clips for training; says how many, and what was rejected.
     """
@@ -110,7 +124,9 @@ def check_enough(clips: Sequence[Clip], rejected: Sequence[Rejection], config: I
     reasons = ", ".join(f"{number} {reason}" for reason, number in _by_reason(rejected).items())
     turned_away = f" ({len(rejected)} files rejected: {reasons})" if rejected else ""
     if not clips:
-        raise InputError(f"videos: none of the {len(rejected)} files could be used{turned_away}; add videos")
+        raise InputError(
+            f"videos: none of the {len(rejected)} files could be used{turned_away}; add videos"
+        )
     raise InputError(
         f"videos: {len(clips)} clips accepted, for training at least {config.min_train_clips} needed "
         f"(ingest.min_train_clips){turned_away}; add videos"
@@ -127,7 +143,9 @@ def _by_warning(clips: Sequence[Clip]) -> dict[str, int]:
 
 
 def _lost(name: str) -> Rejection:
-    return Rejection(source=name, reason=Reason.SHARD_FAILED, detail="see the failed element of the map task")
+    return Rejection(
+        source=name, reason=Reason.SHARD_FAILED, detail="see the failed element of the map task"
+    )
 
 
 def _report(
@@ -138,7 +156,10 @@ def _report(
     *,
     num_failed: int,
 ) -> StageReport:
-    sides, qualities = Counter(clip.split for clip in clips), Counter(clip.jpeg_quality for clip in clips)
+    sides, qualities = (
+        Counter(clip.split for clip in clips),
+        Counter(clip.jpeg_quality for clip in clips),
+    )
     return StageReport(
         stage="ingest",
         seconds=sum(shard.seconds for shard in shards),
@@ -156,6 +177,9 @@ def _report(
             "shards_failed": num_failed,
             **{f"jpeg_quality/{quality}": number for quality, number in sorted(qualities.items())},
             "rejected": len(rejected),
-            **{f"rejected/{reason}": number for reason, number in sorted(_by_reason(rejected).items())},
+            **{
+                f"rejected/{reason}": number
+                for reason, number in sorted(_by_reason(rejected).items())
+            },
         },
     )

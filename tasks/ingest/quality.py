@@ -73,16 +73,24 @@ def find_size_flaw(path: Path, config: IngestConfig) -> Flaw | None:
     with open_video(path) as (_, stream):
         width, height = stream.width, stream.height
     if width * height > config.max_source_area_px:
-        return Flaw(Reason.FRAMES_TOO_LARGE, f"{width}x{height}, at most {config.max_source_area_px} pixels allowed")
+        return Flaw(
+            Reason.FRAMES_TOO_LARGE,
+            f"{width}x{height}, at most {config.max_source_area_px} pixels allowed",
+        )
     if 0 < min(width, height) < config.min_source_side_px:
-        return Flaw(Reason.FRAMES_TOO_SMALL, f"{width}x{height}, at least {config.min_source_side_px} a side needed")
+        return Flaw(
+            Reason.FRAMES_TOO_SMALL,
+            f"{width}x{height}, at least {config.min_source_side_px} a side needed",
+        )
     return None
 
 
 def find_flaw(frames: Frames, duration_seconds: float, config: IngestConfig) -> Flaw | None:
     """The first limit that the frames (F, H, W, 3) miss, with what was measured; else None."""
     if duration_seconds < config.min_seconds:
-        return Flaw(Reason.TOO_SHORT, f"{duration_seconds:.2f} s, at least {config.min_seconds:g} s needed")
+        return Flaw(
+            Reason.TOO_SHORT, f"{duration_seconds:.2f} s, at least {config.min_seconds:g} s needed"
+        )
     squares = _squares(frames)
     blank = blank_share(squares)
     if blank > config.max_blank_share:
@@ -94,16 +102,16 @@ def find_flaw(frames: Frames, duration_seconds: float, config: IngestConfig) -> 
         return Flaw(Reason.STATIC, detail)
     distinct = num_distinct(squares)
     if distinct < config.min_distinct_share * len(frames):
-        detail = (
-            f"{distinct} of {len(frames)} frames can be told apart, at least {config.min_distinct_share:.0%} needed"
-        )
+        detail = f"{distinct} of {len(frames)} frames can be told apart, at least {config.min_distinct_share:.0%} needed"
         return Flaw(Reason.TOO_FEW_DISTINCT, detail)
     return None
 
 
 def mean_motion(frames: Frames) -> float:
     """Mean absolute change between neighbouring frames, in grey levels of 255; 0 for one frame."""
-    changes = [np.abs(later.astype(np.int16) - earlier).mean() for earlier, later in pairwise(frames)]
+    changes = [
+        np.abs(later.astype(np.int16) - earlier).mean() for earlier, later in pairwise(frames)
+    ]
     return float(np.mean(changes)) if changes else 0.0
 
 
@@ -129,7 +137,9 @@ def _squares(frames: Frames) -> NDArray[np.float32]:
     # and the same values.
     strips = _sums(frames.reshape(-1, _BLOCK_PX, width * 3))
     sums = _sums(strips.reshape(-1, _BLOCK_PX, 3))
-    means = sums.reshape(num_frames, height // _BLOCK_PX, width // _BLOCK_PX, 3) / np.float32(_BLOCK_PX**2)
+    means = sums.reshape(num_frames, height // _BLOCK_PX, width // _BLOCK_PX, 3) / np.float32(
+        _BLOCK_PX**2
+    )
     return np.asarray(means)
 
 

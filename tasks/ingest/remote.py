@@ -27,7 +27,15 @@ _VERSION_FIELDS = (
     "mtime",
 )
 """What file systems call that which changes with an object's content."""
-_TIME_FIELDS = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "modified", "created")
+_TIME_FIELDS = (
+    "LastModified",
+    "last_modified",
+    "Last-Modified",
+    "updated",
+    "mtime",
+    "modified",
+    "created",
+)
 """What they call the time of its last change; Google's `created` is older than its `updated`."""
 _FOLDER_MARKS = ("/", "_$folder$")
 """How the name ends of an empty object by which consoles and Hadoop say that there is a folder;
@@ -70,7 +78,9 @@ def list_below(uri: str) -> RemoteListing:
         and not (info.get("size") == 0 and (marks_folder(name) or name in folders))
         and not _is_hidden(name, root)
     )
-    return RemoteListing(files.unstrip_protocol(root), [files.unstrip_protocol(name) for name in names])
+    return RemoteListing(
+        files.unstrip_protocol(root), [files.unstrip_protocol(name) for name in names]
+    )
 
 
 def marks_folder(name: str) -> bool:
@@ -128,7 +138,10 @@ def fetch(place: Remote, target: Path, *, max_mib: int) -> str:
             num_bytes += len(chunk)
             # A server may promise less than it sends, or nothing.
             if max(size, num_bytes) > max_mib * 2**20:
-                raise SourceError(Reason.FILE_TOO_LARGE, f"at least {max(size, num_bytes)} bytes, limit {max_mib} MiB")
+                raise SourceError(
+                    Reason.FILE_TOO_LARGE,
+                    f"at least {max(size, num_bytes)} bytes, limit {max_mib} MiB",
+                )
             total.update(chunk)
             file.write(chunk)
     return total.hexdigest()
@@ -170,7 +183,11 @@ def _explained() -> Iterator[None]:
 
 
 def _file_system(place: Remote) -> Any:
-    return web_files(place.roots) if _is_web(place) else fsspec.filesystem(place.uri.partition("://")[0])
+    return (
+        web_files(place.roots)
+        if _is_web(place)
+        else fsspec.filesystem(place.uri.partition("://")[0])
+    )
 
 
 def _is_web(place: Remote) -> bool:
@@ -184,7 +201,9 @@ def _times(info: Mapping[str, Any]) -> Iterator[Any]:
 def _seconds(time: object) -> float | None:
     try:
         if isinstance(time, str):
-            time = datetime.fromisoformat(time) if time[:4].isdigit() else parsedate_to_datetime(time)
+            time = (
+                datetime.fromisoformat(time) if time[:4].isdigit() else parsedate_to_datetime(time)
+            )
         if isinstance(time, datetime):
             return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
         return float(time) if isinstance(time, (int, float)) else None

@@ -13,10 +13,10 @@ from tqdm import tqdm
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.manifest import write_rows
+from tasks.core.records import IngestedShard, VideoShard
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
 from tasks.ingest.contents import write_contents
-from tasks.ingest.outputs import IngestedShard, VideoShard
 from tasks.ingest.quality import FileJob, examine_file
 from tasks.ingest.reasons import Flaw
 from tasks.ingest.verdicts import Source, Verdict, fetch_source, find_verdict, judge

@@ -72,13 +72,19 @@ def assign_sides(
         if number <= most and (is_lowest or hashes[group] < config.heldout_share):
             heldout += members[group]
     chosen = set(heldout)
-    return [Split.HELDOUT if position in chosen else Split.TRAIN for position in range(len(contents))]
+    return [
+        Split.HELDOUT if position in chosen else Split.TRAIN for position in range(len(contents))
+    ]
 
 
 def read_history(store: Store) -> list[TrainingRecord]:
     """All of them, by content."""
     kept = _kept(store)
-    rows = kept.values() if kept else [_row(clip) for clip in latest_clips(store) if clip.split is Split.TRAIN]
+    rows = (
+        kept.values()
+        if kept
+        else [_row(clip) for clip in latest_clips(store) if clip.split is Split.TRAIN]
+    )
     return sorted(rows, key=lambda row: row.sha256)
 
 
@@ -86,13 +92,23 @@ def add_to_history(store: Store, history: Sequence[TrainingRecord], clips: Seque
     """From now on those of `clips` that are for training belong to it, and so does `history`, which
     was read before."""
     kept = _kept(store)
-    rows = {row.sha256: row for row in [*history, *(_row(clip) for clip in clips if clip.split is Split.TRAIN)]}
+    rows = {
+        row.sha256: row
+        for row in [*history, *(_row(clip) for clip in clips if clip.split is Split.TRAIN)]
+    }
     new = [row for sha256, row in sorted(rows.items()) if sha256 not in kept]
     if new:
-        write_rows(store, f"{_FOLDER}/{digest_of([asdict(row) for row in new])}.parquet", TrainingRecord, new)
+        write_rows(
+            store,
+            f"{_FOLDER}/{digest_of([asdict(row) for row in new])}.parquet",
+            TrainingRecord,
+            new,
+        )
 
 
-def find_trained(clips: Sequence[Clip], history: Sequence[TrainingRecord], config: IngestConfig) -> set[int]:
+def find_trained(
+    clips: Sequence[Clip], history: Sequence[TrainingRecord], config: IngestConfig
+) -> set[int]:
     """The positions of clips that were in training, or look like one that was."""
     known = {row.sha256 for row in history}
     others = [position for position, clip in enumerate(clips) if clip.sha256 not in known]

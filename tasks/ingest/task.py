@@ -1,10 +1,9 @@
 """Door of ingest: raw videos -> clips."""
 
 from tasks.core.config import IngestConfig
-from tasks.core.job import DataSet, Job
+from tasks.core.records import DataSet, IngestedShard, Job, VideoShard
 from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_task
-from tasks.ingest.outputs import IngestedShard, VideoShard
 
 
 @stage_task("light")
@@ -66,7 +65,9 @@ def report_leaks(benchmark: DataSet, clips: str, job: Job) -> Artifact:
 
     store = Store(job.run.data_root)
     with stage(job.run, "report_leaks") as tracker:
-        leaks, table = find_leaks(store, find_clips(store, clips), benchmark.clips, job.config.ingest)
+        leaks, table = find_leaks(
+            store, find_clips(store, clips), benchmark.clips, job.config.ingest
+        )
         tracker.log_metrics({"leaks/clips": float(len(leaks))})
         tracker.log_bytes("leaks.parquet", store.read_bytes(table.key))
     for line in leak_lines(

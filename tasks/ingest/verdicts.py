@@ -75,7 +75,11 @@ def find_verdict(source: Source) -> Verdict | None:
         if not record.sha256:
             return None
         broken_promise = _judge_checksum(source, record.sha256)
-        return replace(broken_promise, is_reused=True) if broken_promise else _find(source, record.sha256)
+        return (
+            replace(broken_promise, is_reused=True)
+            if broken_promise
+            else _find(source, record.sha256)
+        )
 
     return _guarded(source, look_up)
 
@@ -98,13 +102,17 @@ def judge(
 
     def work() -> Verdict:
         place = _place_of(source)
-        content = _read(source, place, Path()) if isinstance(place, Path) else _fetched(fetch(source))
+        content = (
+            _read(source, place, Path()) if isinstance(place, Path) else _fetched(fetch(source))
+        )
         try:
             sha256 = content.sha256
             return (
                 _judge_checksum(source, sha256)
                 or _find(source, sha256)
-                or _judge_content(source, sha256, examine(FileJob(path=content.path, config=source.config)))
+                or _judge_content(
+                    source, sha256, examine(FileJob(path=content.path, config=source.config))
+                )
             )
         finally:
             if content.is_copy:
@@ -184,7 +192,10 @@ def _judge_checksum(source: Source, sha256: str) -> Verdict | None:
 
 
 def _key(source: Source, sha256: str) -> str:
-    values = {**vars(source.config), **{name.removeprefix("ingest."): value for name, value in FIXED_INGEST.items()}}
+    values = {
+        **vars(source.config),
+        **{name.removeprefix("ingest."): value for name, value in FIXED_INGEST.items()},
+    }
     return work_key("ingested", "ingest", sha256, [values[name] for name in DECISIVE])
 
 
@@ -199,9 +210,13 @@ def _find(source: Source, sha256: str) -> Verdict | None:
     for key in (_key(source, sha256), _failure_key(source, sha256)):
         known = find_output(source.store, key, Verdict, is_cheap=True)
         if known and known.rejection:
-            return replace(known, rejection=replace(known.rejection, source=source.name), is_reused=True)
+            return replace(
+                known, rejection=replace(known.rejection, source=source.name), is_reused=True
+            )
         if known and known.clip and source.store.exists(known.clip.frames_key):
-            clip = replace(known.clip, source=source.name, split=_NO_SIDE, is_verified=bool(source.checksum))
+            clip = replace(
+                known.clip, source=source.name, split=_NO_SIDE, is_verified=bool(source.checksum)
+            )
             return replace(known, clip=clip, is_reused=True)
     return None
 

@@ -61,7 +61,12 @@ def is_public(address: str) -> bool:
     """Whether everybody's internet has this IP address: not this machine, its network, or another
     private one."""
     ip = _inner(ip_address(address.partition("%")[0]))
-    inside = ip.is_private or ip.is_reserved or ip.is_multicast or any(ip in network for network in _INSIDE)
+    inside = (
+        ip.is_private
+        or ip.is_reserved
+        or ip.is_multicast
+        or any(ip in network for network in _INSIDE)
+    )
     return ip.is_global and not inside
 
 
@@ -104,7 +109,9 @@ class _Client:
             connector=connector, middlewares=(self._request,), **{"timeout": _TIMEOUT, **options}
         )
 
-    async def _request(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    async def _request(
+        self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
         """Every request passes through here, each hop of a redirect too."""
         host, port = request.url.host or "", request.url.port or 0
         hop = _Hop(host, is_named=(host, port) in self.named)

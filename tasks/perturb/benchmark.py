@@ -36,5 +36,10 @@ def plan_benchmark(
 
 
 def _no_clips(rejections: Sequence[Rejection]) -> InputError:
-    reasons = ", ".join(f"{number} {reason}" for reason, number in Counter(r.reason for r in rejections).most_common())
-    return InputError(f"videos: none of the {len(rejections)} files could be used ({reasons}); give other videos")
+    reasons = ", ".join(
+        f"{number} {reason}"
+        for reason, number in Counter(r.reason for r in rejections).most_common()
+    )
+    return InputError(
+        f"videos: none of the {len(rejections)} files could be used ({reasons}); give other videos"
+    )

@@ -52,7 +52,12 @@ class Counting:
         return 0
 
     def plan(
-        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Donor] = ()
+        self,
+        clip: Clip,
+        kind: str,
+        level: float,
+        rng: np.random.Generator,
+        donors: Sequence[Donor] = (),
     ) -> Sample:
         difficulty = counting_difficulty(level, min(clip.width_px, clip.height_px))
         edits = [
@@ -72,7 +77,9 @@ class Counting:
         )
 
 
-def _draw_frames(num_frames: int, difficulty: CountingDifficulty, rng: np.random.Generator) -> list[tuple[Shape, int]]:
+def _draw_frames(
+    num_frames: int, difficulty: CountingDifficulty, rng: np.random.Generator
+) -> list[tuple[Shape, int]]:
     """Which shape each altered frame shows.
 
     Numbers and frames are drawn together until they fit, so that a short clip gets the same distribution,
@@ -84,10 +91,18 @@ def _draw_frames(num_frames: int, difficulty: CountingDifficulty, rng: np.random
         used = {frame for frames in drawn for frame in frames}
         free = [frame for frame in range(num_frames) if frame not in used]
         if all(drawn) and len(used) == sum(counts) and len(free) >= difficulty.num_other_frames:
-            asked = [(shape, frame) for shape, frames in zip(SHAPES, drawn, strict=True) for frame in frames]
+            asked = [
+                (shape, frame)
+                for shape, frames in zip(SHAPES, drawn, strict=True)
+                for frame in frames
+            ]
             others = rng.choice(free, size=difficulty.num_other_frames, replace=False).tolist()
-            return asked + [(_OTHER_SHAPES[int(rng.integers(len(_OTHER_SHAPES)))], frame) for frame in others]
-    raise UnplannableError(f"{num_frames} frames have no room for three shapes on frames of their own")
+            return asked + [
+                (_OTHER_SHAPES[int(rng.integers(len(_OTHER_SHAPES)))], frame) for frame in others
+            ]
+    raise UnplannableError(
+        f"{num_frames} frames have no room for three shapes on frames of their own"
+    )
 
 
 def _draw_separate(num_frames: int, count: int, rng: np.random.Generator) -> list[int]:
@@ -108,10 +123,14 @@ def _draw_shapes(
         places = _draw_places(clip, difficulty, rng)
         if places:
             return [_draw_edit(shape, frame, place, difficulty.opacity, rng) for place in places]
-    raise UnplannableError(f"a picture of {clip.width_px}x{clip.height_px} px has no room for shapes")
+    raise UnplannableError(
+        f"a picture of {clip.width_px}x{clip.height_px} px has no room for shapes"
+    )
 
 
-def _draw_places(clip: Clip, difficulty: CountingDifficulty, rng: np.random.Generator) -> list[_Place]:
+def _draw_places(
+    clip: Clip, difficulty: CountingDifficulty, rng: np.random.Generator
+) -> list[_Place]:
     placed: list[_Place] = []
     for _ in range(int(rng.integers(1, difficulty.max_shapes + 1))):
         place = _find_place(placed, clip, difficulty, rng)
@@ -135,7 +154,10 @@ def _find_place(
             # What rng.uniform gives, in a third of the time: this is the innermost loop of planning.
             x = left + (right - left) * rng.random()
             y = top + (bottom - top) * rng.random()
-            if all(math.hypot(x - o.x * width, y - o.y * height) > (size + o.size) / 2 + gap for o in placed):
+            if all(
+                math.hypot(x - o.x * width, y - o.y * height) > (size + o.size) / 2 + gap
+                for o in placed
+            ):
                 return _Place(round(x / width, 4), round(y / height, 4), round(size, 4))
         size = max(difficulty.min_size, size * _SHRINK)
     return None
@@ -147,7 +169,9 @@ def _inside(length: float, edge: float) -> tuple[float, float]:
     return margin, length - margin
 
 
-def _draw_edit(shape: Shape, frame: int, place: _Place, opacity: float, rng: np.random.Generator) -> DrawEdit:
+def _draw_edit(
+    shape: Shape, frame: int, place: _Place, opacity: float, rng: np.random.Generator
+) -> DrawEdit:
     red, green, blue = rng.integers(*_COLOR_RANGE, size=3).tolist()
     return DrawEdit(
         frame=frame,

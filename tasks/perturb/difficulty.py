@@ -33,7 +33,13 @@ _TABLE: dict[str, tuple[float, float, float, float, float]] = {
     "max_shapes": (2, 2, 3, 4, 5),
     "min_size": (0.30, 0.25, 0.20, 0.20, 0.15),
     "max_size": (0.45, 0.40, 0.40, 0.40, 0.30),
-    "opacity": (1.0, 1.0, 1.0, 1.0, 0.35),  # the less, the nearer a shape's colour is to the picture behind it
+    "opacity": (
+        1.0,
+        1.0,
+        1.0,
+        1.0,
+        0.35,
+    ),  # the less, the nearer a shape's colour is to the picture behind it
     "num_other_frames": (0, 0, 0, 0, 3),  # frames with shapes that nobody asks for
     # jigsaw
     "num_clips": (2, 4, 6, 8, 9),

@@ -56,7 +56,12 @@ class Grounding:
         return _NUM_DONORS if kind == "other_video" else 0
 
     def plan(
-        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Donor] = ()
+        self,
+        clip: Clip,
+        kind: str,
+        level: float,
+        rng: np.random.Generator,
+        donors: Sequence[Donor] = (),
     ) -> Sample:
         num_frames = len(clip.timestamps_seconds)
         difficulty = grounding_difficulty(level, num_frames, kind)
@@ -64,7 +69,11 @@ class Grounding:
         edits = [_draw_edit(kind, span, difficulty, rng, donors)]
         for _ in range(difficulty.num_other_spans):
             other = str(rng.choice([name for name in _OTHER_KINDS if name != kind]))
-            edits.append(_draw_edit(other, _draw_other_span(num_frames, span, difficulty, rng), difficulty, rng, ()))
+            edits.append(
+                _draw_edit(
+                    other, _draw_other_span(num_frames, span, difficulty, rng), difficulty, rng, ()
+                )
+            )
         return build_sample(
             clip,
             pretext=self.name,
@@ -88,7 +97,9 @@ def span_interval(clip: Clip, start_frame: int, stop_frame: int) -> Interval:
     return Interval(round(times[start_frame], 1), round(end, 1))
 
 
-def _draw_span(clip: Clip, difficulty: GroundingDifficulty, rng: np.random.Generator, *, min_frames: int) -> Span:
+def _draw_span(
+    clip: Clip, difficulty: GroundingDifficulty, rng: np.random.Generator, *, min_frames: int
+) -> Span:
     """A span of uniform length and uniform start whose interval is not empty once rounded."""
     num_frames = len(clip.timestamps_seconds)
     shortest = max(difficulty.min_span_frames, min_frames)
@@ -104,10 +115,16 @@ def _draw_span(clip: Clip, difficulty: GroundingDifficulty, rng: np.random.Gener
     raise UnplannableError("frames lie too close in time for an interval in tenths of seconds")
 
 
-def _draw_other_span(num_frames: int, taken: Span, difficulty: GroundingDifficulty, rng: np.random.Generator) -> Span:
+def _draw_other_span(
+    num_frames: int, taken: Span, difficulty: GroundingDifficulty, rng: np.random.Generator
+) -> Span:
     """A span that does not touch `taken`: uniform over those of a uniform length, where that length has room."""
     starts_by_length = {
-        length: [start for start in range(num_frames - length + 1) if start > taken[1] or start + length < taken[0]]
+        length: [
+            start
+            for start in range(num_frames - length + 1)
+            if start > taken[1] or start + length < taken[0]
+        ]
         for length in range(difficulty.min_span_frames, difficulty.max_span_frames + 1)
     }
     possible = [length for length, starts in starts_by_length.items() if starts]
@@ -119,11 +136,17 @@ def _draw_other_span(num_frames: int, taken: Span, difficulty: GroundingDifficul
 
 
 def _draw_edit(
-    kind: str, span: Span, difficulty: GroundingDifficulty, rng: np.random.Generator, donors: Sequence[Donor]
+    kind: str,
+    span: Span,
+    difficulty: GroundingDifficulty,
+    rng: np.random.Generator,
+    donors: Sequence[Donor],
 ) -> Edit:
     start_frame, stop_frame = span
     if kind == "shuffle":
-        return ReorderEdit(start_frame=start_frame, order=_draw_derangement(stop_frame - start_frame, rng))
+        return ReorderEdit(
+            start_frame=start_frame, order=_draw_derangement(stop_frame - start_frame, rng)
+        )
     if kind == "other_video":
         return _draw_replacement(span, rng, donors)
     return SpanEdit(
@@ -139,7 +162,9 @@ def _draw_replacement(span: Span, rng: np.random.Generator, donors: Sequence[Don
     length = span[1] - span[0]
     long_enough = [donor for donor in donors if donor.num_frames >= length]
     if not long_enough:
-        raise UnplannableError(f"no other clip of its split lends {length} frames ({len(donors)} donors)")
+        raise UnplannableError(
+            f"no other clip of its split lends {length} frames ({len(donors)} donors)"
+        )
     donor = long_enough[int(rng.integers(len(long_enough)))]
     return ReplaceEdit(
         start_frame=span[0],

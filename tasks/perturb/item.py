@@ -10,7 +10,14 @@ class UnplannableError(ValueError):
 
 
 def build_sample(
-    clip: Clip, *, pretext: str, kind: str, level: float, views: tuple[View, ...], question: str, answer: object
+    clip: Clip,
+    *,
+    pretext: str,
+    kind: str,
+    level: float,
+    views: tuple[View, ...],
+    question: str,
+    answer: object,
 ) -> Sample:
     """The sample as far as a pretext task knows it; the planner gives it its number and seed.
 
@@ -32,4 +39,6 @@ def build_sample(
 
 def whole_view(clip: Clip, edits: tuple[Edit, ...]) -> View:
     """The whole clip, edited."""
-    return View(clip_id=clip.clip_id, start_frame=0, stop_frame=len(clip.timestamps_seconds), edits=edits)
+    return View(
+        clip_id=clip.clip_id, start_frame=0, stop_frame=len(clip.timestamps_seconds), edits=edits
+    )

@@ -38,11 +38,18 @@ class Jigsaw:
         return 0
 
     def plan(
-        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Donor] = ()
+        self,
+        clip: Clip,
+        kind: str,
+        level: float,
+        rng: np.random.Generator,
+        donors: Sequence[Donor] = (),
     ) -> Sample:
         num_frames = len(clip.timestamps_seconds)
         if num_frames < 2 * MIN_FRAMES_PER_CLIP:
-            raise UnplannableError(f"{num_frames} frames do not make two clips of {MIN_FRAMES_PER_CLIP} frames")
+            raise UnplannableError(
+                f"{num_frames} frames do not make two clips of {MIN_FRAMES_PER_CLIP} frames"
+            )
         num_clips = jigsaw_num_clips(level, num_frames)
         order = rng.permutation(num_clips).tolist()
         views = _VIEWS[kind](clip, order, num_frames // num_clips)
@@ -59,7 +66,8 @@ class Jigsaw:
 
 def _separate_clips(clip: Clip, order: Sequence[int], length: int) -> tuple[View, ...]:
     return tuple(
-        View(clip_id=clip.clip_id, start_frame=part * length, stop_frame=(part + 1) * length) for part in order
+        View(clip_id=clip.clip_id, start_frame=part * length, stop_frame=(part + 1) * length)
+        for part in order
     )
 
 

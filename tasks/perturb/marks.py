@@ -54,10 +54,17 @@ class Marks:
         return 0
 
     def plan(
-        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Donor] = ()
+        self,
+        clip: Clip,
+        kind: str,
+        level: float,
+        rng: np.random.Generator,
+        donors: Sequence[Donor] = (),
     ) -> Sample:
         count = _num_marks(clip, level)
-        frames = np.sort(rng.choice(len(clip.timestamps_seconds), size=count, replace=False)).tolist()
+        frames = np.sort(
+            rng.choice(len(clip.timestamps_seconds), size=count, replace=False)
+        ).tolist()
         order = rng.permutation(count).tolist()
         return build_sample(
             clip,
@@ -77,7 +84,12 @@ class TimedMarks(Marks):
     name = "timed_marks"
 
     def plan(
-        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Donor] = ()
+        self,
+        clip: Clip,
+        kind: str,
+        level: float,
+        rng: np.random.Generator,
+        donors: Sequence[Donor] = (),
     ) -> Sample:
         num_frames, count = len(clip.timestamps_seconds), _num_marks(clip, level)
         length = int(rng.integers(count, num_frames + 1))
@@ -86,10 +98,13 @@ class TimedMarks(Marks):
         frames = [first, *np.sort(inner).tolist(), first + length - 1]
         order = rng.permutation(count).tolist()
         answer = OrderAndTime(
-            order=Permutation(tuple(mark + 1 for mark in order)), when=span_interval(clip, first, first + length)
+            order=Permutation(tuple(mark + 1 for mark in order)),
+            when=span_interval(clip, first, first + length),
         )
         if answer.when.start_seconds >= answer.when.end_seconds:
-            raise UnplannableError("frames lie too close in time for an interval in tenths of seconds")
+            raise UnplannableError(
+                "frames lie too close in time for an interval in tenths of seconds"
+            )
         return build_sample(
             clip,
             pretext=self.name,
@@ -114,9 +129,13 @@ def _appear(count: int) -> str:
     return f"Discs of these colors appear in this video, each once: {numbered}."
 
 
-def _marks(frames: Sequence[int], order: Sequence[int], level: float, rng: np.random.Generator) -> tuple[DrawEdit, ...]:
+def _marks(
+    frames: Sequence[int], order: Sequence[int], level: float, rng: np.random.Generator
+) -> tuple[DrawEdit, ...]:
     names = list(_COLORS)
-    return tuple(_mark(frame, names[mark], level, rng) for frame, mark in zip(frames, order, strict=True))
+    return tuple(
+        _mark(frame, names[mark], level, rng) for frame, mark in zip(frames, order, strict=True)
+    )
 
 
 def _mark(frame: int, color: str, level: float, rng: np.random.Generator) -> DrawEdit:

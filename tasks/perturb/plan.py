@@ -39,11 +39,19 @@ def check_config(config: PerturbConfig) -> None:
 
 def num_donors(config: PerturbConfig) -> int:
     """How many donors a clip needs under this configuration."""
-    return max(PRETEXTS[name].num_donors(kind) for name in config.pretexts for kind in PRETEXTS[name].kinds(config))
+    return max(
+        PRETEXTS[name].num_donors(kind)
+        for name in config.pretexts
+        for kind in PRETEXTS[name].kinds(config)
+    )
 
 
 def plan_clip(
-    clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Donor] = (), odds: Odds = MappingProxyType({})
+    clip: Clip,
+    config: PerturbConfig,
+    seed: int,
+    donors: Sequence[Donor] = (),
+    odds: Odds = MappingProxyType({}),
 ) -> list[Sample]:
     """All samples of one clip: a pure function of its arguments. `donors`: clips whose frames it may borrow.
 
@@ -54,7 +62,9 @@ def plan_clip(
     for pretext, count in zip(config.pretexts, samples_per_pretext(clip, config), strict=True):
         cells = list(itertools.product(config.levels, PRETEXTS[pretext].kinds(config)))
         rng = generator(seed, "perturb", clip.clip_id, pretext)
-        weights = _weights(pretext, cells, odds if clip.split is Split.TRAIN else {}, config.exploration)
+        weights = _weights(
+            pretext, cells, odds if clip.split is Split.TRAIN else {}, config.exploration
+        )
         for index, (level, kind) in enumerate(_spread(cells, weights, count, rng)):
             item_seed = derive_seed(seed, "perturb", clip.clip_id, pretext, index)
             sample = plan_item(clip, pretext, kind, level, index, item_seed, donors)
@@ -63,7 +73,9 @@ def plan_clip(
     return samples
 
 
-def _weights(pretext: str, cells: Sequence[tuple[float, str]], odds: Odds, exploration: float) -> Sequence[float]:
+def _weights(
+    pretext: str, cells: Sequence[tuple[float, str]], odds: Odds, exploration: float
+) -> Sequence[float]:
     """(cells,) adding up to 1."""
     planned = [odds.get((pretext, kind, level), 0.0) for level, kind in cells]
     total, even = sum(planned), 1 / len(cells)
@@ -73,7 +85,10 @@ def _weights(pretext: str, cells: Sequence[tuple[float, str]], odds: Odds, explo
 
 
 def _spread(
-    cells: Sequence[tuple[float, str]], weights: Sequence[float], count: int, rng: np.random.Generator
+    cells: Sequence[tuple[float, str]],
+    weights: Sequence[float],
+    count: int,
+    rng: np.random.Generator,
 ) -> list[tuple[float, str]]:
     """`count` cells by their weights (systematic sampling); the start is random, so the pool covers them evenly."""
     ends = list(itertools.accumulate(weights))
@@ -83,23 +98,37 @@ def _spread(
 
 
 def plan_item(
-    clip: Clip, pretext: str, kind: str, level: float, index: int, seed: int, donors: Sequence[Donor] = ()
+    clip: Clip,
+    pretext: str,
+    kind: str,
+    level: float,
+    index: int,
+    seed: int,
+    donors: Sequence[Donor] = (),
 ) -> Sample | None:
     """One numbered sample, or None (logged) if the clip does not allow it."""
     try:
         sample = PRETEXTS[pretext].plan(clip, kind, level, generator(seed, "plan"), donors)
     except UnplannableError as reason:
-        logger.warning("no %s (%s, level %s) of clip %s: %s", pretext, kind, level, clip.clip_id, reason)
+        logger.warning(
+            "no %s (%s, level %s) of clip %s: %s", pretext, kind, level, clip.clip_id, reason
+        )
         return None
     return replace(sample, sample_id=f"{sample.sample_id}-{index}", seed=seed)
 
 
 def samples_per_pretext(clip: Clip, config: PerturbConfig) -> tuple[int, ...]:
     """How many samples of each pretext task the clip is asked for."""
-    return config.train_samples_per_clip if clip.split is Split.TRAIN else config.heldout_samples_per_clip
+    return (
+        config.train_samples_per_clip
+        if clip.split is Split.TRAIN
+        else config.heldout_samples_per_clip
+    )
 
 
 def _check_known(field: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise InputError(f"perturb.{field}: unknown {', '.join(unknown)}; expected some of {', '.join(known)}")
+        raise InputError(
+            f"perturb.{field}: unknown {', '.join(unknown)}; expected some of {', '.join(known)}"
+        )

@@ -29,7 +29,12 @@ class PretextTask(Protocol):
         ...
 
     def plan(
-        self, clip: Clip, kind: str, level: float, rng: np.random.Generator, donors: Sequence[Donor] = ()
+        self,
+        clip: Clip,
+        kind: str,
+        level: float,
+        rng: np.random.Generator,
+        donors: Sequence[Donor] = (),
     ) -> Sample:
         """One sample; a pure function of its arguments and the state of `rng`. `donors` may be fewer than wanted.
 

@@ -3,11 +3,10 @@
 import logging
 import time
 
-from tasks.core.job import DataSet, Job
 from tasks.core.measurement import DifficultyPlan
+from tasks.core.records import DataSet, Job, PlannedShard
 from tasks.core.types import StageReport
 from tasks.deployment.stage_task import stage_task
-from tasks.perturb.outputs import PlannedShard
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +31,10 @@ def start_plan(data: DataSet, job: Job) -> DifficultyPlan:
     sides = Counter(clip.split for clip in iterate_rows(store, data.clips.key, Clip))
     advice = promotion_advice(sides[Split.HELDOUT], sides[Split.TRAIN], job.config)
     with stage(job.run, "perturb") as tracker:
-        start = {"difficulty_plan": plan.cells.key or "none", "difficulty_plan_round": str(plan.round)}
+        start = {
+            "difficulty_plan": plan.cells.key or "none",
+            "difficulty_plan_round": str(plan.round),
+        }
         tracker.set_tags({f"videossr.{name}": value for name, value in start.items()})
         tracker.set_tags({"videossr.too_few_videos": advice})
     if advice:
@@ -73,11 +75,15 @@ def perturb_shard(start: int, data: DataSet, plan: DifficultyPlan, job: Job) -> 
         odds = {cell.cell: cell.probability for cell in cells if cell.probability > 0}
         samples, counts = plan_clips(store, shard, config, seed, donors, odds)
         artifact = write_rows(store, key, Sample, samples)
-    return PlannedShard(artifact, {name: float(number) for name, number in counts.items()}, time.monotonic() - began)
+    return PlannedShard(
+        artifact, {name: float(number) for name, number in counts.items()}, time.monotonic() - began
+    )
 
 
 @stage_task("cpu")
-def merge_samples(shards: list[PlannedShard], data: DataSet, plan: DifficultyPlan, job: Job) -> DataSet:
+def merge_samples(
+    shards: list[PlannedShard], data: DataSet, plan: DifficultyPlan, job: Job
+) -> DataSet:
     """Join the shards and add VIUBench."""
     from tasks.core.manifest import Rows
     from tasks.core.reuse import work_key
@@ -91,7 +97,9 @@ def merge_samples(shards: list[PlannedShard], data: DataSet, plan: DifficultyPla
     inputs = (data.clips.digest, plan.cells.digest, config, seed)
     key = f"{work_key('perturbed', 'perturb', *inputs)}/samples.parquet"
     with stage(job.run, "perturb") as tracker:
-        samples, counts = merge_shards(store, key, shards, Rows(store, data.clips, Clip), config, seed)
+        samples, counts = merge_shards(
+            store, key, shards, Rows(store, data.clips, Clip), config, seed
+        )
         tracker.log_metrics({f"perturb/{name}": value for name, value in counts.items()})
         tracker.log_dataset("samples", samples, "perturb")
     seconds = time.monotonic() - began + sum(shard.seconds for shard in shards)
@@ -110,7 +118,9 @@ def plan_benchmark_items(data: DataSet, job: Job) -> DataSet:
     began = time.monotonic()
     store, items_per_type = Store(job.run.data_root), job.config.perturb.viubench_items_per_type
     with stage(job.run, "perturb") as tracker:
-        heldout, samples, counts = plan_benchmark(store, data.clips, data.rejected, items_per_type, job.run.seed)
+        heldout, samples, counts = plan_benchmark(
+            store, data.clips, data.rejected, items_per_type, job.run.seed
+        )
         tracker.log_metrics({f"perturb/{name}": value for name, value in counts.items()})
     report = StageReport("perturb", time.monotonic() - began, counts)
     return replace(data, clips=heldout).with_samples(samples, report)

@@ -23,18 +23,30 @@ def plan_viubench(clips: Collection[Clip], items_per_type: int, seed: int) -> li
     There are fewer items only once every clip has left (logged; `missing_by_type` counts them), and none if no clip is
     held out.
     """
-    heldout = sorted((clip for clip in clips if clip.split is not Split.TRAIN), key=lambda clip: clip.clip_id)
-    samples = [sample for name in VIUBENCH_TYPES for sample in _plan_type(name, heldout, items_per_type, seed)]
+    heldout = sorted(
+        (clip for clip in clips if clip.split is not Split.TRAIN), key=lambda clip: clip.clip_id
+    )
+    samples = [
+        sample
+        for name in VIUBENCH_TYPES
+        for sample in _plan_type(name, heldout, items_per_type, seed)
+    ]
     missing = missing_by_type(samples, items_per_type)
     if missing:
-        logger.warning("VIUBench lacks items, because %d clips allow no more: %s", len(heldout), missing)
+        logger.warning(
+            "VIUBench lacks items, because %d clips allow no more: %s", len(heldout), missing
+        )
     return samples
 
 
 def missing_by_type(samples: Sequence[Sample], items_per_type: int) -> dict[str, int]:
     """How many VIUBench items each type lacks; types that lack none are left out."""
     found = Counter(viubench_type(sample) for sample in samples if sample.split is Split.VIUBENCH)
-    return {name: items_per_type - found[name] for name in VIUBENCH_TYPES if found[name] < items_per_type}
+    return {
+        name: items_per_type - found[name]
+        for name in VIUBENCH_TYPES
+        if found[name] < items_per_type
+    }
 
 
 def _plan_type(name: str, heldout: Sequence[Clip], items_per_type: int, seed: int) -> list[Sample]:
@@ -53,7 +65,9 @@ def _plan_type(name: str, heldout: Sequence[Clip], items_per_type: int, seed: in
     return planned
 
 
-def _plan_new(name: str, index: int, clip: Clip, known: set[tuple[View, ...]], seed: int) -> Sample | None:
+def _plan_new(
+    name: str, index: int, clip: Clip, known: set[tuple[View, ...]], seed: int
+) -> Sample | None:
     """An item that shows something else than the known ones, or None if the clip does not give one."""
     kind = VIUBENCH_TYPES[name]
     for attempt in range(_MAX_ATTEMPTS):
@@ -62,5 +76,7 @@ def _plan_new(name: str, index: int, clip: Clip, known: set[tuple[View, ...]], s
         if sample is None:
             return None
         if sample.views not in known:
-            return replace(sample, sample_id=f"{clip.clip_id}-viubench-{name}-{index}", split=Split.VIUBENCH)
+            return replace(
+                sample, sample_id=f"{clip.clip_id}-viubench-{name}-{index}", split=Split.VIUBENCH
+            )
     return None

@@ -16,7 +16,7 @@ from tasks.core.digest import digest_of_folder, sha256_of_file
 from tasks.core.errors import InputError
 from tasks.core.store import Store, locate
 from tasks.core.types import OUTSIDE, Artifact
-from tasks.policy.source import Source, find_source
+from tasks.policy.source import PolicySource, find_source
 
 TINY_BASE = "tiny"
 """The model name that stands for the small model made on the spot."""
@@ -66,7 +66,9 @@ def load_policy(name: str | Path, dtype: str, revision: str = "") -> Policy:
             "another kind, or not whole; expected a folder or hub name with all of them"
         )
     if not isinstance(processor, Qwen3VLProcessor):
-        raise InputError(f"the model {str(name)!r} is a {type(processor).__name__}, expected a Qwen3-VL")
+        raise InputError(
+            f"the model {str(name)!r} is a {type(processor).__name__}, expected a Qwen3-VL"
+        )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Policy(model=model.eval().to(device), processor=processor)
 
@@ -81,7 +83,9 @@ def save_policy(policy: Policy, folder: Path, weights: dict[str, Tensor] | None 
     policy.processor.save_pretrained(folder)
 
 
-def store_policy(store: Store, key: str, policy: Policy, weights: dict[str, Tensor] | None = None) -> Artifact:
+def store_policy(
+    store: Store, key: str, policy: Policy, weights: dict[str, Tensor] | None = None
+) -> Artifact:
     """Save `policy` as the folder `key` of the store; `weights` as in `save_policy`.
 
     Raises:
@@ -90,7 +94,11 @@ def store_policy(store: Store, key: str, policy: Policy, weights: dict[str, Tens
     folder = store.scratch_folder()
     try:
         save_policy(policy, folder, weights)
-        lines = [f"{sha256_of_file(path)}  {path.name}\n" for path in sorted(folder.iterdir()) if path.is_file()]
+        lines = [
+            f"{sha256_of_file(path)}  {path.name}\n"
+            for path in sorted(folder.iterdir())
+            if path.is_file()
+        ]
         (folder / _SUMS).write_text("".join(lines), encoding="utf-8")
         store.write_folder(key, folder)
     except (OSError, SafetensorError) as error:
@@ -141,7 +149,7 @@ def open_policy(store: Store, artifact: Artifact, dtype: str) -> Policy:
 
 # Training opens one policy up to three times (to train, to answer, as reference): gigabytes are read through once.
 @cache
-def _find_once(address: str) -> Source:
+def _find_once(address: str) -> PolicySource:
     return find_source(address)
 
 
@@ -155,7 +163,11 @@ def _check_once(folder: Path, digest: str, shown: str) -> None:
     if digest_of_folder(folder) == digest:
         return
     sums = folder / _SUMS
-    listed = [line.split("  ", 1) for line in sums.read_text(encoding="utf-8").splitlines()] if sums.is_file() else []
+    listed = (
+        [line.split("  ", 1) for line in sums.read_text(encoding="utf-8").splitlines()]
+        if sums.is_file()
+        else []
+    )
     changed = [name for sha256, name in listed if not _is_as_listed(folder / name, sha256)]
     where = f"{shown}/{changed[0]}" if changed else shown
     raise InputError(
@@ -171,4 +183,9 @@ def _is_as_listed(path: Path, sha256: str) -> bool:
 def vision_token_ids(policy: Policy) -> list[int]:
     """Tokens an answer must never hold: sampled, they would break the next forward pass."""
     config = policy.model.config
-    return [config.image_token_id, config.video_token_id, config.vision_start_token_id, config.vision_end_token_id]
+    return [
+        config.image_token_id,
+        config.video_token_id,
+        config.vision_start_token_id,
+        config.vision_end_token_id,
+    ]

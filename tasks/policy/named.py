@@ -39,5 +39,7 @@ def open_named(name: str, model: ModelConfig, texts: Iterable[str], seed: int) -
 def digest_of_named(name: str, model: ModelConfig, texts: Iterable[str], seed: int) -> str:
     """Equal only for policies that answer alike: a folder counts by its files, a hub name by its commit."""
     if name == TINY_BASE:
-        return digest_of(name, model.tiny_hidden_size, model.tiny_num_layers, sorted(set(texts)), seed)
+        return digest_of(
+            name, model.tiny_hidden_size, model.tiny_num_layers, sorted(set(texts)), seed
+        )
     return digest_of("policy", find_source(name).digest, model.dtype)

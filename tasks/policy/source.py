@@ -20,9 +20,7 @@ from tasks.core.checks import shown
 from tasks.core.digest import digest_of, digest_of_folder
 from tasks.core.errors import InputError
 
-_EXPECTED = (
-    "expected the name of a Qwen3-VL on the hub (NAME@REVISION for a certain one), a folder in Hugging Face layout"
-)
+_EXPECTED = "expected the name of a Qwen3-VL on the hub (NAME@REVISION for a certain one), a folder in Hugging Face layout"
 
 _KIND = "qwen3_vl"
 _CONFIG, _WHOLE, _INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -42,7 +40,7 @@ class _UnreachableError(InputError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class PolicySource:
     """A model outside the data root."""
 
     name: str
@@ -57,7 +55,7 @@ class Source:
         return f"{self.name}@{self.revision}" if self.revision else self.name
 
 
-def find_source(name: str) -> Source:
+def find_source(name: str) -> PolicySource:
     """What `name` stands for: a folder, a hub name, or one with a branch, tag or commit behind an `@`.
 
     The hub is asked, or its cache on this machine if it cannot be reached (or `HF_HUB_OFFLINE` is set).
@@ -67,10 +65,14 @@ def find_source(name: str) -> Source:
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return Source(name=str(folder.resolve()), revision="", digest=digest_of_folder(folder))
+        return PolicySource(
+            name=str(folder.resolve()), revision="", digest=digest_of_folder(folder)
+        )
     hub_name, _, wanted = name.partition("@")
     revision = _commit(hub_name, wanted)
-    return Source(name=hub_name, revision=revision, digest=digest_of("policy", hub_name, revision))
+    return PolicySource(
+        name=hub_name, revision=revision, digest=digest_of("policy", hub_name, revision)
+    )
 
 
 def check_source(name: str) -> None:
@@ -106,14 +108,19 @@ def _check_on_hub(name: str) -> None:
     if not missing:
         return
     try:
-        there = {file.rfilename for file in HfApi().model_info(hub_name, revision=snapshot.name).siblings or ()}
+        there = {
+            file.rfilename
+            for file in HfApi().model_info(hub_name, revision=snapshot.name).siblings or ()
+        }
     except Exception as error:  # of whichever client: offline, no network, an error of the hub
         raise _UnreachableError(
             f"model: the hub cannot be reached, and of {name!r} there is no {missing} in its cache on this machine; "
             f"{_EXPECTED} or 'tiny'"
         ) from error
     if not _WEIGHTS & there:
-        raise InputError(f"model: {name!r} has no {' or '.join(sorted(_WEIGHTS))} on the hub; {_EXPECTED} or 'tiny'")
+        raise InputError(
+            f"model: {name!r} has no {' or '.join(sorted(_WEIGHTS))} on the hub; {_EXPECTED} or 'tiny'"
+        )
 
 
 def _missing(folder: Path) -> str:
@@ -141,18 +148,26 @@ def _check_files(name: str, folder: Path) -> None:
     try:
         kind = json.loads((folder / _CONFIG).read_bytes()).get("model_type")
     except (ValueError, AttributeError) as error:
-        raise InputError(f"model: {name!r} has a {_CONFIG} that cannot be read ({error}); {_EXPECTED}") from error
+        raise InputError(
+            f"model: {name!r} has a {_CONFIG} that cannot be read ({error}); {_EXPECTED}"
+        ) from error
     if kind != _KIND:
-        raise InputError(f"model: {name!r} is a {shown(kind)} (model_type in {_CONFIG}), not a {_KIND}; {_EXPECTED}")
+        raise InputError(
+            f"model: {name!r} is a {shown(kind)} (model_type in {_CONFIG}), not a {_KIND}; {_EXPECTED}"
+        )
     for path in sorted(folder.iterdir()):
         if path.is_file() and _starts(path).startswith(_POINTER):
-            raise InputError(f"model: {str(path)!r} is a pointer of Git LFS, not the file itself; run git lfs pull")
+            raise InputError(
+                f"model: {str(path)!r} is a pointer of Git LFS, not the file itself; run git lfs pull"
+            )
     for part in filter(Path.is_file, (folder / part for part in _parts(folder))):
         try:
             with safe_open(part, framework="np"):
                 pass  # the header says how long the file must be
         except SafetensorError as error:
-            raise InputError(f"model: {str(part)!r} is damaged or not whole ({error}); copy it again") from error
+            raise InputError(
+                f"model: {str(part)!r} is damaged or not whole ({error}); copy it again"
+            ) from error
 
 
 def _starts(path: Path) -> bytes:
@@ -169,8 +184,15 @@ def _snapshot(name: str, revision: str) -> Path:
     shown = f"{name}@{revision}" if revision else name
     try:
         snapshot = snapshot_download(name, revision=revision or None, allow_patterns=[_CONFIG])
-    except (RepositoryNotFoundError, RevisionNotFoundError, GatedRepoError, HFValidationError) as error:
-        raise InputError(f"model: {shown!r} is not on the hub, or not for you; {_EXPECTED} or 'tiny'") from error
+    except (
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+        GatedRepoError,
+        HFValidationError,
+    ) as error:
+        raise InputError(
+            f"model: {shown!r} is not on the hub, or not for you; {_EXPECTED} or 'tiny'"
+        ) from error
     except LocalEntryNotFoundError as error:
         raise _UnreachableError(
             f"model: the hub cannot be reached and {shown!r} is not in its cache on this machine; {_EXPECTED} or 'tiny'"

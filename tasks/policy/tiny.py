@@ -46,7 +46,9 @@ _CHAT_TEMPLATE = (
 )
 
 
-def make_tiny_policy(*, hidden_size: int, num_layers: int, seed: int, texts: Iterable[str]) -> Policy:
+def make_tiny_policy(
+    *, hidden_size: int, num_layers: int, seed: int, texts: Iterable[str]
+) -> Policy:
     """A freshly initialised policy of 1 to 3 million parameters whose tokenizer has merges for `texts`."""
     tokenizer = _make_tokenizer(texts)
     with torch.random.fork_rng(devices=[]):
@@ -59,7 +61,9 @@ def make_tiny_policy(*, hidden_size: int, num_layers: int, seed: int, texts: Ite
 
 def _make_tokenizer(texts: Iterable[str]) -> Qwen2Tokenizer:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    byte_level = Qwen2Tokenizer(vocab={symbol: index for index, symbol in enumerate(alphabet)}, merges=[])
+    byte_level = Qwen2Tokenizer(
+        vocab={symbol: index for index, symbol in enumerate(alphabet)}, merges=[]
+    )
     tokenizer: Qwen2Tokenizer = byte_level.train_new_from_iterator(
         list(texts), _VOCABULARY_SIZE, new_special_tokens=list(_SPECIAL_TOKENS), show_progress=False
     )
@@ -71,7 +75,9 @@ def _make_processor(tokenizer: Qwen2Tokenizer) -> Qwen3VLProcessor:
     # Both processors need the same statistics, because vLLM normalises videos with the image processor's.
     half = [0.5, 0.5, 0.5]
     return Qwen3VLProcessor(
-        image_processor=Qwen2VLImageProcessor(patch_size=16, merge_size=2, image_mean=half, image_std=half),
+        image_processor=Qwen2VLImageProcessor(
+            patch_size=16, merge_size=2, image_mean=half, image_std=half
+        ),
         tokenizer=tokenizer,
         video_processor=Qwen3VLVideoProcessor(
             patch_size=16, merge_size=2, image_mean=half, image_std=half, cap_pixels_per_frame=False

@@ -38,16 +38,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     nightly = read_deployment().nightly
     parser = argparse.ArgumentParser(prog="make preflight", description=__doc__)
-    parser.add_argument("--endpoint", default="", help="of flyteadmin; else as pyflyte is configured")
+    parser.add_argument(
+        "--endpoint", default="", help="of flyteadmin; else as pyflyte is configured"
+    )
     parser.add_argument("--secure", action="store_true", help="TLS to the endpoint")
     parser.add_argument("--project", default="videossr")
     parser.add_argument("--domain", default="production")
-    parser.add_argument("--flyte-namespace", default="flyte", help="where Flyte's own ConfigMaps are")
+    parser.add_argument(
+        "--flyte-namespace", default="flyte", help="where Flyte's own ConfigMaps are"
+    )
     parser.add_argument("--data-root", default=nightly.data_root)
     parser.add_argument("--tracking-uri", default=nightly.tracking_uri)
-    parser.add_argument("--image", action="append", default=[], help="cpu=NAME:TAG; once for each image")
-    parser.add_argument("--sweep", action="store_true", help="close what ended without a word, end what cannot start")
-    parser.add_argument("--pending-minutes", type=int, default=60, help="after which a pod's execution is ended")
+    parser.add_argument(
+        "--image", action="append", default=[], help="cpu=NAME:TAG; once for each image"
+    )
+    parser.add_argument(
+        "--sweep",
+        action="store_true",
+        help="close what ended without a word, end what cannot start",
+    )
+    parser.add_argument(
+        "--pending-minutes", type=int, default=60, help="after which a pod's execution is ended"
+    )
     return parser.parse_args(arguments)
 
 
@@ -55,7 +67,9 @@ def _prerequisites(asked: argparse.Namespace) -> Iterator[Prerequisite]:
     deployment = read_deployment()
     yield from run_check(
         "Flyte",
-        lambda: check_flyte(_client(asked), asks(deployment.stages), project=asked.project, domain=asked.domain),
+        lambda: check_flyte(
+            _client(asked), asks(deployment.stages), project=asked.project, domain=asked.domain
+        ),
         "set FLYTE_PLATFORM_URL or --endpoint to where flyteadmin answers, and --secure where it wants TLS",
     )
     yield from run_check(

@@ -46,7 +46,8 @@ def asks(stages: Mapping[str, Needs]) -> list[Ask]:
     return [
         Ask(
             kind=kind,
-            amounts={"cpu": needs.cpu, "memory": needs.memory} | ({GPU: str(needs.gpus)} if needs.gpus else {}),
+            amounts={"cpu": needs.cpu, "memory": needs.memory}
+            | ({GPU: str(needs.gpus)} if needs.gpus else {}),
             num_pods=needs.nodes,
             labels=dict(needs.node_selector),
             tolerations=needs.tolerations,
@@ -65,7 +66,9 @@ def check_nodes(asks: Sequence[Ask], nodes: Sequence[Json]) -> Iterator[Prerequi
         yield Prerequisite(
             name="nodes",
             status=Status.OK if fits else Status.MISSING,
-            detail=detail if fits or not others else f"{detail}, the nearest other is {_nearest(ask, others)}",
+            detail=detail
+            if fits or not others
+            else f"{detail}, the nearest other is {_nearest(ask, others)}",
             todo=f"add such nodes, or change stages.{ask.kind} of the deployment (its amounts, tolerations, ...)",
         )
 
@@ -78,14 +81,20 @@ def misses(ask: Ask, node: Json) -> list[str]:
         for name, amount in ask.amounts.items()
         if quantity(allocatable.get(name, 0)) < quantity(amount)
     ]
-    other = [f"lacks the label {name}={value}" for name, value in ask.labels.items() if labels.get(name) != value]
+    other = [
+        f"lacks the label {name}={value}"
+        for name, value in ask.labels.items()
+        if labels.get(name) != value
+    ]
     return few + other + list(_taints(ask.tolerations, node))
 
 
 def _taints(tolerations: Sequence[Toleration], node: Json) -> Iterator[str]:
     for taint in node.get("spec", {}).get("taints", []):
         key, value, effect = taint["key"], taint.get("value", ""), taint["effect"]
-        if effect in _KEEPS_AWAY and not any(_tolerates(one, key, value, effect) for one in tolerations):
+        if effect in _KEEPS_AWAY and not any(
+            _tolerates(one, key, value, effect) for one in tolerations
+        ):
             yield f"has the taint {key}{f'={value}' if value else ''}:{effect} (not tolerated)"
 
 
@@ -97,14 +106,21 @@ def _tolerates(one: Toleration, key: str, value: str, effect: str) -> bool:
 
 def _nearest(ask: Ask, nodes: Sequence[Json]) -> str:
     """Taints and labels are changed sooner than hardware."""
-    node = min(nodes, key=lambda one: (_shortfall(ask, one), len(misses(ask, one)), one["metadata"]["name"]))
+    node = min(
+        nodes,
+        key=lambda one: (_shortfall(ask, one), len(misses(ask, one)), one["metadata"]["name"]),
+    )
     return f"{node['metadata']['name']}: {', '.join(misses(ask, node))}"
 
 
 def _shortfall(ask: Ask, node: Json) -> Decimal:
     """0 if it has as much as is asked for; 1 for each resource that it has nothing of."""
     allocatable = node["status"].get("allocatable", {})
-    parts = [quantity(allocatable.get(name, 0)) / ask.least(name) for name in ask.amounts if ask.least(name)]
+    parts = [
+        quantity(allocatable.get(name, 0)) / ask.least(name)
+        for name in ask.amounts
+        if ask.least(name)
+    ]
     return sum((1 - min(part, Decimal(1)) for part in parts), Decimal(0))
 
 
@@ -116,7 +132,9 @@ def check_quotas(
     broken += [one for ask in asks for item in ranges for one in _of_range(ask, item)]
     if broken:
         return broken
-    detail = f"{len(quotas)} quotas and {len(ranges)} limit ranges of {namespace} let every stage in"
+    detail = (
+        f"{len(quotas)} quotas and {len(ranges)} limit ranges of {namespace} let every stage in"
+    )
     return [Prerequisite(name="quotas", status=Status.OK, detail=detail)]
 
 
@@ -160,7 +178,9 @@ def _of_range(ask: Ask, limit_range: Json) -> Iterator[Prerequisite]:
             most, least = rule.get("max", {}).get(resource), rule.get("min", {}).get(resource)
             where = f"{ask}; limit range {limit_range['metadata']['name']} gives a {rule['type'].lower()}"
             if most and quantity(amount) > quantity(most):
-                yield _broken(f"{where} at most {most} {resource}", f"raise its max to {amount} at least")
+                yield _broken(
+                    f"{where} at most {most} {resource}", f"raise its max to {amount} at least"
+                )
             if least and quantity(amount) < quantity(least):
                 yield _broken(f"{where} at least {least} {resource}", f"lower its min to {amount}")
 

@@ -40,9 +40,13 @@ def _propeller(kube: Kubernetes, flyte_namespace: str) -> Propeller:
         return Propeller()
 
 
-def _nodes(kube: Kubernetes, deployment: Deployment, propeller: Propeller) -> Iterator[Prerequisite]:
+def _nodes(
+    kube: Kubernetes, deployment: Deployment, propeller: Propeller
+) -> Iterator[Prerequisite]:
     stages = deployment.stages
-    return check_nodes([placed(ask, stages[ask.kind], propeller) for ask in asks(stages)], kube.nodes())
+    return check_nodes(
+        [placed(ask, stages[ask.kind], propeller) for ask in asks(stages)], kube.nodes()
+    )
 
 
 def _training(kube: Kubernetes, deployment: Deployment) -> Iterator[Prerequisite]:
@@ -55,29 +59,47 @@ def _training(kube: Kubernetes, deployment: Deployment) -> Iterator[Prerequisite
     )
 
 
-def _plugin(deployment: Deployment, propeller: Propeller, flyte_namespace: str) -> Iterator[Prerequisite]:
+def _plugin(
+    deployment: Deployment, propeller: Propeller, flyte_namespace: str
+) -> Iterator[Prerequisite]:
     """An empty list enables all of them."""
     if deployment.stages["train"].nodes == 1:
         return
-    todo = "see that tasks.task-plugins.enabled-plugins of flytepropeller's configuration has pytorch"
+    todo = (
+        "see that tasks.task-plugins.enabled-plugins of flytepropeller's configuration has pytorch"
+    )
     if propeller.plugins is None:
         status = Status.UNREACHABLE
         detail = f"no ConfigMap of {flyte_namespace} that this user may read tells them (--flyte-namespace)"
     else:
         has = not propeller.plugins or "pytorch" in propeller.plugins
-        status, detail = Status.OK if has else Status.MISSING, f"enabled: {', '.join(propeller.plugins) or 'all'}"
+        status, detail = (
+            Status.OK if has else Status.MISSING,
+            f"enabled: {', '.join(propeller.plugins) or 'all'}",
+        )
     is_required = status is Status.MISSING
-    yield Prerequisite(name="plugins", status=status, detail=detail, todo=todo, is_required=is_required)
+    yield Prerequisite(
+        name="plugins", status=status, detail=detail, todo=todo, is_required=is_required
+    )
 
 
 def _storage(kube: Kubernetes) -> Iterator[Prerequisite]:
     classes = [found["metadata"] for found in kube.storage_classes()]
-    marks = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
-    default = [c["name"] for c in classes if any(c.get("annotations", {}).get(mark) == "true" for mark in marks)]
+    marks = (
+        "storageclass.kubernetes.io/is-default-class",
+        "storageclass.beta.kubernetes.io/is-default-class",
+    )
+    default = [
+        c["name"]
+        for c in classes
+        if any(c.get("annotations", {}).get(mark) == "true" for mark in marks)
+    ]
     yield Prerequisite(
         name="storage class",
         status=Status.OK if default else Status.MISSING,
-        detail=f"{default[0]} is the default" if default else f"none of {len(classes)} is the default",
+        detail=f"{default[0]} is the default"
+        if default
+        else f"none of {len(classes)} is the default",
         todo="name one in mlflow.persistence, or keep MLflow's data in PostgreSQL and an object store",
         is_required=False,
     )
@@ -88,10 +110,14 @@ def _quotas(kube: Kubernetes, deployment: Deployment, namespace: str) -> Iterato
     yield from check_quotas(asks(deployment.stages), *rules, namespace)
 
 
-def _named_things(kube: Kubernetes, deployment: Deployment, namespace: str) -> Iterator[Prerequisite]:
+def _named_things(
+    kube: Kubernetes, deployment: Deployment, namespace: str
+) -> Iterator[Prerequisite]:
     """What the deployment names and somebody else makes."""
     pods = deployment.pods
-    claims = [volume.get("persistentVolumeClaim", {}).get("claimName", "") for volume in pods.volumes]
+    claims = [
+        volume.get("persistentVolumeClaim", {}).get("claimName", "") for volume in pods.volumes
+    ]
     classes = [needs.priority_class for needs in deployment.stages.values()]
     by_chart = "charts/videossr makes it"
     rows: list[tuple[str, Sequence[str], Callable[[str], bool], str]] = [
@@ -105,9 +131,13 @@ def _named_things(kube: Kubernetes, deployment: Deployment, namespace: str) -> I
         yield from run_check(what, partial(_there, what, named, has, todo), _RIGHTS)
 
 
-def _there(what: str, names: Sequence[str], has: Callable[[str], bool], todo: str) -> Iterator[Prerequisite]:
+def _there(
+    what: str, names: Sequence[str], has: Callable[[str], bool], todo: str
+) -> Iterator[Prerequisite]:
     lost = [name for name in names if not has(name)]
     for name in lost:
-        yield Prerequisite(name=what, status=Status.MISSING, detail=f"{name} is not there", todo=todo)
+        yield Prerequisite(
+            name=what, status=Status.MISSING, detail=f"{name} is not there", todo=todo
+        )
     if names and not lost:
         yield Prerequisite(name=what, status=Status.OK, detail=", ".join(names))

@@ -14,7 +14,12 @@ from math import ceil
 from typing import Any
 
 import grpc
-from flyteidl.admin import matchable_resource_pb2, project_domain_attributes_pb2, project_pb2, task_pb2
+from flyteidl.admin import (
+    matchable_resource_pb2,
+    project_domain_attributes_pb2,
+    project_pb2,
+    task_pb2,
+)
 from flyteidl.core import identifier_pb2, interface_pb2, tasks_pb2
 
 from tasks.core.errors import causes
@@ -56,17 +61,23 @@ def ask(client: Any, method: Callable[[Any], Any], request: Any) -> Any | None:
         raise ConnectionError(f"{client.url}: {answer.code().name}, {answer.details()}") from error
 
 
-def check_flyte(client: Any, asks: Sequence[Ask], *, project: str, domain: str) -> Iterator[Prerequisite]:
+def check_flyte(
+    client: Any, asks: Sequence[Ask], *, project: str, domain: str
+) -> Iterator[Prerequisite]:
     """Does the admin service answer to this user, does it know project and domain, does it grant what stages ask?"""
     listed = ask(client, client.raw.list_projects, project_pb2.ProjectListRequest(limit=1000))
     found = listed.projects if listed else []
-    yield Prerequisite(name="Flyte", status=Status.OK, detail=f"{client.url} answers, {len(found)} projects")
+    yield Prerequisite(
+        name="Flyte", status=Status.OK, detail=f"{client.url} answers, {len(found)} projects"
+    )
     domains = {known.id: [one.id for one in known.domains] for known in found}
     has_both = domain in domains.get(project, [])
     yield Prerequisite(
         name="project and domain",
         status=Status.OK if has_both else Status.MISSING,
-        detail=f"{project}/{domain}" if has_both else f"no {project}/{domain} among {', '.join(sorted(domains))}",
+        detail=f"{project}/{domain}"
+        if has_both
+        else f"no {project}/{domain} among {', '.join(sorted(domains))}",
         todo=f"flytectl create project --id {project} --name {project}",
     )
     if has_both:
@@ -74,7 +85,9 @@ def check_flyte(client: Any, asks: Sequence[Ask], *, project: str, domain: str) 
         yield from run_check("limits", limits, "see that this user may register tasks")
 
 
-def check_limits(client: Any, asks: Sequence[Ask], *, project: str, domain: str) -> Iterator[Prerequisite]:
+def check_limits(
+    client: Any, asks: Sequence[Ask], *, project: str, domain: str
+) -> Iterator[Prerequisite]:
     """One line for each resource of which a stage asks for more than Flyte grants; one if all are granted."""
     refused = 0
     for resource in _RESOURCES:
@@ -85,7 +98,9 @@ def check_limits(client: Any, asks: Sequence[Ask], *, project: str, domain: str)
             refused += 1
             yield _refused(resource, asks, words, _where(client, resource, project, domain))
     if not refused:
-        yield Prerequisite(name="limits", status=Status.OK, detail="Flyte grants what every stage asks for")
+        yield Prerequisite(
+            name="limits", status=Status.OK, detail="Flyte grants what every stage asks for"
+        )
 
 
 def _register(client: Any, resource: str, amount: str, project: str, domain: str) -> str:
@@ -99,7 +114,9 @@ def _register(client: Any, resource: str, amount: str, project: str, domain: str
 
 def _probe(resource: str, amount: str, project: str, domain: str) -> task_pb2.TaskCreateRequest:
     entry = [tasks_pb2.Resources.ResourceEntry(name=_RESOURCES[resource], value=amount)]
-    runtime = tasks_pb2.RuntimeMetadata(type=tasks_pb2.RuntimeMetadata.FLYTE_SDK, version="preflight", flavor="python")
+    runtime = tasks_pb2.RuntimeMetadata(
+        type=tasks_pb2.RuntimeMetadata.FLYTE_SDK, version="preflight", flavor="python"
+    )
     template = tasks_pb2.TaskTemplate(
         type="python-task",
         metadata=tasks_pb2.TaskMetadata(runtime=runtime),
@@ -126,7 +143,10 @@ def _refused(resource: str, asks: Sequence[Ask], words: str, where: str) -> Prer
     limit = _LIMIT.search(words)
     if limit is None:
         return Prerequisite(
-            name="limits", status=Status.MISSING, detail=words.splitlines()[0][:200], todo="see flyteadmin"
+            name="limits",
+            status=Status.MISSING,
+            detail=words.splitlines()[0][:200],
+            todo="see flyteadmin",
         )
     # Flyte compares whole cores and bytes.
     above = [one for one in asks if ceil(one.least(resource)) > ceil(quantity(limit[1]))]

@@ -111,7 +111,9 @@ def _exists(method: Any, *names: str) -> bool:
 
 def _read(method: Any, *names: str) -> Json:
     try:
-        answer: Json = json.loads(method(*names, _preload_content=False, _request_timeout=_SECONDS).data)
+        answer: Json = json.loads(
+            method(*names, _preload_content=False, _request_timeout=_SECONDS).data
+        )
     except ApiException as error:
         kind = _NotFoundError if error.status == 404 else ConnectionError
         raise kind(_words(error)) from error

@@ -20,7 +20,13 @@ from tasks.core.suggest import suggest
 from tasks.deployment.flyte import connect
 from tasks.preflight.flyte import ask
 
-PLANS = ("retrain_manual", "build_dataset", "evaluate_model", "retrain_nightly", "retrain_on_arrival")
+PLANS = (
+    "retrain_manual",
+    "build_dataset",
+    "evaluate_model",
+    "retrain_nightly",
+    "retrain_on_arrival",
+)
 """The launch plans that are ours: those of `workflows.launch_plans`, which a stage cannot import."""
 
 
@@ -29,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _read(arguments)
     try:
         _check_names(asked.activate)
-        for line in _settle(Plans(connect(), asked.project, asked.domain), asked.activate, asked.version):
+        for line in _settle(
+            Plans(connect(), asked.project, asked.domain), asked.activate, asked.version
+        ):
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
     except (InputError, ConnectionError, ValueError) as error:
@@ -39,13 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tasks.preflight.plans", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tasks.preflight.plans", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--project", default="videossr")
     parser.add_argument("--domain", default="production")
     parser.add_argument("--version", default="", help="as registered; for --activate")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--activate", nargs="*", metavar="NAME", help=", ".join(PLANS))
-    which.add_argument("--none", action="store_const", const=[], dest="activate", help="none of them stays active")
+    which.add_argument(
+        "--none", action="store_const", const=[], dest="activate", help="none of them stays active"
+    )
     asked = parser.parse_args(arguments)
     if asked.activate and not asked.version:
         parser.error("--activate needs --version")
@@ -81,9 +93,15 @@ class Plans:
         identifier = identifier_pb2.Identifier(
             resource_type=identifier_pb2.LAUNCH_PLAN, name=name, version=version, **self._place
         )
-        found = ask(self._client, self._client.raw.get_launch_plan, common_pb2.ObjectGetRequest(id=identifier))
+        found = ask(
+            self._client,
+            self._client.raw.get_launch_plan,
+            common_pb2.ObjectGetRequest(id=identifier),
+        )
         if found is None:
-            raise InputError(f"{self} has no launch plan {name} of version {version!r}: register that version first")
+            raise InputError(
+                f"{self} has no launch plan {name} of version {version!r}: register that version first"
+            )
         return found
 
     def set_state(self, plan: Any, state: int) -> None:

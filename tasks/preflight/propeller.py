@@ -29,7 +29,9 @@ class Propeller:
 def read_propeller(config_maps: Sequence[Json]) -> Propeller:
     """From the YAML in ConfigMaps of Flyte's namespace: those of Flyte's charts have different names and files."""
     found = Propeller()
-    for text in (text for one in config_maps for _, text in sorted((one.get("data") or {}).items())):
+    for text in (
+        text for one in config_maps for _, text in sorted((one.get("data") or {}).items())
+    ):
         for key, value in _settings(text):
             found = replace(found, **_MEANING[key](value)) if key in _MEANING else found
     return found
@@ -39,7 +41,11 @@ def placed(ask: Ask, needs: Needs, propeller: Propeller) -> Ask:
     """`ask` with what Flyte adds to its pods."""
     added = list(propeller.tolerations)
     added += propeller.interruptible_tolerations if needs.interruptible else ()
-    added += [toleration for resource, toleration in propeller.resource_tolerations if resource in ask.amounts]
+    added += [
+        toleration
+        for resource, toleration in propeller.resource_tolerations
+        if resource in ask.amounts
+    ]
     labels = dict(ask.labels)
     if needs.accelerator:
         label = propeller.accelerator_label
@@ -77,11 +83,17 @@ def _tolerations(found: Sequence[Mapping[str, Any]] | None) -> tuple[Toleration,
 
 
 def _by_resource(found: Mapping[str, Any] | None) -> tuple[tuple[str, Toleration], ...]:
-    return tuple((resource, one) for resource, listed in (found or {}).items() for one in _tolerations(listed))
+    return tuple(
+        (resource, one)
+        for resource, listed in (found or {}).items()
+        for one in _tolerations(listed)
+    )
 
 
 _MEANING: dict[str, Callable[[Any], dict[str, Any]]] = {
-    "enabled-plugins": lambda names: {"plugins": tuple(str(name).strip().lower() for name in names or ())},
+    "enabled-plugins": lambda names: {
+        "plugins": tuple(str(name).strip().lower() for name in names or ())
+    },
     "gpu-device-node-label": lambda label: {"accelerator_label": str(label)},
     "default-tolerations": lambda listed: {"tolerations": _tolerations(listed)},
     "interruptible-tolerations": lambda listed: {"interruptible_tolerations": _tolerations(listed)},

@@ -20,7 +20,9 @@ def check_store(data_root: str) -> Iterator[Prerequisite]:
     store.write_bytes(key, b"probe")
     assert store.read_bytes(key) == b"probe"
     store.delete(key)
-    yield Prerequisite(name="object store", status=Status.OK, detail=f"{data_root}: written, read, deleted")
+    yield Prerequisite(
+        name="object store", status=Status.OK, detail=f"{data_root}: written, read, deleted"
+    )
 
 
 def check_mlflow(tracking_uri: str) -> Iterator[Prerequisite]:
@@ -28,7 +30,10 @@ def check_mlflow(tracking_uri: str) -> Iterator[Prerequisite]:
     address = log_in(tracking_uri)
     if not address:
         yield Prerequisite(
-            name="MLflow", status=Status.MISSING, detail="no server named", todo="give --tracking-uri http://HOST:PORT"
+            name="MLflow",
+            status=Status.MISSING,
+            detail="no server named",
+            todo="give --tracking-uri http://HOST:PORT",
         )
         return
     headers = {"Content-Type": "application/json", **credentials()}
@@ -36,9 +41,13 @@ def check_mlflow(tracking_uri: str) -> Iterator[Prerequisite]:
     with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
         version = answer.read().decode().strip()
     body = json.dumps({"max_results": 1}).encode()
-    request = urllib.request.Request(f"{address}/api/2.0/mlflow/experiments/search", data=body, headers=headers)
+    request = urllib.request.Request(
+        f"{address}/api/2.0/mlflow/experiments/search", data=body, headers=headers
+    )
     with urllib.request.urlopen(request, timeout=_SECONDS):
-        yield Prerequisite(name="MLflow", status=Status.OK, detail=f"{address} answers, version {version}")
+        yield Prerequisite(
+            name="MLflow", status=Status.OK, detail=f"{address} answers, version {version}"
+        )
 
 
 def check_images(images: Sequence[str]) -> Iterator[Prerequisite]:

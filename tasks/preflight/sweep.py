@@ -43,7 +43,9 @@ def sweep(asked: argparse.Namespace) -> int:
     Returns 1 if a service did not answer (the others' part is done), 2 if no Flyte is named.
     """
     if not flyte.is_named():
-        sys.stdout.write(f"{flyte.ENDPOINT_VARIABLE} is not set: give it the address of flyteadmin, which is asked\n")
+        sys.stdout.write(
+            f"{flyte.ENDPOINT_VARIABLE} is not set: give it the address of flyteadmin, which is asked\n"
+        )
         return 2
     lease.ask_about_executions(executions.is_going)
     done = [_print_lines(part) for part in (lambda: _end_stuck(asked), lambda: _close(asked))]
@@ -57,7 +59,9 @@ def find_stuck(pods: Sequence[Json], minutes: int, now: datetime) -> list[Pendin
     """
     waiting = defaultdict[str, list[PendingPod | None]](list)
     for pod in pods:
-        execution = "/".join(pod["metadata"].get("labels", {}).get(label, "") for label in _EXECUTION)
+        execution = "/".join(
+            pod["metadata"].get("labels", {}).get(label, "") for label in _EXECUTION
+        )
         if not execution.startswith("/") and pod["status"].get("phase") not in _ENDED:
             waiting[execution].append(_pending(pod, execution, now))
     longest = []
@@ -75,7 +79,9 @@ def _print_lines(part: Callable[[], Iterator[str]]) -> bool:
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
     except Exception as error:
-        sys.stdout.write(f"unreachable  {(str(error).strip() or type(error).__name__).splitlines()[0]}\n")
+        sys.stdout.write(
+            f"unreachable  {(str(error).strip() or type(error).__name__).splitlines()[0]}\n"
+        )
         return False
     return True
 
@@ -84,7 +90,9 @@ def _end_stuck(asked: argparse.Namespace) -> Iterator[str]:
     pods = Kubernetes().pods(f"{asked.project}-{asked.domain}")
     ended = []
     for pending in find_stuck(pods, asked.pending_minutes, datetime.now(UTC)):
-        if not executions.is_going(pending.execution):  # it was ended already, its pods are on their way out
+        if not executions.is_going(
+            pending.execution
+        ):  # it was ended already, its pods are on their way out
             continue
         cause = executions.unschedulable(pending.pod, pending.minutes, pending.message)
         executions.terminate(pending.execution, cause)

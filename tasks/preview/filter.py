@@ -30,11 +30,20 @@ class SampleFilter:
         check(self, at_least(0), "limit")
 
     def fits(self, sample: Sample) -> bool:
-        wanted = ((self.pretext, sample.pretext), (self.kind, sample.kind), (self.split, sample.split.value))
-        return all(asked in ("", given) for asked, given in wanted) and self.level in (ANY_LEVEL, sample.level)
+        wanted = (
+            (self.pretext, sample.pretext),
+            (self.kind, sample.kind),
+            (self.split, sample.split.value),
+        )
+        return all(asked in ("", given) for asked, given in wanted) and self.level in (
+            ANY_LEVEL,
+            sample.level,
+        )
 
 
-def filter_samples(samples: Iterable[Sample], sample_filter: SampleFilter) -> tuple[list[Sample], int]:
+def filter_samples(
+    samples: Iterable[Sample], sample_filter: SampleFilter
+) -> tuple[list[Sample], int]:
     """Those that fit, sorted by cell and at most `limit` of them; and how many fit without the limit.
 
     Raises:
@@ -52,9 +61,14 @@ def filter_samples(samples: Iterable[Sample], sample_filter: SampleFilter) -> tu
     limit = sample_filter.limit or sys.maxsize
     drawn = choose_in_turn(fitting(), limit, sample_filter.seed, "preview")
     if not drawn:
-        listed = [f"{pretext} {kind} {level:g} {split}" for pretext, kind, level, split, _ in sorted(cells)]
+        listed = [
+            f"{pretext} {kind} {level:g} {split}"
+            for pretext, kind, level, split, _ in sorted(cells)
+        ]
         known = "; ".join(listed[:_MOST_NAMED]) + ("; ..." if len(listed) > _MOST_NAMED else "")
         total = cells.total()
-        raise InputError(f"preview: none of {total} samples fits; there are (pretext kind level split) {known}")
+        raise InputError(
+            f"preview: none of {total} samples fits; there are (pretext kind level split) {known}"
+        )
     in_order = sorted(drawn, key=lambda sample: (sample.cell, sample.split, sample.sample_id))
     return in_order, sum(number for (*_, fits), number in cells.items() if fits)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tasks.core.records import PreviewSet
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample
 from tasks.preview.filter import SampleFilter, filter_samples
-from tasks.preview.outputs import PreviewSet
 from tasks.report.page import render_page
 from tasks.video.preview import draw_each, preview_mp4, preview_name, preview_sheet
 
@@ -42,7 +42,10 @@ def write_gallery(
     left_out: dict[str, str] = {}
 
     def draw(sample: Sample) -> dict[str, bytes]:
-        return {"png": preview_sheet(store, sample, clips), "mp4": preview_mp4(store, sample, clips)}
+        return {
+            "png": preview_sheet(store, sample, clips),
+            "mp4": preview_mp4(store, sample, clips),
+        }
 
     entries = []
     drawn = draw_each(tqdm(chosen, desc="preview", unit="sample"), draw, left_out)

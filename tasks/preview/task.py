@@ -1,7 +1,7 @@
 """The door of preview: samples of a data root as pictures and short videos."""
 
+from tasks.core.records import PreviewSet
 from tasks.deployment.stage_task import stage_task
-from tasks.preview.outputs import PreviewSet
 
 
 @stage_task("cpu")
@@ -34,13 +34,17 @@ def preview_samples(
     store = Store(absolute_root(data_root))
     keys = find_manifests(store, samples, clips)
     try:
-        sample_filter = SampleFilter(pretext=pretext, kind=kind, level=level, split=split, limit=limit, seed=seed)
+        sample_filter = SampleFilter(
+            pretext=pretext, kind=kind, level=level, split=split, limit=limit, seed=seed
+        )
     except ValueError as error:
         raise InputError(f"preview: {error}") from error
     below = f"previews/{digest_of(keys, asdict(sample_filter))}/"
     target, folder = (Store(absolute_root(out)), "") if out else (store, below)
     by_id = {clip.clip_id: clip for clip in iterate_rows(store, keys[1], Clip)}
-    found = write_gallery(store, target, folder, iterate_rows(store, keys[0], Sample), by_id, sample_filter)
+    found = write_gallery(
+        store, target, folder, iterate_rows(store, keys[0], Sample), by_id, sample_filter
+    )
     click.echo(
         f"samples             {found.num_samples} of {found.num_fitting} that fit, {len(found.left_out)} left out"
     )

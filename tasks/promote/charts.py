@@ -12,7 +12,18 @@ from tasks.core.scores import AFTER, BEFORE, CHAMPION, SampleScore
 from tasks.core.statistics import Estimate
 from tasks.core.training import TrainStep
 from tasks.core.types import Split
-from tasks.report.figure import AMBER, BLUE, GREEN, GREY, RED, VIOLET, WIDTH_INCHES, make_plain, panels, png_bytes
+from tasks.report.figure import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    RED,
+    VIOLET,
+    WIDTH_INCHES,
+    make_plain,
+    panels,
+    png_bytes,
+)
 
 _COLORS = {BEFORE: GREY, AFTER: BLUE, CHAMPION: AMBER}
 _PART_COLORS = (BLUE, AMBER, GREEN, VIOLET, RED)
@@ -52,23 +63,41 @@ def level_curves(plans: Sequence[Sequence[PlannedCell]]) -> bytes:
         for plan in plans:
             own = [cell for cell in plan if cell.pretext == pretext]
             total = sum(cell.probability for cell in own)
-            levels.append(sum(cell.probability * cell.level for cell in own) / total if total else np.nan)
-        axes.plot(rounds, levels, marker="o", color=_PART_COLORS[number % len(_PART_COLORS)], label=pretext)
+            levels.append(
+                sum(cell.probability * cell.level for cell in own) / total if total else np.nan
+            )
+        axes.plot(
+            rounds,
+            levels,
+            marker="o",
+            color=_PART_COLORS[number % len(_PART_COLORS)],
+            label=pretext,
+        )
     axes.set(xlabel="round", ylabel="mean level of the plan", ylim=(0, 1), xticks=list(rounds))
     axes.legend(frameon=False, fontsize=9)
     return png_bytes(figure)
 
 
-def group_histograms(measurements: Sequence[Measurement], predictions: Mapping[str, Sequence[SampleScore]]) -> bytes:
+def group_histograms(
+    measurements: Sequence[Measurement], predictions: Mapping[str, Sequence[SampleScore]]
+) -> bytes:
     """Mean reward of groups: as calibration measured them, and of held-out samples before and after training."""
     figure, (measured, heldout) = panels(1, 2)
     bins = np.linspace(0, 1, 21).tolist()
     parts = [[m.mean_reward for m in measurements if m.kept is kept] for kept in (True, False)]
-    measured.hist(parts, bins=bins, stacked=True, color=[_COLORS[AFTER], _COLORS[BEFORE]], label=["spread", "none"])
+    measured.hist(
+        parts,
+        bins=bins,
+        stacked=True,
+        color=[_COLORS[AFTER], _COLORS[BEFORE]],
+        label=["spread", "none"],
+    )
     measured.set(xlabel="mean reward of a measured group", ylabel="groups")
     for name in (BEFORE, AFTER):
         scores = [row.score for row in predictions.get(name, ()) if row.split == Split.HELDOUT]
-        heldout.hist(scores, bins=bins, histtype="step", linewidth=2, color=_COLORS[name], label=name)
+        heldout.hist(
+            scores, bins=bins, histtype="step", linewidth=2, color=_COLORS[name], label=name
+        )
     heldout.set(xlabel="mean reward of a held-out sample", ylabel="samples")
     for axes in (measured, heldout):
         axes.legend(frameon=False, fontsize=9)
@@ -79,7 +108,9 @@ def training_curves(steps: Sequence[TrainStep]) -> bytes:
     """Reward, share of groups with spread, KL and gradient norm by step; lines are running means."""
     figure, (reward, spread, kl, norm) = panels(2, 2)
     numbers = [step.step for step in steps]
-    for number, pretext in enumerate(sorted({name for step in steps for name in step.reward_by_pretext})):
+    for number, pretext in enumerate(
+        sorted({name for step in steps for name in step.reward_by_pretext})
+    ):
         values = [step.reward_by_pretext.get(pretext, np.nan) for step in steps]
         color = _PART_COLORS[(number + 1) % len(_PART_COLORS)]
         reward.plot(numbers, _running_mean(values), color=color, linewidth=1, label=pretext)
@@ -101,7 +132,10 @@ def training_curves(steps: Sequence[TrainStep]) -> bytes:
 def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
     """One group of bars for each part, one bar for each model; error bars are 95 % intervals."""
     parts = sorted({part for parts in parts_by_model.values() for part in parts})
-    figure = Figure(figsize=(WIDTH_INCHES, 1.1 + 0.22 * len(parts) * (len(parts_by_model) + 1)), layout="constrained")
+    figure = Figure(
+        figsize=(WIDTH_INCHES, 1.1 + 0.22 * len(parts) * (len(parts_by_model) + 1)),
+        layout="constrained",
+    )
     axes = figure.subplots()
     height = 0.8 / len(parts_by_model)
     for number, (model, estimates) in enumerate(parts_by_model.items()):
@@ -130,7 +164,9 @@ def _reach(estimate: Estimate) -> tuple[float, float]:
     return max(0.0, estimate.mean - estimate.low), max(0.0, estimate.high - estimate.mean)
 
 
-def _heatmaps(cells: Sequence[CellKey], values_by_title: Mapping[str, tuple[str, float, Sequence[float]]]) -> bytes:
+def _heatmaps(
+    cells: Sequence[CellKey], values_by_title: Mapping[str, tuple[str, float, Sequence[float]]]
+) -> bytes:
     """Side by side; `values_by_title` has the colour map, the value of full colour, and one value for each cell."""
     kinds = sorted({(pretext, kind) for pretext, kind, _ in cells})
     levels = sorted({level for _, _, level in cells})
@@ -153,7 +189,9 @@ def _heatmap(axes: Axes, grid: NDArray[np.float64], color_map: str, top: float) 
     for (row, column), value in np.ndenumerate(grid):
         if np.isfinite(value):
             color = "white" if value > 0.6 * top else "#1f2937"
-            axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color=color)
+            axes.text(
+                column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color=color
+            )
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 

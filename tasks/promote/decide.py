@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from tasks.core.config import PromoteConfig
 from tasks.core.score_config import OVERALL, PLACES, SCORED_SPLITS
 from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
-from tasks.core.statistics import Estimate, Scored, paired_difference
+from tasks.core.statistics import Estimate, ItemScore, paired_difference
 from tasks.tracking.tracker import Standing
 
 Gains = Mapping[str, Estimate]
@@ -47,12 +47,18 @@ def decide(
     """
     champion = standing.champion
     if champion is None:
-        decision = judge(gains, coverage, rules, opponent=BEFORE, label="the start model", advice=advice)
+        decision = judge(
+            gains, coverage, rules, opponent=BEFORE, label="the start model", advice=advice
+        )
         return replace(decision, last_move=standing.last_move)
     label = f"champion version {champion.version}"
-    opponent = next((s.name for s in scores.values() if s.policy.digest == champion.policy.digest), None)
+    opponent = next(
+        (s.name for s in scores.values() if s.policy.digest == champion.policy.digest), None
+    )
     if champion.policy.digest == scores[AFTER].policy.digest:
-        decision = Decision(promoted=False, reason=f"unchanged: the challenger has the weights of {label}")
+        decision = Decision(
+            promoted=False, reason=f"unchanged: the challenger has the weights of {label}"
+        )
     elif opponent is None:
         reason = f"{label} was not scored on these items, so nothing shows a gain over it"
         decision = Decision(promoted=False, reason=reason)
@@ -73,7 +79,11 @@ def judge(
     """Promoted if and only if every rule holds."""
     over_opponent = gains[opponent]
     place = rules.must_win[0]
-    shares_shown = {name: coverage[name] for name in (opponent, AFTER)} if over_opponent[place].num_items else {}
+    shares_shown = (
+        {name: coverage[name] for name in (opponent, AFTER)}
+        if over_opponent[place].num_items
+        else {}
+    )
     verdicts = list(_verdicts(over_opponent, shares_shown, rules, advice))
     failed = [text for holds, text in verdicts if not holds]
     promoted = not failed
@@ -83,7 +93,13 @@ def judge(
         decisive = failed[:1] if rules.min_videos and not verdicts[0][0] else failed
         reason += "; not enough: " + "; ".join(decisive)
     checks = tuple(f"{'yes' if holds else 'no'}: {text}" for holds, text in verdicts)
-    return Decision(promoted=promoted, reason=reason, checks=checks, opponent=opponent, gains=dict(over_opponent))
+    return Decision(
+        promoted=promoted,
+        reason=reason,
+        checks=checks,
+        opponent=opponent,
+        gains=dict(over_opponent),
+    )
 
 
 def measure_gains(before: Sequence[SampleScore], after: Sequence[SampleScore]) -> Gains:
@@ -92,10 +108,15 @@ def measure_gains(before: Sequence[SampleScore], after: Sequence[SampleScore]) -
     Raises:
         ValueError: the two models were scored on different items.
     """
-    return {place: _gain_on(before, after, SCORED_SPLITS if place == OVERALL else [place]) for place in PLACES}
+    return {
+        place: _gain_on(before, after, SCORED_SPLITS if place == OVERALL else [place])
+        for place in PLACES
+    }
 
 
-def measure_part_gains(before: Sequence[SampleScore], after: Sequence[SampleScore]) -> dict[str, Gains]:
+def measure_part_gains(
+    before: Sequence[SampleScore], after: Sequence[SampleScore]
+) -> dict[str, Gains]:
     """By place, then by its parts: the pretext tasks of the held-out samples, the types of VIUBench."""
     parts = sorted({(str(row.split), part_of(row)) for row in after})
     gains: dict[str, dict[str, Estimate]] = {str(split): {} for split in SCORED_SPLITS}
@@ -119,16 +140,23 @@ def coverage(rows: Iterable[SampleScore]) -> float:
     return sum(shown) / max(1, len(shown))
 
 
-def _gain_on(before: Sequence[SampleScore], after: Sequence[SampleScore], places: Sequence[str]) -> Estimate:
+def _gain_on(
+    before: Sequence[SampleScore], after: Sequence[SampleScore], places: Sequence[str]
+) -> Estimate:
     scored = [_of_places(rows, places) for rows in (before, after)]
-    strata = {item.stratum: row.split for item, row in zip(scored[1].values(), _rows(after, places), strict=True)}
+    strata = {
+        item.stratum: row.split
+        for item, row in zip(scored[1].values(), _rows(after, places), strict=True)
+    }
     of_place = {place: sum(split == place for split in strata.values()) for place in places}
     weights = {stratum: 1 / of_place[split] for stratum, split in strata.items()}
     return paired_difference(scored[0], scored[1], weights)
 
 
-def _of_places(rows: Sequence[SampleScore], places: Sequence[str]) -> dict[str, Scored]:
-    return {row.sample_id: row.scored(f"{row.split} {row.viubench_type}") for row in _rows(rows, places)}
+def _of_places(rows: Sequence[SampleScore], places: Sequence[str]) -> dict[str, ItemScore]:
+    return {
+        row.sample_id: row.scored(f"{row.split} {row.viubench_type}") for row in _rows(rows, places)
+    }
 
 
 def _rows(rows: Sequence[SampleScore], places: Sequence[str]) -> list[SampleScore]:
@@ -143,7 +171,10 @@ def _verdicts(
     for place in rules.must_win:
         gain = gains[place]
         verdict = "lies" if gain.low > 0 else "does not lie"
-        yield gain.low > 0, f"it must win on {place}: the 95 % interval of {_gain_text(gain)} {verdict} above 0"
+        yield (
+            gain.low > 0,
+            f"it must win on {place}: the 95 % interval of {_gain_text(gain)} {verdict} above 0",
+        )
     for place, limit in rules.may_lose.items():
         gain = gains[place]
         verdict = "lies" if gain.low >= -limit else "does not lie"
@@ -163,11 +194,16 @@ def _verdicts(
 def _enough_videos(gains: Gains, rules: PromoteConfig, advice: str) -> tuple[bool, str]:
     place = min((*rules.must_win, *rules.may_lose), key=lambda name: gains[name].num_videos)
     num_videos = gains[place].num_videos
-    text = f"gains must rest on at least {rules.min_videos} videos: on {place} there are {num_videos}"
+    text = (
+        f"gains must rest on at least {rules.min_videos} videos: on {place} there are {num_videos}"
+    )
     if num_videos >= rules.min_videos:
         return True, text
     # Without advice enough videos are held out, but the questions leave some of them out.
-    return False, f"{text}; {advice or 'ask about more of the held-out videos (perturb.viubench_items_per_type)'}"
+    return (
+        False,
+        f"{text}; {advice or 'ask about more of the held-out videos (perturb.viubench_items_per_type)'}",
+    )
 
 
 def _gain_text(gain: Estimate) -> str:

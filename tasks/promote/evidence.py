@@ -7,7 +7,7 @@ from tasks.core.manifest import read_rows
 from tasks.core.measurement import CellEvidence, Measurement, PlannedCell, Selection
 from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
 from tasks.core.store import Store
-from tasks.core.training import Trained, TrainStep
+from tasks.core.training import TrainedPolicy, TrainStep
 from tasks.core.types import Artifact, Clip, Rejection, Sample, StageReport
 from tasks.promote.decide import Gains, measure_gains, measure_part_gains
 
@@ -21,7 +21,7 @@ class Inputs:
     samples: Artifact
     selections: Sequence[Selection]
     """Of every round."""
-    trainings: Sequence[Trained]
+    trainings: Sequence[TrainedPolicy]
     scores: Sequence[ModelScores]
     reports: Sequence[StageReport]
 
@@ -89,6 +89,8 @@ def load_evidence(store: Store, inputs: Inputs) -> Evidence:
         scores=scores,
         predictions=predictions,
         gains={name: measure_gains(rows, predictions[AFTER]) for name, rows in others.items()},
-        part_gains={name: measure_part_gains(rows, predictions[AFTER]) for name, rows in others.items()},
+        part_gains={
+            name: measure_part_gains(rows, predictions[AFTER]) for name, rows in others.items()
+        },
         reports=list(inputs.reports),
     )

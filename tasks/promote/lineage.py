@@ -16,14 +16,28 @@ from tasks.core.types import Artifact, Run
 from tasks.promote.evidence import Inputs
 from tasks.tracking.tracker import RegisteredModel
 
-_PACKAGES = ("videossr", "torch", "transformers", "tokenizers", "deepspeed", "vllm", "av", "numpy", "pillow")
+_PACKAGES = (
+    "videossr",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "deepspeed",
+    "vllm",
+    "av",
+    "numpy",
+    "pillow",
+)
 
 
-def lineage(run: Run, config: RetrainConfig, inputs: Inputs, champion: RegisteredModel | None) -> dict[str, str]:
+def lineage(
+    run: Run, config: RetrainConfig, inputs: Inputs, champion: RegisteredModel | None
+) -> dict[str, str]:
     """Flat names and texts, fit for tags; `champion` is the one before this run."""
     policies = {scores.name: scores.policy.digest for scores in inputs.scores}
     artifacts = {name: value for name, value in vars(inputs).items() if isinstance(value, Artifact)}
-    for number, (selection, training) in enumerate(zip(inputs.selections, inputs.trainings, strict=True), 1):
+    for number, (selection, training) in enumerate(
+        zip(inputs.selections, inputs.trainings, strict=True), 1
+    ):
         suffix = f".round{number}" if len(inputs.trainings) > 1 else ""
         artifacts |= {
             f"selected{suffix}": selection.samples,
@@ -51,7 +65,9 @@ def lineage(run: Run, config: RetrainConfig, inputs: Inputs, champion: Registere
 def _registered() -> dict[str, str]:
     """On a cluster: the image, which only the deployment knows (`pods.env`), and the version that Flyte has."""
     names = {"image": "VIDEOSSR_IMAGE", "registered_version": "FLYTE_INTERNAL_TASK_VERSION"}
-    return {name: os.environ[variable] for name, variable in names.items() if os.environ.get(variable)}
+    return {
+        name: os.environ[variable] for name, variable in names.items() if os.environ.get(variable)
+    }
 
 
 def code_version() -> str:

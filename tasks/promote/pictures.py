@@ -14,28 +14,44 @@ from tasks.video.preview import draw_each, preview_mp4, preview_name, preview_sh
 def sample_pictures(store: Store, evidence: Evidence, num_per_pretext: int = 2) -> dict[str, bytes]:
     """PNG bytes by file name; a sample that cannot be rendered is left out with a warning."""
     clips = {clip.clip_id: clip for clip in evidence.clips}
-    scored = {name: {row.sample_id: row for row in evidence.predictions[name]} for name in (BEFORE, AFTER)}
+    scored = {
+        name: {row.sample_id: row for row in evidence.predictions[name]} for name in (BEFORE, AFTER)
+    }
 
     def draw(sample: Sample) -> bytes:
-        answers = {name: rows[sample.sample_id] for name, rows in scored.items() if sample.sample_id in rows}
+        answers = {
+            name: rows[sample.sample_id]
+            for name, rows in scored.items()
+            if sample.sample_id in rows
+        }
         return preview_sheet(store, sample, clips, _notes(answers))
 
     drawn = draw_each(choose_samples(evidence.samples, num_per_pretext), draw)
-    return {f"samples/{preview_name(number, sample)}.png": png for number, (sample, png) in enumerate(drawn)}
+    return {
+        f"samples/{preview_name(number, sample)}.png": png
+        for number, (sample, png) in enumerate(drawn)
+    }
 
 
-def sample_videos(store: Store, evidence: Evidence, most: int = 3, most_bytes: int = 750_000) -> dict[str, bytes]:
+def sample_videos(
+    store: Store, evidence: Evidence, most: int = 3, most_bytes: int = 750_000
+) -> dict[str, bytes]:
     """mp4 bytes by file name, one for each pretext task; one that fails or is too large for the report is left out."""
     clips = {clip.clip_id: clip for clip in evidence.clips}
 
     def draw(sample: Sample) -> bytes:
         video = preview_mp4(store, sample, clips)
         if len(video) > most_bytes:
-            raise ValueError(f"its video takes {len(video)} bytes, the report's limit is {most_bytes}")
+            raise ValueError(
+                f"its video takes {len(video)} bytes, the report's limit is {most_bytes}"
+            )
         return video
 
     drawn = draw_each(choose_samples(evidence.samples, 1)[:most], draw)
-    return {f"previews/{preview_name(number, sample)}.mp4": video for number, (sample, video) in enumerate(drawn)}
+    return {
+        f"previews/{preview_name(number, sample)}.mp4": video
+        for number, (sample, video) in enumerate(drawn)
+    }
 
 
 def choose_samples(samples: Sequence[Sample], num_per_pretext: int) -> list[Sample]:

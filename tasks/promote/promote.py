@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from tasks.core.config import RetrainConfig
 from tasks.core.heldout import promotion_advice
+from tasks.core.records import Promotion
 from tasks.core.reuse import find_output, keep_output
 from tasks.core.scores import AFTER
 from tasks.core.statistics import METHOD, Estimate
@@ -17,7 +18,6 @@ from tasks.core.types import Run, Split, StageReport
 from tasks.promote.decide import Decision, coverage, decide
 from tasks.promote.evidence import Evidence, Inputs, load_evidence
 from tasks.promote.lineage import lineage
-from tasks.promote.outputs import Promotion
 from tasks.promote.pictures import sample_pictures, sample_videos
 from tasks.promote.report import draw_charts, render_report
 from tasks.promote.summary import Summary, summarize
@@ -30,7 +30,12 @@ _LATEST_SUMMARY = "summary.json"
 
 
 def promote_challenger(
-    store: Store, run: Run, config: RetrainConfig, inputs: Inputs, registry: ModelRegistry, tracker: Tracker
+    store: Store,
+    run: Run,
+    config: RetrainConfig,
+    inputs: Inputs,
+    registry: ModelRegistry,
+    tracker: Tracker,
 ) -> tuple[Promotion, str]:
     """Returns the outcome, and the closing table for the terminal."""
     started = time.perf_counter()
@@ -56,15 +61,29 @@ def promote_challenger(
         report_key=f"{folder}/report.html",
         summary_key=f"{folder}/summary.json",
     )
-    images = draw_charts(evidence) | sample_pictures(store, evidence) | sample_videos(store, evidence)
+    images = (
+        draw_charts(evidence) | sample_pictures(store, evidence) | sample_videos(store, evidence)
+    )
     own_report = StageReport(stage="promote", seconds=time.perf_counter() - started)
     evidence = replace(evidence, reports=[*evidence.reports, own_report])
-    summary = summarize(run, evidence, decision, promotion, champion=champion.version if champion else "")
-    _publish(store, tracker, promotion, summary, origin, images, render_report(summary, evidence, origin, images))
+    summary = summarize(
+        run, evidence, decision, promotion, champion=champion.version if champion else ""
+    )
+    _publish(
+        store,
+        tracker,
+        promotion,
+        summary,
+        origin,
+        images,
+        render_report(summary, evidence, origin, images),
+    )
     return promotion, closing_table(summary)
 
 
-def _decide_once(store: Store, run: Run, evidence: Evidence, standing: Standing, config: RetrainConfig) -> Decision:
+def _decide_once(
+    store: Store, run: Run, evidence: Evidence, standing: Standing, config: RetrainConfig
+) -> Decision:
     # Cut off between moving the alias and the report, a second try would meet its own challenger as champion.
     key = f"runs/{run.run_id}/decision-{evidence.scores[AFTER].policy.digest}"
     decision = find_output(store, key, Decision)
@@ -73,7 +92,11 @@ def _decide_once(store: Store, run: Run, evidence: Evidence, standing: Standing,
     covered = {name: coverage(rows) for name, rows in evidence.predictions.items()}
     sides = Counter(clip.split for clip in evidence.clips)
     advice = promotion_advice(sides[Split.HELDOUT], sides[Split.TRAIN], config)
-    return keep_output(store, key, decide(evidence.scores, evidence.gains, covered, standing, config.promote, advice))
+    return keep_output(
+        store,
+        key,
+        decide(evidence.scores, evidence.gains, covered, standing, config.promote, advice),
+    )
 
 
 def _move(registry: ModelRegistry, name: str, version: str, decision: Decision) -> Decision:
@@ -81,7 +104,9 @@ def _move(registry: ModelRegistry, name: str, version: str, decision: Decision) 
     if not decision.promoted:
         return decision
     try:
-        registry.move_champion(name, version, last_move=decision.last_move, champion=decision.champion)
+        registry.move_champion(
+            name, version, last_move=decision.last_move, champion=decision.champion
+        )
     except ChampionMovedError as error:
         registry.tag(name, version, {"videossr.promoted": "false", "videossr.reason": str(error)})
         return replace(decision, promoted=False, reason=str(error))
@@ -110,7 +135,9 @@ def _publish(
         store.write_bytes(key, files["report/summary.json"])
 
 
-def _tags(run: Run, origin: Mapping[str, str], evidence: Evidence, decision: Decision) -> dict[str, str]:
+def _tags(
+    run: Run, origin: Mapping[str, str], evidence: Evidence, decision: Decision
+) -> dict[str, str]:
     scores = evidence.scores[AFTER]
     return {
         **{f"videossr.{name}": value for name, value in origin.items() if name != "config"},
@@ -137,12 +164,18 @@ def _metrics(summary: Summary) -> dict[str, float]:
         gain = summary[group]["gain"]
         metrics |= {f"{group}/gain": gain["mean"], f"{group}/videos": gain["num_videos"]}
         if not gain["no_interval"]:
-            metrics |= {f"{group}/gain_{name}": gain[name] for name in ("low", "high", "degrees_of_freedom")}
+            metrics |= {
+                f"{group}/gain_{name}": gain[name] for name in ("low", "high", "degrees_of_freedom")
+            }
         for model, score in summary[group].items():
             if parts in score:
                 metrics[f"{group}/{model}"] = score["mean"]
-                metrics |= {f"{group}_{model}/{part}": value["mean"] for part, value in score[parts].items()}
+                metrics |= {
+                    f"{group}_{model}/{part}": value["mean"] for part, value in score[parts].items()
+                }
     metrics |= {f"time/{stage}_seconds": seconds for stage, seconds in summary["seconds"].items()}
-    metrics["calibrate/share_with_spread_before"] = summary["calibration"]["share_with_spread_before"]
+    metrics["calibrate/share_with_spread_before"] = summary["calibration"][
+        "share_with_spread_before"
+    ]
     metrics["calibrate/share_with_spread_after"] = summary["calibration"]["share_with_spread_after"]
     return {name: value for name, value in metrics.items() if value is not None}

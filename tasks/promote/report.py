@@ -91,6 +91,9 @@ def _score_table(scores: Summary, parts: str) -> _ScoreTable:
         gains=list(gains),
         rows=[
             row("all", lambda score: score),
-            *(row(part, lambda score, part=part: score[parts][part]) for part in scores[AFTER][parts]),  # type: ignore[misc]
+            *(
+                row(part, lambda score, part=part: score[parts][part])
+                for part in scores[AFTER][parts]
+            ),  # type: ignore[misc]
         ],
     )

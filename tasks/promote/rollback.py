@@ -30,9 +30,13 @@ def move_champion(store: Store, registry: ModelRegistry, name: str, version: str
         raise InputError(f"model {name!r} has no earlier champion to go back to; name a version")
     wanted = registry.version(name, version)
     if wanted is None:
-        raise InputError(f"model {name!r} has no version {version!r}; the versions are listed in MLflow under Models")
+        raise InputError(
+            f"model {name!r} has no version {version!r}; the versions are listed in MLflow under Models"
+        )
     if not wanted.policy.key:
-        raise InputError(f"version {version} of {name!r} was not registered by a run: where its policy lies is unknown")
+        raise InputError(
+            f"version {version} of {name!r} was not registered by a run: where its policy lies is unknown"
+        )
     check_files(store, wanted, name)
     if current == wanted.version:
         return f"{name}: version {version} is the champion already"
@@ -41,7 +45,9 @@ def move_champion(store: Store, registry: ModelRegistry, name: str, version: str
     return f"{name}: the champion is version {version} now, before it was {before}"
 
 
-def fetch_champion(store: Store, registry: ModelRegistry, name: str, target: Path) -> RegisteredModel:
+def fetch_champion(
+    store: Store, registry: ModelRegistry, name: str, target: Path
+) -> RegisteredModel:
     """Copy the champion's files (Hugging Face layout) into `target`.
 
     Raises:
@@ -58,7 +64,9 @@ def fetch_champion(store: Store, registry: ModelRegistry, name: str, target: Pat
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """`python -m tasks.promote.rollback --model NAME --data-root ROOT --tracking-uri URI --to FOLDER`."""
-    parser = argparse.ArgumentParser(description="Copy the champion's files into a folder, for a model server.")
+    parser = argparse.ArgumentParser(
+        description="Copy the champion's files into a folder, for a model server."
+    )
     parser.add_argument("--model", required=True)
     parser.add_argument("--data-root", required=True)
     parser.add_argument("--tracking-uri", default="")

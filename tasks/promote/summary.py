@@ -5,18 +5,20 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
+from tasks.core.records import Promotion
 from tasks.core.scores import BEFORE, CHAMPION
 from tasks.core.statistics import METHOD, Estimate
 from tasks.core.types import Run, Split
 from tasks.promote.decide import Decision
 from tasks.promote.evidence import Evidence
-from tasks.promote.outputs import Promotion
 from tasks.report.text import as_json
 
 Summary = dict[str, Any]
 
 
-def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promotion, *, champion: str) -> Summary:
+def summarize(
+    run: Run, evidence: Evidence, decision: Decision, promotion: Promotion, *, champion: str
+) -> Summary:
     """Build the summary. Keys:
 
     run          run_id, preset, seed, data_root, tracking_uri (empty for the sqlite file of the data root)
@@ -64,7 +66,9 @@ def summarize(run: Run, evidence: Evidence, decision: Decision, promotion: Promo
         "intervals": METHOD,
         "heldout": _heldout(evidence),
         "viubench": _viubench(evidence),
-        "viubench_strict": {name: _estimate(scores.viubench_strict) for name, scores in evidence.scores.items()},
+        "viubench_strict": {
+            name: _estimate(scores.viubench_strict) for name, scores in evidence.scores.items()
+        },
         "failed": {name: scores.num_failed for name, scores in evidence.scores.items()},
         "decision": {
             "promoted": decision.promoted,
@@ -124,7 +128,11 @@ def _calibration(evidence: Evidence) -> Summary:
 def _training(evidence: Evidence) -> Summary:
     rewards = [step.reward_mean for step in evidence.steps]
     tenth = max(1, len(rewards) // 10)
-    return {"steps": len(rewards), "first_reward": _mean(rewards[:tenth]), "last_reward": _mean(rewards[-tenth:])}
+    return {
+        "steps": len(rewards),
+        "first_reward": _mean(rewards[:tenth]),
+        "last_reward": _mean(rewards[-tenth:]),
+    }
 
 
 def _heldout(evidence: Evidence) -> Summary:
@@ -146,7 +154,8 @@ def _viubench(evidence: Evidence) -> Summary:
 def _gains(evidence: Evidence, place: Split, parts: str) -> Summary:
     over = {BEFORE: "gain", CHAMPION: "gain_over_champion"}
     return {
-        name: _estimate(evidence.gains[model][place]) | {parts: _estimates(evidence.part_gains[model][place])}
+        name: _estimate(evidence.gains[model][place])
+        | {parts: _estimates(evidence.part_gains[model][place])}
         for model, name in over.items()
         if model in evidence.gains
     }

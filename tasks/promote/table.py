@@ -16,15 +16,24 @@ def closing_table(summary: Summary) -> str:
 
 def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     clips, samples, calibration = summary["clips"], summary["samples"], summary["calibration"]
-    yield "videos", f"{clips['found']} found, {clips['accepted']} accepted, {clips['rejected']} rejected"
+    yield (
+        "videos",
+        f"{clips['found']} found, {clips['accepted']} accepted, {clips['rejected']} rejected",
+    )
     for reason, number in clips["rejected_by_reason"].items():
         yield "", f"{number} x {reason}"
     yield "clips", _listed(clips["by_split"])
     yield "samples", _listed(samples["by_split"])
     pool = samples["by_split"].get("train", 0)
-    yield "calibration", f"{calibration['groups']} of {pool} training samples measured, {samples['selected']} kept"
+    yield (
+        "calibration",
+        f"{calibration['groups']} of {pool} training samples measured, {samples['selected']} kept",
+    )
     before, after = calibration["share_with_spread_before"], calibration["share_with_spread_after"]
-    yield "groups with spread", f"{percent(before)} before calibration, {percent(after)} after (as trained on)"
+    yield (
+        "groups with spread",
+        f"{percent(before)} before calibration, {percent(after)} after (as trained on)",
+    )
     seconds = summary["seconds"]
     yield "seconds", _listed({stage: round(value, 1) for stage, value in seconds.items()})
     yield "", f"{sum(seconds.values()):.1f} in all"
@@ -55,7 +64,8 @@ def _intervals(summary: Summary) -> Iterator[tuple[str, str]]:
     for place, label in (("heldout", "held-out reward"), ("viubench", "VIUBench")):
         gain = summary[place]["gain"]
         degrees = (
-            gain["no_interval"] or f"{gain['num_videos']} videos, {gain['degrees_of_freedom']:.1f} degrees of freedom"
+            gain["no_interval"]
+            or f"{gain['num_videos']} videos, {gain['degrees_of_freedom']:.1f} degrees of freedom"
         )
         yield "" if place == "viubench" else "intervals", f"{label}: {degrees}"
     yield "", summary["intervals"]
@@ -65,7 +75,10 @@ def _outcome(summary: Summary) -> Iterator[tuple[str, str]]:
     decision = summary["decision"]
     yield "promoted", f"{'yes' if decision['promoted'] else 'no'}: {decision['reason']}"
     yield from (("", check) for check in decision["checks"])
-    yield "model", f"version {decision['version']}{', champion' if decision['version'] == decision['champion'] else ''}"
+    yield (
+        "model",
+        f"version {decision['version']}{', champion' if decision['version'] == decision['champion'] else ''}",
+    )
     yield "report", summary["report"]
     run = summary["run"]
     yield "MLflow", run["tracking_uri"] or f"make ui DATA_ROOT={shlex.quote(run['data_root'])}"

@@ -2,13 +2,12 @@
 
 from flytekit import Deck
 
-from tasks.core.job import DataSet, Job
 from tasks.core.measurement import Selection
-from tasks.core.scores import Evaluated
-from tasks.core.training import Trained
+from tasks.core.records import DataSet, Job, Promotion
+from tasks.core.scores import Evaluation
+from tasks.core.training import TrainedPolicy
 from tasks.core.types import Run, StageReport
 from tasks.deployment.stage_task import stage_task
-from tasks.promote.outputs import Promotion
 
 
 @stage_task("cpu", enable_deck=True, deck_fields=())
@@ -16,8 +15,8 @@ def promote(
     data: DataSet,
     start: StageReport,
     selections: list[Selection],
-    trainings: list[Trained],
-    evaluated: list[Evaluated],
+    trainings: list[TrainedPolicy],
+    evaluated: list[Evaluation],
     job: Job,
 ) -> Promotion:
     """Register the challenger, make it champion if it is better, and report the run.
@@ -58,7 +57,9 @@ def promote(
 @stage_task("light")
 def leave_champion() -> Promotion:
     """The end of a run that had nothing new to learn from."""
-    return Promotion(promoted=False, reason="nothing new", version="", report_key="", summary_key="")
+    return Promotion(
+        promoted=False, reason="nothing new", version="", report_key="", summary_key=""
+    )
 
 
 @stage_task("light")

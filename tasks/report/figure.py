@@ -6,7 +6,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-BLUE, GREY, AMBER, GREEN, VIOLET, RED = "#2563eb", "#9aa5b1", "#d97706", "#059669", "#9333ea", "#dc2626"
+BLUE, GREY, AMBER, GREEN, VIOLET, RED = (
+    "#2563eb",
+    "#9aa5b1",
+    "#d97706",
+    "#059669",
+    "#9333ea",
+    "#dc2626",
+)
 WIDTH_INCHES = 9
 _PANEL_INCHES = 2.7
 _DPI = 110

@@ -63,7 +63,10 @@ def labelled_lines(rows: Iterable[tuple[str, str]]) -> str:
 def aligned_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """For a terminal: labels on the left, numbers to the right."""
     lines = [
-        "   ".join(cell.rjust(width) if column else cell.ljust(width) for column, (cell, width) in enumerate(cells))
+        "   ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(cells)
+        )
         for cells in _with_widths([head, *rows])
     ]
     lines.insert(1, "─" * len(lines[0]))
@@ -73,7 +76,9 @@ def aligned_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Markdown that also reads well in a terminal."""
     marked = [[cell.replace("|", "\\|") for cell in row] for row in (head, *rows)]
-    lines = [" | ".join(cell.ljust(width) for cell, width in cells) for cells in _with_widths(marked)]
+    lines = [
+        " | ".join(cell.ljust(width) for cell, width in cells) for cells in _with_widths(marked)
+    ]
     lines.insert(1, " | ".join("-" * width for _, width in _with_widths(marked)[0]))
     return "".join(f"| {line} |\n" for line in lines)
 

@@ -64,7 +64,9 @@ class Answerer(Protocol):
 class PolicyAnswerer:
     """A policy behind a rollout engine, loaded with the first question that can be shown."""
 
-    def __init__(self, digest: str, load: Callable[[], tuple[Qwen3VLProcessor, RolloutEngine]], seed: int) -> None:
+    def __init__(
+        self, digest: str, load: Callable[[], tuple[Qwen3VLProcessor, RolloutEngine]], seed: int
+    ) -> None:
         self.digest = digest
         self._load, self._seed = load, seed
         self._loaded: tuple[Qwen3VLProcessor, RolloutEngine] | None = None
@@ -82,8 +84,12 @@ class PolicyAnswerer:
             self._loaded = self._loaded or self._load()
             processor, engine = self._loaded
             prompts = [render_prompt(processor, sample, videos) for sample, videos in shown]
-            seeds = [derive_seed(self._seed, *sampling.purpose, sample.sample_id) for sample, _ in shown]
-            for (sample, videos), group in zip(shown, _generate(engine, prompts, sampling, seeds), strict=True):
+            seeds = [
+                derive_seed(self._seed, *sampling.purpose, sample.sample_id) for sample, _ in shown
+            ]
+            for (sample, videos), group in zip(
+                shown, _generate(engine, prompts, sampling, seeds), strict=True
+            ):
                 replies[sample.sample_id] = _reply(sample, videos, group)
         return [replies[sample.sample_id] for sample in samples]
 
@@ -96,7 +102,12 @@ class PolicyAnswerer:
 def vision_tokens(video: ShownVideo) -> int:
     """Places that the video takes in the prompt."""
     frames, height, width, _ = (int(size) for size in video.frames.shape)
-    return (frames + frames % _FRAMES_MERGED) // _FRAMES_MERGED * (height // MULTIPLE_PX) * (width // MULTIPLE_PX)
+    return (
+        (frames + frames % _FRAMES_MERGED)
+        // _FRAMES_MERGED
+        * (height // MULTIPLE_PX)
+        * (width // MULTIPLE_PX)
+    )
 
 
 def _generate(
@@ -112,7 +123,11 @@ def _generate(
         if len(prompts) == 1:
             return [f"{type(error).__name__}: {error}"]
         pairs = zip(prompts, seeds, strict=True)
-        return [group for prompt, seed in pairs for group in _generate(engine, [prompt], sampling, [seed])]
+        return [
+            group
+            for prompt, seed in pairs
+            for group in _generate(engine, [prompt], sampling, [seed])
+        ]
 
 
 def _reply(sample: Sample, videos: Sequence[ShownVideo], group: list[Completion] | str) -> Reply:

@@ -39,13 +39,27 @@ class ReplyCache:
     """What one answerer says under one sampling; it is asked what it was not asked before."""
 
     def __init__(
-        self, store: Store, answerer: Answerer, videos: VideoSource, sampling: Sampling, label: str, *, part: str = ""
+        self,
+        store: Store,
+        answerer: Answerer,
+        videos: VideoSource,
+        sampling: Sampling,
+        label: str,
+        *,
+        part: str = "",
     ) -> None:
         """`label` names the use for people; a `part` reads its own replies only (empty: all)."""
-        self._store, self._answerer, self._videos, self._sampling = store, answerer, videos, sampling
+        self._store, self._answerer, self._videos, self._sampling = (
+            store,
+            answerer,
+            videos,
+            sampling,
+        )
         self._key = f"answers/{answerer.digest}/{label}-{digest_of(code_of('answer'), asdict(sampling), part)}"
         self._known = {
-            row.question: row.reply for key in store.list_keys(self._key) for row in iterate_rows(store, key, _Row)
+            row.question: row.reply
+            for key in store.list_keys(self._key)
+            for row in iterate_rows(store, key, _Row)
         }
         self.num_asked = 0
         """Questions that had no reply yet."""
@@ -60,8 +74,14 @@ class ReplyCache:
         if missing:
             self.num_asked += len(missing)
             said = self._answerer.answer([*missing.values()], self._videos.show, self._sampling)
-            failed = {question: reply for question, reply in zip(missing, said, strict=True) if reply.failure}
-            self._keep([_Row(question, reply) for question, reply in zip(missing, said, strict=True)])
+            failed = {
+                question: reply
+                for question, reply in zip(missing, said, strict=True)
+                if reply.failure
+            }
+            self._keep(
+                [_Row(question, reply) for question, reply in zip(missing, said, strict=True)]
+            )
         return [failed.get(question) or self._known[question] for question in questions]
 
     def _keep(self, asked: Sequence[_Row]) -> None:
@@ -78,7 +98,9 @@ class ReplyCache:
             )
 
 
-def ask_all(cache: ReplyCache, samples: Sequence[Sample], *, batch_size: int, label: str) -> dict[str, Reply]:
+def ask_all(
+    cache: ReplyCache, samples: Sequence[Sample], *, batch_size: int, label: str
+) -> dict[str, Reply]:
     """By sample id, with a progress bar."""
     replies: list[Reply] = []
     with tqdm(total=len(samples), desc=label, unit="question") as progress:
@@ -93,4 +115,6 @@ def _digest(sample: Sample, shown: str) -> str:
     """Of all that decides about the reply: the id (a part of the seed), not the right answer."""
     facts = sample.benchmark
     prompt = [facts.system_prompt, facts.video_label] if facts else [SYSTEM_PROMPT]
-    return digest_of(sample.sample_id, sample.question, prompt, [asdict(view) for view in sample.views], shown)
+    return digest_of(
+        sample.sample_id, sample.question, prompt, [asdict(view) for view in sample.views], shown
+    )

@@ -83,8 +83,13 @@ class Collector:
 
     def answer(self, taken: Prompts, *purpose: str | int) -> Collected:
         """One group for each prompt; `purpose` keeps the seeds of different uses apart."""
-        seeds = [derive_seed(self.seed, "rollout", *purpose, sample.sample_id) for sample, _ in taken.prompts]
-        completions = self.engine.generate([prompt for _, prompt in taken.prompts], self.params, seeds)
+        seeds = [
+            derive_seed(self.seed, "rollout", *purpose, sample.sample_id)
+            for sample, _ in taken.prompts
+        ]
+        completions = self.engine.generate(
+            [prompt for _, prompt in taken.prompts], self.params, seeds
+        )
         groups = [
             Group(sample, prompt, tuple(found), _rollouts(sample, found), self.reward)
             for (sample, prompt), found in zip(taken.prompts, completions, strict=True)
@@ -100,7 +105,11 @@ class Collector:
 def _rollouts(sample: Sample, completions: Sequence[Completion]) -> tuple[Rollout, ...]:
     return tuple(
         reward_answer(
-            sample, index, completion.text, num_tokens=len(completion.token_ids), truncated=completion.truncated
+            sample,
+            index,
+            completion.text,
+            num_tokens=len(completion.token_ids),
+            truncated=completion.truncated,
         )
         for index, completion in enumerate(completions)
     )

@@ -95,10 +95,15 @@ class ScriptedAnswerer:
             text = path.read_text("utf-8")
         except (OSError, ValueError) as error:
             raise InputError(f"model: scripted: cannot read {str(path)!r} ({error})") from error
-        what, expected = f"model: scripted: {str(path)!r}", "expected an object from question ids to texts"
+        what, expected = (
+            f"model: scripted: {str(path)!r}",
+            "expected an object from question ids to texts",
+        )
         texts = read_object(text, what, expected, most_characters=_MOST_CHARACTERS)
         if not all(isinstance(text, str) for text in texts.values()):
-            raise InputError(f"model: scripted: {str(path)!r} is no JSON object from question ids to texts")
+            raise InputError(
+                f"model: scripted: {str(path)!r} is no JSON object from question ids to texts"
+            )
         return cls(texts)
 
     def answer(self, samples: Sequence[Sample], show: Show, sampling: Sampling) -> list[Reply]:
@@ -124,13 +129,22 @@ def _reply(sample: Sample, say: Callable[[], list[str]]) -> Reply:
         texts, failure = (), str(error)
     num = len(texts)
     return Reply(
-        sample_id=sample.sample_id, texts=texts, num_tokens=(0,) * num, truncated=(False,) * num, failure=failure
+        sample_id=sample.sample_id,
+        texts=texts,
+        num_tokens=(0,) * num,
+        truncated=(False,) * num,
+        failure=failure,
     )
 
 
 def _digest(name: str, samples: Sequence[Sample], seed: int) -> str:
     """Guesses depend on labels too: on the whole data set's, or on how many numbers one has."""
-    return digest_of(code_of("guess"), name, seed, sorted((sample.sample_id, sample.answer) for sample in samples))
+    return digest_of(
+        code_of("guess"),
+        name,
+        seed,
+        sorted((sample.sample_id, sample.answer) for sample in samples),
+    )
 
 
 def _kind(sample: Sample) -> tuple[str, str, str]:

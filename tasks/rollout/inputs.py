@@ -75,10 +75,15 @@ def batch_prompts(policy: Policy, prompts: Sequence[EncodedPrompt]) -> PromptBat
     pad_id = policy.processor.tokenizer.pad_token_id
     input_ids = torch.stack([_pad_left(prompt.input_ids, width, pad_id) for prompt in prompts])
     token_types = torch.stack([_pad_left(prompt.token_types, width, 0) for prompt in prompts])
-    attention_mask = torch.stack([_pad_left(torch.ones_like(prompt.input_ids), width, 0) for prompt in prompts])
+    attention_mask = torch.stack(
+        [_pad_left(torch.ones_like(prompt.input_ids), width, 0) for prompt in prompts]
+    )
     grid_thw = torch.cat([prompt.grid_thw for prompt in prompts])
     position_ids, _ = policy.model.model.get_rope_index(
-        input_ids=input_ids, mm_token_type_ids=token_types, video_grid_thw=grid_thw, attention_mask=attention_mask
+        input_ids=input_ids,
+        mm_token_type_ids=token_types,
+        video_grid_thw=grid_thw,
+        attention_mask=attention_mask,
     )
     device = policy.device
     return PromptBatch(

@@ -58,7 +58,12 @@ def describe_server(name: str) -> Served | None:
 
 @contextmanager
 def open_answerer(
-    name: str, model: ModelConfig, rollout: RolloutConfig, samples: Sequence[Sample], seed: int, served: str = ""
+    name: str,
+    model: ModelConfig,
+    rollout: RolloutConfig,
+    samples: Sequence[Sample],
+    seed: int,
+    served: str = "",
 ) -> Iterator[Answerer]:
     """`random`, `label-prior`, `scripted:FILE`, `http://host:port/v1#model`, `tiny`, a folder in
     Hugging Face layout or a hub name. A policy is loaded once it is asked.
@@ -91,7 +96,12 @@ def open_policy_answerer(
 
 
 def _open(
-    name: str, model: ModelConfig, rollout: RolloutConfig, samples: Sequence[Sample], seed: int, served: str
+    name: str,
+    model: ModelConfig,
+    rollout: RolloutConfig,
+    samples: Sequence[Sample],
+    seed: int,
+    served: str,
 ) -> Answerer:
     if name in _GUESSERS:
         return _GUESSERS[name](samples, seed)
@@ -104,7 +114,9 @@ def _open(
     return _policy(digest, lambda: open_named(name, model, texts, seed), rollout, seed)
 
 
-def _policy(digest: str, open_: Callable[[], Policy], rollout: RolloutConfig, seed: int) -> PolicyAnswerer:
+def _policy(
+    digest: str, open_: Callable[[], Policy], rollout: RolloutConfig, seed: int
+) -> PolicyAnswerer:
     def load() -> tuple[Qwen3VLProcessor, RolloutEngine]:
         policy = open_()
         return policy.processor, make_engine(policy, rollout)

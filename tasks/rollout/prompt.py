@@ -39,7 +39,9 @@ class Prompt:
         return Prompt(text=self.text, videos=())
 
 
-def render_prompt(processor: Qwen3VLProcessor, sample: Sample, videos: Sequence[ShownVideo]) -> Prompt:
+def render_prompt(
+    processor: Qwen3VLProcessor, sample: Sample, videos: Sequence[ShownVideo]
+) -> Prompt:
     """The chat prompt of `sample`; several videos are labelled by their position, from 1."""
     messages = chat_messages(sample, [{"type": "video"} for _ in videos])
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)

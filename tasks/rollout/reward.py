@@ -14,7 +14,9 @@ def rollouts_of(sample: Sample, reply: Reply) -> tuple[Rollout, ...]:
     )
 
 
-def reward_answer(sample: Sample, index: int, text: str, *, num_tokens: int, truncated: bool = False) -> Rollout:
+def reward_answer(
+    sample: Sample, index: int, text: str, *, num_tokens: int, truncated: bool = False
+) -> Rollout:
     """The rollout of `text`, number `index` in its group."""
     schema = read_schema(sample.answer_kind)
     reward = score(text, sample.answer, schema)

@@ -73,7 +73,9 @@ class ServerAnswerer:
 
     def __init__(self, url: str, model: str, seed: int, api_key: str, served: str = "") -> None:
         """`served`: what `remember` said; a server that looks different later ends the run."""
-        self._client = openai.OpenAI(base_url=url, api_key=api_key or "none", timeout=_TIMEOUT_SECONDS, max_retries=2)
+        self._client = openai.OpenAI(
+            base_url=url, api_key=api_key or "none", timeout=_TIMEOUT_SECONDS, max_retries=2
+        )
         self._url, self._model, self._seed, self._served = url, model, seed, served
         self.digest = digest_of(f"{url}#{model}", seed, served)
         self._is_checked = False
@@ -114,7 +116,12 @@ class ServerAnswerer:
         facts = {name: str(entry[name]) for name in _STEADY_FACTS if entry.get(name) is not None}
         try:
             reply = self._client.completions.create(
-                model=self._model, prompt=_TEXT, echo=True, logprobs=1, max_tokens=1, temperature=0.0
+                model=self._model,
+                prompt=_TEXT,
+                echo=True,
+                logprobs=1,
+                max_tokens=1,
+                temperature=0.0,
             )
         except openai.APIStatusError:  # many servers take chats only
             return Served(facts=facts)
@@ -123,8 +130,12 @@ class ServerAnswerer:
         if reply.system_fingerprint:
             facts["system_fingerprint"] = reply.system_fingerprint
         told = reply.choices[0].logprobs if reply.choices else None
-        log_probs = tuple(value for value in (told and told.token_logprobs) or () if value is not None)
-        return Served(facts=facts, log_probs=log_probs[:-1])  # the last one is of the token that it chose itself
+        log_probs = tuple(
+            value for value in (told and told.token_logprobs) or () if value is not None
+        )
+        return Served(
+            facts=facts, log_probs=log_probs[:-1]
+        )  # the last one is of the token that it chose itself
 
     def _entry(self) -> dict[str, Any]:
         try:
@@ -179,7 +190,9 @@ class ServerAnswerer:
         except openai.APIStatusError as error:
             if error.status_code >= 500:
                 raise InputError(f"model: the server failed: {error}") from error
-            return Reply(sample_id=sample.sample_id, failure=f"the server refused it: {error}"[:500])
+            return Reply(
+                sample_id=sample.sample_id, failure=f"the server refused it: {error}"[:500]
+            )
         except openai.APIConnectionError as error:
             raise InputError(_STOPPED) from error
         # The server counts the tokens of all completions together: they stand with the first.
@@ -207,9 +220,15 @@ def remember(store: Store, run_id: str, name: str, now: Served) -> str:
     if store.exists(key):
         kept = store.read_bytes(key).decode()
         if looks_same(_read(kept), now):
-            logger.warning("%s: the run goes on with the answers it has; the server looks the same as then", name)
+            logger.warning(
+                "%s: the run goes on with the answers it has; the server looks the same as then",
+                name,
+            )
             return kept
-        logger.warning("%s: the server looks different from when the run began, so all questions are asked anew", name)
+        logger.warning(
+            "%s: the server looks different from when the run began, so all questions are asked anew",
+            name,
+        )
     text = json.dumps({"run": run_id, **asdict(now)}, sort_keys=True)
     store.write_bytes(key, text.encode())
     return text
@@ -225,7 +244,9 @@ def read_address(name: str) -> tuple[str, str] | None:
     if parts.scheme not in ("http", "https"):
         return None
     if not parts.fragment:
-        raise InputError(f"model: got {name!r}, expected an address with a model, e.g. http://localhost:8000/v1#NAME")
+        raise InputError(
+            f"model: got {name!r}, expected an address with a model, e.g. http://localhost:8000/v1#NAME"
+        )
     return name.removesuffix(f"#{parts.fragment}"), parts.fragment
 
 

@@ -52,8 +52,14 @@ class PromptMaker:
     def take(self, sample: Sample) -> Prompt | str:
         """See `PromptSource`."""
         try:
-            prompt = render_prompt(self.processor, sample, render_sample(self.store, sample, self.clips))
-            return replace(prompt, encoded=encode_prompt(self.processor, prompt)) if self.encodes else prompt
+            prompt = render_prompt(
+                self.processor, sample, render_sample(self.store, sample, self.clips)
+            )
+            return (
+                replace(prompt, encoded=encode_prompt(self.processor, prompt))
+                if self.encodes
+                else prompt
+            )
         except (OSError, ValueError, KeyError) as error:
             return f"{type(error).__name__}: {error}"
 
@@ -83,7 +89,9 @@ class PromptsAhead:
         self._last_batch = batch
         with _advice():
             for sample in samples:
-                self._waiting.setdefault(sample.sample_id, []).append(self._pool.submit(_make, sample))
+                self._waiting.setdefault(sample.sample_id, []).append(
+                    self._pool.submit(_make, sample)
+                )
 
     def take(self, sample: Sample) -> Prompt | str:
         """See `PromptSource`; one that nobody announced is made on the spot."""
@@ -119,7 +127,9 @@ _maker: PromptMaker | None = None
 def _begin_worker(maker: PromptMaker) -> None:
     global _maker
     _maker = maker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the trainer decides when to stop, and still needs prompts for that
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # the trainer decides when to stop, and still needs prompts for that
     torch.set_num_threads(1)
 
 

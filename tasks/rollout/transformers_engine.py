@@ -39,7 +39,9 @@ class TransformersEngine:
         for start in range(0, len(prompts), self._prompts_per_batch):
             chosen = slice(start, start + self._prompts_per_batch)
             encoded = [encode_prompt(self._policy.processor, prompt) for prompt in prompts[chosen]]
-            groups += self._generate_batch(batch_prompts(self._policy, encoded), params, seeds[chosen])
+            groups += self._generate_batch(
+                batch_prompts(self._policy, encoded), params, seeds[chosen]
+            )
         return groups
 
     def prompt_token_ids(self, prompts: Sequence[Prompt]) -> list[tuple[int, ...]]:
@@ -107,20 +109,27 @@ class TransformersEngine:
         return logits
 
     def _sample(
-        self, logits: Float[Tensor, "B Z"], params: SamplingParams, generators: Sequence[torch.Generator]
+        self,
+        logits: Float[Tensor, "B Z"],
+        params: SamplingParams,
+        generators: Sequence[torch.Generator],
     ) -> tuple[Int[Tensor, " B"], Float[Tensor, " B"]]:
         scaled = logits.float() / (params.temperature or 1.0)
         scaled[:, self._banned_ids] = -torch.inf
         chosen = scaled
         if params.temperature > 0:
             # Gumbel-max: adding this noise and taking the largest samples from the softmax.
-            uniform = [torch.rand(params.num_completions, scaled.shape[1], generator=g) for g in generators]
+            uniform = [
+                torch.rand(params.num_completions, scaled.shape[1], generator=g) for g in generators
+            ]
             noise = torch.cat(uniform).to(scaled.device).clamp_min(torch.finfo(torch.float32).tiny)
             chosen = scaled - torch.log(-torch.log(noise))
         token = chosen.argmax(dim=-1)
         return token, scaled.log_softmax(dim=-1).gather(1, token[:, None])[:, 0]
 
-    def _completions(self, tokens: Int[Tensor, "B T"], logprobs: Float[Tensor, "B T"]) -> list[Completion]:
+    def _completions(
+        self, tokens: Int[Tensor, "B T"], logprobs: Float[Tensor, "B T"]
+    ) -> list[Completion]:
         return [
             self._completion(token_row, logprob_row)
             for token_row, logprob_row in zip(tokens.tolist(), logprobs.tolist(), strict=True)
@@ -131,12 +140,19 @@ class TransformersEngine:
         length = len(tokens) if truncated else tokens.index(self._end_id) + 1
         text = self._policy.processor.tokenizer.decode(tokens[:length], skip_special_tokens=True)
         return Completion(
-            token_ids=tuple(tokens[:length]), logprobs=tuple(logprobs[:length]), text=text, truncated=truncated
+            token_ids=tuple(tokens[:length]),
+            logprobs=tuple(logprobs[:length]),
+            text=text,
+            truncated=truncated,
         )
 
 
-def _branch_mask(prompt_mask: Bool[Tensor, "G P"], num_completions: int, num_tokens: int) -> Bool[Tensor, "G 1 N L"]:
+def _branch_mask(
+    prompt_mask: Bool[Tensor, "G P"], num_completions: int, num_tokens: int
+) -> Bool[Tensor, "G 1 N L"]:
     """What each completion's newest token sees: the prompt, and its own ones of `num_tokens` tokens a completion."""
     prompts = prompt_mask.bool()[:, None, None].expand(-1, 1, num_completions, -1)
-    own = torch.eye(num_completions, dtype=torch.bool, device=prompt_mask.device).repeat(1, num_tokens)
+    own = torch.eye(num_completions, dtype=torch.bool, device=prompt_mask.device).repeat(
+        1, num_tokens
+    )
     return torch.cat([prompts, own.expand(len(prompts), 1, -1, -1)], dim=-1)

@@ -58,7 +58,9 @@ class ClipVideos:
 
     def digests(self, samples: Sequence[Sample]) -> list[str]:
         """See `VideoSource`: a frame archive is named by its content."""
-        return [digest_of([self._facts(view.clip_id) for view in sample.views]) for sample in samples]
+        return [
+            digest_of([self._facts(view.clip_id) for view in sample.views]) for sample in samples
+        ]
 
     def _facts(self, clip_id: str) -> list[object]:
         clip = self.clips.get(clip_id)
@@ -79,7 +81,11 @@ class BenchmarkVideos:
     def show(self, sample: Sample) -> tuple[ShownVideo, ...]:
         """See `VideoSource`; a file that cannot be shown is not opened a second time."""
         files = [view.file for view in sample.views if view.file]
-        return tuple(self._shown(sample.pretext, file) for file in files) if files else self._built(sample).show(sample)
+        return (
+            tuple(self._shown(sample.pretext, file) for file in files)
+            if files
+            else self._built(sample).show(sample)
+        )
 
     def digests(self, samples: Sequence[Sample]) -> list[str]:
         """See `VideoSource`: of the files' bytes (remembered) and of how they are shown."""
@@ -92,7 +98,10 @@ class BenchmarkVideos:
         if not files:
             return self._built(sample).digests([sample])[0]
         root = Path(self._folders[sample.pretext].folder)
-        return digest_of(asdict(self._showing(sample.pretext)), *(self._contents.digest(root, file) for file in files))
+        return digest_of(
+            asdict(self._showing(sample.pretext)),
+            *(self._contents.digest(root, file) for file in files),
+        )
 
     def _built(self, sample: Sample) -> ClipVideos:
         """Altered frames of a benchmark that was built here."""
@@ -152,7 +161,9 @@ class _FileContents:
         try:
             status = digest_of([_status(path) for path in paths])
             if status not in self._known:
-                self._known[status] = self._new[status] = digest_of([sha256_of_file(path) for path in paths])
+                self._known[status] = self._new[status] = digest_of(
+                    [sha256_of_file(path) for path in paths]
+                )
         except OSError as error:  # whoever shows it says so
             return f"{type(error).__name__} {error.errno}"
         return digest_of(self._known[status], part)

@@ -88,16 +88,26 @@ class VllmEngine:
         """One group for each prompt, see `RolloutEngine`. vLLM gives completion i of a request the seed + i."""
         sampling = [self._params(params, seed) for seed in seeds]
         try:
-            outputs = self._llm.generate([_request(prompt) for prompt in prompts], sampling, use_tqdm=False)
+            outputs = self._llm.generate(
+                [_request(prompt) for prompt in prompts], sampling, use_tqdm=False
+            )
         except self._refusal as error:
             raise ValueError(str(error)) from error
         groups = [[_completion(found) for found in output.outputs] for output in outputs]
-        return groups if params.temperature > 0 else [group * params.num_completions for group in groups]
+        return (
+            groups
+            if params.temperature > 0
+            else [group * params.num_completions for group in groups]
+        )
 
     def prompt_token_ids(self, prompts: Sequence[Prompt]) -> list[tuple[int, ...]]:
         """See `RolloutEngine`."""
-        shortest = self._params(SamplingParams(num_completions=1, temperature=0.0, max_tokens=1), seed=0)
-        outputs = self._llm.generate([_request(prompt) for prompt in prompts], shortest, use_tqdm=False)
+        shortest = self._params(
+            SamplingParams(num_completions=1, temperature=0.0, max_tokens=1), seed=0
+        )
+        outputs = self._llm.generate(
+            [_request(prompt) for prompt in prompts], shortest, use_tqdm=False
+        )
         return [tuple(output.prompt_token_ids) for output in outputs]
 
     def load_weights(self, named_tensors: Iterable[tuple[str, Tensor]]) -> None:
@@ -124,7 +134,9 @@ class VllmEngine:
 
     def _params(self, params: SamplingParams, seed: int) -> Any:
         return self._sampling_params(
-            n=params.num_completions if params.temperature > 0 else 1,  # more greedy answers would be the same
+            n=params.num_completions
+            if params.temperature > 0
+            else 1,  # more greedy answers would be the same
             temperature=params.temperature,
             top_p=1.0,
             top_k=0,
@@ -145,7 +157,10 @@ def _write(policy: Policy, folder: Path) -> None:
     config.architectures = [type(policy.model).__name__]
     config.save_pretrained(folder)
     policy.processor.save_pretrained(folder)
-    weights = {name: p.detach().to("cpu", copy=True).contiguous() for name, p in policy.model.named_parameters()}
+    weights = {
+        name: p.detach().to("cpu", copy=True).contiguous()
+        for name, p in policy.model.named_parameters()
+    }
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
@@ -166,7 +181,10 @@ def _spread(tensor_parallel: int, ranks_together: int) -> dict[str, Any]:
 
 
 def _request(prompt: Prompt) -> dict[str, Any]:
-    return {"prompt": prompt.text, "multi_modal_data": {"video": [_video(video) for video in prompt.videos]}}
+    return {
+        "prompt": prompt.text,
+        "multi_modal_data": {"video": [_video(video) for video in prompt.videos]},
+    }
 
 
 def _video(video: ShownVideo) -> tuple[Any, dict[str, Any]]:
@@ -182,9 +200,14 @@ def _video(video: ShownVideo) -> tuple[Any, dict[str, Any]]:
 
 def _completion(found: Any) -> Completion:
     token_ids = tuple(found.token_ids)
-    logprobs = tuple(step[token].logprob for token, step in zip(token_ids, found.logprobs, strict=True))
+    logprobs = tuple(
+        step[token].logprob for token, step in zip(token_ids, found.logprobs, strict=True)
+    )
     return Completion(
-        token_ids=token_ids, logprobs=logprobs, text=found.text, truncated=found.finish_reason == "length"
+        token_ids=token_ids,
+        logprobs=logprobs,
+        text=found.text,
+        truncated=found.finish_reason == "length",
     )
 
 

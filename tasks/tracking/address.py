@@ -34,9 +34,13 @@ def log_in(tracking_uri: str) -> str:
             raise _wrong(given, "a user and a password belong together")
         if os.environ.get(_ON_A_CLUSTER):
             raise _wrong(
-                given, f"a password, which the next pod would not get: give {PASSWORD_VARIABLE} to the pods instead"
+                given,
+                f"a password, which the next pod would not get: give {PASSWORD_VARIABLE} to the pods instead",
             )
-        os.environ[USER_VARIABLE], os.environ[PASSWORD_VARIABLE] = unquote(parts.username), unquote(parts.password)
+        os.environ[USER_VARIABLE], os.environ[PASSWORD_VARIABLE] = (
+            unquote(parts.username),
+            unquote(parts.password),
+        )
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
 
@@ -44,7 +48,9 @@ def credentials() -> dict[str, str]:
     """The header with which MLflow's client would say who asks; none if nothing is set."""
     user, password = os.environ.get(USER_VARIABLE, ""), os.environ.get(PASSWORD_VARIABLE, "")
     if user and password:
-        return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+        return {
+            "Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+        }
     token = os.environ.get(TOKEN_VARIABLE, "")
     return {"Authorization": f"Bearer {token}"} if token else {}
 
@@ -54,7 +60,9 @@ def _split(given: str) -> SplitResult:
         parts = urlsplit(given)
         port = parts.port
     except ValueError:
-        raise _wrong(given, "its port is no number from 1 to 65535, or a sign in it must be written as %XX") from None
+        raise _wrong(
+            given, "its port is no number from 1 to 65535, or a sign in it must be written as %XX"
+        ) from None
     if parts.scheme not in ("http", "https"):
         raise _wrong(given, "it does not begin with http:// or https://")
     if not parts.hostname or not _HOST.fullmatch(parts.hostname):
@@ -62,7 +70,9 @@ def _split(given: str) -> SplitResult:
     if port == 0 or parts.netloc.endswith(":"):
         raise _wrong(given, "its port is no number from 1 to 65535")
     if parts.query or parts.fragment or "//" in parts.path or re.search(r"\s", given):
-        raise _wrong(given, "a server's address has no query, no spaces and no second address in it")
+        raise _wrong(
+            given, "a server's address has no query, no spaces and no second address in it"
+        )
     return parts
 
 

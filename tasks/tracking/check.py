@@ -35,7 +35,9 @@ def check_tracking(data_root: str, tracking_uri: str, model_name: str = "") -> s
         return address
     check_answers(data_root, address)
     if model_name:
-        registry = MlflowRegistry(Run(data_root=data_root, run_id="", preset="", tracking_uri=address))
+        registry = MlflowRegistry(
+            Run(data_root=data_root, run_id="", preset="", tracking_uri=address)
+        )
         if address:
             registry.check_writable(model_name)
         find_champion(Store(data_root), registry, model_name)
@@ -94,7 +96,9 @@ def _problem(place: Store, key: str, digest: str) -> str:
         missing = [file for file in _weights(place, key) if not place.exists(f"{key}/{file}")]
         is_other = bool(digest) and not missing and place.is_local
         is_other = is_other and digest_of_folder(place.local_folder(key)) != digest
-    except Exception as error:  # of whichever store it is: no such bucket, no credentials, no rights
+    except (
+        Exception
+    ) as error:  # of whichever store it is: no such bucket, no credentials, no rights
         return redact(f"{type(error).__name__} {error}".splitlines()[0])
     if missing:
         return f"no {', '.join(missing)}"

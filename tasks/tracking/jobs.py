@@ -55,7 +55,10 @@ def _end_abandoned(data_root: str, tracking_uri: str) -> Iterator[AbandonedJob]:
             if ending is None:
                 continue
             lease.take(store, name)
-        except (flyte.SilentError, lease.HeldError):  # Flyte is away again; its command was given again at this moment
+        except (
+            flyte.SilentError,
+            lease.HeldError,
+        ):  # Flyte is away again; its command was given again at this moment
             continue
         run_id = _close(data_root, tracking_uri, name, job, ending)
         lease.release(store, name)

@@ -14,7 +14,9 @@ class MemoryTracker:
 
     run_id: str = "in memory"
     params: dict[str, str] = field(default_factory=dict)
-    metrics: defaultdict[str, list[tuple[int, float]]] = field(default_factory=lambda: defaultdict(list))
+    metrics: defaultdict[str, list[tuple[int, float]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     """(step, value) pairs by name."""
     files: dict[str, bytes] = field(default_factory=dict)
     datasets: list[tuple[str, Artifact, str]] = field(default_factory=list)
@@ -27,12 +29,16 @@ class MemoryTracker:
             if self.params.setdefault(name, value) != value:
                 self.tags[f"param.{name}"] = value
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
+    def log_metrics(
+        self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None
+    ) -> None:
         for name, value in metrics.items():
             if not self.metrics[name] or self.metrics[name][-1][1] != value:
                 self.metrics[name].append((step, value))
 
-    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+    def log_step(
+        self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None
+    ) -> None:
         for name, value in metrics.items():
             self.metrics[name].append((step, value))
 

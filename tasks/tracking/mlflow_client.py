@@ -36,7 +36,12 @@ _PATIENCE = {
 """MLflow's own defaults would hold up training for minutes at every call; a set variable is left as it is."""
 _LONGEST_ANSWER = 300
 """Of what a server said, as it is shown and kept: a gateway may answer with a whole page in one line."""
-_REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "MALFORMED_REQUEST", "RESOURCE_ALREADY_EXISTS"}
+_REFUSALS = {
+    "INVALID_PARAMETER_VALUE",
+    "BAD_REQUEST",
+    "MALFORMED_REQUEST",
+    "RESOURCE_ALREADY_EXISTS",
+}
 """Answers to the question itself, which asking again does not change; all others may pass."""
 _REFUSED_STATUS = {400, 411, 413, 414, 422}
 """The same as HTTP has them, for artifacts: MLflow's own client passes those on."""
@@ -84,8 +89,12 @@ def open_client(data_root: str, tracking_uri: str) -> "MlflowClient":
         ValueError: the address holds a password: a run, which is kept with every output, would hold it too.
     """
     if redact(tracking_uri) != tracking_uri:
-        raise ValueError(f"expected an address without a password (`log_in`), got {redact(tracking_uri)!r}")
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when MLflow is imported; there is no other switch
+        raise ValueError(
+            f"expected an address without a password (`log_in`), got {redact(tracking_uri)!r}"
+        )
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = (
+        "true"  # read when MLflow is imported; there is no other switch
+    )
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
@@ -121,7 +130,11 @@ def asking(tracking_uri: str) -> Iterator[None]:
     place = redact(tracking_uri) or "the sqlite file of the data root"
     try:
         yield
-    except (MlflowException, OSError, ParseError) as error:  # requests' errors are OSErrors; another kind of answer
+    except (
+        MlflowException,
+        OSError,
+        ParseError,
+    ) as error:  # requests' errors are OSErrors; another kind of answer
         first_line = redact((str(error).strip() or type(error).__name__).splitlines()[0])
         if len(first_line) > _LONGEST_ANSWER:
             first_line = f"{first_line[:_LONGEST_ANSWER]}..."

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.store import Store, locate
 from tasks.core.types import Artifact, Run
-from tasks.tracking.mlflow_client import FoundT, asking, find_or_make, open_client, reaching_artifacts
+from tasks.tracking.mlflow_client import (
+    FoundT,
+    asking,
+    find_or_make,
+    open_client,
+    reaching_artifacts,
+)
 from tasks.tracking.tracker import ChampionMovedError, Move, RegisteredModel, Standing
 
 if TYPE_CHECKING:
@@ -68,7 +74,9 @@ class MlflowRegistry:
     def move_champion(self, name: str, version: str, *, last_move: int, champion: str) -> None:
         with asking(self._tracking_uri):
             standing = self.standing(name)
-            move = standing.next_move(version, last_move=last_move, champion=champion, run_id=self._run_id)
+            move = standing.next_move(
+                version, last_move=last_move, champion=champion, run_id=self._run_id
+            )
             if move is None:
                 return
             # MLflow cannot compare and set in one request. A lease keeps a second run out of this data root; one of
@@ -97,7 +105,9 @@ class MlflowRegistry:
             trial = f"videossr-check-{run_id}"
             self._create_model(trial)
             try:
-                self._create_version(trial, [f"{self._data_root}/{trial}", f"runs:/{run_id}/{_POINTER}"], run_id, {})
+                self._create_version(
+                    trial, [f"{self._data_root}/{trial}", f"runs:/{run_id}/{_POINTER}"], run_id, {}
+                )
             finally:
                 self._client.delete_registered_model(trial)
 
@@ -111,7 +121,9 @@ class MlflowRegistry:
             for tag, value in model.tags.items()
             if tag.startswith(_MOVE)
         ]
-        return str(model.aliases.get(_CHAMPION, "")), tuple(sorted(moves, key=lambda move: move.number))
+        return str(model.aliases.get(_CHAMPION, "")), tuple(
+            sorted(moves, key=lambda move: move.number)
+        )
 
     def _keep_move(self, name: str, move: Move) -> None:
         from mlflow.exceptions import MlflowException
@@ -120,7 +132,9 @@ class MlflowRegistry:
         tag = name, f"{_MOVE}{move.number:04d}", json.dumps(content)
         try:
             self._client.set_registered_model_tag(*tag)
-        except MlflowException:  # two that make the same tag at once collide; the second try finds it there
+        except (
+            MlflowException
+        ):  # two that make the same tag at once collide; the second try finds it there
             self._client.set_registered_model_tag(*tag)
 
     def _take_over_log(self, name: str) -> bool:
@@ -152,14 +166,24 @@ class MlflowRegistry:
     def _register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
         self._create_model(name)
         address = f"{self._data_root}/{policy.key}"
-        all_tags = {**tags, _POLICY_KEY: policy.key, _POLICY_ADDRESS: address, _POLICY_DIGEST: policy.digest}
+        all_tags = {
+            **tags,
+            _POLICY_KEY: policy.key,
+            _POLICY_ADDRESS: address,
+            _POLICY_DIGEST: policy.digest,
+        }
         made: list[str] = []
 
         def find() -> "ModelVersion | None":
-            return next(iter(self._versions(name, f" and tags.`{_POLICY_DIGEST}` = '{policy.digest}'")), None)
+            return next(
+                iter(self._versions(name, f" and tags.`{_POLICY_DIGEST}` = '{policy.digest}'")),
+                None,
+            )
 
         def make() -> "ModelVersion":
-            version = self._create_version(name, [address, f"runs:/{self._run_id}/{_POINTER}"], self._run_id, all_tags)
+            version = self._create_version(
+                name, [address, f"runs:/{self._run_id}/{_POINTER}"], self._run_id, all_tags
+            )
             made.append(str(version.version))
             return version
 
@@ -175,7 +199,11 @@ class MlflowRegistry:
         from mlflow.exceptions import MlflowException
 
         *others, last = sources
-        given: dict[str, Any] = {"run_id": run_id or None, "tags": dict(tags), "await_creation_for": 0}
+        given: dict[str, Any] = {
+            "run_id": run_id or None,
+            "tags": dict(tags),
+            "await_creation_for": 0,
+        }
         for source in others:
             try:
                 return self._client.create_model_version(name, source, **given)
@@ -188,14 +216,20 @@ class MlflowRegistry:
 
     def _leave_pointer(self, name: str, tags: Mapping[str, str]) -> None:
         """What MLflow downloads of a version whose weights it cannot reach."""
-        pointer = {"address": tags[_POLICY_ADDRESS], "digest": tags[_POLICY_DIGEST], "data_root": self._data_root}
+        pointer = {
+            "address": tags[_POLICY_ADDRESS],
+            "digest": tags[_POLICY_DIGEST],
+            "data_root": self._data_root,
+        }
         card = (
             f"# A version of {name}\n\nThe weights are not in MLflow: they lie in `{tags[_POLICY_ADDRESS]}`, a folder "
             f"in Hugging Face layout (digest {tags[_POLICY_DIGEST]}). To copy the champion:\n\n    python -m "
             f"tasks.promote.rollback --model '{name}' --data-root '{self._data_root}' --tracking-uri URI --to FOLDER\n"
         )
         with reaching_artifacts():
-            self._client.log_text(self._run_id, json.dumps(pointer, indent=1), f"{_POINTER}/policy.json")
+            self._client.log_text(
+                self._run_id, json.dumps(pointer, indent=1), f"{_POINTER}/policy.json"
+            )
             self._client.log_text(self._run_id, card, f"{_POINTER}/README.md")
 
     def _find(self, ask: "Callable[[], ModelVersion]") -> RegisteredModel | None:
@@ -209,7 +243,10 @@ class MlflowRegistry:
         try:
             return ask()
         except MlflowException as error:
-            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no model, version or alias
+            if error.error_code in (
+                "RESOURCE_DOES_NOT_EXIST",
+                "INVALID_PARAMETER_VALUE",
+            ):  # no model, version or alias
                 return None
             raise
 
@@ -225,7 +262,9 @@ class MlflowRegistry:
         key = str(entry.tags.get(_POLICY_KEY, ""))
         own, source = f"{self._data_root}/{key}", str(entry.source)
         # Earlier versions kept no address, but a source that was one.
-        address = entry.tags.get(_POLICY_ADDRESS) or (source if key and source.endswith(f"/{key}") else own)
+        address = entry.tags.get(_POLICY_ADDRESS) or (
+            source if key and source.endswith(f"/{key}") else own
+        )
         if not key or _path(address) == _path(own):
             return key
         # A data root that was moved has its policies below another address.
@@ -252,7 +291,9 @@ class MlflowRegistry:
         versions: list[ModelVersion] = []
         token = None
         while True:
-            page = self._client.search_model_versions(f"name = {quote}{name}{quote}{also}", page_token=token)
+            page = self._client.search_model_versions(
+                f"name = {quote}{name}{quote}{also}", page_token=token
+            )
             versions += page
             token = page.token
             if not token:

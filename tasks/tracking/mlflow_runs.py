@@ -66,7 +66,9 @@ def check_artifacts(run: Run) -> None:
     with asking(run.tracking_uri), reaching_artifacts():
         client = open_client(run.data_root, run.tracking_uri)
         client.log_text(run.run_id, "May be deleted.", name)
-        with suppress(Exception):  # who may write may not be allowed to delete; the file does no harm
+        with suppress(
+            Exception
+        ):  # who may write may not be allowed to delete; the file does no harm
             from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
             place = client.get_run(run.run_id).info.artifact_uri
@@ -74,7 +76,9 @@ def check_artifacts(run: Run) -> None:
             repository.delete_artifacts(name)  # type: ignore[no-untyped-call]
 
 
-def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, run_key: str, name: str = "") -> str:
+def find_or_create_run(
+    *, data_root: str, tracking_uri: str, experiment: str, run_key: str, name: str = ""
+) -> str:
     """Id of the unfinished run with this key, or of a new one called `name` (MLflow finds one if it is empty).
 
     Raises:
@@ -89,7 +93,9 @@ def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, ru
         tags = {_RUN_KEY: run_key, _DATA_ROOT: root}
         run_id = find_or_make(
             lambda: _used(_runs(client, place, run_key, root, _UNFINISHED)),
-            lambda: str(client.create_run(place, tags=tags, run_name=redact(name) or None).info.run_id),
+            lambda: str(
+                client.create_run(place, tags=tags, run_name=redact(name) or None).info.run_id
+            ),
         )
         if not run_id:
             raise TrackerUnreachableError(
@@ -99,7 +105,9 @@ def find_or_create_run(*, data_root: str, tracking_uri: str, experiment: str, ru
         return run_id
 
 
-def find_running(*, data_root: str, tracking_uri: str, experiment: str, run_key: str, or_stopped: bool = False) -> str:
+def find_running(
+    *, data_root: str, tracking_uri: str, experiment: str, run_key: str, or_stopped: bool = False
+) -> str:
     """Id of the run with this key that is marked as running, or ended by a signal; empty if there is none.
 
     Makes nothing.
@@ -164,7 +172,9 @@ def delete_unused(run: Run) -> None:
         own = client.get_run(run.run_id)
         key, root = (own.data.tags.get(name, "") for name in (_RUN_KEY, _DATA_ROOT))
         if key:
-            _delete_unused(client, run.run_id, _runs(client, own.info.experiment_id, key, root, _RUNS_ON))
+            _delete_unused(
+                client, run.run_id, _runs(client, own.info.experiment_id, key, root, _RUNS_ON)
+            )
 
 
 def _shown_root(data_root: str, tracking_uri: str) -> str:
@@ -172,7 +182,9 @@ def _shown_root(data_root: str, tracking_uri: str) -> str:
     return redact(data_root) if tracking_uri else ""
 
 
-def _runs(client: "MlflowClient", place: str, key: str, root: str = "", also: str = "") -> "Sequence[MlflowRun]":
+def _runs(
+    client: "MlflowClient", place: str, key: str, root: str = "", also: str = ""
+) -> "Sequence[MlflowRun]":
     """Those with this key that belong to the data root, newest first; those of earlier versions do not say which."""
     wanted = " and ".join(filter(None, [f"tags.`{_RUN_KEY}` = '{key}'", also]))
     runs = client.search_runs([place], filter_string=wanted, max_results=_MOST)
@@ -188,7 +200,9 @@ def _used(runs: "Sequence[MlflowRun]") -> str | None:
 def _delete_unused(client: "MlflowClient", kept: str, runs: "Sequence[MlflowRun]") -> None:
     for run in runs:
         if run.info.run_id != kept and _is_unused(run):
-            logger.warning("MLflow's run %s is deleted: its making was answered too late", run.info.run_id)
+            logger.warning(
+                "MLflow's run %s is deleted: its making was answered too late", run.info.run_id
+            )
             client.delete_run(run.info.run_id)
 
 
@@ -204,5 +218,8 @@ def _find_or_create_experiment(client: "MlflowClient", name: str, artifacts: str
         return str(experiment.experiment_id) if experiment else None
 
     return find_or_make(
-        find, lambda: str(client.create_experiment(name, artifact_location=artifacts, tags=_SHOWN_AS_TRAINING))
+        find,
+        lambda: str(
+            client.create_experiment(name, artifact_location=artifacts, tags=_SHOWN_AS_TRAINING)
+        ),
     )

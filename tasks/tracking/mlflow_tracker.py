@@ -58,15 +58,29 @@ class MlflowTracker:
             new = [Param(name, value) for name, value in given.items() if name not in stored]
             for part in _parts(new, _MOST_TEXTS):
                 self._client.log_batch(self._id, params=part)
-        self.set_tags({f"param.{name}": value for name, value in given.items() if stored.get(name, value) != value})
+        self.set_tags(
+            {
+                f"param.{name}": value
+                for name, value in given.items()
+                if stored.get(name, value) != value
+            }
+        )
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
+    def log_metrics(
+        self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None
+    ) -> None:
         given = {_name(name): value for name, value in metrics.items()}
         with asking(self._run.tracking_uri):
             stored = self._client.get_run(self._id).data.metrics
-        self._log({n: value for n, value in given.items() if not _is_same(stored.get(n), value)}, step, at_seconds)
+        self._log(
+            {n: value for n, value in given.items() if not _is_same(stored.get(n), value)},
+            step,
+            at_seconds,
+        )
 
-    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+    def log_step(
+        self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None
+    ) -> None:
         self._log({_name(name): value for name, value in metrics.items()}, step, at_seconds)
 
     def _log(self, metrics: Mapping[str, float], step: int, at_seconds: float | None) -> None:
@@ -84,7 +98,9 @@ class MlflowTracker:
             file = Path(folder) / path.name
             file.write_bytes(data)
             with asking(self._run.tracking_uri), reaching_artifacts():
-                self._client.log_artifact(self._id, str(file), str(path.parent) if path.parent.name else None)
+                self._client.log_artifact(
+                    self._id, str(file), str(path.parent) if path.parent.name else None
+                )
 
     def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -106,7 +122,9 @@ class MlflowTracker:
 
         given = {_name(name): redact(value)[:_LONGEST_TAG] for name, value in tags.items()}
         with asking(self._run.tracking_uri):
-            for part in _parts([RunTag(name, value) for name, value in given.items() if value], _MOST_TEXTS):
+            for part in _parts(
+                [RunTag(name, value) for name, value in given.items() if value], _MOST_TEXTS
+            ):
                 self._client.log_batch(self._id, tags=part)
             gone = [name for name, value in given.items() if not value]
             stored = self._client.get_run(self._id).data.tags if gone else {}
@@ -134,4 +152,6 @@ def _name(text: str) -> str:
 def _is_same(stored: float | None, value: float) -> bool:
     if stored is None or math.isnan(stored) or math.isnan(value):
         return stored is not None and math.isnan(stored) and math.isnan(value)
-    return stored == max(-sys.float_info.max, min(value, sys.float_info.max))  # infinite numbers are stored so
+    return stored == max(
+        -sys.float_info.max, min(value, sys.float_info.max)
+    )  # infinite numbers are stored so

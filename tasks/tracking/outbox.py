@@ -54,7 +54,9 @@ class Outbox:
         """Keep what can never be taken, with the reason, where it holds up nothing."""
         key = f"{_REFUSED}/{self._place}/{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"
         try:
-            self._store.write_bytes(key, json.dumps({"refused_because": reason, **entry}, indent=1).encode())
+            self._store.write_bytes(
+                key, json.dumps({"refused_because": reason, **entry}, indent=1).encode()
+            )
         except OSError as error:
             logger.error("an entry that was refused could not be kept: %s", error)
         logger.error("%s; the entry is kept in %s", reason, self._store.path(key))
@@ -67,7 +69,9 @@ class Outbox:
                 if not isinstance(entry, dict):
                     raise ValueError(f"expected an object, got {type(entry).__name__}")
             except (ValueError, RecursionError, IsADirectoryError) as error:
-                logger.error("%s is no entry for a tracker (%s): it is left there; delete it", key, error)
+                logger.error(
+                    "%s is no entry for a tracker (%s): it is left there; delete it", key, error
+                )
                 continue
             if not send(entry):
                 return False
@@ -92,7 +96,9 @@ def adopt_unnamed(store: Store, server: str, knows: Callable[[str], bool]) -> No
         if len(run_id) == 32 and "%" not in run_id and knows(run_id):  # an address has a %3A in it
             for key in store.list_keys(folder):
                 name = PurePosixPath(key).name
-                store.write_bytes(f"{_WAITING}/{_slug(server)}/{run_id}/{name}", store.read_bytes(key))
+                store.write_bytes(
+                    f"{_WAITING}/{_slug(server)}/{run_id}/{name}", store.read_bytes(key)
+                )
                 store.delete(key)
 
 

@@ -27,7 +27,12 @@ class PatientTracker:
     """
 
     def __init__(
-        self, tracker: Tracker, store: Store, *, server: str = "", pause_seconds: float = _PAUSE_SECONDS
+        self,
+        tracker: Tracker,
+        store: Store,
+        *,
+        server: str = "",
+        pause_seconds: float = _PAUSE_SECONDS,
     ) -> None:
         self._tracker = tracker
         self._store = store
@@ -52,11 +57,15 @@ class PatientTracker:
     def log_params(self, params: Mapping[str, str]) -> None:
         self._pass_on("log_params", params=dict(params))
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
+    def log_metrics(
+        self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None
+    ) -> None:
         at = time.time() if at_seconds is None else at_seconds
         self._pass_on("log_metrics", metrics=dict(metrics), step=step, at_seconds=at)
 
-    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+    def log_step(
+        self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None
+    ) -> None:
         # What is about to be passed on is kept first. After a kill it is passed on once more, value and time the same,
         # which MLflow takes as the same point; and all that is done again up to there is not passed on.
         if series not in self._last_steps:
@@ -120,7 +129,9 @@ class PatientTracker:
         try:
             arguments = json.loads(self._store.read_bytes(key)) if self._store.exists(key) else None
         except ValueError:
-            logger.warning("%s is damaged: some steps may stand in MLflow twice", self._store.path(key))
+            logger.warning(
+                "%s is damaged: some steps may stand in MLflow twice", self._store.path(key)
+            )
             return -1
         if arguments is None:
             return -1
@@ -149,7 +160,9 @@ def _apply(tracker: Tracker, method: str, arguments: dict[str, Any]) -> None:
         case "log_bytes":
             tracker.log_bytes(arguments["name"], base64.b64decode(arguments["data"]))
         case "log_dataset":
-            tracker.log_dataset(arguments["name"], Artifact(**arguments["dataset"]), arguments["context"])
+            tracker.log_dataset(
+                arguments["name"], Artifact(**arguments["dataset"]), arguments["context"]
+            )
         case "set_tags":
             tracker.set_tags(arguments["tags"])
         case "set_status":

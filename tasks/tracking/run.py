@@ -144,12 +144,16 @@ def recorded(tracker: Tracker, name: str) -> Iterator[None]:
 
 @contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # only the main thread may set handlers
         yield
         return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(number, f"stopped by {signal.Signals(number).name}; the same command goes on")
+        raise Interrupted(
+            number, f"stopped by {signal.Signals(number).name}; the same command goes on"
+        )
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
@@ -209,7 +213,10 @@ def _execution_tags() -> dict[str, str]:
     Outside of an execution all texts are empty, which takes the tags away.
     """
     execution = lease.this_owner().execution
-    return {"videossr.execution": execution, "videossr.execution_url": _console_url(execution) if execution else ""}
+    return {
+        "videossr.execution": execution,
+        "videossr.execution_url": _console_url(execution) if execution else "",
+    }
 
 
 def _console_url(execution: str) -> str:

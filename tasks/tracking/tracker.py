@@ -41,13 +41,17 @@ class Tracker(Protocol):
         So nothing that may change between two tries of the same run belongs here: that is a tag.
         """
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
+    def log_metrics(
+        self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None
+    ) -> None:
         """Log numbers of the run as a whole; the part of a name before "/" groups the charts.
 
         A number that stands already is not logged again. `at_seconds` is the Unix time, if it is not now.
         """
 
-    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+    def log_step(
+        self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None
+    ) -> None:
         """Log numbers of one step of a curve; a step that is done again, after a kill, is logged once.
 
         `series` names what the steps depend on: steps of another series are others, even under the same names.

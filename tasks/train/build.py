@@ -9,7 +9,7 @@ from torch import Tensor
 from tasks.core.manifest import read_clips, read_rows, write_rows
 from tasks.core.reuse import find_output, keep_output
 from tasks.core.reward import RewardKind
-from tasks.core.training import Trained, TrainStep
+from tasks.core.training import TrainedPolicy, TrainStep
 from tasks.core.types import Clip, Sample, StageReport
 from tasks.policy.checkpoint import Policy, open_policy, store_policy
 from tasks.rollout.collect import Collector, Group
@@ -26,9 +26,9 @@ from tasks.train.trainable import Reference, base_of, frozen_copy, make_trainabl
 from tasks.train.training_run import RUN_ID, TrainingRun
 
 
-def train_grpo(job: GrpoJob, tracker: Tracker) -> Trained:
+def train_grpo(job: GrpoJob, tracker: Tracker) -> TrainedPolicy:
     """Do `job`; a finished run with the same inputs is reused, an unfinished one goes on."""
-    found = find_output(job.store, job.key, Trained)
+    found = find_output(job.store, job.key, TrainedPolicy)
     if found is not None:
         return replace(found, report=_report(job, 0.0, {"reused": 1.0}))
     started = time.perf_counter()
@@ -62,7 +62,9 @@ def _grpo(job: GrpoJob, policy: Policy, engine: TrainEngine, tracker: Tracker) -
     def show(number: int, groups: Sequence[Group]) -> None:
         is_due = number % config.show_every_steps == 0 or number == config.num_steps - 1
         if engine.ranks.is_first and is_due:
-            page = samples_page(number, groups, job.store, clips, divide_by_std=config.divide_by_std)
+            page = samples_page(
+                number, groups, job.store, clips, divide_by_std=config.divide_by_std
+            )
             name = f"rollouts/step-{job.first_step + number:06d}.html"
             tracker.log_bytes(name, page.encode())
 
@@ -119,7 +121,9 @@ def _run(job: GrpoJob, engine: TrainEngine, tracker: Tracker) -> TrainingRun[Tra
     )
 
 
-def _keep(job: GrpoJob, grpo: Grpo, engine: TrainEngine, run: TrainingRun[TrainStep], started: float) -> Trained:
+def _keep(
+    job: GrpoJob, grpo: Grpo, engine: TrainEngine, run: TrainingRun[TrainStep], started: float
+) -> TrainedPolicy:
     """Write what the run leaves; every rank takes part, the first one writes."""
     store, key, ranks = job.store, job.key, engine.ranks
     if job.config.lora_rank:
@@ -128,7 +132,7 @@ def _keep(job: GrpoJob, grpo: Grpo, engine: TrainEngine, run: TrainingRun[TrainS
     weights = {name: tensor.cpu() for name, tensor in grpo.weights() if ranks.is_first}
     trained = None
     if ranks.is_first:
-        trained = Trained(
+        trained = TrainedPolicy(
             policy=store_policy(store, f"{key}/policy", grpo.policy, weights),
             record=write_rows(store, f"{key}/record.parquet", TrainStep, run.record),
             report=_report(job, time.perf_counter() - started, run.counts),

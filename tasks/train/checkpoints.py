@@ -98,7 +98,9 @@ class Checkpoints(Generic[RowT]):
             error = self._finish(folder, len(record), all_digests)
         error = ranks.gather(error)[0]
         if error and ranks.is_first:
-            logger.error("no checkpoint after step %d: %s; the earlier ones are kept", len(record), error)
+            logger.error(
+                "no checkpoint after step %d: %s; the earlier ones are kept", len(record), error
+            )
             self._drop(folder)
         return not error
 
@@ -124,7 +126,9 @@ class Checkpoints(Generic[RowT]):
             return Progress(record, contents.origin, damaged)
         return Progress(damaged=damaged)
 
-    def _write_share(self, folder: str, record: Sequence[RowT], rng: Mapping[str, Tensor]) -> dict[str, str]:
+    def _write_share(
+        self, folder: str, record: Sequence[RowT], rng: Mapping[str, Tensor]
+    ) -> dict[str, str]:
         """Write this rank's files; returns their digests.
 
         Raises:
@@ -149,7 +153,9 @@ class Checkpoints(Generic[RowT]):
             raise failure
         digests |= self._write(folder, f"rng-{ranks.index}.safetensors", save(dict(rng)))
         if ranks.is_first:
-            digests[_RECORD] = write_rows(self.store, f"{folder}/{_RECORD}", self.row_type, record).digest
+            digests[_RECORD] = write_rows(
+                self.store, f"{folder}/{_RECORD}", self.row_type, record
+            ).digest
         return digests
 
     def _write(self, folder: str, name: str, data: bytes) -> dict[str, str]:
@@ -159,7 +165,9 @@ class Checkpoints(Generic[RowT]):
     def _finish(self, folder: str, num_steps: int, digests: dict[str, str]) -> str:
         """Make the checkpoint count and drop those too many; returns what went wrong."""
         updates, origin = self.engine.num_updates, dict(self.origin)
-        contents = Contents(num_steps=num_steps, num_updates=updates, origin=origin, digests=digests)
+        contents = Contents(
+            num_steps=num_steps, num_updates=updates, origin=origin, digests=digests
+        )
         try:
             data = TypeAdapter(Contents).dump_json(contents, indent=1)
             self.store.write_bytes(f"{folder}/{_CONTENTS}", data)
@@ -177,7 +185,11 @@ class Checkpoints(Generic[RowT]):
 
     def _finished(self) -> list[str]:
         """Folders of the checkpoints that count, oldest first."""
-        return [folder for folder in self.store.list_keys(self.key) if self.store.exists(f"{folder}/{_CONTENTS}")]
+        return [
+            folder
+            for folder in self.store.list_keys(self.key)
+            if self.store.exists(f"{folder}/{_CONTENTS}")
+        ]
 
     def _local_folder(self, key: str) -> Path:
         """The folder as a path of this node: its first rank downloads it for all."""
@@ -208,7 +220,9 @@ class Checkpoints(Generic[RowT]):
                 file = stack.enter_context(safe_open(path, framework="pt"))
                 part = path.name.split("-")[0]
                 files.update({(part, name): file for name in file.keys()})  # noqa: SIM118
-            self.engine.load_state(contents.num_updates, lambda part, name: files[part, name].get_tensor(name))
+            self.engine.load_state(
+                contents.num_updates, lambda part, name: files[part, name].get_tensor(name)
+            )
         own_rng = local / f"rng-{self.engine.ranks.index}.safetensors"
         if own_rng.is_file():  # absent for a rank that the run did not have before
             set_rng_state(load_file(own_rng))
@@ -233,7 +247,9 @@ def rng_state() -> dict[str, Tensor]:
         "numpy_rest": torch.tensor([position, has_gauss, gauss], dtype=torch.float64),
         "python_numbers": torch.tensor([version, *numbers], dtype=torch.int64),
         # Gaussian numbers come in pairs: the second one of a pair, if it is not used yet.
-        "python_gauss": torch.tensor(math.nan if next_gauss is None else next_gauss, dtype=torch.float64),
+        "python_gauss": torch.tensor(
+            math.nan if next_gauss is None else next_gauss, dtype=torch.float64
+        ),
     }
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state()

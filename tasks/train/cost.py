@@ -32,7 +32,9 @@ _PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12}
 class StepCosts:
     """Adds up what one step costs. Seconds are this process's, everything else is of all ranks."""
 
-    def __init__(self, policy: Policy, has_reference: bool, config: TrainConfig, ranks: Ranks) -> None:
+    def __init__(
+        self, policy: Policy, has_reference: bool, config: TrainConfig, ranks: Ranks
+    ) -> None:
         self._policy, self._ranks = policy, ranks
         self._has_reference, self._is_frozen = has_reference, config.freeze_vision
         self._seconds = dict.fromkeys(PHASES, 0.0)
@@ -51,7 +53,10 @@ class StepCosts:
         lengths = row.mask.sum(dim=2).tolist()
         num_prompt = [span.num_prompt for span in row.spans]
         vision = vision_flops(config, row.grid_thw)
-        decoder = sum(decoder_flops(config, num, group) for num, group in zip(num_prompt, lengths, strict=True))
+        decoder = sum(
+            decoder_flops(config, num, group)
+            for num, group in zip(num_prompt, lengths, strict=True)
+        )
         counts = {
             "cost/tokens_prompt": sum(num_prompt),
             "cost/tokens_vision": int((row.input_ids == config.video_token_id).sum()),
@@ -59,7 +64,8 @@ class StepCosts:
             # The rollouts passed through the model once when they were generated.
             "cost/flops_rollout": vision + decoder,
             # A frozen tower's features are computed once, by the reference, and serve both.
-            "cost/flops_reference": self._has_reference * (decoder + (not self._is_frozen) * vision),
+            "cost/flops_reference": self._has_reference
+            * (decoder + (not self._is_frozen) * vision),
             "cost/flops_update": 3 * decoder + (1 if self._is_frozen else 3) * vision,
             "cost/flops_vision_forward": vision,
         }
@@ -95,7 +101,9 @@ def decoder_flops(config: Qwen3VLConfig, num_prompt: int, lengths: Sequence[int]
     # A pair costs 2 * width for its score, and as much for its part of the weighted sum of values.
     layer = 2 * weights * (num_prompt + sum(lengths)) + 4 * width * pairs
     # Logits are computed at the answers' tokens alone.
-    return int(layer * text.num_hidden_layers + 2 * text.hidden_size * text.vocab_size * sum(lengths))
+    return int(
+        layer * text.num_hidden_layers + 2 * text.hidden_size * text.vocab_size * sum(lengths)
+    )
 
 
 def vision_flops(config: Qwen3VLConfig, grid_thw: Int[Tensor, "V 3"]) -> int:
@@ -109,7 +117,9 @@ def vision_flops(config: Qwen3VLConfig, grid_thw: Int[Tensor, "V 3"]) -> int:
     values = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
     # Queries, keys, values and output are one square matrix each; the MLP has two.
     layer = 2 * hidden * (4 * hidden + 2 * vision.intermediate_size) * patches + 4 * hidden * pairs
-    merger = 2 * merged * (merged + vision.out_hidden_size) * (patches // vision.spatial_merge_size**2)
+    merger = (
+        2 * merged * (merged + vision.out_hidden_size) * (patches // vision.spatial_merge_size**2)
+    )
     # The last layer has one, and each layer whose features go to the decoder directly (DeepStack).
     num_mergers = 1 + len(vision.deepstack_visual_indexes)
     return int(2 * values * hidden * patches + layer * vision.depth + merger * num_mergers)

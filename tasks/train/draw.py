@@ -71,7 +71,9 @@ class StepGroups:
         }
 
 
-def samples_of_step(samples: Sequence[Sample], step: int, config: TrainConfig, seed: int) -> StepSamples:
+def samples_of_step(
+    samples: Sequence[Sample], step: int, config: TrainConfig, seed: int
+) -> StepSamples:
     """The samples of `step` (from 0)."""
     asked = step_samples(samples, step, config.prompts_per_step, seed)
     num_spares = config.refill_rounds * config.prompts_per_step * _refills(config)
@@ -93,10 +95,14 @@ def step_samples(samples: Sequence[Sample], step: int, batch_size: int, seed: in
         epoch: generator(seed, "train", "epoch", epoch).permutation(len(samples))
         for epoch in {position // len(samples) for position in positions}
     }
-    return [samples[orders[position // len(samples)][position % len(samples)]] for position in positions]
+    return [
+        samples[orders[position // len(samples)][position % len(samples)]] for position in positions
+    ]
 
 
-def spare_samples(samples: Sequence[Sample], step: int, asked: Sequence[Sample], num: int, seed: int) -> list[Sample]:
+def spare_samples(
+    samples: Sequence[Sample], step: int, asked: Sequence[Sample], num: int, seed: int
+) -> list[Sample]:
     """Up to `num` samples at random that are not among `asked`, the samples of `step`."""
     if not num:
         return []

@@ -54,13 +54,17 @@ class TrainEngine:
         """
         dtype = next(model.parameters()).dtype
         if zero_stage == 0 and dtype != torch.float32:
-            raise InputError(f"train.zero_stage 0 keeps no float32 weights beside {dtype}; use 1, 2 or 3")
+            raise InputError(
+                f"train.zero_stage 0 keeps no float32 weights beside {dtype}; use 1, 2 or 3"
+            )
         _join_process_group()
         self.ranks = Ranks()
         self._stage = zero_stage
         self._trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self._adamw = _ClippedAdamW(
-            self._trainable.values(), lr=learning_rate, max_grad_norm=max_grad_norm if zero_stage == 0 else None
+            self._trainable.values(),
+            lr=learning_rate,
+            max_grad_norm=max_grad_norm if zero_stage == 0 else None,
         )
         self._engine, *_ = deepspeed.initialize(
             model=model,
@@ -114,7 +118,9 @@ class TrainEngine:
     @property
     def num_updates(self) -> int:
         """Updates so far, those left out not counted."""
-        return next((int(state["step"]) for state in self._adamw.state.values() if "step" in state), 0)
+        return next(
+            (int(state["step"]) for state in self._adamw.state.values() if "step" in state), 0
+        )
 
     def named_weights(self) -> Iterator[tuple[str, Tensor]]:
         """All weights of the model, whole, in its own type; every rank must iterate to the end."""
@@ -134,7 +140,10 @@ class TrainEngine:
         """
         for name, parameter in self._trainable.items():
             if self._stage == 0:
-                yield name, parameter.data if part == WEIGHTS else self._adamw.state[parameter][part]
+                yield (
+                    name,
+                    parameter.data if part == WEIGHTS else self._adamw.state[parameter][part],
+                )
             elif part == WEIGHTS:
                 yield name, safe_get_full_fp32_param(parameter)
             else:
@@ -192,7 +201,9 @@ class TrainEngine:
     def _own_share(self, parameter: Any, value: Tensor) -> Tensor:
         """The stretch of a flattened parameter that this rank holds under ZeRO-3, padded."""
         size = parameter.ds_tensor.numel()
-        flat = torch.nn.functional.pad(value.flatten(), (0, size * self.ranks.count - value.numel()))
+        flat = torch.nn.functional.pad(
+            value.flatten(), (0, size * self.ranks.count - value.numel())
+        )
         return flat.narrow(0, size * self.ranks.index, size)
 
 
@@ -250,5 +261,7 @@ def _forget_groups() -> None:
     """
     deepspeed.comm.comm.cdb = None
     for name in vars(groups):
-        if name.startswith("_") and isinstance(getattr(groups, name), torch.distributed.ProcessGroup):
+        if name.startswith("_") and isinstance(
+            getattr(groups, name), torch.distributed.ProcessGroup
+        ):
             setattr(groups, name, None)

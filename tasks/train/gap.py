@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 _MEAN, _MAX = "rollout/logprob_gap_mean", "rollout/logprob_gap_max"
 
 
-def gap_metrics(policy_logprobs: Float[Tensor, "G N R"], groups: Sequence[Sequence[Completion]]) -> dict[str, Metric]:
+def gap_metrics(
+    policy_logprobs: Float[Tensor, "G N R"], groups: Sequence[Sequence[Completion]]
+) -> dict[str, Metric]:
     """Absolute differences (nats) of the policy's log-probs from the completions' own.
 
     The policy's are padded right. A difference that is not a number counts as infinite.

@@ -11,7 +11,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from tasks.core import lease
 from tasks.core.errors import InputError, Interrupted
-from tasks.core.training import Trained
+from tasks.core.training import TrainedPolicy
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.tracking.run import open_tracker, stage
 from tasks.tracking.tracker import Tracker
@@ -20,7 +20,7 @@ from tasks.train.job import GrpoJob
 from tasks.train.stop import handlers_kept
 
 
-def train_on_nodes(job: GrpoJob) -> Trained:
+def train_on_nodes(job: GrpoJob) -> TrainedPolicy:
     """GRPO on all the processes that the configuration asks for, under a lease.
 
     Where a launcher started this process already (`RANK` is set), it takes part in that group
@@ -32,10 +32,12 @@ def train_on_nodes(job: GrpoJob) -> Trained:
     if int(os.environ.get("RANK", "0")) > 0:
         return _take_part(job, MemoryTracker(run_id=job.run.run_id))
     with stage(job.run, "train") as tracker, lease.working(job.store, job.key):
-        return _take_part(job, tracker) if "RANK" in os.environ else _train_on_this_node(job, tracker)
+        return (
+            _take_part(job, tracker) if "RANK" in os.environ else _train_on_this_node(job, tracker)
+        )
 
 
-def _train_on_this_node(job: GrpoJob, tracker: Tracker) -> Trained:
+def _train_on_this_node(job: GrpoJob, tracker: Tracker) -> TrainedPolicy:
     num_processes = job.config.processes or torch.cuda.device_count() or 1
     if num_processes == 1:
         return train_grpo(job, tracker)
@@ -54,11 +56,13 @@ def _train_on_this_node(job: GrpoJob, tracker: Tracker) -> Trained:
             outcomes = elastic_launch(launch, _be_rank)(job)
     except SignalException as signalled:
         # The launcher passed the signal on and waited, so the ranks have written their checkpoint.
-        raise Interrupted(signalled.sigval, f"stopped by {signalled.sigval.name}; the same command goes on") from None
+        raise Interrupted(
+            signalled.sigval, f"stopped by {signalled.sigval.name}; the same command goes on"
+        ) from None
     outcome = outcomes[0]
     if isinstance(outcome, _InputProblem):
         raise InputError(outcome.message)
-    assert isinstance(outcome, Trained)
+    assert isinstance(outcome, TrainedPolicy)
     return outcome
 
 
@@ -73,12 +77,14 @@ def _be_rank(job: GrpoJob) -> Any:
     """In a process that `_train_on_this_node` started; the run in the tracker is open there."""
     try:
         is_first = os.environ["RANK"] == "0"
-        return _take_part(job, open_tracker(job.run) if is_first else MemoryTracker(run_id=job.run.run_id))
+        return _take_part(
+            job, open_tracker(job.run) if is_first else MemoryTracker(run_id=job.run.run_id)
+        )
     except InputError as error:
         return _InputProblem(error.message)
 
 
-def _take_part(job: GrpoJob, tracker: Tracker) -> Trained:
+def _take_part(job: GrpoJob, tracker: Tracker) -> TrainedPolicy:
     """Train as one rank of a group, with its share of the node's devices."""
     # Or a terminal's Ctrl-C comes twice, once through the launcher, and cuts off the checkpoint.
     os.setpgrp()

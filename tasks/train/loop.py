@@ -115,7 +115,9 @@ class Grpo:
         metrics["rollout/logprob_gap_alarm"] = float(is_alarm)
         return TrainStep.of(number, metrics, groups.reward_by_pretext)
 
-    def _accumulate(self, update: Update, any_sample: Sample, costs: StepCosts) -> Iterator[Mapping[str, Metric]]:
+    def _accumulate(
+        self, update: Update, any_sample: Sample, costs: StepCosts
+    ) -> Iterator[Mapping[str, Metric]]:
         """The gradient of one update from this rank's groups, row by row."""
         self.policy.model.train()
         ranks, budget = self.engine.ranks, self.config.microbatch_tokens
@@ -125,7 +127,9 @@ class Grpo:
                 costs.count(batch.row)
                 yield metrics
 
-    def _backward(self, batch: MicroBatch, update: Update, costs: StepCosts) -> Mapping[str, Metric]:
+    def _backward(
+        self, batch: MicroBatch, update: Update, costs: StepCosts
+    ) -> Mapping[str, Metric]:
         """Advantages, log-probs, loss and gradient of one row of groups."""
         config, row = self.config, batch.row
         advantages = group_advantages(batch.rewards, divide_by_std=config.divide_by_std)

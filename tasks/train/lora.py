@@ -48,7 +48,9 @@ def adapters_off(model: nn.Module) -> Iterator[None]:
             layer.enable_adapters(True)
 
 
-def merged(named_weights: Iterable[tuple[str, Tensor]], config: TrainConfig) -> Iterator[tuple[str, Tensor]]:
+def merged(
+    named_weights: Iterable[tuple[str, Tensor]], config: TrainConfig
+) -> Iterator[tuple[str, Tensor]]:
     """The weights of an adapted model as those of an ordinary one.
 
     `named_weights` come in the model's order, in which both parts of an adapter follow their layer.
@@ -71,7 +73,9 @@ def merged(named_weights: Iterable[tuple[str, Tensor]], config: TrainConfig) -> 
             yield plain, tensor
 
 
-def save_adapters(named_weights: Iterable[tuple[str, Tensor]], config: TrainConfig, folder: Path) -> None:
+def save_adapters(
+    named_weights: Iterable[tuple[str, Tensor]], config: TrainConfig, folder: Path
+) -> None:
     """Write the adapters alone into `folder`, in the layout of peft, vLLM and transformers."""
     adapters = {
         f"base_model.model.{name.replace(f'.{_NAME}', '')}": tensor.contiguous()

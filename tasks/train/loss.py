@@ -48,7 +48,9 @@ class GrpoLoss(NamedTuple):
         }
 
 
-def group_advantages(rewards: Float[Tensor, "G N"], *, divide_by_std: bool = True) -> Float[Tensor, "G N"]:
+def group_advantages(
+    rewards: Float[Tensor, "G N"], *, divide_by_std: bool = True
+) -> Float[Tensor, "G N"]:
     """How much better than its group each rollout is, in the group's standard deviations.
 
     DeepSeekMath, section 4.1.2; the deviation is the sample's (N - 1), as in verl. Without the

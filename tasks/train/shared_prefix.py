@@ -77,7 +77,10 @@ def pack_row(prompts: Sequence[PromptBatch], groups: Sequence[Answers]) -> Packe
         steps = torch.cat([torch.arange(length, device=device) for length in lengths])
         # Text after a video goes on from the largest of its three positions (time, height, width),
         # and every response as if it were the only one.
-        positions += [prompt.position_ids[:, 0], (prompt.position_ids.amax() + 1 + steps).expand(3, -1)]
+        positions += [
+            prompt.position_ids[:, 0],
+            (prompt.position_ids.amax() + 1 + steps).expand(3, -1),
+        ]
         spans.append(GroupSpan(start, num_prompt, response_mask(num_prompt, lengths, device)))
         # The last prompt token predicts every response's first token; each response token the next.
         columns = start + num_prompt + torch.arange(len(steps), device=device) - 1
@@ -141,7 +144,9 @@ def use_shared_prefix_attention(model: nn.Module) -> None:
     model.model.language_model.config._attn_implementation = _NAME  # type: ignore[union-attr]
 
 
-def response_mask(num_prompt: int, lengths: Sequence[int], device: torch.device) -> Bool[Tensor, "T W"]:
+def response_mask(
+    num_prompt: int, lengths: Sequence[int], device: torch.device
+) -> Bool[Tensor, "T W"]:
     """Every response token sees the prompt, and its own response up to itself."""
     counts = torch.tensor(lengths, device=device)
     response = torch.arange(len(lengths), device=device).repeat_interleave(counts)  # of each token
@@ -166,7 +171,9 @@ def _attention(
     **options: Any,
 ) -> tuple[Tensor, None]:
     if spans is None:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **options)
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, **options
+        )
     parts: list[Tensor] = []
     for span in spans:
         middle, stop = span.start + span.num_prompt, span.start + span.sees.shape[1]

@@ -1,7 +1,7 @@
 """Door of the train stage: the warm start, and GRPO."""
 
-from tasks.core.job import DataSet, Job
-from tasks.core.training import StartPolicy, Trained
+from tasks.core.records import DataSet, Job
+from tasks.core.training import StartPolicy, TrainedPolicy
 from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_on_nodes, stage_task
 
@@ -16,7 +16,13 @@ def warm_start_policy(data: DataSet, job: Job) -> StartPolicy:
     run, config = job.run, job.config
     with stage(run, "warm_start") as tracker:
         return start_policy(
-            Store(run.data_root), data.samples, data.clips, config.model, config.warm_start, tracker, run.seed
+            Store(run.data_root),
+            data.samples,
+            data.clips,
+            config.model,
+            config.warm_start,
+            tracker,
+            run.seed,
         )
 
 
@@ -27,7 +33,7 @@ def train_policy(
     data: DataSet,
     job: Job,
     first_step: int = 0,
-) -> Trained:
+) -> TrainedPolicy:
     """GRPO from `policy` on `samples`, from the last checkpoint of a run that was cut off.
 
     Metrics are logged from `first_step` on: where the rounds before ended.

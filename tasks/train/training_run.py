@@ -103,7 +103,9 @@ class TrainingRun(Generic[RowT]):
             except Interrupted as request:
                 self._is_kept = self._is_kept or self.checkpoints.save(self.record, rng_state())
                 kept = "all kept" if self._is_kept else "those since the last checkpoint are lost"
-                request.message += f" after {number} steps, {kept}; the same command goes on from there"
+                request.message += (
+                    f" after {number} steps, {kept}; the same command goes on from there"
+                )
                 raise
             yield number
 
@@ -121,7 +123,10 @@ class TrainingRun(Generic[RowT]):
         self._give_up_if_diverged()
         self._is_kept = False
         # None after the last step: the result is written next.
-        if len(self.record) % self.checkpoint_every_steps == 0 and len(self.record) < self.num_steps:
+        if (
+            len(self.record) % self.checkpoint_every_steps == 0
+            and len(self.record) < self.num_steps
+        ):
             self._is_kept = self.checkpoints.save(self.record, rng_state())
             self._num_failed += not self._is_kept
 

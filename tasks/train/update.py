@@ -104,7 +104,9 @@ def split_updates(groups: StepGroups, num_updates: int) -> list[Update]:
     updates: list[Update] = []
     for part in range(num_updates):
         lengths = [
-            len(completion.token_ids) for group in groups.trained[part::num_updates] for completion in group.completions
+            len(completion.token_ids)
+            for group in groups.trained[part::num_updates]
+            for completion in group.completions
         ]
         if lengths:
             own = [g for g in groups.own if place[g.sample.sample_id] % num_updates == part]
@@ -197,7 +199,9 @@ def _placeholder_group(processor: Qwen3VLProcessor, sample: Sample) -> Group:
     """The cheapest group that passes through every layer: black frames, two empty answers."""
     frames = np.zeros((2, _PLACEHOLDER_PX, _PLACEHOLDER_PX, 3), dtype=np.uint8)
     video = ShownVideo(frames=frames, timestamps_seconds=(0.0, 1.0))
-    end = Completion(token_ids=(processor.tokenizer.eos_token_id,), logprobs=(0.0,), text="", truncated=False)
+    end = Completion(
+        token_ids=(processor.tokenizer.eos_token_id,), logprobs=(0.0,), text="", truncated=False
+    )
     return Group(
         sample=sample,
         prompt=render_prompt(processor, sample, [video]),

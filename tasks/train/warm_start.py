@@ -88,7 +88,9 @@ def _warm_start(
 ) -> Mapping[str, float]:
     """Teach `policy`, in place, the answers of `samples` by maximum likelihood."""
     use_shared_prefix_attention(policy.model)
-    engine = TrainEngine(policy.model, learning_rate=config.learning_rate, max_grad_norm=1.0, zero_stage=0)
+    engine = TrainEngine(
+        policy.model, learning_rate=config.learning_rate, max_grad_norm=1.0, zero_stage=0
+    )
     checkpoints = Checkpoints(
         store=store,
         key=f"{key}/checkpoints",

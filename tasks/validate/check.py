@@ -43,7 +43,9 @@ def find_or_check(
     counts = {
         "checks": float(len(findings)),
         "failed_errors": float(sum(finding.stops_the_run for finding in findings)),
-        "failed_warnings": float(sum(not finding.passed and not finding.stops_the_run for finding in findings)),
+        "failed_warnings": float(
+            sum(not finding.passed and not finding.stops_the_run for finding in findings)
+        ),
         "rows_rendered": float(min(config.num_rerendered, samples.num_rows)),
         "reused": float(reused),
     }
@@ -73,7 +75,10 @@ def check_manifests(
     ]
     if any(finding.stops_the_run for finding in findings):
         return findings
-    return [*findings, check_frames(store, draw_samples(samples, config.num_rerendered, seed), by_id)]
+    return [
+        *findings,
+        check_frames(store, draw_samples(samples, config.num_rerendered, seed), by_id),
+    ]
 
 
 def rejected_share(num_clips: int, num_rejected: int, max_share: float) -> ManifestFinding:
@@ -92,7 +97,9 @@ def draw_samples(samples: Collection[Sample], count: int, seed: int) -> list[Sam
     """`count` different samples at random (all if there are fewer), in manifest order."""
     if len(samples) <= count:
         return list(samples)
-    chosen = set(generator(seed, "validate").choice(len(samples), size=count, replace=False).tolist())
+    chosen = set(
+        generator(seed, "validate").choice(len(samples), size=count, replace=False).tolist()
+    )
     return [sample for index, sample in enumerate(samples) if index in chosen]
 
 
@@ -108,4 +115,6 @@ def stop_if_bad(findings: Sequence[ManifestFinding]) -> None:
         logger.warning("validate warns:\n%s", findings_table(warnings))
     errors = [finding for finding in failed if finding.stops_the_run]
     if errors:
-        raise InputError(f"{len(errors)} of {len(findings)} checks of the manifests failed:\n{findings_table(errors)}")
+        raise InputError(
+            f"{len(errors)} of {len(findings)} checks of the manifests failed:\n{findings_table(errors)}"
+        )

@@ -40,14 +40,20 @@ def check_clips(table: pd.DataFrame, needed_splits: Sequence[str]) -> list[Manif
             x.ExpectColumnPairValuesToBeEqual(column_A="clip_id", column_B="clip_id_of_sha256"),
             x.ExpectColumnValuesToBeInSet(column="split", value_set=["train", "heldout"]),
             x.ExpectColumnDistinctValuesToContainSet(column="split", value_set=list(needed_splits)),
-            x.ExpectColumnValuesToBeBetween(column="duration_seconds", min_value=0, strict_min=True),
+            x.ExpectColumnValuesToBeBetween(
+                column="duration_seconds", min_value=0, strict_min=True
+            ),
             x.ExpectColumnValuesToBeBetween(column="width_px", min_value=1),
             x.ExpectColumnValuesToBeBetween(column="height_px", min_value=1),
             x.ExpectColumnValueLengthsToBeBetween(column="frames_key", min_value=1),
             x.ExpectColumnValuesToBeBetween(column="num_frames", min_value=2),
             x.ExpectColumnValuesToNotBeNull(column="first_timestamp_seconds"),
-            x.ExpectColumnValuesToBeBetween(column="first_timestamp_seconds", min_value=0, max_value=0),
-            x.ExpectColumnValuesToBeBetween(column="smallest_step_seconds", min_value=0, strict_min=True),
+            x.ExpectColumnValuesToBeBetween(
+                column="first_timestamp_seconds", min_value=0, max_value=0
+            ),
+            x.ExpectColumnValuesToBeBetween(
+                column="smallest_step_seconds", min_value=0, strict_min=True
+            ),
         ],
     )
 
@@ -59,7 +65,9 @@ def check_samples(table: pd.DataFrame, needed_splits: Sequence[str]) -> list[Man
 
     x = gx.expectations
     answers = [
-        x.ExpectColumnValuesToMatchRegex(column="answer", regex=pattern, row_condition=Column("answer_kind") == kind)
+        x.ExpectColumnValuesToMatchRegex(
+            column="answer", regex=pattern, row_condition=Column("answer_kind") == kind
+        )
         for kind, pattern in _ANSWER_PATTERNS.items()
     ]
     return _validate(
@@ -68,17 +76,23 @@ def check_samples(table: pd.DataFrame, needed_splits: Sequence[str]) -> list[Man
         [
             x.ExpectColumnValuesToBeUnique(column="sample_id"),
             x.ExpectColumnValueLengthsToBeBetween(column="sample_id", min_value=1),
-            x.ExpectColumnValuesToBeInSet(column="split", value_set=["train", "heldout", "viubench"]),
+            x.ExpectColumnValuesToBeInSet(
+                column="split", value_set=["train", "heldout", "viubench"]
+            ),
             x.ExpectColumnDistinctValuesToContainSet(column="split", value_set=list(needed_splits)),
             x.ExpectColumnValueLengthsToBeBetween(column="pretext", min_value=1),
             x.ExpectColumnValueLengthsToBeBetween(column="kind", min_value=1),
             x.ExpectColumnValuesToBeBetween(column="level", min_value=0, max_value=1),
-            x.ExpectColumnValuesToBeBetween(column="question_chars", min_value=1, max_value=_MAX_QUESTION_CHARS),
+            x.ExpectColumnValuesToBeBetween(
+                column="question_chars", min_value=1, max_value=_MAX_QUESTION_CHARS
+            ),
             *answers,
             x.ExpectColumnPairValuesToBeEqual(column_A="answer", column_B="canonical_answer"),
             x.ExpectColumnValuesToBeBetween(column="num_views", min_value=1),
             x.ExpectColumnValuesToBeInSet(column="views_fit", value_set=[True]),
-            x.ExpectColumnPairValuesToBeEqual(column_A="clips_split", column_B="clips_split_allowed"),
+            x.ExpectColumnPairValuesToBeEqual(
+                column_A="clips_split", column_B="clips_split_allowed"
+            ),
         ],
     )
 
@@ -124,13 +138,20 @@ def _validate(manifest: str, table: pd.DataFrame, expectations: list[Any]) -> li
     whole = source.add_dataframe_asset(manifest).add_batch_definition_whole_dataframe("whole")
     suite = gx.ExpectationSuite(name=manifest, expectations=expectations)
     outcome = whole.get_batch({"dataframe": table}).validate(suite)
-    return sorted((_finding(manifest, result) for result in outcome.results), key=lambda finding: finding.check)
+    return sorted(
+        (_finding(manifest, result) for result in outcome.results),
+        key=lambda finding: finding.check,
+    )
 
 
 def _finding(manifest: str, result: Any) -> ManifestFinding:
     config, details = result.expectation_config, result.result
     examples = details.get("partial_unexpected_list") or details.get("partial_missing_list") or []
-    errors = [info["exception_message"] for info in result.exception_info.values() if isinstance(info, dict)]
+    errors = [
+        info["exception_message"]
+        for info in result.exception_info.values()
+        if isinstance(info, dict)
+    ]
     return ManifestFinding(
         manifest=manifest,
         check=_describe(config.type, config.kwargs),
@@ -146,7 +167,9 @@ def _describe(expectation_type: str, kwargs: dict[str, Any]) -> str:
     columns = [str(kwargs[name]) for name in ("column", "column_A", "column_B") if name in kwargs]
     words = expectation_type.removeprefix("expect_").removeprefix("column_").replace("_", " ")
     shown = ("min_value", "max_value", "strict_min", "value_set", "regex")
-    limits = ", ".join(f"{name} {kwargs[name]}" for name in shown if kwargs.get(name) not in (None, False))
+    limits = ", ".join(
+        f"{name} {kwargs[name]}" for name in shown if kwargs.get(name) not in (None, False)
+    )
     return f"{' / '.join(columns)}: {words}" + (f" ({limits})" if limits else "")
 
 
@@ -189,25 +212,36 @@ def _flat(sample: Sample, clips: Mapping[str, Clip]) -> dict[str, object]:
         "num_views": len(sample.views),
         "views_fit": all(_view_fits(view, clips) for view in sample.views),
         "clips_split": _clips_split(sample, clips),
-        "clips_split_allowed": (Split.TRAIN if sample.split is Split.TRAIN else Split.HELDOUT).value,
+        "clips_split_allowed": (
+            Split.TRAIN if sample.split is Split.TRAIN else Split.HELDOUT
+        ).value,
     }
 
 
 def _view_fits(view: View, clips: Mapping[str, Clip]) -> bool:
     """Whether the frames of the view, and those that it borrows, are there."""
     lent = [
-        (edit.donor_clip_id, edit.donor_start_frame, edit.donor_start_frame + edit.stop_frame - edit.start_frame)
+        (
+            edit.donor_clip_id,
+            edit.donor_start_frame,
+            edit.donor_start_frame + edit.stop_frame - edit.start_frame,
+        )
         for edit in view.edits
         if isinstance(edit, ReplaceEdit)
     ]
     return all(
         clip_id in clips and 0 <= start_frame < stop_frame <= len(clips[clip_id].timestamps_seconds)
-        for clip_id, start_frame, stop_frame in [(view.clip_id, view.start_frame, view.stop_frame), *lent]
+        for clip_id, start_frame, stop_frame in [
+            (view.clip_id, view.start_frame, view.stop_frame),
+            *lent,
+        ]
     )
 
 
 def _clips_split(sample: Sample, clips: Mapping[str, Clip]) -> str:
     """The split that all clips of the sample are in; says so if they differ or are not in the manifest."""
-    ids = [clip_id for view in sample.views for clip_id in (view.clip_id, *donor_clip_ids(view.edits))]
+    ids = [
+        clip_id for view in sample.views for clip_id in (view.clip_id, *donor_clip_ids(view.edits))
+    ]
     splits = {clips[clip_id].split.value if clip_id in clips else "unknown clip" for clip_id in ids}
     return " and ".join(sorted(splits))

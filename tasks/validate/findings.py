@@ -35,9 +35,14 @@ class ManifestFinding:
 def findings_table(findings: Sequence[ManifestFinding]) -> str:
     """The findings as text in aligned columns."""
     header = ("manifest", "check", "severity", "rows", "example")
-    rows = [(f.manifest, f.check, f.severity.value, str(f.num_unexpected), f.example) for f in findings]
+    rows = [
+        (f.manifest, f.check, f.severity.value, str(f.num_unexpected), f.example) for f in findings
+    ]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in [header, *rows]
+    ]
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -27,7 +27,9 @@ _MAX_DISTANCE = 0.1
 clips differ in at least 27 %: 24 real and 40 generated ones."""
 
 
-def check_frames(store: Store, samples: Sequence[Sample], clips: Mapping[str, Clip]) -> ManifestFinding:
+def check_frames(
+    store: Store, samples: Sequence[Sample], clips: Mapping[str, Clip]
+) -> ManifestFinding:
     """Render every sample again; `clips` by clip id. One that cannot be shown stops the run."""
 
     @cache  # Samples share clips: an archive is read whole once.
@@ -36,8 +38,12 @@ def check_frames(store: Store, samples: Sequence[Sample], clips: Mapping[str, Cl
 
     flaws: list[str] = []
     for sample in tqdm(samples, desc="render samples", unit="sample", leave=False):
-        names = [name for view in sample.views for name in (view.clip_id, *donor_clip_ids(view.edits))]
-        flaw = next(filter(None, map(flaw_of_clip, names)), "") or _flaw_of_sample(store, sample, clips)
+        names = [
+            name for view in sample.views for name in (view.clip_id, *donor_clip_ids(view.edits))
+        ]
+        flaw = next(filter(None, map(flaw_of_clip, names)), "") or _flaw_of_sample(
+            store, sample, clips
+        )
         if flaw:
             logger.warning("sample %s cannot be shown: %s", sample.sample_id, flaw)
             flaws.append(f"{sample.sample_id}: {flaw}")

@@ -14,12 +14,16 @@ from tasks.video.preview import draw_each, preview_sheet
 _MOST_SHEETS = 12
 
 
-def samples_page(store: Store, clips: Artifact, rejected: Artifact, samples: Artifact, seed: int) -> str:
+def samples_page(
+    store: Store, clips: Artifact, rejected: Artifact, samples: Artifact, seed: int
+) -> str:
     """HTML with pictures inside; the same samples each time."""
     by_id, counts = read_clips(store, clips), Counter[tuple[str, str, str]]()
     rows = _counted(iterate_rows(store, samples, Sample), counts)
     chosen = choose_in_turn(rows, _MOST_SHEETS, seed, "look")
-    sheets = [sheet for _, sheet in draw_each(chosen, lambda sample: preview_sheet(store, sample, by_id))]
+    sheets = [
+        sheet for _, sheet in draw_each(chosen, lambda sample: preview_sheet(store, sample, by_id))
+    ]
     num_samples: dict[str, Counter[str]] = {}
     for (pretext, kind, split), number in sorted(counts.items()):
         num_samples.setdefault(f"{pretext} · {kind}", Counter())[split] = number

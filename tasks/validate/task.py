@@ -2,7 +2,7 @@
 
 import time
 
-from tasks.core.job import DataSet, Job
+from tasks.core.records import DataSet, Job
 from tasks.core.types import StageReport
 from tasks.deployment.stage_task import stage_task
 
@@ -37,4 +37,6 @@ def validate_manifests(data: DataSet, job: Job) -> DataSet:
     Deck("samples", page)
     point_to_latest(store, LatestDataset(clips=clips, samples=samples, run_id=run.run_id))
     click.echo(f"samples             {samples.num_rows} in {store.path(samples.key)}")
-    return data.after(StageReport(stage="validate", seconds=time.monotonic() - began, counts=counts))
+    return data.after(
+        StageReport(stage="validate", seconds=time.monotonic() - began, counts=counts)
+    )

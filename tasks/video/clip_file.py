@@ -35,7 +35,9 @@ class ClipFile:
     warnings: tuple[str, ...]
     fingerprint: str
 
-    def clip(self, *, sha256: str, source: str, split: Split, frames_key: str, is_verified: bool = False) -> Clip:
+    def clip(
+        self, *, sha256: str, source: str, split: Split, frames_key: str, is_verified: bool = False
+    ) -> Clip:
         """The clip whose frames lie at `frames_key`; `sha256` is that of the content it shows."""
         return Clip(
             clip_id=sha256[:_CLIP_ID_DIGITS],

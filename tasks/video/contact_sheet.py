@@ -26,7 +26,9 @@ class SheetRow:
     label: str = ""
 
 
-def contact_sheet(rows: Sequence[SheetRow], captions: Sequence[str] = (), *, most_tiles: int = 16) -> bytes:
+def contact_sheet(
+    rows: Sequence[SheetRow], captions: Sequence[str] = (), *, most_tiles: int = 16
+) -> bytes:
     """A PNG: the captions, then each video with at most `most_tiles` of its frames, evenly spaced.
 
     Raises:
@@ -86,7 +88,12 @@ def _tiles(row: SheetRow, shown: Sequence[int], width: int) -> Image.Image:
         top = position // _COLUMNS * (height_px + _LINE_PX + _GAP_PX)
         is_marked = index in row.marked
         block.paste(_tile(row.frames[index], height_px, is_marked), (left, top))
-        draw.text((left + 1, top + height_px + 1), str(index), fill=MARK if is_marked else FAINT, font=_font())
+        draw.text(
+            (left + 1, top + height_px + 1),
+            str(index),
+            fill=MARK if is_marked else FAINT,
+            font=_font(),
+        )
     return block
 
 

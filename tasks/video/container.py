@@ -39,7 +39,11 @@ def is_encrypted(container: InputContainer, path: Path) -> bool:
         return bool(_ENCRYPTED_TAGS.search(description(container)))
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    return _is_scrambled(head) if name == "mpegts" else _ASF_ENCRYPTION in head or _ASF_MORE_ENCRYPTION in head
+    return (
+        _is_scrambled(head)
+        if name == "mpegts"
+        else _ASF_ENCRYPTION in head or _ASF_MORE_ENCRYPTION in head
+    )
 
 
 def is_cut_off(path: Path, container: InputContainer) -> bool:
@@ -63,7 +67,9 @@ def is_cut_off(path: Path, container: InputContainer) -> bool:
 def _is_scrambled(head: bytes) -> bool:
     """Whether most packets of a transport stream are."""
     for size, before in _TS_SIZES.items():
-        packets = [head[at + before : at + before + 4] for at in range(0, len(head) - size + 1, size)]
+        packets = [
+            head[at + before : at + before + 4] for at in range(0, len(head) - size + 1, size)
+        ]
         if packets and all(packet[0] == _TS_SYNC for packet in packets):
             return 2 * sum(bool(packet[3] & _TS_SCRAMBLED) for packet in packets) > len(packets)
     return False

@@ -171,7 +171,10 @@ def _with_damage_around(
             yield last, is_damaged or (is_followed and complaints.count_astray() > astray)
         if packet is None:
             return
-        last, is_damaged = packet, has_complained  # Given out in the next turn, when it is known what follows.
+        last, is_damaged = (
+            packet,
+            has_complained,
+        )  # Given out in the next turn, when it is known what follows.
 
 
 @functools.cache

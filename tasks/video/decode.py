@@ -40,7 +40,11 @@ class FrameChoice:
     @classmethod
     def of(cls, config: IngestConfig) -> "FrameChoice":
         """What `config` keeps of every video."""
-        return cls(num_frames=config.num_frames, min_area_px=config.min_area_px, max_area_px=config.max_area_px)
+        return cls(
+            num_frames=config.num_frames,
+            min_area_px=config.min_area_px,
+            max_area_px=config.max_area_px,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +61,9 @@ class Footage:
     warnings: tuple[str, ...]
 
 
-def decode_video(path: Path, choice: FrameChoice, *, num_threads: int = 1, may_skip: bool = True) -> Footage:
+def decode_video(
+    path: Path, choice: FrameChoice, *, num_threads: int = 1, may_skip: bool = True
+) -> Footage:
     """Decode the frames that `choice` asks for.
 
     Args:
@@ -96,7 +102,9 @@ def decode_frames(path: Path, promise: Probe, wanted: Sequence[int], resizer: Re
     lost = sorted(set(wanted) - set(decoded.frames))
     if lost:
         detail = f"{len(lost)} of {len(wanted)} chosen frames do not decode, e.g. number {lost[0]}"
-        raise VideoError(Problem.DECODE_ERRORS, f"{detail}; {len(decoded.times_seconds)} frames were delivered")
+        raise VideoError(
+            Problem.DECODE_ERRORS, f"{detail}; {len(decoded.times_seconds)} frames were delivered"
+        )
     return np.stack([decoded.frames[rank] for rank in wanted])
 
 
@@ -117,11 +125,17 @@ def _choose(times: Sequence[float], choice: FrameChoice) -> tuple[int, ...]:
 
 
 def _resizer(promise: Probe, choice: FrameChoice) -> Resizer:
-    return Resizer(display=promise.display, min_area_px=choice.min_area_px, max_area_px=choice.max_area_px)
+    return Resizer(
+        display=promise.display, min_area_px=choice.min_area_px, max_area_px=choice.max_area_px
+    )
 
 
 def _decode_plainly(
-    path: Path, promise: Probe, choice: FrameChoice, num_threads: int, warnings: tuple[str, ...] = ()
+    path: Path,
+    promise: Probe,
+    choice: FrameChoice,
+    num_threads: int,
+    warnings: tuple[str, ...] = (),
 ) -> Footage:
     times: Sequence[float] = promise.times_seconds
     for _ in range(_MOST_PASSES):
@@ -131,20 +145,32 @@ def _decode_plainly(
         num_lost = _check(promise, decoded, choice)
         if _choose(decoded.times_seconds, choice) == wanted:
             frames = np.stack([decoded.frames[rank] for rank in wanted])
-            all_warnings = (*promise.warnings, *resizer.warnings, *warnings, *_warnings(promise, decoded, num_lost))
+            all_warnings = (
+                *promise.warnings,
+                *resizer.warnings,
+                *warnings,
+                *_warnings(promise, decoded, num_lost),
+            )
             return _footage(decoded.times_seconds, wanted, frames, all_warnings)
         times = decoded.times_seconds
-    raise VideoError(Problem.DECODE_ERRORS, f"{_MOST_PASSES} passes of the decoder delivered different frames")
+    raise VideoError(
+        Problem.DECODE_ERRORS, f"{_MOST_PASSES} passes of the decoder delivered different frames"
+    )
 
 
-def _decode(path: Path, promise: Probe, wanted: Collection[int], resizer: Resizer, num_threads: int) -> _Pass:
+def _decode(
+    path: Path, promise: Probe, wanted: Collection[int], resizer: Resizer, num_threads: int
+) -> _Pass:
     """Keep the frames whose rank in the decoder's output is in `wanted`.
 
     Ranks, because a decoder's output order is the order of presentation even where time stamps are not (VC-1 in ASF).
     """
     result, damage = _Pass(), Damage(has_true_stamps=promise.has_true_stamps)
     times: list[float | None] = []
-    with open_decoder(path, num_threads) as (container, stream), heard_complaints(is_on=num_threads == 1) as complaints:
+    with (
+        open_decoder(path, num_threads) as (container, stream),
+        heard_complaints(is_on=num_threads == 1) as complaints,
+    ):
         for rank, frame in enumerate(sound_frames(container.demux(stream), complaints, damage)):
             times.append(frame.time)
             if rank in wanted:
@@ -175,9 +201,13 @@ def _check(promise: Probe, decoded: _Pass, choice: FrameChoice) -> int:
     ideal = _choose(complete, choice)
     num_lost = len({complete[index] for index in ideal} & set(lost))
     if num_lost > choice.max_damaged_share * choice.num_frames:
-        detail = f"{num_lost} of {choice.num_frames} chosen frames lie where the video does not decode"
+        detail = (
+            f"{num_lost} of {choice.num_frames} chosen frames lie where the video does not decode"
+        )
         limit = f"limit {choice.max_damaged_share:.0%}"
-        raise VideoError(Problem.DECODE_ERRORS, f"{detail} ({_damage(promise, decoded, lost)}), {limit}")
+        raise VideoError(
+            Problem.DECODE_ERRORS, f"{detail} ({_damage(promise, decoded, lost)}), {limit}"
+        )
     num_inside = len(span_frames(decoded.times_seconds, edge_share=choice.edge_share))
     if num_inside < choice.num_frames:
         detail = f"{num_inside} in the middle {1 - 2 * choice.edge_share:.0%}, at least {choice.num_frames} needed"
@@ -189,7 +219,9 @@ def _damage(promise: Probe, decoded: _Pass, lost: list[float]) -> str:
     return f"{len(lost)} of {len(promise.times_seconds)} frames lost, {decoded.num_errors} decode errors"
 
 
-def _footage(times: Sequence[float], wanted: Sequence[int], frames: Frames, warnings: tuple[str, ...]) -> Footage:
+def _footage(
+    times: Sequence[float], wanted: Sequence[int], frames: Frames, warnings: tuple[str, ...]
+) -> Footage:
     duration = duration_seconds(times)
     return Footage(
         frames=frames,

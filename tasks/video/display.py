@@ -28,7 +28,14 @@ _ONE, _ONE_OF_W = 1 << 16, 1 << 30
 _SINE_OF_HALF_A_DEGREE = math.sin(math.radians(0.5))
 """So far from a quarter of a turn FFmpeg takes a matrix for one: it rounds the angle to whole degrees."""
 _SAME_SCALE = 0.01
-_WIDE = frozenset({ColorPrimaries.BT2020, ColorPrimaries.SMPTE428, ColorPrimaries.SMPTE431, ColorPrimaries.SMPTE432})
+_WIDE = frozenset(
+    {
+        ColorPrimaries.BT2020,
+        ColorPrimaries.SMPTE428,
+        ColorPrimaries.SMPTE431,
+        ColorPrimaries.SMPTE432,
+    }
+)
 _ODD_TRANSFERS = frozenset({ColorTrc.LINEAR, ColorTrc.LOG, ColorTrc.LOG_SQRT, ColorTrc.SMPTE428})
 _DOLBY = frozenset({Type.DOVI_METADATA, Type.DOVI_RPU_BUFFER})
 _CROPPING = re.compile(r"Stream #0:(\d+)|Frame Cropping: (\d+)/(\d+)/(\d+)/(\d+)", re.IGNORECASE)
@@ -82,7 +89,9 @@ def orientation_of(matrix: tuple[int, ...]) -> Orientation:
     is_known = all(abs(part) >= (1 - _SAME_SCALE) * scale for part in near)
     is_known &= all(abs(part) <= _SINE_OF_HALF_A_DEGREE * scale for part in far)
     if not is_known or u or v:
-        raise VideoError(Problem.DISPLAY_MATRIX, f"{_shown(matrix)}; only quarter turns and mirrors are")
+        raise VideoError(
+            Problem.DISPLAY_MATRIX, f"{_shown(matrix)}; only quarter turns and mirrors are"
+        )
     across, down = (c, b) if is_transposed else (a, d)
     return Orientation(is_transposed=is_transposed, flips_rows=down < 0, flips_columns=across < 0)
 
@@ -96,13 +105,21 @@ def matrix_of(frame: VideoFrame) -> tuple[int, ...] | None:
 def remarks_on(frame: VideoFrame, stream: VideoStream) -> tuple[str, ...]:
     """What a player might show otherwise, by the first frame."""
     remarks = [*_remarks_on_colours(frame)]
-    if stream.metadata.get("alpha_mode") == "1" or any(part.is_alpha for part in frame.format.components):
+    if stream.metadata.get("alpha_mode") == "1" or any(
+        part.is_alpha for part in frame.format.components
+    ):
         remarks.append(Remark.TRANSPARENT.of("shown without its transparency"))
     for data in _side_data(frame):
         if data.type is Type.SPHERICAL:
-            remarks.append(Remark.SEVERAL_VIEWS.of("a picture of all directions (360 degrees), shown as stored"))
+            remarks.append(
+                Remark.SEVERAL_VIEWS.of(
+                    "a picture of all directions (360 degrees), shown as stored"
+                )
+            )
         elif data.type is Type.STEREO3D and struct.unpack_from("=i", bytes(data))[0]:
-            remarks.append(Remark.SEVERAL_VIEWS.of("two views for two eyes (stereo), shown as stored"))
+            remarks.append(
+                Remark.SEVERAL_VIEWS.of("two views for two eyes (stereo), shown as stored")
+            )
     matrix = matrix_of(frame)
     scale = max(map(abs, (*matrix[0:2], *matrix[3:5]))) / _ONE if matrix else 1.0
     if matrix and abs(scale - 1) > _SAME_SCALE:
@@ -153,10 +170,14 @@ Type._missing_ = classmethod(_unnamed)  # type: ignore[assignment]
 
 
 def _side_data(frame: VideoFrame) -> list[SideData]:
-    return list(cast(Any, frame.side_data))  # It iterates over values; PyAV's stubs have it iterate over keys.
+    return list(
+        cast(Any, frame.side_data)
+    )  # It iterates over values; PyAV's stubs have it iterate over keys.
 
 
 def _shown(matrix: tuple[int, ...]) -> str:
     parts = [value / (_ONE_OF_W if place % 3 == 2 else _ONE) for place, value in enumerate(matrix)]
-    rows = ("[" + " ".join(f"{value:.4g}" for value in parts[at : at + 3]) + "]" for at in (0, 3, 6))
+    rows = (
+        "[" + " ".join(f"{value:.4g}" for value in parts[at : at + 3]) + "]" for at in (0, 3, 6)
+    )
     return "the display matrix is " + " ".join(rows)

@@ -27,7 +27,9 @@ def no_donors(clip_id: str, start_frame: int, stop_frame: int) -> Frames:
     raise ValueError(f"an edit takes frames of clip {clip_id!r}, but no other clip was given")
 
 
-def apply_edits(frames: Frames, edits: tuple[Edit, ...], load_donor: LoadDonor = no_donors) -> Frames:
+def apply_edits(
+    frames: Frames, edits: tuple[Edit, ...], load_donor: LoadDonor = no_donors
+) -> Frames:
     """A copy of `frames` with the edits applied in order.
 
     Raises:
@@ -44,7 +46,9 @@ def apply_edits(frames: Frames, edits: tuple[Edit, ...], load_donor: LoadDonor =
                 span[:] = span[_checked_order(edit.order)]
             case ReplaceEdit():
                 span = _span(edited, edit.start_frame, edit.stop_frame)
-                donated = load_donor(edit.donor_clip_id, edit.donor_start_frame, edit.donor_start_frame + len(span))
+                donated = load_donor(
+                    edit.donor_clip_id, edit.donor_start_frame, edit.donor_start_frame + len(span)
+                )
                 span[:] = cover(donated, *span.shape[1:3])
             case DrawEdit():
                 _draw_shape(_span(edited, edit.frame, edit.frame + 1)[0], edit)
@@ -80,17 +84,23 @@ def shape_mask(
 
 def _transformed(span: Frames, edit: SpanEdit) -> Frames:
     if edit.kind not in SPAN_TRANSFORMS:
-        raise ValueError(f"unknown span edit {edit.kind!r}, expected one of {', '.join(SPAN_TRANSFORMS)}")
+        raise ValueError(
+            f"unknown span edit {edit.kind!r}, expected one of {', '.join(SPAN_TRANSFORMS)}"
+        )
     transform = SPAN_TRANSFORMS[edit.kind]
     if edit.amount < transform.min_amount:
-        raise ValueError(f"{edit.kind} needs an amount of at least {transform.min_amount}, got {edit.amount}")
+        raise ValueError(
+            f"{edit.kind} needs an amount of at least {transform.min_amount}, got {edit.amount}"
+        )
     # a copy: some transforms give the span's own memory back in another order
     return transform.apply(span.copy(), edit.amount, edit.seed)
 
 
 def _span(frames: Frames, start_frame: int, stop_frame: int) -> Frames:
     if not 0 <= start_frame < stop_frame <= len(frames):
-        raise ValueError(f"edit of frames [{start_frame}, {stop_frame}) does not fit a video of {len(frames)} frames")
+        raise ValueError(
+            f"edit of frames [{start_frame}, {stop_frame}) does not fit a video of {len(frames)} frames"
+        )
     return frames[start_frame:stop_frame]
 
 
@@ -116,7 +126,9 @@ def _draw_shape(frame: Frame, edit: DrawEdit) -> None:
 def _box(edit: DrawEdit, height: int, width: int) -> tuple[slice, slice]:
     """Rows and columns that hold the whole shape: drawing looks at these alone."""
     radius = edit.size * min(height, width) / 2 + 1
-    return _around(edit.centre_y * height, radius, height), _around(edit.centre_x * width, radius, width)
+    return _around(edit.centre_y * height, radius, height), _around(
+        edit.centre_x * width, radius, width
+    )
 
 
 def _around(centre: float, radius: float, length: int) -> slice:
@@ -125,7 +137,11 @@ def _around(centre: float, radius: float, length: int) -> slice:
 
 
 def _regular_polygon(
-    right: NDArray[np.float64], down: NDArray[np.float64], num_corners: int, radius: float, angle: float
+    right: NDArray[np.float64],
+    down: NDArray[np.float64],
+    num_corners: int,
+    radius: float,
+    angle: float,
 ) -> NDArray[np.bool_]:
     """Points within the distance of every side from the centre; `angle` points to the middle of one side."""
     inside = np.ones(np.broadcast_shapes(right.shape, down.shape), bool)

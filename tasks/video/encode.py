@@ -24,17 +24,23 @@ def write_mp4(path: Path, frames: Frames, fps: float, *, quality: int = 18) -> N
     if width % 2 or height % 2:
         raise ValueError(f"width and height must be even for 4:2:0 video, got {width}x{height}")
     temporary = path.with_name(f".{path.stem}.tmp-{uuid.uuid4().hex}{path.suffix}")
-    source = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=fps)
+    source = ffmpeg.input(
+        "pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=fps
+    )
     # "file:" keeps a name with a colon from being read as a protocol.
     target = source.output(
         f"file:{temporary}", vcodec="libx264", pix_fmt="yuv420p", crf=quality, preset="veryfast", threads=1,
         movflags="+faststart", fflags="+bitexact", loglevel="error",
     )  # fmt: skip
     try:
-        target.run(cmd=ffmpeg_binary(), input=frames.tobytes(), capture_stdout=True, capture_stderr=True)
+        target.run(
+            cmd=ffmpeg_binary(), input=frames.tobytes(), capture_stdout=True, capture_stderr=True
+        )
         os.replace(temporary, path)
     except ffmpeg.Error as error:
-        raise RuntimeError(f"ffmpeg could not write {path.name}: {error.stderr.decode(errors='replace')}") from error
+        raise RuntimeError(
+            f"ffmpeg could not write {path.name}: {error.stderr.decode(errors='replace')}"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

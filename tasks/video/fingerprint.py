@@ -38,7 +38,14 @@ def fingerprint(frames: Frames) -> str:
     """The fingerprint of frames (F, H, W, 3) that are evenly spread over a video."""
     thumbnails = np.stack([_thumbnail(frame) for frame in frames])
     # A cosine transform in time (t to f), down (r to u) and across (c to v), low frequencies only.
-    spectrum = np.einsum("tf,ur,frc,vc->tuv", _cosines(_TIMES, len(frames)), _SPACE, thumbnails, _SPACE, optimize=True)
+    spectrum = np.einsum(
+        "tf,ur,frc,vc->tuv",
+        _cosines(_TIMES, len(frames)),
+        _SPACE,
+        thumbnails,
+        _SPACE,
+        optimize=True,
+    )
     signs = np.array([[spectrum[time][place] > 0 for place in _PLANE] for time in range(_TIMES)])
     return np.packbits(signs).tobytes().hex()
 
@@ -53,17 +60,23 @@ def near_pairs(fingerprints: Sequence[str], *, max_distance: float) -> Iterator[
     known, table = _table(fingerprints)
     # Blocks of rows against themselves and all later ones: each pair is seen, few are seen twice.
     for start in range(0, len(known), _BLOCK):
-        for first, second, bits in _near(table[:, start : start + _BLOCK], table[:, start:], max_distance):
+        for first, second, bits in _near(
+            table[:, start : start + _BLOCK], table[:, start:], max_distance
+        ):
             if first < second:
                 yield Pair(known[start + first], known[start + second], bits / NUM_BITS)
 
 
-def near_between(ours: Sequence[str], theirs: Sequence[str], *, max_distance: float) -> Iterator[Pair]:
+def near_between(
+    ours: Sequence[str], theirs: Sequence[str], *, max_distance: float
+) -> Iterator[Pair]:
     """The same between two lists: `first` is a position in `ours`, `second` one in `theirs`."""
     our_places, our_table = _table(ours)
     their_places, their_table = _table(theirs)
     for start in range(0, len(our_places), _BLOCK):
-        for first, second, bits in _near(our_table[:, start : start + _BLOCK], their_table, max_distance):
+        for first, second, bits in _near(
+            our_table[:, start : start + _BLOCK], their_table, max_distance
+        ):
             yield Pair(our_places[start + first], their_places[second], bits / NUM_BITS)
 
 
@@ -75,7 +88,9 @@ def _table(fingerprints: Sequence[str]) -> tuple[list[int], NDArray[np.uint64]]:
     return known, words.reshape(len(known), NUM_BITS // 64).T
 
 
-def _near(left: NDArray[np.uint64], right: NDArray[np.uint64], max_distance: float) -> Iterator[tuple[int, int, int]]:
+def _near(
+    left: NDArray[np.uint64], right: NDArray[np.uint64], max_distance: float
+) -> Iterator[tuple[int, int, int]]:
     """(column of `left`, column of `right`, bits that differ), block by block."""
     for start in range(0, right.shape[1], _BLOCK):
         block = right[:, start : start + _BLOCK]
@@ -88,7 +103,11 @@ def _near(left: NDArray[np.uint64], right: NDArray[np.uint64], max_distance: flo
 
 
 def _thumbnail(frame: Frame) -> NDArray[np.float32]:
-    picture = Image.fromarray(frame).convert("L").resize((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.BOX)
+    picture = (
+        Image.fromarray(frame)
+        .convert("L")
+        .resize((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.BOX)
+    )
     return np.asarray(picture, np.float32)
 
 

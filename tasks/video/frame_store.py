@@ -23,7 +23,15 @@ from tasks.core.types import Clip
 from tasks.video.frames import Frame, Frames
 
 _DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, Image.DecompressionBombError, EOFError, IndexError, KeyError),
+    *(
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        Image.DecompressionBombError,
+        EOFError,
+        IndexError,
+        KeyError,
+    ),
     *(NotImplementedError, OSError, OverflowError, RuntimeError, SyntaxError),
 )
 """What reading a damaged archive, or a damaged picture in it, raises besides ValueError."""
@@ -69,13 +77,19 @@ def unpack_frames(data: bytes, start_frame: int = 0, stop_frame: int | None = No
             num_frames = len(archive.namelist())
             stop_frame = num_frames if stop_frame is None else stop_frame
             if not 0 <= start_frame < stop_frame <= num_frames:
-                raise ValueError(f"frames [{start_frame}, {stop_frame}) wanted from an archive of {num_frames}")
-            return np.stack([_from_jpeg(archive.read(_name(index))) for index in range(start_frame, stop_frame)])
+                raise ValueError(
+                    f"frames [{start_frame}, {stop_frame}) wanted from an archive of {num_frames}"
+                )
+            return np.stack(
+                [_from_jpeg(archive.read(_name(index))) for index in range(start_frame, stop_frame)]
+            )
     except _DAMAGE as error:
         raise ValueError(f"frame archive is damaged: {error}") from error
 
 
-def load_frames(store: Store, clip: Clip, start_frame: int = 0, stop_frame: int | None = None) -> Frames:
+def load_frames(
+    store: Store, clip: Clip, start_frame: int = 0, stop_frame: int | None = None
+) -> Frames:
     """The stored frames [start_frame, stop_frame) of `clip`.
 
     Raises:

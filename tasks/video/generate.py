@@ -61,13 +61,20 @@ def _landscape(rng: np.random.Generator) -> Floats:
     """Sky over textured ground behind a camera that pans to the right, (F, H, W, 3)."""
     pan = _PASSED * rng.uniform(0.4, 1.2) + rng.uniform(0, 10)
     x = _COLUMNS + pan
-    hills = sum(rng.uniform(0.01, 0.05) * np.sin(x * rng.uniform(2, 9) + rng.uniform(0, 6)) for _ in range(3))
+    hills = sum(
+        rng.uniform(0.01, 0.05) * np.sin(x * rng.uniform(2, 9) + rng.uniform(0, 6))
+        for _ in range(3)
+    )
     horizon = rng.uniform(0.5, 0.65) + hills
     depth = np.clip((_ROWS - horizon) * SIDE_PX, 0, 1)[..., None]
     sky = _rgb(70, 130, 235) + _rgb(*rng.uniform(-20, 20, 3)) + _ROWS[..., None] * _rgb(110, 90, 5)
     green_or_brown = _rgb(60, 135, 45) if rng.random() < 0.6 else _rgb(140, 95, 45)
     texture = sum(np.sin(x * rng.uniform(15, 50) + _ROWS * rng.uniform(-40, 40)) for _ in range(3))
-    ground = green_or_brown + _rgb(*rng.uniform(-15, 15, 3)) + (10 * texture - 60 * (_ROWS - 0.6))[..., None]
+    ground = (
+        green_or_brown
+        + _rgb(*rng.uniform(-15, 15, 3))
+        + (10 * texture - 60 * (_ROWS - 0.6))[..., None]
+    )
     return sky + (ground - sky) * depth
 
 
@@ -79,7 +86,9 @@ def _with_sun(picture: Floats, rng: np.random.Generator) -> Floats:
     return lit
 
 
-def _with_object(picture: Floats, outline: Callable[[Floats, Floats], Floats], rng: np.random.Generator) -> Floats:
+def _with_object(
+    picture: Floats, outline: Callable[[Floats, Floats], Floats], rng: np.random.Generator
+) -> Floats:
     """A thing in one colour that keeps its speed, mostly to the right, and comes in again on the other side."""
     size, speed = rng.uniform(0.1, 0.18), rng.uniform(0.4, 1.3) * (1 if rng.random() < 0.8 else -1)
     lane, swing, phase = rng.uniform(0.3, 0.85), rng.uniform(0, 0.08), rng.uniform(0, 6)
@@ -88,7 +97,9 @@ def _with_object(picture: Floats, outline: Callable[[Floats, Floats], Floats], r
     y = lane + swing * np.sin(phase + 12 * _PASSED)
     distance = outline((_COLUMNS - x) / size, (_ROWS - y) / size)
     cover = np.clip(0.5 - distance * size * SIDE_PX, 0, 1)[..., None]
-    color = _rgb(*rng.permutation([rng.uniform(180, 255), rng.uniform(20, 200), rng.uniform(0, 70)]))
+    color = _rgb(
+        *rng.permutation([rng.uniform(180, 255), rng.uniform(20, 200), rng.uniform(0, 70)])
+    )
     covered: Floats = picture + (color - picture) * cover
     return covered
 
@@ -103,7 +114,10 @@ def _bar(x: Floats, y: Floats) -> Floats:
 
 
 def _cross(x: Floats, y: Floats) -> Floats:
-    lying, standing = np.maximum(np.abs(x) - 0.9, np.abs(y) - 0.25), np.maximum(np.abs(x) - 0.25, np.abs(y) - 0.9)
+    lying, standing = (
+        np.maximum(np.abs(x) - 0.9, np.abs(y) - 0.25),
+        np.maximum(np.abs(x) - 0.25, np.abs(y) - 0.9),
+    )
     distance: Floats = np.minimum(lying, standing)
     return distance
 
@@ -128,10 +142,16 @@ _OUTLINES: dict[str, Callable[[Floats, Floats], Floats]] = {
 
 
 def _main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tasks.video.generate", description="Write generated clips.")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to; clips already there stay")
+    parser = argparse.ArgumentParser(
+        prog="python -m tasks.video.generate", description="Write generated clips."
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder to write to; clips already there stay"
+    )
     parser.add_argument("--num", type=int, default=40, help="how many clips (default 40)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other scenes (default 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="another seed, other scenes (default 0)"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     generate_clips(arguments.out, num_clips=arguments.num, seed=arguments.seed)

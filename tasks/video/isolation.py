@@ -39,7 +39,9 @@ class Limits:
     def of(cls, config: IngestConfig) -> "Limits":
         """What `config` allows for one video."""
         return cls(
-            num_workers=config.num_workers, seconds=config.video_timeout_seconds, memory_mib=config.video_memory_mib
+            num_workers=config.num_workers,
+            seconds=config.video_timeout_seconds,
+            memory_mib=config.video_memory_mib,
         )
 
     @property
@@ -104,9 +106,14 @@ def in_threads(
 
 
 class _Pool(Generic[ItemT, ResultT]):
-    def __init__(self, function: Callable[[ItemT], ResultT], limits: Limits, environment: dict[str, str]) -> None:
+    def __init__(
+        self, function: Callable[[ItemT], ResultT], limits: Limits, environment: dict[str, str]
+    ) -> None:
         options: dict[str, Any] = {"seconds": limits.seconds, "memory_mib": limits.memory_mib}
-        self._workers = [Worker(function, environment=environment, **options) for _ in range(limits.num_processes)]
+        self._workers = [
+            Worker(function, environment=environment, **options)
+            for _ in range(limits.num_processes)
+        ]
         self._idle: SimpleQueue[Worker] = SimpleQueue()
         for worker in self._workers:
             self._idle.put(worker)

@@ -66,9 +66,14 @@ def show_file(root: Path, file: VideoFile, showing: Showing) -> ShownVideo:
         start_seconds=file.start_seconds,
         stop_seconds=file.stop_seconds,
     )
-    display = Display(orientation=promise.display.orientation)  # Pixels are square to it, and nothing is cropped.
+    display = Display(
+        orientation=promise.display.orientation
+    )  # Pixels are square to it, and nothing is cropped.
     resizer = Resizer(
-        display=display, min_area_px=showing.min_area_px, max_area_px=showing.max_area_px, rule=official_size
+        display=display,
+        min_area_px=showing.min_area_px,
+        max_area_px=showing.max_area_px,
+        rule=official_size,
     )
     return _shown(decode_frames(path, promise, selection.indices, resizer), selection)
 
@@ -88,7 +93,9 @@ def select_frames(
         ValueError: the file, or the part from start to stop, has too few frames.
     """
     if num_frames < 1 or not 0 < rate < math.inf:
-        raise ValueError(f"{num_frames} frames at {rate} a second, expected at least one and a rate above 0")
+        raise ValueError(
+            f"{num_frames} frames at {rate} a second, expected at least one and a rate above 0"
+        )
     first, last = _range(num_frames, rate, start_seconds, stop_seconds)
     count = _count_frames(last - first + 1, rate, fps=fps, max_frames=max_frames)
     # torch's own, because of its single precision: in long videos it decides ties (1 selection in 1,000).
@@ -104,14 +111,22 @@ def _count_frames(num_frames: int, rate: float, *, fps: float, max_frames: int) 
     """
     # The order of the limits decides: at most `max_frames` wins over at least four, and the file's number over both.
     wanted = num_frames / rate * fps
-    count = math.floor(min(max(wanted, _LEAST_FRAMES), max_frames // _PAIR * _PAIR, num_frames) / _PAIR) * _PAIR
+    count = (
+        math.floor(min(max(wanted, _LEAST_FRAMES), max_frames // _PAIR * _PAIR, num_frames) / _PAIR)
+        * _PAIR
+    )
     if count < _PAIR:
         raise ValueError(f"{num_frames} frames, expected at least {_PAIR}")
     return count
 
 
 def official_size(
-    width: float, height: float, *, min_area_px: int, max_area_px: int, multiple_px: int = MULTIPLE_PX
+    width: float,
+    height: float,
+    *,
+    min_area_px: int,
+    max_area_px: int,
+    multiple_px: int = MULTIPLE_PX,
 ) -> tuple[int, int]:
     """(width, height) in multiples of `multiple_px`, with an area inside the limits as far as the rule keeps them.
 
@@ -119,13 +134,19 @@ def official_size(
         ValueError: one side is more than 200 times the other.
     """
     if max(height, width) > _MOST_STRETCHED * min(height, width):
-        raise ValueError(f"{width}x{height} pixels: one side is more than {_MOST_STRETCHED} times the other")
-    rounded = [max(multiple_px, round(side / multiple_px) * multiple_px) for side in (width, height)]
+        raise ValueError(
+            f"{width}x{height} pixels: one side is more than {_MOST_STRETCHED} times the other"
+        )
+    rounded = [
+        max(multiple_px, round(side / multiple_px) * multiple_px) for side in (width, height)
+    ]
     area = rounded[0] * rounded[1]
     if area > max_area_px:
         # Rounding down after shrinking, and up after growing, so that the limit holds afterwards.
         shrink = math.sqrt(height * width / max_area_px)
-        rounded = [math.floor(side / shrink / multiple_px) * multiple_px for side in (width, height)]
+        rounded = [
+            math.floor(side / shrink / multiple_px) * multiple_px for side in (width, height)
+        ]
     elif area < min_area_px:
         grow = math.sqrt(min_area_px / (height * width))
         rounded = [math.ceil(side * grow / multiple_px) * multiple_px for side in (width, height)]
@@ -150,15 +171,21 @@ def _picture(path: Path, showing: Showing) -> Frame:
 
 
 def _shown(frames: Frames, selection: FrameSelection) -> ShownVideo:
-    return ShownVideo(frames=frames, timestamps_seconds=selection.timestamps_seconds, selection=selection)
+    return ShownVideo(
+        frames=frames, timestamps_seconds=selection.timestamps_seconds, selection=selection
+    )
 
 
-def _range(num_frames: int, rate: float, start: float | None, stop: float | None) -> tuple[int, int]:
+def _range(
+    num_frames: int, rate: float, start: float | None, stop: float | None
+) -> tuple[int, int]:
     duration = num_frames / rate
     first = 0 if start is None else math.ceil(min(max(start, 0.0), duration) * rate)
     last = num_frames - 1
     if stop is not None:
         last = min(math.floor(min(max(stop, 0.0), duration) * rate), last)
     if first >= last and not (start is None and stop is None):
-        raise ValueError(f"from {start} to {stop} s there is no frame: {num_frames} frames at {rate} a second")
+        raise ValueError(
+            f"from {start} to {stop} s there is no frame: {num_frames} frames at {rate} a second"
+        )
     return first, last

@@ -16,7 +16,16 @@ from rewards.parse import parse_answer
 from tasks.core.edits import DrawEdit, Edit, ReorderEdit
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample, View
-from tasks.video.contact_sheet import BACKGROUND, FAINT, INK, MARK, SheetRow, contact_sheet, text_block, wrap
+from tasks.video.contact_sheet import (
+    BACKGROUND,
+    FAINT,
+    INK,
+    MARK,
+    SheetRow,
+    contact_sheet,
+    text_block,
+    wrap,
+)
 from tasks.video.encode import write_mp4
 from tasks.video.frames import Frame, Frames
 from tasks.video.render import ShownVideo, render_sample
@@ -43,7 +52,9 @@ class FrameMarks:
     do not count), or where the parts of a jigsaw begin."""
 
 
-def preview_sheet(store: Store, sample: Sample, clips: Mapping[str, Clip], notes: Sequence[str] = ()) -> bytes:
+def preview_sheet(
+    store: Store, sample: Sample, clips: Mapping[str, Clip], notes: Sequence[str] = ()
+) -> bytes:
     """A PNG with the videos of `sample`, what is asked and answered, and `notes`; `clips` by clip id."""
     rows = [
         SheetRow(frames=video.frames, marked=marks.asked, label=label)
@@ -80,7 +91,9 @@ PictureT = TypeVar("PictureT")
 
 
 def draw_each(
-    items: Iterable[ItemT], draw: Callable[[ItemT], PictureT], left_out: dict[str, str] | None = None
+    items: Iterable[ItemT],
+    draw: Callable[[ItemT], PictureT],
+    left_out: dict[str, str] | None = None,
 ) -> Iterator[tuple[ItemT, PictureT]]:
     """Each item with its picture. One that cannot be drawn is left out with a warning, and named in `left_out`.
 
@@ -91,7 +104,9 @@ def draw_each(
         try:
             picture = draw(item)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            logger.warning("sample %s is left out: %s: %s", item.sample_id, type(error).__name__, error)
+            logger.warning(
+                "sample %s is left out: %s: %s", item.sample_id, type(error).__name__, error
+            )
             if left_out is not None:
                 left_out[item.sample_id] = f"{type(error).__name__}: {error}"
             continue
@@ -106,7 +121,9 @@ def preview_name(number: int, sample: Sample) -> str:
 
 def marks_of(sample: Sample, view: View, timestamps_seconds: Sequence[float]) -> FrameMarks:
     """The frames of one view of `sample` to mark."""
-    if sample.answer_kind == AnswerKind.PERMUTATION and any(isinstance(edit, ReorderEdit) for edit in view.edits):
+    if sample.answer_kind == AnswerKind.PERMUTATION and any(
+        isinstance(edit, ReorderEdit) for edit in view.edits
+    ):
         count = len(sample.answer)
         length = (view.stop_frame - view.start_frame) // max(1, count)
         parts = ", ".join(f"part {k + 1} from frame {k * length}" for k in range(count))
@@ -130,18 +147,32 @@ def frames_of(edit: Edit) -> range:
 
 
 def _frames_of_answer(sample: Sample, timestamps_seconds: Sequence[float]) -> tuple[int, ...]:
-    answer = parse_answer(sample.answer, AnswerKind.INTERVAL) if sample.answer_kind == AnswerKind.INTERVAL else None
+    answer = (
+        parse_answer(sample.answer, AnswerKind.INTERVAL)
+        if sample.answer_kind == AnswerKind.INTERVAL
+        else None
+    )
     if not isinstance(answer, Interval):
         return ()
     inside = (answer.start_seconds <= time < answer.end_seconds for time in timestamps_seconds)
     return tuple(number for number, is_inside in enumerate(inside) if is_inside)
 
 
-def _asked(sample: Sample, edits: Sequence[Edit], timestamps_seconds: Sequence[float]) -> list[Edit]:
+def _asked(
+    sample: Sample, edits: Sequence[Edit], timestamps_seconds: Sequence[float]
+) -> list[Edit]:
     """The edits that the answer is about; all of them if that cannot be told."""
     if sample.answer_kind == AnswerKind.COUNTS:
-        return [edit for edit in edits if not (isinstance(edit, DrawEdit) and edit.shape in _NOT_COUNTED)]
-    answer = parse_answer(sample.answer, AnswerKind.INTERVAL) if sample.answer_kind == AnswerKind.INTERVAL else None
+        return [
+            edit
+            for edit in edits
+            if not (isinstance(edit, DrawEdit) and edit.shape in _NOT_COUNTED)
+        ]
+    answer = (
+        parse_answer(sample.answer, AnswerKind.INTERVAL)
+        if sample.answer_kind == AnswerKind.INTERVAL
+        else None
+    )
     if not isinstance(answer, Interval):
         return list(edits)
     return [edit for edit in edits if _fits(edit, answer, timestamps_seconds)] or list(edits)
@@ -154,14 +185,18 @@ def _fits(edit: Edit, answer: Interval, timestamps_seconds: Sequence[float]) -> 
     return abs(first - answer.start_seconds) <= rounding and last <= answer.end_seconds + rounding
 
 
-def _labelled(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> list[tuple[ShownVideo, FrameMarks, str]]:
+def _labelled(
+    store: Store, sample: Sample, clips: Mapping[str, Clip]
+) -> list[tuple[ShownVideo, FrameMarks, str]]:
     videos = render_sample(store, sample, clips)
     parts = []
     for position, (video, view) in enumerate(zip(videos, sample.views, strict=True), start=1):
         marks = marks_of(sample, view, video.timestamps_seconds)
         name = f"video {position}" if len(videos) > 1 else ""
         length = f"{video.timestamps_seconds[-1]:.1f} s from first to last frame"
-        parts.append((video, marks, "  ·  ".join(text for text in (name, length, marks.note) if text)))
+        parts.append(
+            (video, marks, "  ·  ".join(text for text in (name, length, marks.note) if text))
+        )
     return parts
 
 
@@ -192,8 +227,13 @@ def _with_panel(frame: Frame, panel: Image.Image, height: int, *, is_marked: boo
     picture.paste(panel, (0, 0))
     left, top = (panel.width - frame.shape[1]) // 2, panel.height + _BORDER_PX
     if is_marked:
-        right, bottom = left + frame.shape[1] + _BORDER_PX - 1, top + frame.shape[0] + _BORDER_PX - 1
-        ImageDraw.Draw(picture).rectangle((left - _BORDER_PX, top - _BORDER_PX, right, bottom), fill=MARK)
+        right, bottom = (
+            left + frame.shape[1] + _BORDER_PX - 1,
+            top + frame.shape[0] + _BORDER_PX - 1,
+        )
+        ImageDraw.Draw(picture).rectangle(
+            (left - _BORDER_PX, top - _BORDER_PX, right, bottom), fill=MARK
+        )
     picture.paste(Image.fromarray(frame), (left, top))
     return picture
 

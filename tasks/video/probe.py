@@ -23,9 +23,16 @@ from tasks.video.damage import BROKEN, Complaints, heard_complaints
 from tasks.video.display import AS_STORED, Display, crop_of, matrix_of, orientation_of, remarks_on
 from tasks.video.errors import Problem, Remark, VideoError
 
-_SIGNATURES = {"MP4": (4, b"ftyp"), "Matroska": (0, b"\x1aE\xdf\xa3"), "ASF": (0, b"0&\xb2u"), "AVI": (8, b"AVI ")}
+_SIGNATURES = {
+    "MP4": (4, b"ftyp"),
+    "Matroska": (0, b"\x1aE\xdf\xa3"),
+    "ASF": (0, b"0&\xb2u"),
+    "AVI": (8, b"AVI "),
+}
 """Where the bytes stand that tell a broken video from a file of another kind."""
-_STAMPED_CODECS = frozenset({"av1", "h264", "hevc", "libdav1d", "mjpeg", "mpeg2video", "vp8", "vp9"})
+_STAMPED_CODECS = frozenset(
+    {"av1", "h264", "hevc", "libdav1d", "mjpeg", "mpeg2video", "vp8", "vp9"}
+)
 _STAMPED_CONTAINERS = frozenset({"matroska", "mov", "mpegts"})
 """Where a packet's time stamp is known to be that of its picture. It is not for VC-1 in ASF, nor MPEG-4 in AVI."""
 _DAMAGED = (Remark.DAMAGED_CONTAINER.of("the container or its packets are damaged"),)
@@ -81,14 +88,17 @@ def probe(path: Path) -> Probe:
         duration, rate = stream.duration, stream.average_rate or stream.guessed_rate
         time_base = stream.time_base
         found = _read_packets(container, stream, complaints) if time_base else _PacketTable()
-        if (found.first_frame is None or "asf" in _formats(container)) and is_encrypted(container, path):
+        if (found.first_frame is None or "asf" in _formats(container)) and is_encrypted(
+            container, path
+        ):
             raise VideoError(Problem.ENCRYPTED, _ENCRYPTED)
         if not found.shown:
             _check_end(container, path)
         shown = array("q", sorted(found.shown))
         if not shown and not rate:
             raise VideoError(
-                Problem.NO_TIMESTAMPS, "the packets carry no time stamps and the header states no frame rate"
+                Problem.NO_TIMESTAMPS,
+                "the packets carry no time stamps and the header states no frame rate",
             )
         return Probe(
             header_seconds=float(duration * time_base) if duration and time_base else 0.0,
@@ -116,7 +126,9 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     with path.open("rb") as file:
         try:
             # "none" names no protocol, so nothing but the given bytes can be read.
-            container = av.open(_Nameless(file), options={"protocol_whitelist": "none"}, metadata_errors="replace")
+            container = av.open(
+                _Nameless(file), options={"protocol_whitelist": "none"}, metadata_errors="replace"
+            )
         except MemoryError:
             raise
         except av.FFmpegError as error:
@@ -145,7 +157,10 @@ class _Nameless:
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     moving = _moving_pictures(container)
     if not moving:
-        kinds = ("cover picture" if stream.type == "video" else str(stream.type) for stream in container.streams)
+        kinds = (
+            "cover picture" if stream.type == "video" else str(stream.type)
+            for stream in container.streams
+        )
         found = ", ".join(kinds) or "none"
         _check_end(container, path)
         raise VideoError(Problem.NO_VIDEO_STREAM, f"streams found: {found}")
@@ -154,9 +169,14 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
         _check_end(container, path)
         if is_encrypted(container, path):
             raise VideoError(Problem.ENCRYPTED, _ENCRYPTED)
-        raise VideoError(Problem.UNSUPPORTED_CODEC, "this build of FFmpeg has no decoder for the video stream")
+        raise VideoError(
+            Problem.UNSUPPORTED_CODEC, "this build of FFmpeg has no decoder for the video stream"
+        )
     # What a player would show: the one marked as default, then the largest, then the first.
-    return max(readable, key=lambda stream: (_is_default(stream), stream.width * stream.height, -stream.index))
+    return max(
+        readable,
+        key=lambda stream: (_is_default(stream), stream.width * stream.height, -stream.index),
+    )
 
 
 def _check_end(container: InputContainer, path: Path) -> None:
@@ -167,7 +187,9 @@ def _check_end(container: InputContainer, path: Path) -> None:
 
 def _moving_pictures(container: InputContainer) -> list[VideoStream]:
     streams = container.streams.video
-    return [stream for stream in streams if not stream.disposition & stream.disposition.attached_pic]
+    return [
+        stream for stream in streams if not stream.disposition & stream.disposition.attached_pic
+    ]
 
 
 def _is_default(stream: VideoStream) -> bool:
@@ -213,7 +235,9 @@ class _PacketTable:
             self.shown.append(packet.pts)
 
 
-def _read_packets(container: InputContainer, stream: VideoStream, complaints: Complaints) -> _PacketTable:
+def _read_packets(
+    container: InputContainer, stream: VideoStream, complaints: Complaints
+) -> _PacketTable:
     """Without stamps if a packet without one comes: then the order of decoding is all there is.
 
     Raises:
@@ -251,7 +275,9 @@ def _first_frame(packet: "av.Packet[VideoStream]") -> VideoFrame | None:
 
 
 def _has_true_stamps(container: InputContainer, stream: VideoStream) -> bool:
-    return stream.codec_context.name in _STAMPED_CODECS and bool(_STAMPED_CONTAINERS & _formats(container))
+    return stream.codec_context.name in _STAMPED_CODECS and bool(
+        _STAMPED_CONTAINERS & _formats(container)
+    )
 
 
 def _formats(container: InputContainer) -> set[str]:
@@ -260,7 +286,12 @@ def _formats(container: InputContainer) -> set[str]:
 
 def _trusted(found: _PacketTable, container: InputContainer, stream: VideoStream) -> Packets | None:
     is_distinct = len(set(found.stamps)) == len(found.stamps) > 0
-    if not _has_true_stamps(container, stream) or not is_distinct or found.is_damaged or found.keys[:1] != [0]:
+    if (
+        not _has_true_stamps(container, stream)
+        or not is_distinct
+        or found.is_damaged
+        or found.keys[:1] != [0]
+    ):
         return None
     has_index = "mov" in _formats(container)
     return Packets(stamps=found.stamps, dts=found.dts, keys=tuple(found.keys), has_index=has_index)

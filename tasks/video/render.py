@@ -36,7 +36,9 @@ class ShownVideo:
     """Of a benchmark's video, what the official processor would say of its frames; None for one of ours."""
 
 
-def render_sample(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> tuple[ShownVideo, ...]:
+def render_sample(
+    store: Store, sample: Sample, clips: Mapping[str, Clip]
+) -> tuple[ShownVideo, ...]:
     """The videos of `sample`, in the order shown; `clips` by clip id."""
     return tuple(render_view(store, view, clips) for view in sample.views)
 
@@ -52,16 +54,24 @@ def render_view(store: Store, view: View, clips: Mapping[str, Clip]) -> ShownVid
         return _load(store, clips, clip_id, start_frame, stop_frame)
 
     frames = load(view.clip_id, view.start_frame, view.stop_frame)
-    return ShownVideo(apply_edits(frames, view.edits, load), view_timestamps(view, clips[view.clip_id]))
+    return ShownVideo(
+        apply_edits(frames, view.edits, load), view_timestamps(view, clips[view.clip_id])
+    )
 
 
-def _load(store: Store, clips: Mapping[str, Clip], clip_id: str, start_frame: int, stop_frame: int) -> Frames:
+def _load(
+    store: Store, clips: Mapping[str, Clip], clip_id: str, start_frame: int, stop_frame: int
+) -> Frames:
     clip = clips.get(clip_id)
     if clip is None:
-        raise ValueError(f"view of clip {clip_id!r}, which is not among the {len(clips)} clips given")
+        raise ValueError(
+            f"view of clip {clip_id!r}, which is not among the {len(clips)} clips given"
+        )
     num_frames = len(clip.timestamps_seconds)
     if not 0 <= start_frame < stop_frame <= num_frames:
-        raise ValueError(f"view [{start_frame}, {stop_frame}) does not fit clip {clip_id} of {num_frames} frames")
+        raise ValueError(
+            f"view [{start_frame}, {stop_frame}) does not fit clip {clip_id} of {num_frames} frames"
+        )
     return load_frames(store, clip, start_frame, stop_frame)
 
 

@@ -31,7 +31,9 @@ _ANY_TIME_BASE = Fraction(1, 1000)
 _EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
 
 
-def choose_size(width: float, height: float, *, min_area_px: int, max_area_px: int) -> tuple[int, int]:
+def choose_size(
+    width: float, height: float, *, min_area_px: int, max_area_px: int
+) -> tuple[int, int]:
     """(width, height) in multiples of 32 that keeps the shape best, with an area inside the limits.
 
     Raises:
@@ -53,13 +55,17 @@ def choose_size(width: float, height: float, *, min_area_px: int, max_area_px: i
 class SizeRule(Protocol):
     """Chooses (width, height) for a picture of some width and height; `choose_size` unless another is given."""
 
-    def __call__(self, width: float, height: float, *, min_area_px: int, max_area_px: int) -> tuple[int, int]: ...
+    def __call__(
+        self, width: float, height: float, *, min_area_px: int, max_area_px: int
+    ) -> tuple[int, int]: ...
 
 
 class Resizer:
     """Brings the frames of one video to one size, which the first frame decides."""
 
-    def __init__(self, *, display: Display, min_area_px: int, max_area_px: int, rule: SizeRule | None = None) -> None:
+    def __init__(
+        self, *, display: Display, min_area_px: int, max_area_px: int, rule: SizeRule | None = None
+    ) -> None:
         self._display, self._rule = display, rule or choose_size
         self._min_area_px, self._max_area_px = min_area_px, max_area_px
         self._size: tuple[int, int] | None = None
@@ -82,7 +88,9 @@ class Resizer:
         picture = _to_rgb(self._scaler, _shown_part(frame, self._display.crop), width, height)
         if orientation.is_transposed:
             picture = picture.swapaxes(0, 1)
-        rows, columns = (-1 if flips else 1 for flips in (orientation.flips_rows, orientation.flips_columns))
+        rows, columns = (
+            -1 if flips else 1 for flips in (orientation.flips_rows, orientation.flips_columns)
+        )
         return np.ascontiguousarray(picture[::rows, ::columns])
 
     @property
@@ -97,7 +105,9 @@ class Resizer:
         height = float(frame.height - crop.top - crop.bottom)
         if self._display.orientation.is_transposed:
             width, height = height, width
-        return self._rule(width, height, min_area_px=self._min_area_px, max_area_px=self._max_area_px)
+        return self._rule(
+            width, height, min_area_px=self._min_area_px, max_area_px=self._max_area_px
+        )
 
     def _is_turned_otherwise(self, frame: VideoFrame) -> bool:
         matrix = matrix_of(frame)
@@ -144,7 +154,9 @@ def _shown_part(frame: VideoFrame, crop: Crop) -> VideoFrame:
         return frame
     graph = Graph()
     graph.threads = 1
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=_ANY_TIME_BASE)
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=_ANY_TIME_BASE
+    )
     steps = [graph.add(*filter) for filter in filters]
     graph.link_nodes(source, *steps, graph.add("buffersink")).configure()
     graph.vpush(frame)
@@ -153,5 +165,11 @@ def _shown_part(frame: VideoFrame, crop: Crop) -> VideoFrame:
 
 def _sizes(min_area_px: int, max_area_px: int) -> list[tuple[int, int]]:
     most = max_area_px // MULTIPLE_PX**2
-    pairs = ((columns, rows) for columns in range(1, most + 1) for rows in range(1, most // columns + 1))
-    return [(c * MULTIPLE_PX, r * MULTIPLE_PX) for c, r in pairs if c * r * MULTIPLE_PX**2 >= min_area_px]
+    pairs = (
+        (columns, rows) for columns in range(1, most + 1) for rows in range(1, most // columns + 1)
+    )
+    return [
+        (c * MULTIPLE_PX, r * MULTIPLE_PX)
+        for c, r in pairs
+        if c * r * MULTIPLE_PX**2 >= min_area_px
+    ]

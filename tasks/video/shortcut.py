@@ -70,7 +70,9 @@ class _DisagreementError(Exception):
     """The decoder did not deliver what the packets promise."""
 
 
-def take_shortcut(path: Path, promise: Probe, wanted: Sequence[int], resizer: Resizer, num_threads: int) -> Shortcut:
+def take_shortcut(
+    path: Path, promise: Probe, wanted: Sequence[int], resizer: Resizer, num_threads: int
+) -> Shortcut:
     """The frames at the indices `wanted` of the promised times, if they can be had exactly."""
     packets = promise.packets
     if packets is None or not wanted:
@@ -100,7 +102,9 @@ def open_decoder(path: Path, num_threads: int) -> Iterator[tuple[InputContainer,
         yield container, stream
 
 
-def plan_reading(packets: Packets, wanted: Collection[int], *, may_seek: bool = True) -> tuple[PacketRun, ...]:
+def plan_reading(
+    packets: Packets, wanted: Collection[int], *, may_seek: bool = True
+) -> tuple[PacketRun, ...]:
     """One run from the start, or several, each from a key frame; `wanted` are positions."""
     one_pass = PacketRun(start=0, wanted=frozenset(wanted))
     if not may_seek:
@@ -120,7 +124,9 @@ def check_runs(packets: Packets) -> tuple[PacketRun, PacketRun]:
     """The same pictures twice, decoded from the start and after a seek to the second key frame."""
     second = packets.keys[1]
     positions = range(second, len(packets.stamps))
-    trailing = (position for position in positions if packets.stamps[position] >= packets.stamps[second])
+    trailing = (
+        position for position in positions if packets.stamps[position] >= packets.stamps[second]
+    )
     wanted = frozenset(islice(trailing, _CHECKED_FRAMES))
     return PacketRun(start=0, wanted=wanted), PacketRun(start=second, wanted=wanted)
 
@@ -138,7 +144,10 @@ def _are_seeks_exact(path: Path, packets: Packets, resizer: Resizer, num_threads
 def _read(
     path: Path, packets: Packets, runs: Sequence[PacketRun], resizer: Resizer, num_threads: int
 ) -> dict[int, Frame]:
-    with open_decoder(path, num_threads) as (container, stream), heard_complaints(is_on=num_threads == 1) as complaints:
+    with (
+        open_decoder(path, num_threads) as (container, stream),
+        heard_complaints(is_on=num_threads == 1) as complaints,
+    ):
         reader = _Reader(container, stream, packets, complaints)
         found: dict[int, Frame] = {}
         for run in runs:
@@ -150,9 +159,18 @@ class _Reader:
     """Reads runs of packets from an open file."""
 
     def __init__(
-        self, container: InputContainer, stream: VideoStream, packets: Packets, complaints: Complaints
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        packets: Packets,
+        complaints: Complaints,
     ) -> None:
-        self._container, self._stream, self._packets, self._complaints = container, stream, packets, complaints
+        self._container, self._stream, self._packets, self._complaints = (
+            container,
+            stream,
+            packets,
+            complaints,
+        )
         self._can_skip = stream.codec_context.name in _SKIPPABLE_CODECS
         self._place = {stamp: position for position, stamp in enumerate(packets.stamps)}
         self._num_expected_complaints = 0

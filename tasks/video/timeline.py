@@ -59,7 +59,9 @@ def choose_frames(times: Sequence[float], *, num_frames: int, edge_share: float)
     for number in range(num_frames):
         # At least one past the one before, and enough left for those to come.
         earliest, latest = chosen[-1] + 1 if chosen else 0, len(inside) - num_frames + number
-        chosen.append(min(max(nearest(span_times, start + (number + 0.5) * part), earliest), latest))
+        chosen.append(
+            min(max(nearest(span_times, start + (number + 0.5) * part), earliest), latest)
+        )
     return tuple(inside[position] for position in chosen)
 
 

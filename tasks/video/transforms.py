@@ -51,8 +51,19 @@ def _noise(frames: Frames, amount: float, seed: int) -> Frames:
     noisy = np.empty_like(frames)
     for index, frame in enumerate(frames):
         # Four numbers of 16 bits from each word; little-endian by name, so that every machine draws the same.
-        bits = np.random.Philox(key=[seed, index]).random_raw(-(-frame.size // 4)).astype("<u8").view("<u2")
-        np.clip(frame + levels[bits[: frame.size]].reshape(frame.shape), 0, 255, out=noisy[index], casting="unsafe")
+        bits = (
+            np.random.Philox(key=[seed, index])
+            .random_raw(-(-frame.size // 4))
+            .astype("<u8")
+            .view("<u2")
+        )
+        np.clip(
+            frame + levels[bits[: frame.size]].reshape(frame.shape),
+            0,
+            255,
+            out=noisy[index],
+            casting="unsafe",
+        )
     return noisy
 
 
@@ -81,13 +92,17 @@ def _turn(frames: Frames, quarters: int) -> Frames:
     if height == width:
         return turned
     scale = min(height, width) / max(height, width)
-    return _inside_black(turned, max(1, round(width * scale)), max(1, round(height * scale)), height, width)
+    return _inside_black(
+        turned, max(1, round(width * scale)), max(1, round(height * scale)), height, width
+    )
 
 
 def _zoom_out(frames: Frames, amount: float, seed: int) -> Frames:
     """The picture at 1 / amount of its size, in the centre of a black frame."""
     height, width = frames.shape[1:3]
-    return _inside_black(frames, max(1, round(height / amount)), max(1, round(width / amount)), height, width)
+    return _inside_black(
+        frames, max(1, round(height / amount)), max(1, round(width / amount)), height, width
+    )
 
 
 def _zoom_in(frames: Frames, amount: float, seed: int) -> Frames:
@@ -99,11 +114,15 @@ def _zoom_in(frames: Frames, amount: float, seed: int) -> Frames:
     return np.stack([_resized(frame, height, width) for frame in part])
 
 
-def _inside_black(frames: Frames, small_height: int, small_width: int, height: int, width: int) -> Frames:
+def _inside_black(
+    frames: Frames, small_height: int, small_width: int, height: int, width: int
+) -> Frames:
     top, left = (height - small_height) // 2, (width - small_width) // 2
     framed = np.zeros((len(frames), height, width, 3), np.uint8)
     for target, frame in zip(framed, frames, strict=True):
-        target[top : top + small_height, left : left + small_width] = _resized(frame, small_height, small_width)
+        target[top : top + small_height, left : left + small_width] = _resized(
+            frame, small_height, small_width
+        )
     return framed
 
 
@@ -139,9 +158,13 @@ def blurred(frame: Frame, radius_px: float) -> Frame:
     rows = np.pad(frame.reshape(height, -1), ((reach, reach), (0, 0)), mode="edge")
     down = _weighted([rows[i : i + height] for i in range(2 * reach + 1)], weights)
     # Channels lie side by side in a row, so one pixel to the right is `channels` bytes further.
-    columns = np.pad(down.reshape(frame.shape), ((0, 0), (reach, reach), (0, 0)), mode="edge").reshape(height, -1)
+    columns = np.pad(
+        down.reshape(frame.shape), ((0, 0), (reach, reach), (0, 0)), mode="edge"
+    ).reshape(height, -1)
     size = width * channels
-    across = _weighted([columns[:, i * channels : i * channels + size] for i in range(2 * reach + 1)], weights)
+    across = _weighted(
+        [columns[:, i * channels : i * channels + size] for i in range(2 * reach + 1)], weights
+    )
     return across.reshape(frame.shape)
 
 

@@ -37,7 +37,16 @@ _FAULTS = frozenset(
     }
 )
 """Signals that a process brings upon itself. Others come from outside: people, clusters, a system out of memory."""
-_KEPT = ("PATH", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TZ")
+_KEPT = (
+    "PATH",
+    "LANG",
+    "LANGUAGE",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "SYSTEMROOT",
+    "TMPDIR",
+    "TZ",
+)
 _KEPT_PREFIXES = ("LC_", "PYTHON", "OMP_", "OPENBLAS_", "MKL_", "MALLOC_", "GLIBC_")
 """Names in the environment that say how a program runs: where libraries lie, letters, threads, memory."""
 _PROGRAM = (
@@ -78,7 +87,12 @@ class Worker:
     """One process after the other; started when there is work. For one thread at a time, `close` aside."""
 
     def __init__(
-        self, function: Callable[[Any], Any], *, seconds: float, memory_mib: int, environment: Mapping[str, str]
+        self,
+        function: Callable[[Any], Any],
+        *,
+        seconds: float,
+        memory_mib: int,
+        environment: Mapping[str, str],
     ) -> None:
         self._function, self._seconds, self._memory_mib = function, seconds, memory_mib
         self._environment = environment
@@ -95,7 +109,11 @@ class Worker:
             WorkerError: a process cannot start, for another reason than being killed from outside.
             Exception: what the function raises, other than MemoryError.
         """
-        if self._process is None or self._process.poll() is not None or self._num_done >= _INPUTS_OF_A_PROCESS:
+        if (
+            self._process is None
+            or self._process.poll() is not None
+            or self._num_done >= _INPUTS_OF_A_PROCESS
+        ):
             self.end()
             self._start()
             if not isinstance(started := self._receive(_START_SECONDS), _Reply):
@@ -179,12 +197,18 @@ class Worker:
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """What of an environment a process needs that has nothing to do with the outside: no credentials."""
-    return {name: value for name, value in environment.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in _KEPT or name.startswith(_KEPT_PREFIXES)
+    }
 
 
 def serve(pipe: Connection) -> None:
     """The process's side: replies to every input that comes through `pipe`, until the parent closes it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the parent deals with it.
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group, and the parent deals with it.
     function, memory_mib, parent = pipe.recv()
     # Private memory only: libraries, and what they reserve without using it, do not count.
     size = memory_mib * 2**20

@@ -27,7 +27,10 @@ from tests.acceptance.steps import STEPS, clean_up
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 1 if a step failed; what it made is removed either way."""
     asked = read_arguments(arguments)
-    with tempfile.TemporaryDirectory(prefix="videossr-acceptance-") as folder, contextlib.ExitStack() as stack:
+    with (
+        tempfile.TemporaryDirectory(prefix="videossr-acceptance-") as folder,
+        contextlib.ExitStack() as stack,
+    ):
         site = site_of(asked, Path(folder))
         if not asked.tracking_uri:
             stack.enter_context(_forwarded(site))
@@ -60,18 +63,34 @@ def _timed(name: str, step: Any) -> bool:
 def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(prog="make acceptance", description=__doc__)
-    parser.add_argument("--values", action="append", type=Path, required=True, help="as for helm install; once each")
-    parser.add_argument("--secrets", type=Path, help="file with the Secrets that the values name, without a namespace")
-    parser.add_argument("--videos", required=True, help="folder of a few videos in the object store")
-    parser.add_argument("--endpoint", default=os.environ.get("FLYTE_PLATFORM_URL", "localhost:30080"))
+    parser.add_argument(
+        "--values", action="append", type=Path, required=True, help="as for helm install; once each"
+    )
+    parser.add_argument(
+        "--secrets",
+        type=Path,
+        help="file with the Secrets that the values name, without a namespace",
+    )
+    parser.add_argument(
+        "--videos", required=True, help="folder of a few videos in the object store"
+    )
+    parser.add_argument(
+        "--endpoint", default=os.environ.get("FLYTE_PLATFORM_URL", "localhost:30080")
+    )
     parser.add_argument("--secure", action="store_true", help="TLS to the endpoint")
     parser.add_argument("--project", default="videossr")
     parser.add_argument("--domain", default="development")
-    parser.add_argument("--namespace", default="videossr-acceptance", help="is made, and deleted in the end")
+    parser.add_argument(
+        "--namespace", default="videossr-acceptance", help="is made, and deleted in the end"
+    )
     parser.add_argument("--release", default="videossr")
-    parser.add_argument("--tracking-uri", default="", help="how this shell reaches MLflow; else by a port-forward")
+    parser.add_argument(
+        "--tracking-uri", default="", help="how this shell reaches MLflow; else by a port-forward"
+    )
     parser.add_argument("--minutes", type=float, default=60, help="longest wait for one thing")
-    parser.add_argument("--keep", action="store_true", help="leave everything as the last step left it")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave everything as the last step left it"
+    )
     return parser.parse_args(arguments)
 
 
@@ -88,7 +107,10 @@ def site_of(asked: argparse.Namespace, folder: Path) -> Site:
         for kind, image in zip(("cpu", "gpu"), images, strict=True)
     )
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    env = {"FLYTE_PLATFORM_URL": asked.endpoint, "FLYTE_PLATFORM_INSECURE": str(not asked.secure).lower()}
+    env = {
+        "FLYTE_PLATFORM_URL": asked.endpoint,
+        "FLYTE_PLATFORM_INSECURE": str(not asked.secure).lower(),
+    }
     return Site(
         endpoint=asked.endpoint,
         insecure=not asked.secure,

@@ -86,19 +86,23 @@ class Site:
             StepError: it failed, with its last lines.
         """
         environment = {**os.environ, **self.env, **(env or {})}
-        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, input=given or None)
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, input=given or None
+        )
         if done.returncode != 0 and not may_fail:
             lines = (done.stdout + done.stderr).strip().splitlines()[-12:]
-            raise StepError(f"`{' '.join(command[:4])} ...` ended with {done.returncode}: " + " | ".join(lines))
+            raise StepError(
+                f"`{' '.join(command[:4])} ...` ended with {done.returncode}: " + " | ".join(lines)
+            )
         return done.stdout
 
     def kubectl(self, *args: str, given: str = "") -> str:
         return self.call("kubectl", *args, given=given)
 
     def listed(self, kind: str, namespace: str, *args: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.kubectl("-n", namespace, "get", kind, *args, "-o", "json"))[
-            "items"
-        ]
+        found: list[dict[str, Any]] = json.loads(
+            self.kubectl("-n", namespace, "get", kind, *args, "-o", "json")
+        )["items"]
         return found
 
     def helm(self, verb: str, *args: str) -> str:
@@ -112,11 +116,15 @@ class Site:
         """What these values decide, before they are installed."""
         version = json.loads(self.kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"]
         shown = ["--show-only", "templates/deployment.yaml", "--kube-version", version]
-        rendered = yaml.safe_load(self.helm("template", self.release, CHART, *self._settings(), *shown))
+        rendered = yaml.safe_load(
+            self.helm("template", self.release, CHART, *self._settings(), *shown)
+        )
         return str(rendered["data"]["deployment.json"])
 
     def installed_deployment(self) -> str:
-        found = self.kubectl("-n", self.namespace, "get", "configmap", f"{self.release}-deployment", "-o", "json")
+        found = self.kubectl(
+            "-n", self.namespace, "get", "configmap", f"{self.release}-deployment", "-o", "json"
+        )
         return str(json.loads(found)["data"]["deployment.json"])
 
     def _settings(self, *more: str) -> list[str]:
@@ -153,7 +161,9 @@ class Site:
         raise StepError(f"waited {self.minutes:g} minutes for {what}")
 
     def execution(self, name: str) -> Any:
-        return self.client.get_execution(WorkflowExecutionIdentifier(self.project, self.domain, name))
+        return self.client.get_execution(
+            WorkflowExecutionIdentifier(self.project, self.domain, name)
+        )
 
     def phase(self, name: str) -> str:
         return str(WorkflowExecutionPhase.enum_to_string(self.execution(name).closure.phase))
@@ -170,20 +180,28 @@ class Site:
         phase = self.ended(name)
         if phase != "SUCCEEDED":
             error = self.execution(name).closure.error
-            raise StepError(f"{name} ended {phase}: {first_line(error.message) if error else 'no error told'}")
+            raise StepError(
+                f"{name} ended {phase}: {first_line(error.message) if error else 'no error told'}"
+            )
 
     def terminate(self, name: str, cause: str) -> None:
-        self.client.terminate_execution(WorkflowExecutionIdentifier(self.project, self.domain, name), cause)
+        self.client.terminate_execution(
+            WorkflowExecutionIdentifier(self.project, self.domain, name), cause
+        )
 
     def active_plans(self) -> dict[str, tuple[str, str]]:
         """Version and cron of each active launch plan of the project and domain that has a name of ours."""
         found: dict[str, tuple[str, str]] = {}
         token = ""
         while True:
-            plans, token = self.client.list_active_launch_plans_paginated(self.project, self.domain, token=token)
+            plans, token = self.client.list_active_launch_plans_paginated(
+                self.project, self.domain, token=token
+            )
             for plan in plans:
                 schedule = plan.spec.entity_metadata.schedule
-                cron = schedule.cron_schedule.schedule if schedule and schedule.cron_schedule else ""
+                cron = (
+                    schedule.cron_schedule.schedule if schedule and schedule.cron_schedule else ""
+                )
                 if "." not in plan.id.name:
                     found[plan.id.name] = (plan.id.version, cron)
             if not token:
@@ -192,7 +210,9 @@ class Site:
     def started_since(self, known: Sequence[str]) -> list[tuple[str, str]]:
         """(execution, launch plan) of those that are not among `known`."""
         found, _ = self.client.list_executions_paginated(self.project, self.domain, limit=100)
-        return [(one.id.name, one.spec.launch_plan.name) for one in found if one.id.name not in known]
+        return [
+            (one.id.name, one.spec.launch_plan.name) for one in found if one.id.name not in known
+        ]
 
     def all_executions(self) -> list[str]:
         return [name for name, _ in self.started_since([])]
@@ -206,5 +226,7 @@ class Site:
         if not target.exists():
             target.mkdir()
             for name in ("rewards", "tasks", "workflows"):
-                shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(
+                    ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__")
+                )
         return target

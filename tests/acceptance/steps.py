@@ -19,7 +19,13 @@ def namespaces(site: Site) -> str:
     """A scratch namespace with the restricted standard, the same for the executions, and the secrets in both."""
     site.kubectl("create", "namespace", site.namespace)
     for namespace in (site.namespace, site.execution_namespace):
-        site.kubectl("label", "--overwrite", "namespace", namespace, *(f"{k}={v}" for k, v in _RESTRICTED.items()))
+        site.kubectl(
+            "label",
+            "--overwrite",
+            "namespace",
+            namespace,
+            *(f"{k}={v}" for k, v in _RESTRICTED.items()),
+        )
         if site.secrets:
             site.kubectl("-n", namespace, "apply", "--filename", str(site.secrets))
     return f"{site.namespace} and {site.execution_namespace} enforce the restricted standard"
@@ -28,19 +34,31 @@ def namespaces(site: Site) -> str:
 def preflight_before(site: Site) -> str:
     """Everything but what the chart brings."""
     images = [
-        word for kind, image in zip(("cpu", "gpu"), site.images, strict=True) for word in ("--image", f"{kind}={image}")
+        word
+        for kind, image in zip(("cpu", "gpu"), site.images, strict=True)
+        for word in ("--image", f"{kind}={image}")
     ]
     out = _preflight(site, *images, deployment=site.planned_deployment(), may_fail=True)
     missing = [line for line in out.splitlines() if line.startswith(("missing", "unreachable"))]
-    own = [line for line in missing if not any(f" {name} " in line for name in (*_OF_THE_CHART, *_OPTIONAL))]
+    own = [
+        line
+        for line in missing
+        if not any(f" {name} " in line for name in (*_OF_THE_CHART, *_OPTIONAL))
+    ]
     _expect(not own, "preflight found more to do: " + " | ".join(own))
-    return f"{sum(line.startswith('ok') for line in out.splitlines())} ok; the chart brings the rest"
+    return (
+        f"{sum(line.startswith('ok') for line in out.splitlines())} ok; the chart brings the rest"
+    )
 
 
 def install(site: Site) -> str:
     site.put_chart("install")
-    job = json.loads(site.kubectl("-n", site.namespace, "get", "job", f"{site.release}-register", "-o", "json"))
-    _expect(bool(job["status"].get("succeeded")), f"the job {site.release}-register did not succeed")
+    job = json.loads(
+        site.kubectl("-n", site.namespace, "get", "job", f"{site.release}-register", "-o", "json")
+    )
+    _expect(
+        bool(job["status"].get("succeeded")), f"the job {site.release}-register did not succeed"
+    )
     site.kubectl("-n", site.namespace, "rollout", "status", "deployment", "--timeout=10m")
     plans = site.active_plans()
     _expect("retrain_nightly" in plans, f"retrain_nightly is not active; active are {plans}")
@@ -59,8 +77,14 @@ def run_by_hand(site: Site) -> str:
     site.succeeded(name)
     run = _closed_run(site, name, "FINISHED")
     versions = [version["run_id"] for version in versions_in(site.tracking_uri)]
-    _expect(bool(versions), "no version in the registry, though somebody must be the first champion")
-    kept = "a version of its own" if run["info"]["run_id"] in versions else "no version: not better than the champion"
+    _expect(
+        bool(versions), "no version in the registry, though somebody must be the first champion"
+    )
+    kept = (
+        "a version of its own"
+        if run["info"]["run_id"] in versions
+        else "no version: not better than the champion"
+    )
     pods = site.pods(name)
     wrong = [pod["metadata"]["name"] for pod in pods if not _is_as_deployed(site, pod)]
     _expect(not wrong, f"resources or user other than deployed: {wrong}")
@@ -68,7 +92,9 @@ def run_by_hand(site: Site) -> str:
 
 
 def plan_by_hand(site: Site) -> str:
-    out = site.pyflyte("run", *site.place, "remote-launchplan", "retrain_manual", "--videos", site.videos)
+    out = site.pyflyte(
+        "run", *site.place, "remote-launchplan", "retrain_manual", "--videos", site.videos
+    )
     name = _started(site, out)
     site.succeeded(name)
     return f"{name}: {len(site.pods(name))} pods"
@@ -79,7 +105,9 @@ def upgrade_and_schedule(site: Site) -> str:
     before = site.all_executions()
     soon = datetime.now(UTC) + timedelta(minutes=5)
     cron = f"{soon.minute} {soon.hour} * * *"
-    site.put_chart("upgrade", f"flyte.register.cron={cron}", "flyte.register.stages.light.memory=2100Mi")
+    site.put_chart(
+        "upgrade", f"flyte.register.cron={cron}", "flyte.register.stages.light.memory=2100Mi"
+    )
     version, active = site.active_plans()["retrain_nightly"]
     _expect(version != site.first_version, "the upgrade kept the version")
     _expect(active == cron, f"the schedule is {active!r}, expected {cron!r}")
@@ -100,7 +128,9 @@ def pod_deleted_in_training(site: Site) -> str:
     name = _run_remote(site, seed=1)
     pod = site.wait_for("training", lambda: _running(site, name, _TRAINING))
     second = _run_remote(site, seed=2)
-    site.kubectl("-n", site.execution_namespace, "delete", "pod", pod, "--grace-period=0", "--force")
+    site.kubectl(
+        "-n", site.execution_namespace, "delete", "pod", pod, "--grace-period=0", "--force"
+    )
     _expect(site.ended(second) == "FAILED", f"{second} worked beside {name} on one data root")
     message = site.execution(second).closure.error.message
     _expect("at work" in message and name in message, f"{second} failed otherwise: {message}")
@@ -122,7 +152,9 @@ def aborted_and_swept(site: Site) -> str:
 
 
 def unschedulable_and_swept(site: Site) -> str:
-    name = _run_remote(site, seed=4, stages={"cpu": {"node_selector": {"videossr/nowhere": "true"}}})
+    name = _run_remote(
+        site, seed=4, stages={"cpu": {"node_selector": {"videossr/nowhere": "true"}}}
+    )
 
     def waits() -> str | None:
         pods = site.pods(name)
@@ -178,9 +210,13 @@ def clean_up(site: Site) -> str:
         site.helm("uninstall", site.release, "--ignore-not-found", "--timeout", "20m")
     finally:
         site.kubectl("delete", "namespace", site.namespace, *ignore)
-        site.kubectl("label", "namespace", site.execution_namespace, *(f"{key}-" for key in _RESTRICTED))
+        site.kubectl(
+            "label", "namespace", site.execution_namespace, *(f"{key}-" for key in _RESTRICTED)
+        )
         if site.secrets:
-            site.kubectl("-n", site.execution_namespace, "delete", "--filename", str(site.secrets), *ignore)
+            site.kubectl(
+                "-n", site.execution_namespace, "delete", "--filename", str(site.secrets), *ignore
+            )
     return f"{site.namespace} is deleted, nothing is active; outputs stay in {site.data_root}"
 
 
@@ -205,7 +241,11 @@ def _run_remote(site: Site, seed: int = 0, stages: dict[str, Any] | None = None)
 
 
 def _started(site: Site, out: str) -> str:
-    names = [line.split("/executions/")[1].split()[0] for line in out.splitlines() if "/executions/" in line]
+    names = [
+        line.split("/executions/")[1].split()[0]
+        for line in out.splitlines()
+        if "/executions/" in line
+    ]
     _expect(bool(names), f"no execution in what pyflyte said: {out[-300:]}")
     site.executions.append(names[0])
     return names[0]
@@ -219,7 +259,9 @@ def _closed_run(site: Site, name: str, status: str | None) -> dict[str, Any]:
     runs = runs_of(site.tracking_uri, _id(site, name))
     _expect(len(runs) == 1, f"{len(runs)} MLflow runs carry {name}")
     found = runs[0]["info"]["status"]
-    _expect(found == status if status else found != "RUNNING", f"the MLflow run of {name} is {found}")
+    _expect(
+        found == status if status else found != "RUNNING", f"the MLflow run of {name} is {found}"
+    )
     return runs[0]
 
 
@@ -238,7 +280,8 @@ def _running(site: Site, execution: str, task: str) -> str | None:
     found: Sequence[str] = [
         pod["metadata"]["name"]
         for pod in site.pods(execution)
-        if task in pod["metadata"]["labels"].get("task-name", "") and pod["status"]["phase"] == "Running"
+        if task in pod["metadata"]["labels"].get("task-name", "")
+        and pod["status"]["phase"] == "Running"
     ]
     return found[0] if found else None
 
@@ -248,10 +291,20 @@ def _preflight(site: Site, *more: str, deployment: str, may_fail: bool = False) 
         *site.place, "--endpoint", site.endpoint, *([] if site.insecure else ["--secure"]),
         "--data-root", site.data_root, "--tracking-uri", site.tracking_uri, *more,
     ]  # fmt: skip
-    return site.python("-m", "tasks.preflight", *arguments, env={"VIDEOSSR_DEPLOYMENT": deployment}, may_fail=may_fail)
+    return site.python(
+        "-m",
+        "tasks.preflight",
+        *arguments,
+        env={"VIDEOSSR_DEPLOYMENT": deployment},
+        may_fail=may_fail,
+    )
 
 
 def _sweep(site: Site, pending_minutes: int) -> str:
     return _preflight(
-        site, "--sweep", "--pending-minutes", str(pending_minutes), deployment=site.installed_deployment()
+        site,
+        "--sweep",
+        "--pending-minutes",
+        str(pending_minutes),
+        deployment=site.installed_deployment(),
     )

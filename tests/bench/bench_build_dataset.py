@@ -43,7 +43,10 @@ NUM_FRAMES = 48
 
 @pytest.mark.skipif(not SHARED_VIDEOS.exists(), reason="needs the real clips")
 def test_raw_videos_to_samples(tmp_path: Path) -> None:
-    for library in ("cv2", "pandas"):  # Loaded before the clock starts; pandas by pyarrow's first rows.
+    for library in (
+        "cv2",
+        "pandas",
+    ):  # Loaded before the clock starts; pandas by pyarrow's first rows.
         importlib.import_module(library)
     videos = tmp_path / "videos"
     videos.mkdir()
@@ -63,15 +66,25 @@ def test_raw_videos_to_samples(tmp_path: Path) -> None:
             folder.mkdir()
             figures[name].append(build(videos, folder))
             shutil.rmtree(folder)
-    print("\n| | samples | made, s | shown, s | MB | ours: made | shown | disk |\n|---|---|---|---|---|---|---|---|")
+    print(
+        "\n| | samples | made, s | shown, s | MB | ours: made | shown | disk |\n|---|---|---|---|---|---|---|---|"
+    )
     for name, rounds in figures.items():
-        made, shown = statistics.median(r.made for r in rounds), statistics.median(r.shown for r in rounds)
+        made, shown = (
+            statistics.median(r.made for r in rounds),
+            statistics.median(r.shown for r in rounds),
+        )
         pairs = list(zip(rounds, figures["ours"], strict=True))
-        faster = statistics.median(r.made / o.made * o.num_samples / r.num_samples for r, o in pairs)
-        with_showing = statistics.median(r.shown / o.shown * o.num_samples / r.num_samples for r, o in pairs)
+        faster = statistics.median(
+            r.made / o.made * o.num_samples / r.num_samples for r, o in pairs
+        )
+        with_showing = statistics.median(
+            r.shown / o.shown * o.num_samples / r.num_samples for r, o in pairs
+        )
         disk = rounds[0].num_bytes / figures["ours"][0].num_bytes
         print(
-            f"| {name} | {rounds[0].num_samples} | {made:.1f} | {shown:.1f} | {rounds[0].num_bytes / 1e6:.1f} ", end=""
+            f"| {name} | {rounds[0].num_samples} | {made:.1f} | {shown:.1f} | {rounds[0].num_bytes / 1e6:.1f} ",
+            end="",
         )
         print(f"| {faster:.1f} | {with_showing:.1f} | 1/{disk:.1f} |")
 
@@ -97,12 +110,16 @@ def _ours(videos: Path, folder: Path) -> Figures:
     (shard,) = list_shards(str(videos), config)
     clips = read_rows(store, ingest_videos(store, shard, config).clips.key, Clip)
     counts = (1, 1, 1)
-    perturb = PerturbConfig(levels=(0.5,), train_samples_per_clip=counts, heldout_samples_per_clip=counts)
+    perturb = PerturbConfig(
+        levels=(0.5,), train_samples_per_clip=counts, heldout_samples_per_clip=counts
+    )
     samples = [(sample, clip) for clip in clips for sample in plan_clip(clip, perturb, seed=0)]
     write_rows(store, "samples.parquet", Sample, [sample for sample, _ in samples])
     made = time.perf_counter()
     with ProcessPoolExecutor(NUM_PROCESSES, get_context("fork")) as pool:
-        num_samples = sum(pool.map(_render, repeat(str(folder)), *zip(*samples, strict=True), chunksize=8))
+        num_samples = sum(
+            pool.map(_render, repeat(str(folder)), *zip(*samples, strict=True), chunksize=8)
+        )
     return Figures(num_samples, made - start, time.perf_counter() - start, _size(folder))
 
 
@@ -110,10 +127,16 @@ def _render(root: str, sample: Sample, clip: Clip) -> int:
     return bool(render_sample(Store(root), sample, {clip.clip_id: clip}))
 
 
-def _reference(videos: Path, folder: Path, *, quality: int, num_processes: int = NUM_PROCESSES) -> Figures:
+def _reference(
+    videos: Path, folder: Path, *, quality: int, num_processes: int = NUM_PROCESSES
+) -> Figures:
     start, paths = time.perf_counter(), sorted(videos.iterdir())
     with ProcessPoolExecutor(num_processes, get_context("fork")) as pool:
-        samples = [sample for own in pool.map(_make, paths, repeat(folder), repeat(quality)) for sample in own]
+        samples = [
+            sample
+            for own in pool.map(_make, paths, repeat(folder), repeat(quality))
+            for sample in own
+        ]
         made = time.perf_counter()
         num_samples = sum(pool.map(_show, samples, chunksize=8))
     return Figures(num_samples, made - start, time.perf_counter() - start, _size(folder))
@@ -148,13 +171,23 @@ def _make(path: Path, folder: Path, quality: int) -> list[list[Path]]:
     plain = [target / f"{number}.jpg" for number in range(NUM_FRAMES)]
     for picture, frame in zip(plain, frames, strict=True):
         Image.fromarray(frame).save(picture, quality=quality)
-    turned = _altered(plain, "rotate", range(10, 22), lambda old: old.transpose(Image.Transpose.ROTATE_180), quality)
+    turned = _altered(
+        plain,
+        "rotate",
+        range(10, 22),
+        lambda old: old.transpose(Image.Transpose.ROTATE_180),
+        quality,
+    )
     counted = _altered(plain, "count", (3, 14, 25, 36, 45), _with_shape, quality)
     return [turned, counted, _altered(plain, "jigsaw", (), _with_shape, quality)]
 
 
 def _altered(
-    plain: list[Path], name: str, places: Sequence[int], edit: Callable[[Image.Image], Image.Image], quality: int
+    plain: list[Path],
+    name: str,
+    places: Sequence[int],
+    edit: Callable[[Image.Image], Image.Image],
+    quality: int,
 ) -> list[Path]:
     """Every frame is read, the altered ones are written again."""
     sample = []

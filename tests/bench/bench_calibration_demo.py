@@ -30,7 +30,13 @@ def test_calibration_at_demo_size(tmp_path: Path, seed: int) -> None:
     }
     done = run_cold_pyflyte(
         [
-            *["run", "workflows/ablation.py", "ablation", "--preset=demo", f"--videos={tmp_path / 'videos'}"],
+            *[
+                "run",
+                "workflows/ablation.py",
+                "ablation",
+                "--preset=demo",
+                f"--videos={tmp_path / 'videos'}",
+            ],
             *[f"--data_root={tmp_path / 'root'}", f"--variants={json.dumps(VARIANTS)}"],
             f"--overrides={json.dumps(overrides)}",
         ],

@@ -64,7 +64,9 @@ class Policy:
 
     def probability(self, cell: CellKey) -> float:
         _, kind, level = cell
-        return float(1 / (1 + np.exp(-self.slope[kind] * (self.skill[kind] + self.bumps[cell] - level))))
+        return float(
+            1 / (1 + np.exp(-self.slope[kind] * (self.skill[kind] + self.bumps[cell] - level)))
+        )
 
     def rewards(self, cell: CellKey) -> list[float]:
         right = self.rng.random(GROUP) < self.probability(cell)
@@ -89,7 +91,12 @@ class Round:
 
 
 def calibrated(seed: int) -> list[Round]:
-    policy, history, plan, rounds = Policy.drawn(seed), list[CellEvidence](), list[PlannedCell](), list[Round]()
+    policy, history, plan, rounds = (
+        Policy.drawn(seed),
+        list[CellEvidence](),
+        list[PlannedCell](),
+        list[Round](),
+    )
     for now in range(1, NUM_ROUNDS + 1):
         pool = _pool(plan, seed, now)
         cell_of = {sample.sample_id: sample.cell for sample in pool}
@@ -101,7 +108,9 @@ def calibrated(seed: int) -> list[Round]:
         for measured in spending:
             found += measured
         history = still_tell(
-            [*history, *evidence_of(found, cell_of, now)], now=now, round_correlation=CONFIG.round_correlation
+            [*history, *evidence_of(found, cell_of, now)],
+            now=now,
+            round_correlation=CONFIG.round_correlation,
         )
         available = {cell: sum(s.cell == cell for s in pool) for cell in CELLS}
         plan = make_plan(history, available, CONFIG, now=now)
@@ -113,13 +122,17 @@ def calibrated(seed: int) -> list[Round]:
 
 def uniform(seed: int) -> list[Round]:
     policy = Policy.drawn(seed)
-    return [_train(policy, (CELLS * (EPOCH // len(CELLS) + 1))[:EPOCH], 0) for _ in range(NUM_ROUNDS)]
+    return [
+        _train(policy, (CELLS * (EPOCH // len(CELLS) + 1))[:EPOCH], 0) for _ in range(NUM_ROUNDS)
+    ]
 
 
 def fixed(seed: int) -> list[Round]:
     policy = Policy.drawn(seed)
     cells = [cell for cell in CELLS if cell[2] == 0.5]
-    return [_train(policy, (cells * (EPOCH // len(cells) + 1))[:EPOCH], 0) for _ in range(NUM_ROUNDS)]
+    return [
+        _train(policy, (cells * (EPOCH // len(cells) + 1))[:EPOCH], 0) for _ in range(NUM_ROUNDS)
+    ]
 
 
 def band(seed: int) -> list[Round]:
@@ -137,14 +150,21 @@ STRATEGIES: dict[str, Callable[[int], list[Round]]] = {
 
 
 def test_simulation() -> None:
-    print("\n| strategy | round | groups with spread | mean level | skill after | rollouts spent on measuring |")
+    print(
+        "\n| strategy | round | groups with spread | mean level | skill after | rollouts spent on measuring |"
+    )
     print("|---|---|---|---|---|---|")
     for name, strategy in STRATEGIES.items():
         runs = [strategy(seed) for seed in range(NUM_SEEDS)]
         for number in range(NUM_ROUNDS):
             rows = [run[number] for run in runs]
-            cells = [_with_se([getattr(row, column) for row in rows]) for column in ("with_spread", "level", "skill")]
-            print(f"| {name} | {number + 1} | {' | '.join(cells)} | {rows[0].rollouts} |", flush=True)
+            cells = [
+                _with_se([getattr(row, column) for row in rows])
+                for column in ("with_spread", "level", "skill")
+            ]
+            print(
+                f"| {name} | {number + 1} | {' | '.join(cells)} | {rows[0].rollouts} |", flush=True
+            )
 
 
 def _pool(plan: Sequence[PlannedCell], seed: int, now: int) -> list[Sample]:
@@ -154,13 +174,20 @@ def _pool(plan: Sequence[PlannedCell], seed: int, now: int) -> list[Sample]:
         drawn = allot(plan, dict.fromkeys(CELLS, 2 * EPOCH), EPOCH + EPOCH // 2)
         cells = [*drawn.elements(), *cells[: EPOCH // 2]]
     return [
-        replace(make_sample(f"{now}-{i}", pretext=cell[0], kind=cell[1], level=cell[2], split=Split.TRAIN), seed=i)
+        replace(
+            make_sample(
+                f"{now}-{i}", pretext=cell[0], kind=cell[1], level=cell[2], split=Split.TRAIN
+            ),
+            seed=i,
+        )
         for i, cell in enumerate(cells)
     ]
 
 
 def _measuring(policy: Policy) -> Callable[[Sequence[Sample]], list[Measurement]]:
-    return lambda batch: [measure(sample.sample_id, policy.rewards(sample.cell), 1e-6) for sample in batch]
+    return lambda batch: [
+        measure(sample.sample_id, policy.rewards(sample.cell), 1e-6) for sample in batch
+    ]
 
 
 def _train(policy: Policy, epoch: Sequence[CellKey], rollouts: int) -> Round:

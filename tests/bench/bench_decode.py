@@ -33,7 +33,11 @@ LONG_MINUTES = int(os.environ.get("LONG_MINUTES", "20"))
 SAME_FRAME = 8.0
 """Grey levels by which two ways of scaling one fine-grained picture may differ; another picture differs more."""
 CHOICE = FrameChoice(
-    num_frames=48, edge_share=0.05, min_area_px=128 * 128, max_area_px=256 * 256, max_damaged_share=0.02
+    num_frames=48,
+    edge_share=0.05,
+    min_area_px=128 * 128,
+    max_area_px=256 * 256,
+    max_damaged_share=0.02,
 )
 
 
@@ -78,7 +82,13 @@ def pyav_with_seeks(wanted: Wanted) -> Frames:
         stream.codec_context.thread_count = 1
         for stamp in wanted.stamps:
             container.seek(stamp, stream=stream)
-            found.append(next(_scaled(frame, wanted) for frame in container.decode(stream) if frame.pts >= stamp))
+            found.append(
+                next(
+                    _scaled(frame, wanted)
+                    for frame in container.decode(stream)
+                    if frame.pts >= stamp
+                )
+            )
     return np.stack(found)
 
 
@@ -93,7 +103,9 @@ def torchcodec_approximate(wanted: Wanted) -> Frames:
 def decord_batch(wanted: Wanted) -> Frames:
     import decord
 
-    reader = decord.VideoReader(str(wanted.path), num_threads=1, width=wanted.width, height=wanted.height)
+    reader = decord.VideoReader(
+        str(wanted.path), num_threads=1, width=wanted.width, height=wanted.height
+    )
     return np.asarray(reader.get_batch(list(wanted.indices)).asnumpy())
 
 
@@ -110,13 +122,17 @@ READERS: dict[str, Callable[[Wanted], Frames]] = {
 @pytest.mark.skipif(not SHARED_VIDEOS.exists(), reason="needs the real clips")
 def test_short_clips(tmp_path: Path) -> None:
     # Of the clip with two streams the readers would choose different ones.
-    clips = [path for path in sorted(SHARED_VIDEOS.iterdir()) if path.is_file() and path.suffix != ".md"]
+    clips = [
+        path for path in sorted(SHARED_VIDEOS.iterdir()) if path.is_file() and path.suffix != ".md"
+    ]
     readers = [name for name in READERS if name != "PyAV, seeks"]
     _compare([clip for clip in clips if not clip.name.startswith("webb")], readers, tmp_path)
 
 
 def test_a_long_film(tmp_path: Path) -> None:
-    _compare([_long_film(tmp_path)], [name for name in READERS if name != "PyAV, one pass"], tmp_path)
+    _compare(
+        [_long_film(tmp_path)], [name for name in READERS if name != "PyAV, one pass"], tmp_path
+    )
 
 
 @dataclass(kw_only=True)
@@ -143,12 +159,23 @@ def _compare(paths: Sequence[Path], readers: Sequence[str], folder: Path) -> Non
                         continue
                     spent, frames, peaks[name] = answer
                     apart = float(np.abs(frames.astype(int) - expected).mean(axis=(1, 2, 3)).max())
-                    results.setdefault((name, path), _Result(seconds=[], apart=apart)).seconds.append(spent)
-    good = {key: statistics.median(result.seconds) for key, result in results.items() if result.apart <= SAME_FRAME}
-    print("\n| reader | our speed, its = 1, on files of which it gives these frames | files | other frames ", end="")
+                    results.setdefault(
+                        (name, path), _Result(seconds=[], apart=apart)
+                    ).seconds.append(spent)
+    good = {
+        key: statistics.median(result.seconds)
+        for key, result in results.items()
+        if result.apart <= SAME_FRAME
+    }
+    print(
+        "\n| reader | our speed, its = 1, on files of which it gives these frames | files | other frames ",
+        end="",
+    )
     print("| failed | farthest same frame | peak MB |\n|---|---|---|---|---|---|---|")
     for name in readers:
-        print(f"| {name} | {_row(name, paths, results, errors, good)} | {peaks.get(name, float('nan')):.0f} |")
+        print(
+            f"| {name} | {_row(name, paths, results, errors, good)} | {peaks.get(name, float('nan')):.0f} |"
+        )
     _print_files(paths, readers, good)
 
 
@@ -169,20 +196,27 @@ def _row(
     return f"{ratio:.2f} | {len(read)} | {others} | {len(failed)} | {apart:.1f}"
 
 
-def _print_files(paths: Sequence[Path], readers: Sequence[str], good: dict[tuple[str, Path], float]) -> None:
+def _print_files(
+    paths: Sequence[Path], readers: Sequence[str], good: dict[tuple[str, Path], float]
+) -> None:
     print(
         "\n| file | ours, ms | fastest other with these frames | its ms | our speed, its = 1 |\n|---|---|---|---|---|"
     )
     ratios, total = [], 0.0
     for path in paths:
-        others = {name: good[name, path] for name in readers if name != "ours" and (name, path) in good}
+        others = {
+            name: good[name, path] for name in readers if name != "ours" and (name, path) in good
+        }
         best = min(others, key=lambda name: others[name])
         ratios.append(others[best] / good["ours", path])
         total += others[best]
         print(
             f"| {path.name} | {good['ours', path] * 1e3:.0f} | {best} | {others[best] * 1e3:.0f} | {ratios[-1]:.2f} |"
         )
-    print(f"\nour speed against the fastest other of each file: median {statistics.median(ratios):.2f}, ", end="")
+    print(
+        f"\nour speed against the fastest other of each file: median {statistics.median(ratios):.2f}, ",
+        end="",
+    )
     print(f"{min(ratios):.2f} to {max(ratios):.2f}; ", end="")
     print(f"all files: {total / sum(good['ours', path] for path in paths):.2f}")
 
@@ -195,10 +229,14 @@ def _turn(names: Sequence[str], number: int) -> list[str]:
 
 def _wanted(path: Path) -> tuple[Wanted, Frames]:
     promise, footage = probe(path), decode_video(path, CHOICE)
-    indices = choose_frames(promise.times_seconds, num_frames=CHOICE.num_frames, edge_share=CHOICE.edge_share)
+    indices = choose_frames(
+        promise.times_seconds, num_frames=CHOICE.num_frames, edge_share=CHOICE.edge_share
+    )
     _, height, width, _ = footage.frames.shape
     stamps = tuple(promise.shown_stamps[index] for index in indices)
-    return Wanted(path=path, indices=indices, stamps=stamps, width=width, height=height), footage.frames
+    return Wanted(
+        path=path, indices=indices, stamps=stamps, width=width, height=height
+    ), footage.frames
 
 
 def _timed(name: str, wanted: Wanted) -> tuple[float, Frames, float] | str:
@@ -221,7 +259,9 @@ def _peak_mb() -> float:
 def _scaled(frame: "av.VideoFrame", wanted: Wanted) -> Frames:  # type: ignore[name-defined]  # noqa: F821
     from av.video.reformatter import Interpolation
 
-    small = frame.reformat(wanted.width, wanted.height, "rgb24", interpolation=Interpolation.BICUBIC, threads=1)
+    small = frame.reformat(
+        wanted.width, wanted.height, "rgb24", interpolation=Interpolation.BICUBIC, threads=1
+    )
     return np.asarray(small.to_ndarray())
 
 
@@ -278,7 +318,18 @@ def _library_path(folder: Path) -> str:
 def _long_film(folder: Path) -> Path:
     """1080p, 20 frames a second, a key frame every 250; one minute encoded and repeated."""
     minute, film = folder / "minute.mp4", folder / "film.mp4"
-    encoding = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "250", "-pix_fmt", "yuv420p", "-threads", "2"]
+    encoding = [
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-g",
+        "250",
+        "-pix_fmt",
+        "yuv420p",
+        "-threads",
+        "2",
+    ]
     source = ["-f", "lavfi", "-i", "testsrc2=s=1920x1080:r=20:d=60"]
     command = [ffmpeg_binary(), "-loglevel", "error", "-y"]
     subprocess.run([*command, *source, *encoding, str(minute)], check=True)

@@ -12,14 +12,18 @@ ITEMS_PER_TYPE = 60
 def test_demo_gain(tmp_path: Path) -> None:
     generate_clips(tmp_path / "videos", num_clips=40, seed=0)
     env = {**isolated_env(tmp_path), "OMP_NUM_THREADS": "2"}
-    print("\n| seed | held-out samples | before | after | gain | VIUBench before | after | gain | seconds |")
+    print(
+        "\n| seed | held-out samples | before | after | gain | VIUBench before | after | gain | seconds |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     summaries = []
     for seed in range(3):
         # A data root each: no seed meets the champion of another.
         root = tmp_path / f"root-{seed}"
         options = ["--preset=demo", f"--videos={tmp_path / 'videos'}", f"--data_root={root}"]
-        overrides = json.dumps({"seed": seed, "perturb": {"viubench_items_per_type": ITEMS_PER_TYPE}})
+        overrides = json.dumps(
+            {"seed": seed, "perturb": {"viubench_items_per_type": ITEMS_PER_TYPE}}
+        )
         done = run_cold_pyflyte(
             ["run", "workflows/retrain.py", "retrain", *options, f"--overrides={overrides}"],
             env=env,
@@ -55,5 +59,9 @@ def _score(found: dict) -> str:  # type: ignore[type-arg]
 
 
 def _type_row(kind: str, summaries: list[dict]) -> str:  # type: ignore[type-arg]
-    found = [summary["viubench"][name]["by_type"][kind] for summary in summaries for name in ("before", "after")]
+    found = [
+        summary["viubench"][name]["by_type"][kind]
+        for summary in summaries
+        for name in ("before", "after")
+    ]
     return "| " + " | ".join([kind, *map(_score, found)]) + " |"

@@ -29,18 +29,30 @@ LETTERS = "ABCD"
 
 
 def test_how_well_wrong_labels_are_found() -> None:
-    print("\n| mean skill | rule | named | of them wrong | of the wrong ones found |\n|---|---|---|---|---|")
+    print(
+        "\n| mean skill | rule | named | of them wrong | of the wrong ones found |\n|---|---|---|---|---|"
+    )
     for skill in (0.9, 0.7, 0.5):
-        found: dict[str, list[tuple[float, float, float]]] = {"all 8 rollouts": [], "at least 5 of 8": []}
+        found: dict[str, list[tuple[float, float, float]]] = {
+            "all 8 rollouts": [],
+            "at least 5 of 8": [],
+        }
         for seed in range(NUM_SEEDS):
             samples, texts, wrong = _simulate(skill, seed)
-            ours = {name for name, other in other_answers(samples, texts).items() if not other.is_usual}
-            for rule, named in {"all 8 rollouts": ours, "at least 5 of 8": _majority(samples, texts)}.items():
+            ours = {
+                name for name, other in other_answers(samples, texts).items() if not other.is_usual
+            }
+            for rule, named in {
+                "all 8 rollouts": ours,
+                "at least 5 of 8": _majority(samples, texts),
+            }.items():
                 hits = len(named & wrong)
                 found[rule].append((len(named), hits / max(1, len(named)), hits / len(wrong)))
         for rule, rows in found.items():
             num, precision, recall = zip(*rows, strict=True)
-            print(f"| {skill} | {rule} | {fmean(num):.0f} | {_percent(precision)} | {_percent(recall)} |")
+            print(
+                f"| {skill} | {rule} | {fmean(num):.0f} | {_percent(precision)} | {_percent(recall)} |"
+            )
 
 
 def test_how_long_judging_takes() -> None:
@@ -49,7 +61,9 @@ def test_how_long_judging_takes() -> None:
     numbers = {sample.sample_id: number for number, sample in enumerate(samples)}
     started = time.perf_counter()
     judge_rows(samples, numbers, replies, RewardKind.SMOOTH)
-    print(f"\n30,000 rows of {NUM_ROLLOUTS} rollouts judged in {time.perf_counter() - started:.1f} s")
+    print(
+        f"\n30,000 rows of {NUM_ROLLOUTS} rollouts judged in {time.perf_counter() - started:.1f} s"
+    )
 
 
 def _simulate(
@@ -63,9 +77,13 @@ def _simulate(
         right = rng.beta(CONCENTRATION * skill, CONCENTRATION * (1 - skill))
         missed = (1 - right) * (1 - FAVOURITE) / 2
         chances = [right, (1 - right) * FAVOURITE, missed, missed]
-        said = rng.choice([truth, mistake, third, fourth], NUM_ROLLOUTS, p=np.array(chances) / sum(chances))
+        said = rng.choice(
+            [truth, mistake, third, fourth], NUM_ROLLOUTS, p=np.array(chances) / sum(chances)
+        )
         label = rng.choice([mistake, third, fourth]) if rng.random() < WRONG_SHARE else truth
-        sample = replace(make_sample(f"s{number}"), answer=str(label), answer_kind=AnswerKind.CHOICE)
+        sample = replace(
+            make_sample(f"s{number}"), answer=str(label), answer_kind=AnswerKind.CHOICE
+        )
         samples.append(sample)
         wrong |= {sample.sample_id} if label != truth else set()
         texts[sample.sample_id] = [*map(str, said)]
@@ -74,7 +92,11 @@ def _simulate(
 
 def _majority(samples: Sequence[Sample], texts: dict[str, Sequence[str]]) -> set[str]:
     most = {s.sample_id: Counter(texts[s.sample_id]).most_common(1)[0] for s in samples}
-    return {s.sample_id for s in samples if most[s.sample_id][0] != s.answer and most[s.sample_id][1] > 4}
+    return {
+        s.sample_id
+        for s in samples
+        if most[s.sample_id][0] != s.answer and most[s.sample_id][1] > 4
+    }
 
 
 def _percent(values: Sequence[float]) -> str:

@@ -37,7 +37,9 @@ from tests.helpers.files import write_json
 from tests.helpers.videos import SHARED_VIDEOS
 
 NUM_VIDEOS = int(os.environ.get("VIDEOS", "8"))
-CONDITIONS = Conditions(max_frames=32, min_area_px=64 * 64, max_area_px=160 * 160, max_answer_tokens=8)
+CONDITIONS = Conditions(
+    max_frames=32, min_area_px=64 * 64, max_area_px=160 * 160, max_answer_tokens=8
+)
 BATCH = 48
 NOTHING = ShownVideo(frames=np.zeros((0, 32, 32, 3), np.uint8), timestamps_seconds=())
 """The prompt's text is the same whatever the video holds."""
@@ -47,9 +49,13 @@ NOTHING = ShownVideo(frames=np.zeros((0, 32, 32, 3), np.uint8), timestamps_secon
 def test_questions_a_second(tmp_path: Path, per_video: int) -> None:
     folder, store = _benchmark(tmp_path, per_video), Store(str(tmp_path / "root"))
     samples = list(BENCHMARKS[folder.name].open(Path(folder.folder), folder.conditions).samples())
-    policy = make_tiny_policy(hidden_size=128, num_layers=4, seed=0, texts=sorted({s.question for s in samples}))
+    policy = make_tiny_policy(
+        hidden_size=128, num_layers=4, seed=0, texts=sorted({s.question for s in samples})
+    )
     torch.set_num_threads(2)
-    vision_process.FORCE_QWENVL_VIDEO_READER = "decord"  # its only reader that brings its own FFmpeg
+    vision_process.FORCE_QWENVL_VIDEO_READER = (
+        "decord"  # its only reader that brings its own FFmpeg
+    )
     vision_process.get_video_reader_backend.cache_clear()
 
     with warnings.catch_warnings():
@@ -61,8 +67,13 @@ def test_questions_a_second(tmp_path: Path, per_video: int) -> None:
 
         engine = VllmEngine(policy, VllmConfig(max_model_tokens=4096, cache_gib=1.0))
         answerer = PolicyAnswerer("", lambda: (policy.processor, engine), seed=0)
-        videos, sampling = BenchmarkVideos(store, [folder]), Sampling(1, 0.0, CONDITIONS.max_answer_tokens, ("bench",))
-        answerer.answer(samples[:1], BenchmarkVideos(store, [folder]).show, sampling)  # what only the first call does
+        videos, sampling = (
+            BenchmarkVideos(store, [folder]),
+            Sampling(1, 0.0, CONDITIONS.max_answer_tokens, ("bench",)),
+        )
+        answerer.answer(
+            samples[:1], BenchmarkVideos(store, [folder]).show, sampling
+        )  # what only the first call does
         started = time.perf_counter()
         for start in range(0, len(samples), BATCH):
             answerer.answer(samples[start : start + BATCH], videos.show, sampling)
@@ -106,7 +117,9 @@ def _plain(policy: Policy, folder: BenchmarkFolder, sample: Sample) -> str:
         "min_pixels": CONDITIONS.min_area_px,
         "max_pixels": CONDITIONS.max_area_px,
     }
-    video, metadata = vision_process.fetch_video(element, image_patch_size=16, return_video_metadata=True)
+    video, metadata = vision_process.fetch_video(
+        element, image_patch_size=16, return_video_metadata=True
+    )
     text = render_prompt(policy.processor, sample, (NOTHING,)).text
     inputs = policy.processor(
         text=[text],
@@ -116,7 +129,9 @@ def _plain(policy: Policy, folder: BenchmarkFolder, sample: Sample) -> str:
         do_resize=False,
         return_tensors="pt",
     )
-    output = policy.model.generate(**inputs, do_sample=False, max_new_tokens=CONDITIONS.max_answer_tokens)
+    output = policy.model.generate(
+        **inputs, do_sample=False, max_new_tokens=CONDITIONS.max_answer_tokens
+    )
     new = output[0, inputs["input_ids"].shape[1] :]
     return str(policy.processor.tokenizer.decode(new, skip_special_tokens=True))
 

@@ -23,7 +23,9 @@ from tasks.video.frames import Frames
 from tests.helpers.videos import SHARED_VIDEOS
 
 CONFIG = IngestConfig()
-CHOICE = FrameChoice(num_frames=48, edge_share=0.05, min_area_px=128**2, max_area_px=256**2, max_damaged_share=0.02)
+CHOICE = FrameChoice(
+    num_frames=48, edge_share=0.05, min_area_px=128**2, max_area_px=256**2, max_damaged_share=0.02
+)
 CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
     "JPEG 92 4:4:4": ("JPEG", {"quality": 92, "subsampling": "4:4:4"}),
     "JPEG 90 4:4:4": ("JPEG", {"quality": 90, "subsampling": "4:4:4"}),
@@ -45,17 +47,26 @@ class Trial(NamedTuple):
 
 @pytest.mark.skipif(not SHARED_VIDEOS.exists(), reason="needs the real clips")
 def test_frame_store_candidates() -> None:
-    paths = sorted(path for path in SHARED_VIDEOS.iterdir() if path.is_file() and path.suffix != ".md")
+    paths = sorted(
+        path for path in SHARED_VIDEOS.iterdir() if path.is_file() and path.suffix != ".md"
+    )
     clips = [decode_video(path, CHOICE).frames for path in paths]
-    print("\n| format | MB mean | MB max | above 1.2 MB | encode ms | read ms | PSNR mean | PSNR least |")
+    print(
+        "\n| format | MB mean | MB max | above 1.2 MB | encode ms | read ms | PSNR mean | PSNR least |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for name, (kind, options) in CANDIDATES.items():
         trials = [measure(frames, kind, options) for frames in clips]
         _print_row(name, trials)
     archived = [measure_archive(frames) for frames in clips]
     _print_row(f"the store (JPEG {JPEG_QUALITY} to {MIN_JPEG_QUALITY})", archived)
-    print(f"\nclips by quality: {Counter(pack_clip(frames, CONFIG).jpeg_quality for frames in clips)}")
-    one = [seconds_of(partial(unpack_frames, pack_frames(frames, jpeg_quality=90), 20, 28)) for frames in clips]
+    print(
+        f"\nclips by quality: {Counter(pack_clip(frames, CONFIG).jpeg_quality for frames in clips)}"
+    )
+    one = [
+        seconds_of(partial(unpack_frames, pack_frames(frames, jpeg_quality=90), 20, 28))
+        for frames in clips
+    ]
     print(f"\n8 of 48 frames alone: {1000 * statistics.median(one):.1f} ms")
 
 
@@ -73,7 +84,9 @@ def measure(frames: Frames, kind: str, options: dict[str, Any]) -> Trial:
     start = time.perf_counter()
     pictures = [_encode(frame, kind, options) for frame in frames]
     middle = time.perf_counter()
-    read = np.stack([np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")) for picture in pictures])
+    read = np.stack(
+        [np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")) for picture in pictures]
+    )
     end = time.perf_counter()
     return _trial(frames, read, sum(map(len, pictures)), middle - start, end - middle)
 
@@ -95,11 +108,15 @@ def seconds_of(work: Any) -> float:
     return time.perf_counter() - start
 
 
-def _trial(frames: Frames, read: Frames, num_bytes: int, encode_seconds: float, decode_seconds: float) -> Trial:
+def _trial(
+    frames: Frames, read: Frames, num_bytes: int, encode_seconds: float, decode_seconds: float
+) -> Trial:
     error = float(np.mean((frames.astype(np.float32) - read) ** 2))
     psnr = 10 * np.log10(255**2 / error) if error else 99.0
     area = frames.shape[1] * frames.shape[2]
-    return Trial(num_bytes * 256**2 / area / 1e6, 1000 * encode_seconds, 1000 * decode_seconds, float(psnr))
+    return Trial(
+        num_bytes * 256**2 / area / 1e6, 1000 * encode_seconds, 1000 * decode_seconds, float(psnr)
+    )
 
 
 def _encode(frame: Frames, kind: str, options: dict[str, Any]) -> bytes:

@@ -9,8 +9,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tasks.core.records import VideoShard
 from tasks.core.store import Store
-from tasks.ingest.outputs import VideoShard
 from tasks.ingest.shard import judge_shard
 from tasks.ingest.verdicts import Verdict
 from tasks.video.frame_store import load_frames
@@ -29,23 +29,36 @@ def test_ingest_fuzz(tmp_path: Path) -> None:
         (folder / f"{item:05d}").write_bytes(data)
         made.append((sources[index], kind))
     start = time.monotonic()
-    verdicts = judge_shard(store, VideoShard(root=str(folder), names=[f"{item:05d}" for item in range(number)]), CONFIG)
-    print(f"\n{number} damaged videos in {time.monotonic() - start:.0f} s on {CONFIG.num_workers} workers")
-    outcomes = Counter(_outcome(store, verdict, source) for verdict, (source, _) in zip(verdicts, made, strict=True))
+    verdicts = judge_shard(
+        store, VideoShard(root=str(folder), names=[f"{item:05d}" for item in range(number)]), CONFIG
+    )
+    print(
+        f"\n{number} damaged videos in {time.monotonic() - start:.0f} s on {CONFIG.num_workers} workers"
+    )
+    outcomes = Counter(
+        _outcome(store, verdict, source)
+        for verdict, (source, _) in zip(verdicts, made, strict=True)
+    )
     print("\n| verdict | videos |\n|---|---|")
     for outcome, count in sorted(outcomes.items()):
         print(f"| {outcome} | {count} |")
     kinds = sorted({kind for _, kind in made})
-    print(f"\nAccepted, and how many of them are wrong without a warning:\n\n| source | {' | '.join(kinds)} |")
+    print(
+        f"\nAccepted, and how many of them are wrong without a warning:\n\n| source | {' | '.join(kinds)} |"
+    )
     print(f"|---|{'---|' * len(kinds)}")
     for source in sources:
         cells = []
         for kind in kinds:
             own = [
-                verdict for verdict, item in zip(verdicts, made, strict=True) if item[0] is source and item[1] == kind
+                verdict
+                for verdict, item in zip(verdicts, made, strict=True)
+                if item[0] is source and item[1] == kind
             ]
             own = [verdict for verdict in own if verdict.clip]
-            cells.append(f"{len(own)}, {sum('without' in _outcome(store, verdict, source) for verdict in own)}")
+            cells.append(
+                f"{len(own)}, {sum('without' in _outcome(store, verdict, source) for verdict in own)}"
+            )
         print(f"| {source.name} | {' | '.join(cells)} |")
 
 
@@ -56,4 +69,6 @@ def _outcome(store: Store, verdict: Verdict, source: Source) -> str:
     found = wrongs(verdict.clip, load_frames(store, verdict.clip), source)
     if not found:
         return "accepted, right" + (", with a warning" if verdict.clip.warnings else "")
-    return f"accepted, wrong {found[0]}, " + ("with a warning" if verdict.clip.warnings else "without a warning")
+    return f"accepted, wrong {found[0]}, " + (
+        "with a warning" if verdict.clip.warnings else "without a warning"
+    )

@@ -18,7 +18,9 @@ from workflows.presets import demo
 def test_ingest_scaling(tmp_path: Path) -> None:
     most = int(os.environ.get("NUM", "1000"))
     generate_clips(tmp_path / f"videos-{most}", num_clips=most, seed=0)
-    print("\n| clips | seconds | a clip (ms) | unchanged again (s) | largest worker (MiB) | run itself (MiB) |")
+    print(
+        "\n| clips | seconds | a clip (ms) | unchanged again (s) | largest worker (MiB) | run itself (MiB) |"
+    )
     print("|---|---|---|---|---|---|")
     for number in sorted({10, 100, most}):
         folder, store = tmp_path / f"videos-{number}", Store(str(tmp_path / f"root-{number}"))
@@ -28,9 +30,15 @@ def test_ingest_scaling(tmp_path: Path) -> None:
                 (folder / path.name).write_bytes(path.read_bytes())
         time.sleep(2.1)  # A file that changed a moment ago is read again.
         first, second = _seconds(store, folder), _seconds(store, folder)
-        worker = max(int(path.read_text()) for path in (tmp_path / f"videos-{number}-peaks").iterdir()) / 1024
+        worker = (
+            max(int(path.read_text()) for path in (tmp_path / f"videos-{number}-peaks").iterdir())
+            / 1024
+        )
         cells = [number, f"{first:.1f}", f"{1000 * first / number:.0f}", f"{second:.1f}"]
-        print(f"| {' | '.join(map(str, cells))} | {worker:.0f} | {_peak_kib() / 1024:.0f} |", flush=True)
+        print(
+            f"| {' | '.join(map(str, cells))} | {worker:.0f} | {_peak_kib() / 1024:.0f} |",
+            flush=True,
+        )
 
 
 def look_and_note_peak(job: FileJob) -> ClipFile | Flaw:
@@ -45,7 +53,11 @@ def _seconds(store: Store, folder: Path) -> float:
     config = demo().ingest
     start = time.monotonic()
     shards = list_shards(str(folder), config)
-    verdicts = [verdict for shard in shards for verdict in judge_shard(store, shard, config, look_and_note_peak)]
+    verdicts = [
+        verdict
+        for shard in shards
+        for verdict in judge_shard(store, shard, config, look_and_note_peak)
+    ]
     assert all(verdict.clip for verdict in verdicts)
     return time.monotonic() - start
 

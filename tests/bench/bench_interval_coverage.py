@@ -13,8 +13,12 @@ NUMBERS = (5, 10, 30, 100)
 
 @pytest.mark.parametrize("num_strata", [1, 3])
 def test_interval_coverage(num_strata: int) -> None:
-    print(f"\n{NUM_RUNS} runs a cell, {num_strata} strata: share held in %, (share without interval in %)\n")
-    print(f"| rewards | correlation | items a video | {' | '.join(f'{number} videos' for number in NUMBERS)} |")
+    print(
+        f"\n{NUM_RUNS} runs a cell, {num_strata} strata: share held in %, (share without interval in %)\n"
+    )
+    print(
+        f"| rewards | correlation | items a video | {' | '.join(f'{number} videos' for number in NUMBERS)} |"
+    )
     print("|---" * (3 + len(NUMBERS)) + "|")
     for kind in KINDS:
         for correlation in (0.1, 0.4):

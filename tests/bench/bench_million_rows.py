@@ -19,18 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from tasks.calibrate.measure import measure
-from tasks.calibrate.outputs import MeasuredShard, Pool
 from tasks.calibrate.pools import make_pools
 from tasks.calibrate.select import select
 from tasks.calibrate.spend import spend
 from tasks.core.config import CalibrateConfig, PerturbConfig, ValidateConfig
 from tasks.core.manifest import Rows, iterate_rows, read_rows, write_rows
 from tasks.core.measurement import NO_PLAN, Measurement, Selection
+from tasks.core.records import MeasuredShard, PlannedShard, Pool
 from tasks.core.seeding import generator
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Sample, Split
 from tasks.perturb.donors import ring_donors
-from tasks.perturb.outputs import PlannedShard
 from tasks.perturb.plan import num_donors
 from tasks.perturb.shard import merge_shards, plan_clips
 from tasks.validate.check import find_or_check
@@ -50,15 +49,22 @@ def test_a_million_rows(tmp_path: Path) -> None:
         shard, took, memory = _measured(_plan, root, clips, start)
         shards.append(shard)
         seconds, peak = seconds + took, max(peak, memory)
-    print(f"| plan, {len(starts)} shards of {CONFIG.shard_size_clips} clips | {seconds:.0f} | {peak:.0f} |", flush=True)
+    print(
+        f"| plan, {len(starts)} shards of {CONFIG.shard_size_clips} clips | {seconds:.0f} | {peak:.0f} |",
+        flush=True,
+    )
     samples = _in_its_own_process("merge and VIUBench", _merge, root, clips, shards)
     _in_its_own_process("validate", _validate, root, clips, samples)
     pools = _in_its_own_process("pools", _pools, root, samples)
     measured = _in_its_own_process("choose what to measure, a pool", _spend, root, pools[0])
     others = [_measured(_spend, root, pool)[0] for pool in pools[1:]]
-    selection = _in_its_own_process(f"select, {len(pools)} pools", _select, root, [measured, *others])
+    selection = _in_its_own_process(
+        f"select, {len(pools)} pools", _select, root, [measured, *others]
+    )
     size = len(Store(root).read_bytes(samples.key)) / 1e6
-    print(f"\n{selection.samples.num_rows} of {samples.num_rows} samples selected, manifest {size:.0f} MB")
+    print(
+        f"\n{selection.samples.num_rows} of {samples.num_rows} samples selected, manifest {size:.0f} MB"
+    )
 
 
 def _make_clips(root: str) -> Artifact:
@@ -68,7 +74,11 @@ def _make_clips(root: str) -> Artifact:
     for number in range(NUM_SAMPLES // sum(CONFIG.train_samples_per_clip)):
         digest = sha256(str(number).encode()).hexdigest()
         split = Split.HELDOUT if number % 10 == 0 else Split.TRAIN
-        rows.append(replace(original, clip_id=digest[:16], sha256=digest, source=f"{number}.mp4", split=split))
+        rows.append(
+            replace(
+                original, clip_id=digest[:16], sha256=digest, source=f"{number}.mp4", split=split
+            )
+        )
     return write_rows(store, "clips.parquet", Clip, rows)
 
 
@@ -89,8 +99,12 @@ def _merge(root: str, clips: Artifact, shards: list[PlannedShard]) -> Artifact:
 def _validate(root: str, clips: Artifact, samples: Artifact) -> Artifact:
     store = Store(root)
     rejected = write_rows(store, "rejected.parquet", Rejection, [])
-    artifact, findings, _ = find_or_check(store, "findings.json", clips, rejected, samples, ValidateConfig(), 0)
-    assert not any(finding.stops_the_run for finding in findings), [f for f in findings if f.stops_the_run]
+    artifact, findings, _ = find_or_check(
+        store, "findings.json", clips, rejected, samples, ValidateConfig(), 0
+    )
+    assert not any(finding.stops_the_run for finding in findings), [
+        f for f in findings if f.stops_the_run
+    ]
     return artifact
 
 
@@ -105,10 +119,15 @@ def _spend(root: str, pool: Pool) -> MeasuredShard:
     chance = generator(0, "bench", pool.samples.key)
 
     def made_up(batch: Sequence[Sample]) -> list[Measurement]:
-        rewards = [chance.binomial(1, 1.0 - s.cell[2], CALIBRATE.rollouts_per_sample).tolist() for s in batch]
+        rewards = [
+            chance.binomial(1, 1.0 - s.cell[2], CALIBRATE.rollouts_per_sample).tolist()
+            for s in batch
+        ]
         return [measure(s.sample_id, found, 0.0) for s, found in zip(batch, rewards, strict=True)]
 
-    spending = spend(rows, [], made_up, CALIBRATE, num_groups=pool.num_groups, batch_size=64, now=1, seed=0)
+    spending = spend(
+        rows, [], made_up, CALIBRATE, num_groups=pool.num_groups, batch_size=64, now=1, seed=0
+    )
     measurements = write_rows(
         store, f"{pool.samples.key}-measured", Measurement, [m for found in spending for m in found]
     )
@@ -134,4 +153,8 @@ def _measured(stage: Callable[..., object], *args: object):  # type: ignore[no-u
 def _run(stage: Callable[..., object], args: tuple[object, ...]) -> tuple[object, float, float]:
     began = time.perf_counter()
     result = stage(*args)
-    return result, time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return (
+        result,
+        time.perf_counter() - began,
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )

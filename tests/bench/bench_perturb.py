@@ -11,12 +11,12 @@ import numpy as np
 
 from tasks.core.config import IngestConfig, PerturbConfig
 from tasks.core.manifest import write_rows
+from tasks.core.records import PlannedShard
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample, Split
 from tasks.perturb.donors import Donor, ring_donors
 from tasks.perturb.grounding import GROUNDING_KINDS
 from tasks.perturb.jigsaw import JIGSAW_KINDS
-from tasks.perturb.outputs import PlannedShard
 from tasks.perturb.plan import num_donors
 from tasks.perturb.pretext import PRETEXTS
 from tasks.perturb.shard import merge_shards, plan_clips
@@ -34,7 +34,9 @@ def test_rendering(tmp_path: Path) -> None:
     clip, donor = _store_clip(store, "a"), _store_clip(store, "b")
     clips = {clip.clip_id: clip, donor.clip_id: donor}
     config = PerturbConfig(grounding_kinds=GROUNDING_KINDS, jigsaw_kinds=JIGSAW_KINDS)
-    print("\n| pretext task | kind | level | ms for a sample | of which reading frames |\n|---|---|---|---|---|")
+    print(
+        "\n| pretext task | kind | level | ms for a sample | of which reading frames |\n|---|---|---|---|---|"
+    )
     for (name, task), level in itertools.product(PRETEXTS.items(), (0.0, 0.5, 1.0)):
         for kind in task.kinds(config):
             sample = task.plan(clip, kind, level, np.random.default_rng(0), [Donor.of(donor)])
@@ -42,7 +44,10 @@ def test_rendering(tmp_path: Path) -> None:
                 lambda: load_frames(store, clip),
                 lambda sample=sample: render_sample(store, sample, clips),  # type: ignore[misc]
             )
-            print(f"| {name} | {kind} | {level:g} | {total:.1f} | {min(1.0, reading / total):.0%} |", flush=True)
+            print(
+                f"| {name} | {kind} | {level:g} | {total:.1f} | {min(1.0, reading / total):.0%} |",
+                flush=True,
+            )
 
 
 def _store_clip(store: Store, name: str) -> Clip:
@@ -54,12 +59,17 @@ def _store_clip(store: Store, name: str) -> Clip:
 
 
 def test_planning(tmp_path: Path) -> None:
-    print("\n| configuration | samples | plan and keep by clip, s | merge and write, s | again, all reused, s |")
+    print(
+        "\n| configuration | samples | plan and keep by clip, s | merge and write, s | again, all reused, s |"
+    )
     print("|---|---|---|---|---|")
     clips = [make_clip(f"{number:08}", side_px=256) for number in range(NUM_CLIPS)]
     clips = [_renamed(clip, number) for number, clip in enumerate(clips)]
     every_kind = PerturbConfig(grounding_kinds=GROUNDING_KINDS, viubench_items_per_type=1)
-    for title, config in (("default", PerturbConfig(viubench_items_per_type=1)), ("every kind", every_kind)):
+    for title, config in (
+        ("default", PerturbConfig(viubench_items_per_type=1)),
+        ("every kind", every_kind),
+    ):
         store, donors = Store(str(tmp_path / title)), ring_donors(clips, clips, num_donors(config))
         began = time.perf_counter()
         samples, counts = plan_clips(store, clips, config, 0, donors)

@@ -39,9 +39,15 @@ def test_rollouts() -> None:
     by_vllm = _seconds(lambda: _pushed(vllm, policy, prompts))
     vllm.close()
     answers = NUM_PROMPTS * SAMPLED.num_completions
-    print(f"\n{NUM_PROMPTS} prompts of {NUM_FRAMES} frames {SIDE_PX}x{SIDE_PX}, 8 answers of at most 12 tokens each\n")
+    print(
+        f"\n{NUM_PROMPTS} prompts of {NUM_FRAMES} frames {SIDE_PX}x{SIDE_PX}, 8 answers of at most 12 tokens each\n"
+    )
     print("| engine | seconds | answers a second | times plain |\n|---|---|---|---|")
-    for name, seconds in (("plain generate", plain), ("transformers, ours", ours), ("vLLM, with the push", by_vllm)):
+    for name, seconds in (
+        ("plain generate", plain),
+        ("transformers, ours", ours),
+        ("vLLM, with the push", by_vllm),
+    ):
         print(f"| {name} | {seconds:.2f} | {answers / seconds:.1f} | {plain / seconds:.1f} |")
 
 

@@ -28,7 +28,11 @@ from tests.helpers.training import on_two_ranks
 NUM_STEPS = int(os.environ.get("NUM", "3"))
 CONFIG = TrainConfig(kl_coefficient=1e-3, zero_stage=0, gradient_checkpointing=False)
 ROLLOUT = RolloutConfig(max_answer_tokens=12)
-HEADER = "step, s | wait | rollout | reference | update | prompt tokens | answer tokens |\n" + "|---" * 8 + "|"
+HEADER = (
+    "step, s | wait | rollout | reference | update | prompt tokens | answer tokens |\n"
+    + "|---" * 8
+    + "|"
+)
 
 
 def test_answers_in_a_group(tmp_path: Path) -> None:
@@ -72,7 +76,14 @@ def test_prompts_made_ahead(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     policy = make_tiny_policy(hidden_size=64, num_layers=2, seed=0, texts=[SYSTEM_PROMPT])
     grpo, samples = make_grpo(
-        tmp_path, policy, None, config=CONFIG, rollout=ROLLOUT, num_clips=8, num_frames=48, side_px=256
+        tmp_path,
+        policy,
+        None,
+        config=CONFIG,
+        rollout=ROLLOUT,
+        num_clips=8,
+        num_frames=48,
+        side_px=256,
     )
     maker = grpo.collector.prompts
     assert isinstance(maker, PromptMaker)

@@ -44,8 +44,12 @@ class Measured:
 def test_against_trl(tmp_path: Path) -> None:
     ours = _in_process(_ours, tmp_path / "ours", 0)
     trl = _in_process(_trl, tmp_path / "trl", ours.prompt_tokens)
-    print(f"\n{ours.parameters / 1e6:.1f} M parameters, {PROMPTS_PER_STEP} groups of {GROUP_SIZE}, {NUM_STEPS} steps\n")
-    print("| | prompt tokens | update, s a group | rest, s a step | step, s | peak MiB |\n|---|---|---|---|---|---|")
+    print(
+        f"\n{ours.parameters / 1e6:.1f} M parameters, {PROMPTS_PER_STEP} groups of {GROUP_SIZE}, {NUM_STEPS} steps\n"
+    )
+    print(
+        "| | prompt tokens | update, s a group | rest, s a step | step, s | peak MiB |\n|---|---|---|---|---|---|"
+    )
     for name, found in (("TRL", trl), ("ours", ours)):
         print(
             f"| {name} | {found.prompt_tokens} | {found.update_seconds:.2f} | {found.rest_seconds:.2f} "
@@ -57,7 +61,9 @@ def test_against_trl(tmp_path: Path) -> None:
     )
 
 
-def _in_process(work: Callable[[Path, int], Measured], folder: Path, prompt_tokens: int) -> Measured:
+def _in_process(
+    work: Callable[[Path, int], Measured], folder: Path, prompt_tokens: int
+) -> Measured:
     with get_context("spawn").Pool(1) as pool:
         return pool.apply(work, (folder, prompt_tokens))
 
@@ -80,7 +86,12 @@ def _ours(folder: Path, _: int) -> Measured:
         folder,
         policy,
         _policy(),
-        config=TrainConfig(learning_rate=LEARNING_RATE, kl_coefficient=KL, zero_stage=0, gradient_checkpointing=False),
+        config=TrainConfig(
+            learning_rate=LEARNING_RATE,
+            kl_coefficient=KL,
+            zero_stage=0,
+            gradient_checkpointing=False,
+        ),
         rollout=RolloutConfig(rollouts_per_prompt=GROUP_SIZE, max_answer_tokens=ANSWER_TOKENS),
         num_clips=PROMPTS_PER_STEP,
         num_frames=NUM_FRAMES,
@@ -98,7 +109,9 @@ def _ours(folder: Path, _: int) -> Measured:
         prompt_tokens=len(encode_prompt(policy.processor, first).input_ids),
         step_seconds=median(seconds),
         update_seconds=median(row.seconds["update"] for row in rows) / PROMPTS_PER_STEP,
-        rest_seconds=median(whole - row.seconds["update"] for whole, row in zip(seconds, rows, strict=True)),
+        rest_seconds=median(
+            whole - row.seconds["update"] for whole, row in zip(seconds, rows, strict=True)
+        ),
         peak_mib=_peak_mib(),
     )
 
@@ -109,7 +122,10 @@ def _trl(folder: Path, prompt_tokens: int) -> Measured:
     from trl import GRPOConfig, GRPOTrainer
 
     policy = _policy()
-    frames = [Image.fromarray(frame) for frame in make_frames(NUM_FRAMES, height_px=SIDE_PX, width_px=SIDE_PX)[::2]]
+    frames = [
+        Image.fromarray(frame)
+        for frame in make_frames(NUM_FRAMES, height_px=SIDE_PX, width_px=SIDE_PX)[::2]
+    ]
     question, images = _question(policy, frames, prompt_tokens)
     policy.model.save_pretrained(folder / "model")
     policy.processor.save_pretrained(folder / "model")
@@ -168,13 +184,18 @@ def _trl(folder: Path, prompt_tokens: int) -> Measured:
     )
 
 
-def _question(policy: Policy, frames: list[Any], prompt_tokens: int) -> tuple[list[dict[str, str]], list[Any]]:
+def _question(
+    policy: Policy, frames: list[Any], prompt_tokens: int
+) -> tuple[list[dict[str, str]], list[Any]]:
     """Times and images in turn, and text that makes the prompt as long as ours."""
     content: list[dict[str, str]] = []
     for index, _ in enumerate(frames):
         content += [{"type": "text", "text": f"<{index:.1f} seconds>"}, {"type": "image"}]
     filler = 0
-    while _num_tokens(policy, [*content, {"type": "text", "text": "?" * filler}], frames) < prompt_tokens:
+    while (
+        _num_tokens(policy, [*content, {"type": "text", "text": "?" * filler}], frames)
+        < prompt_tokens
+    ):
         filler += 1
     return [*content, {"type": "text", "text": "?" * filler}], frames
 
@@ -183,4 +204,6 @@ def _num_tokens(policy: Policy, content: list[dict[str, str]], images: list[Any]
     text = policy.processor.apply_chat_template(
         [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
     )
-    return int(policy.processor(text=[text], images=images, return_tensors="pt")["input_ids"].shape[1])
+    return int(
+        policy.processor(text=[text], images=images, return_tensors="pt")["input_ids"].shape[1]
+    )

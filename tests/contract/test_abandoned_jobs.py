@@ -39,10 +39,16 @@ def _open(root: str, execution: str, key: str = "k", name: str = lease.RETRAIN) 
 
 def _marks(run: Run) -> tuple[str, str, str]:
     seen = seen_in_mlflow(run)
-    return seen.status, seen.tags.get("videossr.failed_stage", ""), seen.tags.get("videossr.error", "")
+    return (
+        seen.status,
+        seen.tags.get("videossr.failed_stage", ""),
+        seen.tags.get("videossr.error", ""),
+    )
 
 
-def test_a_run_that_a_person_aborted_is_killed_with_the_reason_given(root: str, told: ToldFlyte) -> None:
+def test_a_run_that_a_person_aborted_is_killed_with_the_reason_given(
+    root: str, told: ToldFlyte
+) -> None:
     run = _open(root, "f1")
     told.tell("f1", "RUNNING")
     assert end_abandoned(root, "") == []
@@ -62,7 +68,11 @@ def test_a_run_that_a_person_aborted_is_killed_with_the_reason_given(root: str, 
 
 def test_a_run_whose_pods_were_lost_too_often_has_failed(root: str, told: ToldFlyte) -> None:
     run = _open(root, "f1")
-    told.tell("f1", "FAILED", error="Workflow abort failed: max number of system retry attempts [51/50] exhausted")
+    told.tell(
+        "f1",
+        "FAILED",
+        error="Workflow abort failed: max number of system retry attempts [51/50] exhausted",
+    )
     told.add_node("f1", "n4", "FAILED", "tasks.ingest.task.ingest_shard")
     end_abandoned(root, "")
     assert _marks(run) == (
@@ -111,7 +121,9 @@ def test_a_run_that_ended_well_stays_so(root: str, told: ToldFlyte) -> None:
     assert _marks(run) == ("FINISHED", "", "")
 
 
-def test_a_run_is_found_though_its_opener_died_before_it_wrote_its_id_down(root: str, told: ToldFlyte) -> None:
+def test_a_run_is_found_though_its_opener_died_before_it_wrote_its_id_down(
+    root: str, told: ToldFlyte
+) -> None:
     run = _open(root, "f1")
     found = lease.find(Store(root), lease.RETRAIN)
     assert found is not None
@@ -122,7 +134,9 @@ def test_a_run_is_found_though_its_opener_died_before_it_wrote_its_id_down(root:
     assert _marks(run)[0] == "KILLED"
 
 
-def test_the_failure_handler_of_an_execution_says_more_than_a_signal_did(root: str, told: ToldFlyte) -> None:
+def test_the_failure_handler_of_an_execution_says_more_than_a_signal_did(
+    root: str, told: ToldFlyte
+) -> None:
     run = _open(root, "f1")
     with in_execution("f1"):
         with pytest.raises(Interrupted), stage(run, "train"):
@@ -145,12 +159,18 @@ def test_a_run_says_which_execution_works_on_it_and_where_to_look(
     told.tell("f1", "FAILED", error="x")
     assert _open(root, "f2").run_id == run.run_id
     page = "https://flyte.example/console/projects/videossr/domains/production/executions/"
-    assert _execution_tags(run) == {"videossr.execution": f"{PLACE}/f2", "videossr.execution_url": f"{page}f2"}
+    assert _execution_tags(run) == {
+        "videossr.execution": f"{PLACE}/f2",
+        "videossr.execution_url": f"{page}f2",
+    }
     told.tell("f2", "FAILED", error="x")
     own = "https://propeller.example/console/projects/videossr/domains/production/executions/f3"
     monkeypatch.setenv("FLYTE_EXECUTION_URL", f"{own}/nodeId/n1/nodes")
     _open(root, "f3")
-    assert _execution_tags(run) == {"videossr.execution": f"{PLACE}/f3", "videossr.execution_url": own}
+    assert _execution_tags(run) == {
+        "videossr.execution": f"{PLACE}/f3",
+        "videossr.execution_url": own,
+    }
     start_run(root, experiment="retrain-smoke", run_key="k", params={})  # by a person at a laptop
     assert _execution_tags(run) == {}
 
@@ -161,5 +181,7 @@ def test_its_parts_say_so_too(root: str, told: ToldFlyte) -> None:
         pass
     client = MlflowClient(f"sqlite:///{root}/mlflow.db")
     place = client.get_run(run.run_id).info.experiment_id
-    [child] = client.search_runs([place], filter_string=f"tags.`mlflow.parentRunId` = '{run.run_id}'")
+    [child] = client.search_runs(
+        [place], filter_string=f"tags.`mlflow.parentRunId` = '{run.run_id}'"
+    )
     assert child.data.tags["videossr.execution"] == f"{PLACE}/f1"

@@ -79,7 +79,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def _transformers() -> Answerer:
     policy = fresh_policy()
-    return PolicyAnswerer("tiny", lambda: (policy.processor, TransformersEngine(policy, prompts_per_batch=4)), seed=0)
+    return PolicyAnswerer(
+        "tiny", lambda: (policy.processor, TransformersEngine(policy, prompts_per_batch=4)), seed=0
+    )
 
 
 def _vllm() -> Answerer:
@@ -102,7 +104,9 @@ ANSWERERS: dict[str, Callable[[list[Sample]], Answerer]] = {
 @pytest.fixture(params=[*ANSWERERS, "server"])
 def answerer(request: pytest.FixtureRequest, samples: list[Sample]) -> Iterator[Answerer]:
     if request.param == "server":
-        made: Answerer = ServerAnswerer(request.getfixturevalue("served"), "tiny", seed=0, api_key="")
+        made: Answerer = ServerAnswerer(
+            request.getfixturevalue("served"), "tiny", seed=0, api_key=""
+        )
     else:
         made = ANSWERERS[request.param](samples)
     yield made
@@ -115,7 +119,11 @@ def videos(folder: BenchmarkFolder, tmp_path: Path) -> BenchmarkVideos:
 
 
 def test_every_question_gets_one_reply_or_one_reason(
-    answerer: Answerer, videos: BenchmarkVideos, folder: BenchmarkFolder, samples: list[Sample], tmp_path: Path
+    answerer: Answerer,
+    videos: BenchmarkVideos,
+    folder: BenchmarkFolder,
+    samples: list[Sample],
+    tmp_path: Path,
 ) -> None:
     assert isinstance(answerer, Answerer)
     replies = answerer.answer(samples, videos.show, _ONCE)
@@ -123,7 +131,12 @@ def test_every_question_gets_one_reply_or_one_reason(
     failed = {reply.sample_id: reply.failure for reply in replies if reply.failure}
     assert failed == {f"universal/gone-{i}": f"no video 'gone{i}.mp4'" for i in range(2)}
     for reply in replies:
-        assert len(reply.texts) == len(reply.num_tokens) == len(reply.truncated) == (0 if reply.failure else 1)
+        assert (
+            len(reply.texts)
+            == len(reply.num_tokens)
+            == len(reply.truncated)
+            == (0 if reply.failure else 1)
+        )
         assert sum(reply.num_tokens) <= _ONCE.max_tokens
     # One by one, and in another order, the replies are the same.
     again = BenchmarkVideos(Store(str(tmp_path)), [folder])
@@ -136,16 +149,24 @@ def test_several_completions_are_drawn_for_one_question(
 ) -> None:
     (reply,) = answerer.answer(samples[:1], videos.show, Sampling(5, 1.0, 4, ("rollout", "test")))
     assert len(reply.texts) == len(reply.num_tokens) == len(reply.truncated) == 5
-    assert answerer.answer(samples[:1], videos.show, Sampling(5, 1.0, 4, ("rollout", "test"))) == [reply]
+    assert answerer.answer(samples[:1], videos.show, Sampling(5, 1.0, 4, ("rollout", "test"))) == [
+        reply
+    ]
 
 
-def test_a_server_is_shown_what_an_engine_is_shown(served: str, videos: BenchmarkVideos, samples: list[Sample]) -> None:
+def test_a_server_is_shown_what_an_engine_is_shown(
+    served: str, videos: BenchmarkVideos, samples: list[Sample]
+) -> None:
     """Grey frames pass JPEG unchanged, so the greedy answers must be the same token for token."""
     server = ServerAnswerer(served, "tiny", seed=0, api_key="")
 
     def show_grey(sample: Sample) -> tuple[ShownVideo, ...]:
         return tuple(
-            replace(video, frames=video.frames.mean(axis=(1, 2, 3), keepdims=True).astype("uint8") + 0 * video.frames)
+            replace(
+                video,
+                frames=video.frames.mean(axis=(1, 2, 3), keepdims=True).astype("uint8")
+                + 0 * video.frames,
+            )
             for video in videos.show(sample)
         )
 
@@ -165,12 +186,16 @@ def test_a_real_server_tells_how_likely_its_model_finds_a_text(served: str) -> N
     assert {"id", "root", "max_model_len", "system_fingerprint"} <= set(first.facts)
 
 
-def test_questions_on_one_video_open_it_once(videos: BenchmarkVideos, samples: list[Sample]) -> None:
+def test_questions_on_one_video_open_it_once(
+    videos: BenchmarkVideos, samples: list[Sample]
+) -> None:
     _transformers().answer(samples, videos.show, _ONCE)
     assert videos.num_decoded == 3
 
 
-def test_a_prompt_that_the_engine_refuses_fails_alone(videos: BenchmarkVideos, samples: list[Sample]) -> None:
+def test_a_prompt_that_the_engine_refuses_fails_alone(
+    videos: BenchmarkVideos, samples: list[Sample]
+) -> None:
     policy = fresh_policy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

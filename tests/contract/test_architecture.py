@@ -12,9 +12,27 @@ from tests.helpers.pyflyte import REPO_ROOT
 
 _PACKAGES = ("rewards", "tasks", "workflows")
 _TOP_LEVEL_FOLDERS = {*_PACKAGES, "images", "charts", "tests", ".ci"}
-_FORBIDDEN_NAMES = {"utils.py", "util.py", "helpers.py", "common.py", "misc.py", "manager.py", "handlers.py"}
+_FORBIDDEN_NAMES = {
+    "utils.py",
+    "util.py",
+    "helpers.py",
+    "common.py",
+    "misc.py",
+    "manager.py",
+    "handlers.py",
+}
 _MAX_LINES = 300
-_HEAVY = {"PIL", "av", "deepspeed", "great_expectations", "kubernetes", "matplotlib", "mlflow", "torch", "vllm"}
+_HEAVY = {
+    "PIL",
+    "av",
+    "deepspeed",
+    "great_expectations",
+    "kubernetes",
+    "matplotlib",
+    "mlflow",
+    "torch",
+    "vllm",
+}
 
 _SOURCES = [path for package in _PACKAGES for path in sorted((REPO_ROOT / package).rglob("*.py"))]
 _TESTS = sorted((REPO_ROOT / "tests").rglob("*.py"))
@@ -46,7 +64,9 @@ def test_door_imports_heavy_libraries_inside_its_functions(door: Path) -> None:
 
 @pytest.mark.parametrize("door", _DOORS, ids=lambda path: path.parent.name)
 def test_door_keeps_its_annotations_as_types(door: Path) -> None:
-    assert "__future__" not in _imported(ast.parse(door.read_text()).body), "flytekit cannot read postponed annotations"
+    assert "__future__" not in _imported(ast.parse(door.read_text()).body), (
+        "flytekit cannot read postponed annotations"
+    )
 
 
 @pytest.mark.slow
@@ -71,14 +91,18 @@ def test_file_names_say_what_is_inside() -> None:
 @pytest.mark.slow
 def test_every_module_says_what_it_is_for() -> None:
     modules = {path: ast.parse(path.read_text()) for path in _SOURCES}
-    assert not [path for path, module in modules.items() if module.body and not ast.get_docstring(module)]
+    assert not [
+        path for path, module in modules.items() if module.body and not ast.get_docstring(module)
+    ]
 
 
 @pytest.mark.slow
 def test_top_level_folders_are_the_agreed_ones() -> None:
     if not (REPO_ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    tracked = subprocess.run(["git", "ls-files"], cwd=REPO_ROOT, capture_output=True, text=True, check=True).stdout
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=REPO_ROOT, capture_output=True, text=True, check=True
+    ).stdout
     folders = {Path(line).parts[0] for line in tracked.splitlines() if "/" in line}
     assert folders <= _TOP_LEVEL_FOLDERS
 

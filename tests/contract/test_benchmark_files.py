@@ -38,17 +38,25 @@ def _shown(benchmark: FolderBenchmark) -> set[str]:
     return {path for paths in _found(list(benchmark.samples())) for path in paths}
 
 
-def test_a_file_of_the_same_name_in_another_folder_changes_nothing(benchmark: FolderBenchmark) -> None:
+def test_a_file_of_the_same_name_in_another_folder_changes_nothing(
+    benchmark: FolderBenchmark,
+) -> None:
     before = list(benchmark.samples())
     for path in _shown(benchmark):
         _copy(benchmark.root, path, f"elsewhere/{PurePosixPath(path).name}")
-        _copy(benchmark.root, path, f"a/{PurePosixPath(path).parent.name}x/{PurePosixPath(path).name}")
+        _copy(
+            benchmark.root, path, f"a/{PurePosixPath(path).parent.name}x/{PurePosixPath(path).name}"
+        )
     assert list(benchmark.samples()) == before
 
 
-def test_a_file_of_the_same_name_never_stands_in_for_a_missing_one(benchmark: FolderBenchmark) -> None:
+def test_a_file_of_the_same_name_never_stands_in_for_a_missing_one(
+    benchmark: FolderBenchmark,
+) -> None:
     """One file of each folder in turn."""
-    for path in {str(PurePosixPath(path).parent): path for path in sorted(_shown(benchmark))}.values():
+    for path in {
+        str(PurePosixPath(path).parent): path for path in sorted(_shown(benchmark))
+    }.values():
         name, folder = PurePosixPath(path).name, PurePosixPath(path).parent.name or "top"
         moved = benchmark.root.parent / "moved"
         (benchmark.root / path).rename(moved)
@@ -66,22 +74,33 @@ def test_where_the_folder_lies_does_not_matter(benchmark: FolderBenchmark) -> No
     before = list(benchmark.samples())
     nested = benchmark.root / "unpacked/part1"
     moved = {PurePosixPath(path).parts[0] for path in _shown(benchmark)}
-    if any(len(PurePosixPath(path).parts) < 2 for path in _shown(benchmark)) or benchmark.name == "viubench":
+    if (
+        any(len(PurePosixPath(path).parts) < 2 for path in _shown(benchmark))
+        or benchmark.name == "viubench"
+    ):
         pytest.skip("it has videos at the top, or pictures that are named from there")
     nested.mkdir(parents=True)
     for folder in moved:
         (benchmark.root / folder).rename(nested / folder)
     after = list(benchmark.samples())
-    assert _found(after) == [tuple(f"unpacked/part1/{path}" for path in paths) for paths in _found(before)]
+    assert _found(after) == [
+        tuple(f"unpacked/part1/{path}" for path in paths) for paths in _found(before)
+    ]
 
 
-def test_two_files_with_the_whole_name_are_ambiguous_and_both_are_named(benchmark: FolderBenchmark) -> None:
+def test_two_files_with_the_whole_name_are_ambiguous_and_both_are_named(
+    benchmark: FolderBenchmark,
+) -> None:
     if benchmark.name == "viubench":
         pytest.skip("its pictures are found from its own root")
     path = min((path for path in _shown(benchmark) if "/" in path), key=len)
     top = PurePosixPath(path).parts[0]
     shutil.copytree(benchmark.root / top, benchmark.root / f"backup/{top}", ignore=_annotations)
-    missing = [file.missing for file in _files(list(benchmark.samples())) if file.missing.startswith("ambiguous")]
+    missing = [
+        file.missing
+        for file in _files(list(benchmark.samples()))
+        if file.missing.startswith("ambiguous")
+    ]
     named = str(PurePosixPath(path).parent) if benchmark.name == "mvbench" else path
     assert any(f"'{named}" in reason and f"'backup/{named}" in reason for reason in missing)
 
@@ -90,11 +109,15 @@ def test_links_to_one_file_are_one_video(benchmark: FolderBenchmark) -> None:
     before = list(benchmark.samples())
     (benchmark.root / "backup").symlink_to(".", target_is_directory=True)
     (benchmark.root / "other").mkdir()
-    for path in sorted({file.paths[0] for file in _files(before) if file.paths and not file.is_frames}):
+    for path in sorted(
+        {file.paths[0] for file in _files(before) if file.paths and not file.is_frames}
+    ):
         link = benchmark.root / "other" / path
         link.parent.mkdir(parents=True, exist_ok=True)
         link.hardlink_to(benchmark.root / path)
-    assert [bool(paths) for paths in _found(list(benchmark.samples()))] == [bool(paths) for paths in _found(before)]
+    assert [bool(paths) for paths in _found(list(benchmark.samples()))] == [
+        bool(paths) for paths in _found(before)
+    ]
 
 
 def test_a_byte_order_mark_and_other_line_ends_change_nothing(benchmark: FolderBenchmark) -> None:
@@ -132,7 +155,9 @@ _FORMS: list[tuple[str, str, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "file", "rows"), _FORMS, ids=[f"{name}-{file}" for name, file, _ in _FORMS])
+@pytest.mark.parametrize(
+    ("name", "file", "rows"), _FORMS, ids=[f"{name}-{file}" for name, file, _ in _FORMS]
+)
 def test_a_row_of_other_fields_is_answered_with_the_fields_that_came_and_those_expected(
     tmp_path: Path, name: str, file: str, rows: list[dict[str, object]]
 ) -> None:

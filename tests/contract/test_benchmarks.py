@@ -50,7 +50,9 @@ def test_it_keeps_the_protocol(benchmark: FolderBenchmark) -> None:
     assert isinstance(benchmark, Benchmark)
 
 
-def test_every_question_comes_with_an_id_of_its_own_and_a_readable_answer(benchmark: FolderBenchmark) -> None:
+def test_every_question_comes_with_an_id_of_its_own_and_a_readable_answer(
+    benchmark: FolderBenchmark,
+) -> None:
     samples = list(benchmark.samples())
     assert len(samples) == FOLDERS[benchmark.name][1]
     assert len({sample.sample_id for sample in samples}) == len(samples)
@@ -71,7 +73,9 @@ def test_a_missing_video_leaves_its_question_and_says_why(benchmark: FolderBench
     for view in (view for sample in benchmark.samples() for view in sample.views):
         assert view.file is not None
         assert bool(view.file.missing) == (not view.file.paths)
-        assert (MISSING in view.clip_id) == (not view.file.paths) or benchmark.name.startswith("vinoground")
+        assert (MISSING in view.clip_id) == (not view.file.paths) or benchmark.name.startswith(
+            "vinoground"
+        )
         assert all((benchmark.root / path).is_file() for path in view.file.paths)
 
 
@@ -80,7 +84,12 @@ def test_the_right_answer_scores_one_and_an_empty_one_nothing(benchmark: FolderB
         right, empty = benchmark.judge(sample, _written(sample)), benchmark.judge(sample, "")
         assert (right.robust, right.robust_parsed) == (pytest.approx(1.0, abs=_ROUNDING), True)
         assert (right.paper, right.paper_parsed) == (pytest.approx(1.0, abs=_ROUNDING), True)
-        assert (empty.paper, empty.robust, empty.paper_parsed, empty.robust_parsed) == (0.0, 0.0, False, False)
+        assert (empty.paper, empty.robust, empty.paper_parsed, empty.robust_parsed) == (
+            0.0,
+            0.0,
+            False,
+            False,
+        )
 
 
 def test_no_text_raises(benchmark: FolderBenchmark) -> None:
@@ -118,7 +127,9 @@ def test_a_perfect_run_scores_one_but_for_incomplete_groups(benchmark: FolderBen
     assert result.deviations == ()
 
 
-def test_what_could_not_be_shown_stays_in_the_denominator_with_its_reason(benchmark: FolderBenchmark) -> None:
+def test_what_could_not_be_shown_stays_in_the_denominator_with_its_reason(
+    benchmark: FolderBenchmark,
+) -> None:
     samples = list(benchmark.samples())
     rows = _right(benchmark, samples)
     rows[0] = benchmark.fail(samples[0], "no video")
@@ -147,12 +158,16 @@ def test_every_deviation_is_said(benchmark: FolderBenchmark) -> None:
     said = other.aggregate(_right(other, list(other.samples()))).deviations
     assert [text.split(":")[0] for text in said] == ["max_frames", "max_answer_tokens"]
     alternative = replace(benchmark, conditions=Conditions(max_frames=64))
-    says_so = bool(alternative.aggregate(_right(alternative, list(alternative.samples()))).deviations)
+    says_so = bool(
+        alternative.aggregate(_right(alternative, list(alternative.samples()))).deviations
+    )
     assert says_so == (benchmark.name == "viubench")
 
 
 def test_a_file_that_is_cut_off_is_named(benchmark: FolderBenchmark) -> None:
-    files = sorted(p for p in benchmark.root.rglob("*") if p.suffix in _ANNOTATIONS and p.stat().st_size)
+    files = sorted(
+        p for p in benchmark.root.rglob("*") if p.suffix in _ANNOTATIONS and p.stat().st_size
+    )
     for path in files:
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) - max(12, len(whole) // 10)])

@@ -42,7 +42,9 @@ def resources(request: pytest.FixtureRequest) -> list[Resource]:
 
 def _version(values: dict[str, Any]) -> str:
     register, *_ = pod_specs(render(values))[REGISTER]["initContainers"]
-    (version,) = [text.partition("=")[2] for text in register["args"] if text.startswith("--version=")]
+    (version,) = [
+        text.partition("=")[2] for text in register["args"] if text.startswith("--version=")
+    ]
     return str(version)
 
 
@@ -80,7 +82,12 @@ def test_registration_comes_first_and_then_the_launch_plans_of_the_values() -> N
     pod = pod_specs(render(FULL))[REGISTER]
     (register,), (plans,) = pod["initContainers"], pod["containers"]
     assert register["command"] == ["pyflyte"]
-    assert {"register", f"--version={_version(FULL)}", "--service-account=videossr", "workflows"} <= {*register["args"]}
+    assert {
+        "register",
+        f"--version={_version(FULL)}",
+        "--service-account=videossr",
+        "workflows",
+    } <= {*register["args"]}
     assert f"--image=cpu=videossr-cpu@sha256:{'a' * 64}" in register["args"]
     assert plans["command"] == ["python", "-m", "tasks.preflight.plans"]
     where = ["--project=videossr", "--domain=production"]
@@ -89,12 +96,18 @@ def test_registration_comes_first_and_then_the_launch_plans_of_the_values() -> N
 
 
 def test_without_a_launch_plan_none_stays_active() -> None:
-    (plans,) = pod_specs(render({"flyte": {"register": {"launchPlans": []}}}))[REGISTER]["containers"]
+    (plans,) = pod_specs(render({"flyte": {"register": {"launchPlans": []}}}))[REGISTER][
+        "containers"
+    ]
     assert plans["args"][2:] == ["--none"]
 
 
 def test_activation_follows_the_values_from_installation_to_the_end() -> None:
-    hooks = {r["metadata"]["name"]: r for r in render(FULL) if "helm.sh/hook" in r["metadata"].get("annotations", {})}
+    hooks = {
+        r["metadata"]["name"]: r
+        for r in render(FULL)
+        if "helm.sh/hook" in r["metadata"].get("annotations", {})
+    }
     when = {name: hook["metadata"]["annotations"]["helm.sh/hook"] for name, hook in hooks.items()}
     assert when == {
         "release-videossr-register": "post-install,post-upgrade,post-rollback",
@@ -104,21 +117,35 @@ def test_activation_follows_the_values_from_installation_to_the_end() -> None:
     assert plans["command"] == ["python", "-m", "tasks.preflight.plans"]
     assert plans["args"] == ["--project=videossr", "--domain=production", "--none"]
     ends = hooks["release-videossr-deactivate"]["spec"]
-    assert ends["activeDeadlineSeconds"] < 300, "helm waits five minutes for a hook, and says nothing of it"
+    assert ends["activeDeadlineSeconds"] < 300, (
+        "helm waits five minutes for a hook, and says nothing of it"
+    )
 
 
-def test_hooks_need_only_what_is_there_before_the_first_and_after_the_last(resources: list[Resource]) -> None:
+def test_hooks_need_only_what_is_there_before_the_first_and_after_the_last(
+    resources: list[Resource],
+) -> None:
     """Objects of the release, that is: a hook's own outlive an uninstallation, or are not there yet."""
     hooks = [r for r in resources if "helm.sh/hook" in r["metadata"].get("annotations", {})]
     own = {(r["kind"], r["metadata"]["name"]) for r in resources if r not in hooks}
     for pod in pod_specs(hooks).values():
-        volumes = [volume["configMap"]["name"] for volume in pod["volumes"] if "configMap" in volume]
-        assert {("ServiceAccount", pod["serviceAccountName"]), *(("ConfigMap", name) for name in volumes)} <= own
+        volumes = [
+            volume["configMap"]["name"] for volume in pod["volumes"] if "configMap" in volume
+        ]
+        assert {
+            ("ServiceAccount", pod["serviceAccountName"]),
+            *(("ConfigMap", name) for name in volumes),
+        } <= own
 
 
 def test_the_registration_is_told_what_the_values_say(tmp_path: Path) -> None:
     stages = {"train": {"gpus": 4}}
-    register = {"stages": stages, "cron": "0 1 * * *", "overrides": {"rounds": 2}, "minSuccessRatio": 0.9}
+    register = {
+        "stages": stages,
+        "cron": "0 1 * * *",
+        "overrides": {"rounds": 2},
+        "minSuccessRatio": 0.9,
+    }
     values = {"flyte": {"register": register}, "objectStore": {"dataRoot": "s3://b/d"}}
     path = tmp_path / "deployment.json"
     path.write_text(_deployment(values))
@@ -129,7 +156,9 @@ def test_the_registration_is_told_what_the_values_say(tmp_path: Path) -> None:
     assert found.nightly.tracking_uri.endswith(":5000")
     pod = pod_specs(render(values))[REGISTER]
     for container in containers(pod):
-        assert {"name": DEPLOYMENT_VARIABLE, "value": "/etc/videossr/deployment.json"} in container["env"]
+        assert {"name": DEPLOYMENT_VARIABLE, "value": "/etc/videossr/deployment.json"} in container[
+            "env"
+        ]
 
 
 def test_the_stages_get_what_the_values_say() -> None:
@@ -165,7 +194,9 @@ def test_a_value_of_the_stages_goes_before_the_charts_own() -> None:
 def test_stages_have_the_priorities_that_the_chart_makes() -> None:
     made = {r["metadata"]["name"] for r in render(FULL) if r["kind"] == "PriorityClass"}
     stages = read_deployment({DEPLOYMENT_VARIABLE: _deployment(FULL)}).stages
-    assert {stages[kind].priority_class for kind in ("light", "cpu", "gpu")} == {"release-videossr-data"}
+    assert {stages[kind].priority_class for kind in ("light", "cpu", "gpu")} == {
+        "release-videossr-data"
+    }
     assert stages["train"].priority_class == "urgent"
     train = read_deployment({DEPLOYMENT_VARIABLE: _deployment({})}).stages["train"]
     assert {train.priority_class, "release-videossr-data"} == made

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.chart import VALUES, notes, render
-from tests.helpers.command_lines import PROGRAMS, CommandLine, of_docstrings, of_document, of_instruction, of_objects
+from tests.helpers.command_lines import (
+    PROGRAMS,
+    CommandLine,
+    of_docstrings,
+    of_document,
+    of_instruction,
+    of_objects,
+)
 from tests.helpers.dockerfile import read_stages
 from tests.helpers.image import IMAGES
 from tests.helpers.programs import is_here, refusals
@@ -24,18 +31,32 @@ _DEPLOYED = {"mlflow", "pyflyte", "python", "vllm"}
 def _shown() -> tuple[CommandLine, ...]:
     """What a person reads and types."""
     documents = {name: (REPO_ROOT / name).read_text() for name in _DOCUMENTS}
-    documents |= {f"NOTES, {name}": f"```\n{notes(values)}\n```\n" for name, values in VALUES.items()}
-    sources = [path for room in ("rewards", "tasks", "workflows") for path in (REPO_ROOT / room).rglob("*.py")]
+    documents |= {
+        f"NOTES, {name}": f"```\n{notes(values)}\n```\n" for name, values in VALUES.items()
+    }
+    sources = [
+        path
+        for room in ("rewards", "tasks", "workflows")
+        for path in (REPO_ROOT / room).rglob("*.py")
+    ]
     return (
         *(line for place, text in documents.items() for line in of_document(place, text)),
-        *(line for path in sorted(sources) for line in of_docstrings(_name(path), path.read_text())),
+        *(
+            line
+            for path in sorted(sources)
+            for line in of_docstrings(_name(path), path.read_text())
+        ),
     )
 
 
 @cache
 def _deployed() -> tuple[CommandLine, ...]:
     """What the chart's containers and the images start."""
-    objects = [(f"chart, {name}: {each['kind']}", each) for name, values in VALUES.items() for each in render(values)]
+    objects = [
+        (f"chart, {name}: {each['kind']}", each)
+        for name, values in VALUES.items()
+        for each in render(values)
+    ]
     return (
         *(line for place, resource in objects for line in of_objects(place, resource)),
         *(line for path in IMAGES for line in _started(path)),
@@ -51,7 +72,9 @@ def _started(dockerfile: Path) -> Iterator[CommandLine]:
         for instruction in stage.instructions:
             if instruction.keyword in ("CMD", "ENTRYPOINT", "HEALTHCHECK"):
                 yield from of_instruction(dockerfile.name, instruction.keyword, instruction.value)
-            elif instruction.keyword == "RUN":  # what is no program of ours is run by test_images.py
+            elif (
+                instruction.keyword == "RUN"
+            ):  # what is no program of ours is run by test_images.py
                 lines = of_instruction(dockerfile.name, "RUN", instruction.value)
                 yield from (line for line in lines if line.words[0] in PROGRAMS)
 
@@ -60,7 +83,9 @@ def _started(dockerfile: Path) -> Iterator[CommandLine]:
 def test_lines_that_are_shown_are_what_the_program_takes(program: str, tmp_path: Path) -> None:
     assert _said(refusals([line for line in _shown() if line.words[0] == program], tmp_path)) == ""
     if not is_here(program):
-        pytest.skip(f"{program} is not on this machine: only what it runs in containers was asked about")
+        pytest.skip(
+            f"{program} is not on this machine: only what it runs in containers was asked about"
+        )
 
 
 def test_lines_that_are_deployed_are_what_the_program_takes(tmp_path: Path) -> None:
@@ -69,8 +94,19 @@ def test_lines_that_are_deployed_are_what_the_program_takes(tmp_path: Path) -> N
 
 
 def test_enough_lines_are_found() -> None:
-    assert {line.words[0] for line in _shown()} >= {"docker", "helm", "kubectl", "make", "pyflyte", "python", "vllm"}
-    assert {line.place for line in _shown()} >= {*_DOCUMENTS, *(f"NOTES, {name}" for name in VALUES)}
+    assert {line.words[0] for line in _shown()} >= {
+        "docker",
+        "helm",
+        "kubectl",
+        "make",
+        "pyflyte",
+        "python",
+        "vllm",
+    }
+    assert {line.place for line in _shown()} >= {
+        *_DOCUMENTS,
+        *(f"NOTES, {name}" for name in VALUES),
+    }
 
 
 @pytest.mark.parametrize("name", ["shown", "deployed"])
@@ -79,9 +115,14 @@ def test_an_option_that_nobody_knows_is_noticed_in_every_line(name: str, tmp_pat
     altered = {
         CommandLine(line.place, (*line.words, "--no-such-option"))
         for line in lines
-        if is_here(line.words[0]) and line.words[:2] != ("python", "-c") and "--help" not in line.words
+        if is_here(line.words[0])
+        and line.words[:2] != ("python", "-c")
+        and "--help" not in line.words
     }
-    assert sorted(str(line) for line in altered - refusals(sorted(altered, key=str), tmp_path).keys()) == []
+    assert (
+        sorted(str(line) for line in altered - refusals(sorted(altered, key=str), tmp_path).keys())
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +149,9 @@ def test_an_option_that_nobody_knows_is_noticed_in_every_line(name: str, tmp_pat
         ("ls --al", "nobody here knows the program 'ls'"),
     ],
 )
-def test_a_wrong_line_is_refused_with_the_programs_own_words(line: str, reason: str, tmp_path: Path) -> None:
+def test_a_wrong_line_is_refused_with_the_programs_own_words(
+    line: str, reason: str, tmp_path: Path
+) -> None:
     (text,) = refusals([CommandLine("here", tuple(line.split()))], tmp_path).values()
     assert reason in text
 
@@ -119,10 +162,15 @@ def test_a_wrong_line_is_refused_with_the_programs_own_words(line: str, reason: 
         ("kubectl get pods --al", "unknown flag: --al"),
         ("kubectl gett pods", 'unknown command "gett"'),
         ("docker build --fille x .", "unknown flag: --fille"),
-        ("docker run --rm registry.example/videossr-cpu:0.1.0 pyflyte --version", "No such option '--version'"),
+        (
+            "docker run --rm registry.example/videossr-cpu:0.1.0 pyflyte --version",
+            "No such option '--version'",
+        ),
     ],
 )
-def test_a_wrong_line_for_a_server_is_refused_before_it_is_asked(line: str, reason: str, tmp_path: Path) -> None:
+def test_a_wrong_line_for_a_server_is_refused_before_it_is_asked(
+    line: str, reason: str, tmp_path: Path
+) -> None:
     words = tuple(line.split())
     if not is_here(words[0]):
         pytest.skip(f"{words[0]} is not on this machine")

@@ -24,7 +24,9 @@ from tests.helpers.pyflyte import REPO_ROOT
 _DOCUMENTS = ("README.md", "CONTRIBUTING.md")
 _FENCE = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")
-_PATH = re.compile(r"(?<![\w/.:{<-])[\w.*-]*(?:/[\w.*-]+)*(?:/|\.(?:py|md|toml|j2|csv|yaml|xz|txt))(?![\w<])")
+_PATH = re.compile(
+    r"(?<![\w/.:{<-])[\w.*-]*(?:/[\w.*-]+)*(?:/|\.(?:py|md|toml|j2|csv|yaml|xz|txt))(?![\w<])"
+)
 _DOTTED = re.compile(r"(?<![\w/.-])[a-z_]+(?:\.\w+)+(?![\w/(.:-])")
 _WORD = re.compile(r"(?<![\w.*-])[A-Za-z_]\w*(?:_\w+|[a-z][A-Z]\w*)(?!\*)\b")
 """Names of code have an underscore or a capital inside: other words are prose."""
@@ -39,7 +41,11 @@ _ELSEWHERE = {"secretName", "terminationGracePeriodSeconds"}
 def _tracked() -> tuple[str, ...]:
     roots = ("rewards", "tasks", "workflows", "tests", "charts", "images")
     inside = (path for root in roots for path in (REPO_ROOT / root).rglob("*"))
-    found = [path.relative_to(REPO_ROOT) for path in (*inside, *REPO_ROOT.iterdir()) if "__pycache__" not in path.parts]
+    found = [
+        path.relative_to(REPO_ROOT)
+        for path in (*inside, *REPO_ROOT.iterdir())
+        if "__pycache__" not in path.parts
+    ]
     return tuple(path.as_posix() for path in found)
 
 
@@ -48,7 +54,11 @@ def _words() -> frozenset[str]:
     """Of every source that is no document."""
     endings = {".py", ".j2", ".toml", ".yaml", ".tpl", ".txt", ".sh", ".csv", ""}
     files = [REPO_ROOT / name for name in _tracked() if Path(name).suffix in endings]
-    texts = (path.read_text(errors="ignore") for path in files if path.is_file() and path != Path(__file__))
+    texts = (
+        path.read_text(errors="ignore")
+        for path in files
+        if path.is_file() and path != Path(__file__)
+    )
     return frozenset(word for text in texts for word in re.findall(r"[\w.]*\w", text))
 
 
@@ -65,7 +75,9 @@ def _exists(path: str) -> bool:
 
 @pytest.mark.parametrize("document", _DOCUMENTS)
 def test_paths_are_there(document: str) -> None:
-    named = {path for span in _code(document) if not _GIVEN.search(span) for path in _PATH.findall(span)}
+    named = {
+        path for span in _code(document) if not _GIVEN.search(span) for path in _PATH.findall(span)
+    }
     assert len(named) > 5
     assert {path for path in named if not _exists(path)} == set()
 
@@ -73,9 +85,16 @@ def test_paths_are_there(document: str) -> None:
 @pytest.mark.parametrize("document", _DOCUMENTS)
 def test_dotted_names_are_modules_or_fields(document: str) -> None:
     """A module with what it defines, a field of the configuration, or a name that the sources write just so."""
-    dotted = {name for span in _code(document) for name in _DOTTED.findall(span) if not _GIVEN.search(span)}
+    dotted = {
+        name
+        for span in _code(document)
+        for name in _DOTTED.findall(span)
+        if not _GIVEN.search(span)
+    }
     named = {name for name in dotted if not _PATH.fullmatch(name)}
-    assert {name for name in named if not (_is_defined(name) or _is_field(name) or name in _words())} == set()
+    assert {
+        name for name in named if not (_is_defined(name) or _is_field(name) or name in _words())
+    } == set()
 
 
 @pytest.mark.parametrize("document", _DOCUMENTS)
@@ -90,7 +109,9 @@ def test_make_has_the_targets_that_are_named() -> None:
     for document in _DOCUMENTS:
         text = (REPO_ROOT / document).read_text()
         spans = [*_FENCE.findall(text), *_code(document)]
-        assert {name for span in spans for name in re.findall(r"\bmake ([a-z]+)", span)} <= targets, document
+        assert {
+            name for span in spans for name in re.findall(r"\bmake ([a-z]+)", span)
+        } <= targets, document
 
 
 @pytest.mark.parametrize("document", _DOCUMENTS)
@@ -100,12 +121,16 @@ def test_commands_have_the_arguments_that_are_shown(document: str) -> None:
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         assert name in functions, f"{document}: {module}.py {name}"
         known = {argument.arg for argument in functions[name].args.args}
-        assert set(re.findall(r" --(\w+)", rest.split("#")[0])) <= known, f"{document}: {module}.py {name}"
+        assert set(re.findall(r" --(\w+)", rest.split("#")[0])) <= known, (
+            f"{document}: {module}.py {name}"
+        )
 
 
 def test_the_map_of_the_readme_names_what_is_there() -> None:
     (text,) = [
-        fence for fence in _FENCE.findall((REPO_ROOT / "README.md").read_text()) if fence.startswith("workflows/")
+        fence
+        for fence in _FENCE.findall((REPO_ROOT / "README.md").read_text())
+        if fence.startswith("workflows/")
     ]
     room = ""
     for line in text.splitlines():
@@ -117,11 +142,19 @@ def test_the_map_of_the_readme_names_what_is_there() -> None:
 
 def test_how_to_add_names_what_the_code_asks_for() -> None:
     told = dict(
-        re.findall(r"^- \*\*(A[^*]+)\*\*(.*(?:\n  .*)*)", (REPO_ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+        re.findall(
+            r"^- \*\*(A[^*]+)\*\*(.*(?:\n  .*)*)",
+            (REPO_ROOT / "CONTRIBUTING.md").read_text(),
+            re.MULTILINE,
+        )
     )
     asked: dict[str, list[tuple[object, str]]] = {
         "A pretext task": [(PretextTask, "tasks/perturb/"), (PRETEXTS, "PRETEXTS")],
-        "A benchmark": [(Adapter, "tasks/benchmarks/adapter.py"), (Adapter, "Adapter"), (BENCHMARKS, "catalogue.py")],
+        "A benchmark": [
+            (Adapter, "tasks/benchmarks/adapter.py"),
+            (Adapter, "Adapter"),
+            (BENCHMARKS, "catalogue.py"),
+        ],
         "An answerer": [(_yielded(open_answerer), "Answerer")],
         "A layout of another project": [(LAYOUTS, "LAYOUTS"), (parse_record, "layouts.py")],
         "A tracker": [(Tracker, "tasks/tracking/tracker.py")],
@@ -143,7 +176,10 @@ def _yielded(opener: object) -> type:
 
 
 def test_what_is_not_there_is_found() -> None:
-    assert _PATH.findall("see tasks/evaluate/nowhere.py, `tasks/gone/`") == ["tasks/evaluate/nowhere.py", "tasks/gone/"]
+    assert _PATH.findall("see tasks/evaluate/nowhere.py, `tasks/gone/`") == [
+        "tasks/evaluate/nowhere.py",
+        "tasks/gone/",
+    ]
     assert not _exists("tasks/evaluate/nowhere.py")
     assert not _exists("tasks/gone/")
     assert _exists("tasks/benchmarks/adapters/*.py")
@@ -169,7 +205,11 @@ def _is_defined(name: str) -> bool:
             return True
         if place.with_suffix(".py").is_file():
             defined = set(
-                re.findall(r"^(?:class|def) (\w+)|^(\w+)[:=]", place.with_suffix(".py").read_text(), re.MULTILINE)
+                re.findall(
+                    r"^(?:class|def) (\w+)|^(\w+)[:=]",
+                    place.with_suffix(".py").read_text(),
+                    re.MULTILINE,
+                )
             )
             names = {word for pair in defined for word in pair}
             return length == len(parts) or parts[length] in names

@@ -28,7 +28,9 @@ def _held(store: Store, *, silent_seconds: float) -> Lease:
     return held
 
 
-def test_one_that_goes_on_is_never_taken_over_however_long_it_was_silent(store: Store, told: ToldFlyte) -> None:
+def test_one_that_goes_on_is_never_taken_over_however_long_it_was_silent(
+    store: Store, told: ToldFlyte
+) -> None:
     told.tell("f1", "RUNNING")
     held = _held(store, silent_seconds=lease.SILENCE_SECONDS * 1000)
     assert lease.find_other(store, "job") == held
@@ -40,14 +42,18 @@ def test_one_that_goes_on_is_never_taken_over_however_long_it_was_silent(store: 
 
 
 @pytest.mark.parametrize("end", ["FAILED", "ABORTED", "SUCCEEDED", "forgotten"])
-def test_one_that_ended_is_taken_over_at_once_and_its_work_stays_known(store: Store, told: ToldFlyte, end: str) -> None:
+def test_one_that_ended_is_taken_over_at_once_and_its_work_stays_known(
+    store: Store, told: ToldFlyte, end: str
+) -> None:
     if end != "forgotten":
         told.tell("f1", end)
     held = _held(store, silent_seconds=0)
     assert lease.find_other(store, "job") is None
     mine = lease.take(store, "job")
     assert mine.owner == lease.this_owner()
-    assert (mine.run_id, mine.run_key, mine.experiment) == ("run-7", "k", "e"), "until its new owner has another run"
+    assert (mine.run_id, mine.run_key, mine.experiment) == ("run-7", "k", "e"), (
+        "until its new owner has another run"
+    )
     lease.update(store, "job", replace(held, run_id="late"))
     assert lease.find(store, "job") == mine
 

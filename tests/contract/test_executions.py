@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from tasks.deployment import executions, flyte
-from tasks.deployment.executions import ending_of, failed_stage, first_line, is_going, stage_of, terminate
+from tasks.deployment.executions import (
+    ending_of,
+    failed_stage,
+    first_line,
+    is_going,
+    stage_of,
+    terminate,
+)
 from tests.helpers.pyflyte import REPO_ROOT
 from tests.helpers.told_flyte import PLACE, ToldFlyte
 
@@ -34,7 +41,9 @@ def test_an_execution_goes_on_until_flyte_says_that_it_ended(told: ToldFlyte, ph
     assert (ending_of(execution) is None) == (phase in GOING)
 
 
-def test_what_flyte_does_not_know_has_ended_and_what_it_does_not_say_goes_on(told: ToldFlyte) -> None:
+def test_what_flyte_does_not_know_has_ended_and_what_it_does_not_say_goes_on(
+    told: ToldFlyte,
+) -> None:
     assert is_going(f"{PLACE}/never") is False
     assert is_going("other/production/f1") is False
     unknown = ending_of(f"{PLACE}/never")
@@ -68,17 +77,24 @@ def test_the_reason_is_flytes_own(told: ToldFlyte) -> None:
     assert nameless.reason == "aborted: wrong data"
     failed = ending_of(told.tell("f3", "FAILED", error=_TRACEBACK))
     assert failed is not None
-    assert (failed.reason, failed.by_person) == ("InputError: videos: none of the 3 files could be used", False)
+    assert (failed.reason, failed.by_person) == (
+        "InputError: videos: none of the 3 files could be used",
+        False,
+    )
 
 
 def test_what_the_sweep_ended_was_no_person(told: ToldFlyte) -> None:
     execution = told.tell("f1", "RUNNING")
-    cause = executions.unschedulable("f1-n3-0", 75, "0/2 nodes are available: 2 Insufficient nvidia.com/gpu.\nmore")
+    cause = executions.unschedulable(
+        "f1-n3-0", 75, "0/2 nodes are available: 2 Insufficient nvidia.com/gpu.\nmore"
+    )
     terminate(execution, cause)
     ended = ending_of(execution)
     assert ended is not None
-    assert ended.reason == "pod f1-n3-0 could not be scheduled for 75 minutes: 0/2 nodes are available: 2 " + (
-        "Insufficient nvidia.com/gpu."
+    assert (
+        ended.reason
+        == "pod f1-n3-0 could not be scheduled for 75 minutes: 0/2 nodes are available: 2 "
+        + ("Insufficient nvidia.com/gpu.")
     )
     assert not ended.by_person
     with pytest.raises(flyte.SilentError, match="already terminated"):
@@ -104,7 +120,9 @@ def test_a_failure_node_that_failed_last_is_not_where_it_began(told: ToldFlyte) 
     assert failed_stage(execution) == "validate"
 
 
-def test_a_failure_handler_finds_it_while_the_workflow_around_it_still_runs(told: ToldFlyte) -> None:
+def test_a_failure_handler_finds_it_while_the_workflow_around_it_still_runs(
+    told: ToldFlyte,
+) -> None:
     execution = told.tell("f1", "RUNNING")
     told.add_node("f1", "n4", "RUNNING")  # a condition, with the main job in it
     told.add_node("f1", "n4/0/n4-n0", "FAILING")
@@ -148,7 +166,10 @@ def test_without_nodes_the_error_may_name_one(told: ToldFlyte) -> None:
     ("message", "line"),
     [
         (_TRACEBACK, "InputError: videos: none of the 3 files could be used"),
-        ("\n[primary] terminated with exit code (137). Reason [OOMKilled].\nMore", "[primary] terminated with exit "),
+        (
+            "\n[primary] terminated with exit code (137). Reason [OOMKilled].\nMore",
+            "[primary] terminated with exit ",
+        ),
         ("Message:", "Message:"),
         ("  ", "no message"),
     ],
@@ -163,13 +184,23 @@ def _stages() -> Iterator[tuple[str, str]]:
     for path in sorted(Path(REPO_ROOT, "tasks").glob("*/task.py")):
         for function in ast.parse(path.read_text("utf-8")).body:
             for node in ast.walk(function) if isinstance(function, ast.FunctionDef) else ():
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "stage":
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Name)
+                    and node.func.id == "stage"
+                ):
                     name = node.args[1]
-                    text = name.values[0].value if isinstance(name, ast.JoinedStr) else ast.literal_eval(name)  # type: ignore[attr-defined]
+                    text = (
+                        name.values[0].value
+                        if isinstance(name, ast.JoinedStr)
+                        else ast.literal_eval(name)
+                    )  # type: ignore[attr-defined]
                     yield f"tasks.{path.parent.name}.task.{function.name}", str(text)
 
 
-@pytest.mark.parametrize(("task", "stage"), list(_stages()), ids=lambda value: str(value).rsplit(".", 1)[-1])
+@pytest.mark.parametrize(
+    ("task", "stage"), list(_stages()), ids=lambda value: str(value).rsplit(".", 1)[-1]
+)
 def test_stages_are_called_as_their_doors_call_them(task: str, stage: str) -> None:
     assert stage_of(task) == stage.rstrip("_")
 
@@ -178,6 +209,8 @@ def test_other_tasks_are_called_after_their_function() -> None:
     assert stage_of("workflows.job.open_job") == "open_job"
     assert stage_of("tasks.train.task.train_policy") == "train"
     part = "0f055cba991c88cf119c60ad257d77d4-arraynode"
-    assert stage_of(f"tasks.ingest.task.map_ingest_shard_{part}") == "ingest", "as flytekit names parts of a map task"
+    assert stage_of(f"tasks.ingest.task.map_ingest_shard_{part}") == "ingest", (
+        "as flytekit names parts of a map task"
+    )
     assert stage_of(f"tasks.evaluate.task.map_answer_shard_{part}") == "answer"
     assert len(list(_stages())) > 15

@@ -5,7 +5,12 @@ from typing import Any
 
 import grpc
 import pytest
-from flyteidl.admin import launch_plan_pb2, project_domain_attributes_pb2, schedule_pb2, workflow_pb2
+from flyteidl.admin import (
+    launch_plan_pb2,
+    project_domain_attributes_pb2,
+    schedule_pb2,
+    workflow_pb2,
+)
 from flyteidl.core import identifier_pb2
 from flytekit import LaunchPlan
 
@@ -71,7 +76,9 @@ def _identifier(kind: int, name: str, version: str) -> identifier_pb2.Identifier
 def _register(version: str, *names: str) -> None:
     client = connect()
     workflow = _identifier(identifier_pb2.WORKFLOW, "workflows.some", version)
-    client.raw.create_workflow(workflow_pb2.WorkflowCreateRequest(id=workflow, spec=workflow_pb2.WorkflowSpec()))
+    client.raw.create_workflow(
+        workflow_pb2.WorkflowCreateRequest(id=workflow, spec=workflow_pb2.WorkflowSpec())
+    )
     for name in names:
         spec = launch_plan_pb2.LaunchPlanSpec(workflow_id=workflow)
         if name == "retrain_nightly":
@@ -93,7 +100,9 @@ def _active(flyte: FlyteDouble) -> dict[str, str]:
 
 
 def test_our_launch_plans_are_those_of_the_workflows() -> None:
-    assert set(PLANS) == {plan.name for plan in vars(launch_plans).values() if isinstance(plan, LaunchPlan)}
+    assert set(PLANS) == {
+        plan.name for plan in vars(launch_plans).values() if isinstance(plan, LaunchPlan)
+    }
 
 
 def test_the_named_plans_become_active_and_all_others_of_ours_do_not(
@@ -108,7 +117,11 @@ def test_the_named_plans_become_active_and_all_others_of_ours_do_not(
         "activated    build_dataset      0.1.0-ab12",
         "deactivated  retrain_on_arrival 0.1.0-99ff",
     ]
-    expected = {"retrain_nightly": "0.1.0-ab12", "build_dataset": "0.1.0-ab12", "somebody_elses": "0.1.0-99ff"}
+    expected = {
+        "retrain_nightly": "0.1.0-ab12",
+        "build_dataset": "0.1.0-ab12",
+        "somebody_elses": "0.1.0-99ff",
+    }
     assert _active(flyte) == expected
     num_changes = flyte.calls["UpdateLaunchPlan"]
     assert main(["--version=0.1.0-ab12", "--activate", "retrain_nightly", "build_dataset"]) == 0
@@ -116,7 +129,9 @@ def test_the_named_plans_become_active_and_all_others_of_ours_do_not(
     assert (_active(flyte), flyte.calls["UpdateLaunchPlan"]) == (expected, num_changes)
 
 
-@pytest.mark.parametrize("words", [["--none"], ["--version=v1", "--activate"]], ids=["none", "an empty list"])
+@pytest.mark.parametrize(
+    "words", [["--none"], ["--version=v1", "--activate"]], ids=["none", "an empty list"]
+)
 def test_none_ends_them_all_and_may_be_said_again(
     words: list[str], flyte: Flyte, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,8 +155,16 @@ def test_none_ends_them_all_and_may_be_said_again(
             "v2",
             "'nightly_retrain', did you mean retrain_nightly?; expected",
         ),
-        (["retrain_manual", "build_dataset"], "v2", "videossr/production has no launch plan build_dataset of version"),
-        (["retrain_manual"], "v3", "has no launch plan retrain_manual of version 'v3': register that version first"),
+        (
+            ["retrain_manual", "build_dataset"],
+            "v2",
+            "videossr/production has no launch plan build_dataset of version",
+        ),
+        (
+            ["retrain_manual"],
+            "v3",
+            "has no launch plan retrain_manual of version 'v3': register that version first",
+        ),
     ],
     ids=["unknown name", "not in this version", "unknown version"],
 )
@@ -155,10 +178,15 @@ def test_what_cannot_be_done_changes_nothing(
     assert main([f"--version={version}", "--activate", *names]) == 2
     (line,) = capsys.readouterr().out.splitlines()
     assert told in line
-    assert (_active(flyte), flyte.calls["UpdateLaunchPlan"]) == ({"retrain_nightly": "v1"}, num_changes)
+    assert (_active(flyte), flyte.calls["UpdateLaunchPlan"]) == (
+        {"retrain_nightly": "v1"},
+        num_changes,
+    )
 
 
-@pytest.mark.parametrize("words", [[], ["--activate", "retrain_nightly"], ["--none", "--activate", "retrain_nightly"]])
+@pytest.mark.parametrize(
+    "words", [[], ["--activate", "retrain_nightly"], ["--none", "--activate", "retrain_nightly"]]
+)
 def test_a_wrong_command_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words)
@@ -166,7 +194,9 @@ def test_a_wrong_command_is_refused(words: list[str], capsys: pytest.CaptureFixt
     assert "usage" in capsys.readouterr().err
 
 
-def test_flyte_away_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_flyte_away_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("FLYTE_PLATFORM_URL", "127.0.0.1:9")
     monkeypatch.setenv("FLYTE_PLATFORM_INSECURE", "true")
     assert main(["--none"]) == 1
@@ -181,7 +211,9 @@ def test_a_pod_without_credentials_asks_without(
     assert main(["--none"]) == 0
     flyte.wants_sign_in = True
     assert main(["--none"]) == 1  # and waits for nobody with a browser
-    assert "Flyte wants to know who asks: give FLYTE_CREDENTIALS_CLIENT_ID" in capsys.readouterr().out
+    assert (
+        "Flyte wants to know who asks: give FLYTE_CREDENTIALS_CLIENT_ID" in capsys.readouterr().out
+    )
 
 
 def _told(stages: dict[str, Any]) -> list[tuple[Status, str, str]]:
@@ -204,7 +236,10 @@ def test_flytes_default_limits_are_told_with_what_to_raise(flyte: Flyte) -> None
          "raise task_resources.limits.gpu in flyteadmin's configuration to 8 at least"),
     ]  # fmt: skip
     flyte.own_limits = True
-    assert "limits.cpu of videossr/production (flytectl update task-resource-attribute)" in _told(DEFAULT.stages)[0][2]
+    assert (
+        "limits.cpu of videossr/production (flytectl update task-resource-attribute)"
+        in _told(DEFAULT.stages)[0][2]
+    )
 
 
 def test_limits_that_are_high_enough_are_said_to_be(flyte: Flyte) -> None:

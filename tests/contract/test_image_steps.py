@@ -46,7 +46,9 @@ libfribidi where there is one."""
 
 
 @pytest.fixture(scope="module", params=IMAGES, ids=lambda path: path.stem)
-def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+def image(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Image]:
     """The GPU image with the packages of the tests' environment: its own libraries are several GB."""
     if why_not():
         pytest.skip(f"no root file system can be made here: {why_not()}")
@@ -73,7 +75,22 @@ def test_the_user_is_nobody_special_and_starts_at_home(image: Image) -> None:
 
 def test_code_and_packages_are_roots_and_nobody_elses_to_write(image: Image) -> None:
     found = image.run(
-        ["find", "/app", "/opt/venv", "(", "!", "-user", "0", "-o", "!", "-group", "0", "-o", "-writable", ")"]
+        [
+            "find",
+            "/app",
+            "/opt/venv",
+            "(",
+            "!",
+            "-user",
+            "0",
+            "-o",
+            "!",
+            "-group",
+            "0",
+            "-o",
+            "-writable",
+            ")",
+        ]
     )
     assert (found.returncode, found.stdout) == (0, "")
     refused = image.run(["touch", "/app/workflows/retrain.py", "/opt/venv/new", "/new"])
@@ -93,7 +110,10 @@ def test_workflows_are_imported_wherever_a_container_starts(image: Image, folder
     program = "import tasks, workflows.launch_plans as plans; print(tasks.__file__, plans.retrain_nightly.name)"
     done = image.run(["python", "-c", program], folder=folder, home=HOME, scratch=STAGE)
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"/opt/venv/lib/python3\.\d+/site-packages/tasks/__init__\.py retrain_nightly\n", done.stdout)
+    assert re.fullmatch(
+        r"/opt/venv/lib/python3\.\d+/site-packages/tasks/__init__\.py retrain_nightly\n",
+        done.stdout,
+    )
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

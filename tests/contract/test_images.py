@@ -42,7 +42,11 @@ def test_what_the_image_installs_resolves(dockerfile: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("dockerfile", IMAGES, ids=lambda path: path.stem)
 def test_what_is_copied_is_what_the_build_may_see(dockerfile: Path) -> None:
-    allowed = {line[1:] for line in (REPO_ROOT / ".dockerignore").read_text().split() if line.startswith("!")}
+    allowed = {
+        line[1:]
+        for line in (REPO_ROOT / ".dockerignore").read_text().split()
+        if line.startswith("!")
+    }
     steps = [step for stage in read_stages(dockerfile.read_text()) for step in stage.instructions]
     copied = [step.value for step in steps if step.keyword == "COPY" and "from" not in step.flags]
     names = {name for line in copied for name in line.split()[:-1]}

@@ -20,7 +20,9 @@ def _jobs() -> Iterator[PythonFunctionWorkflow]:
     for found in pkgutil.iter_modules(workflows.__path__):
         module = importlib.import_module(f"workflows.{found.name}")
         for value in vars(module).values():
-            is_here = isinstance(value, PythonFunctionWorkflow) and value.name.startswith(f"{module.__name__}.")
+            is_here = isinstance(value, PythonFunctionWorkflow) and value.name.startswith(
+                f"{module.__name__}."
+            )
             if is_here and any(node.flyte_entity is open_job for node in value.nodes):
                 yield value
 
@@ -29,7 +31,12 @@ JOBS = list(_jobs())
 
 
 def test_all_jobs_are_looked_at() -> None:
-    assert {job.name.rpartition(".")[2] for job in JOBS} >= {"retrain", "ablation", "diagnose", "import_dataset"}
+    assert {job.name.rpartition(".")[2] for job in JOBS} >= {
+        "retrain",
+        "ablation",
+        "diagnose",
+        "import_dataset",
+    }
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name.rpartition(".")[2])
@@ -38,7 +45,9 @@ def test_every_input_is_a_part_of_the_key(job: PythonFunctionWorkflow) -> None:
     reached: set[str] = set()
     waiting = [node for node in job.nodes if node.flyte_entity is open_job]
     while waiting:
-        for promise in _promises([MessageToDict(part.to_flyte_idl()) for part in waiting.pop().bindings]):
+        for promise in _promises(
+            [MessageToDict(part.to_flyte_idl()) for part in waiting.pop().bindings]
+        ):
             if node_id := promise.get("nodeId"):
                 waiting.append(nodes[node_id])
             else:

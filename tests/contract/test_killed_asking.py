@@ -22,15 +22,21 @@ _MOST_SECONDS = 0.03
 
 
 def _files(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()
+    }
 
 
 def _num_batches(root: Path) -> int:
-    return len([path for path in root.glob("answers/*/*/*.parquet") if path.parent.name != "shards"])
+    return len(
+        [path for path in root.glob("answers/*/*/*.parquet") if path.parent.name != "shards"]
+    )
 
 
 def _start(job: str, root: Path, env: dict[str, str]) -> WarmProcess:
-    return warm.start(["python", "-m", "tests.helpers.asking", job, str(root)], cwd=REPO_ROOT, env=env)
+    return warm.start(
+        ["python", "-m", "tests.helpers.asking", job, str(root)], cwd=REPO_ROOT, env=env
+    )
 
 
 def _kill_at_random(process: WarmProcess, root: Path, rng: random.Random) -> None:
@@ -59,7 +65,9 @@ def test_a_job_killed_at_random_moments_leaves_what_an_undisturbed_one_leaves(
             _kill_at_random(_start(job, killed, env), killed, rng)
         before = _num_batches(killed)
         assert _start(job, killed, env).wait() == 0
-    assert 0 < before < _num_batches(killed), "it was killed after the first batch, and before the last"
+    assert 0 < before < _num_batches(killed), (
+        "it was killed after the first batch, and before the last"
+    )
     assert _files(killed) == _files(whole)
     if job == "server":
         _check_requests(server, num_questions)

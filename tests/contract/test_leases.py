@@ -132,7 +132,9 @@ def test_a_blob_is_created_by_one_of_several(root: str, store: Store, start: Sta
     assert store.read_bytes("once/blob") == f"writer {said.index('True')}".encode()
 
 
-def test_one_process_gets_the_lease_and_the_others_are_told_who_has_it(root: str, store: Store, start: Start) -> None:
+def test_one_process_gets_the_lease_and_the_others_are_told_who_has_it(
+    root: str, store: Store, start: Start
+) -> None:
     takers = [start(_TAKE, root) for _ in range(5)]
     for taker in takers:
         _go(taker)
@@ -153,7 +155,9 @@ def test_work_that_two_jobs_share_is_made_by_one(root: str, store: Store, start:
     assert _line(first) == "makes it"
     _go(second)
     refused = _line(second)
-    assert refused.startswith(f"refused: another job makes trained/abc just now: process {first.pid} on")
+    assert refused.startswith(
+        f"refused: another job makes trained/abc just now: process {first.pid} on"
+    )
     _go(first)
     assert _line(first) == "has first False"
     third = start(_MAKE, root, "third")
@@ -187,7 +191,10 @@ def _stranger(store: Store, *, silent_seconds: float, machine: str = "elsewhere"
 def test_an_owner_elsewhere_counts_as_long_as_it_is_heard_of(store: Store) -> None:
     held = _stranger(store, silent_seconds=lease.SILENCE_SECONDS / 2)
     assert lease.find_other(store, "job") == held
-    with pytest.raises(HeldError, match=r"process 7 on elsewhere, since .* MLflow run run-7.* 10 minutes after it was"):
+    with pytest.raises(
+        HeldError,
+        match=r"process 7 on elsewhere, since .* MLflow run run-7.* 10 minutes after it was",
+    ):
         lease.take(store, "job")
     assert lease.find(store, "job") == held, "a refused one changes nothing"
 
@@ -215,7 +222,9 @@ def test_an_owner_shows_that_it_lives(store: Store, monkeypatch: pytest.MonkeyPa
     assert found.owner == old.owner
 
 
-def test_all_pods_of_an_execution_are_one_owner(root: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_pods_of_an_execution_are_one_owner(
+    root: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in {"ID": "f1", "PROJECT": "p", "DOMAIN": "d"}.items():
         monkeypatch.setenv(f"FLYTE_INTERNAL_EXECUTION_{name}", value)
     lease._owner.cache_clear()
@@ -234,7 +243,9 @@ def test_all_pods_of_an_execution_are_one_owner(root: str, start: Start, monkeyp
 
 
 @pytest.mark.parametrize("content", [b"{", b"", b"\0" * 400, b"beat", None])
-def test_a_damaged_lease_is_one_line_that_names_the_file(tmp_path: Path, content: bytes | None) -> None:
+def test_a_damaged_lease_is_one_line_that_names_the_file(
+    tmp_path: Path, content: bytes | None
+) -> None:
     store = Store(str(tmp_path))
     taken = _stranger(store, silent_seconds=0)
     path = tmp_path / "leases/job/000001.json"
@@ -242,13 +253,17 @@ def test_a_damaged_lease_is_one_line_that_names_the_file(tmp_path: Path, content
     if content is None:  # a folder in its place
         path.mkdir()
     else:
-        path.write_bytes(lease._json(replace(taken, beat="no moment")) if content == b"beat" else content)
+        path.write_bytes(
+            lease._json(replace(taken, beat="no moment")) if content == b"beat" else content
+        )
     for look in (lambda: lease.take(store, "job"), lambda: lease.find_all(store)):
         with pytest.raises(InputError, match=r"leases/job/000001\.json is damaged; delete it"):
             look()
 
 
-@pytest.mark.parametrize("name", [".DS_Store", "job/.nfs00000000001", "job/._000001.json", "job/000002 (copy).json"])
+@pytest.mark.parametrize(
+    "name", [".DS_Store", "job/.nfs00000000001", "job/._000001.json", "job/000002 (copy).json"]
+)
 def test_what_others_leave_beside_leases_is_none(tmp_path: Path, name: str) -> None:
     store = Store(str(tmp_path))
     mine = lease.take(store, "job")

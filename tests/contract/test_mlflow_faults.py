@@ -13,7 +13,15 @@ from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Run
 from tasks.tracking.check import check_tracking
-from tasks.tracking.run import child_run, fail_run, finish_run, open_registry, open_tracker, stage, start_run
+from tasks.tracking.run import (
+    child_run,
+    fail_run,
+    finish_run,
+    open_registry,
+    open_tracker,
+    stage,
+    start_run,
+)
 from tasks.tracking.tracker import TrackerUnreachableError
 from tests.helpers.faulty_proxy import FaultyProxy, faulty_proxy
 from tests.helpers.mlflow_server import MlflowServer, running_server
@@ -23,13 +31,19 @@ pytestmark = pytest.mark.slow
 GONE = '{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Run not found"}'
 FAULTS: dict[str, dict[str, Any]] = {
     "401": {"status": 401},
-    "403": {"status": 403, "body": '{"error_code": "PERMISSION_DENIED", "message": "Permission denied"}'},
+    "403": {
+        "status": 403,
+        "body": '{"error_code": "PERMISSION_DENIED", "message": "Permission denied"}',
+    },
     "404": {"status": 404},
     "404 of MLflow": {"status": 404, "body": GONE},
     "200 of a gateway": {"status": 200, "body": f"<html>{'log in ' * 10_000}</html>"},
     "429": {"status": 429, "retry_after": "3600"},
     "500": {"status": 500},
-    "503": {"status": 503, "body": '{"error_code": "TEMPORARILY_UNAVAILABLE", "message": "database is locked"}'},
+    "503": {
+        "status": 503,
+        "body": '{"error_code": "TEMPORARILY_UNAVAILABLE", "message": "database is locked"}',
+    },
     "late": {"is_late": True},
     "dropped": {"is_dropped": True},
 }
@@ -59,7 +73,11 @@ def _start(root: str, uri: str, key: str) -> Run:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_a_server_does_not_take_now_is_kept_and_is_there_once(
-    proxy: FaultyProxy, data_root: str, fault: str, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+    proxy: FaultyProxy,
+    data_root: str,
+    fault: str,
+    request: pytest.FixtureRequest,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     run = _start(data_root, proxy.uri, request.node.name)
     proxy.fail(".", **FAULTS[fault])
@@ -72,19 +90,29 @@ def test_what_a_server_does_not_take_now_is_kept_and_is_there_once(
         tracker.log_dataset("clips", Artifact("clips.parquet", "abc", 7), "train")
     assert "cannot be reached" in caplog.text
     assert max(map(len, caplog.messages)) < 1200
-    assert ("MLFLOW_TRACKING_USERNAME" in caplog.text) == (fault == "401"), "who reads it knows what to mend"
+    assert ("MLFLOW_TRACKING_USERNAME" in caplog.text) == (fault == "401"), (
+        "who reads it knows what to mend"
+    )
     proxy.mend()
     finish_run(run)
 
     kept = seen_in_mlflow(run)
     assert kept.metrics == {"clips/accepted": [(0, 7.0)], "loss": [(0, 0.0), (1, 1.0), (2, 2.0)]}
-    assert (kept.tags["colour"], kept.files, kept.status) == ("green", {"report/note.txt": b"kept"}, "FINISHED")
+    assert (kept.tags["colour"], kept.files, kept.status) == (
+        "green",
+        {"report/note.txt": b"kept"},
+        "FINISHED",
+    )
     assert kept.datasets == [("clips", "abc", "train")]
     assert _entries(data_root) == []
 
 
-@pytest.mark.parametrize("body", ["{}", "", '{"status": "ok"}', '{"experiments": 1, "experiment": []}', "[]", "<html>"])
-def test_what_is_no_mlflow_server_is_said_in_one_line(proxy: FaultyProxy, data_root: str, body: str) -> None:
+@pytest.mark.parametrize(
+    "body", ["{}", "", '{"status": "ok"}', '{"experiments": 1, "experiment": []}', "[]", "<html>"]
+)
+def test_what_is_no_mlflow_server_is_said_in_one_line(
+    proxy: FaultyProxy, data_root: str, body: str
+) -> None:
     proxy.fail(".", status=200, body=body)
     with pytest.raises(TrackerUnreachableError, match=proxy.uri):
         _start(data_root, proxy.uri, "nowhere")
@@ -234,7 +262,11 @@ def test_a_password_is_used_and_neither_shown_nor_kept(
         address = check_tracking(data_root, secret, "a model")
         assert address == guarded.uri
         run_id = start_run(
-            data_root, experiment="faults", run_key=request.node.name, params={"list": secret}, tracking_uri=secret
+            data_root,
+            experiment="faults",
+            run_key=request.node.name,
+            params={"list": secret},
+            tracking_uri=secret,
         )
         run = Run(data_root=data_root, run_id=run_id, preset="faults", tracking_uri=address)
         guarded.fail("log-batch", status=500, body=secret)
@@ -247,7 +279,10 @@ def test_a_password_is_used_and_neither_shown_nor_kept(
         guarded.fail(".", status=403, body=secret)
         with pytest.raises(TrackerUnreachableError) as shut:
             open_registry(run).standing("a model")
-    kept = [*seen_in_mlflow(run, server.uri).__dict__.values(), *map(str, Path(data_root).rglob("*"))]
+    kept = [
+        *seen_in_mlflow(run, server.uri).__dict__.values(),
+        *map(str, Path(data_root).rglob("*")),
+    ]
     kept += [path.read_bytes() for path in Path(data_root).rglob("*") if path.is_file()]
     told = f"{kept} {caplog.text} {refused.value} {shut.value}"
     assert not [secret for secret in ("w0rd", "p%40ss", "p@ss") if secret in told]
@@ -265,7 +300,9 @@ def test_who_may_not_register_is_told_before_anything_starts(
     proxy.mend()
     check_tracking(data_root, proxy.uri, "some model")
     names = [model.name for model in MlflowClient(proxy.uri).search_registered_models()]
-    assert not [name for name in names if "check" in name or name == "some model"], "it leaves nothing"
+    assert not [name for name in names if "check" in name or name == "some model"], (
+        "it leaves nothing"
+    )
     assert os.listdir(data_root) == []
     proxy.fail("mlflow-artifacts", status=403)
     with pytest.raises(InputError, match="this user may not do that"):
@@ -274,7 +311,9 @@ def test_who_may_not_register_is_told_before_anything_starts(
 
 def _entries(data_root: str) -> list[str]:
     """Files that wait, or were refused."""
-    found = [path for name in ("outbox", "refused") for path in Path(data_root, name).rglob("*.json")]
+    found = [
+        path for name in ("outbox", "refused") for path in Path(data_root, name).rglob("*.json")
+    ]
     return sorted(str(path.relative_to(data_root)) for path in found)
 
 
@@ -282,4 +321,6 @@ def _runs(uri: str, key: str) -> list[Any]:
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("faults")
     assert experiment is not None
-    return list(client.search_runs([experiment.experiment_id], f"tags.`videossr.run_key` = '{key}'"))
+    return list(
+        client.search_runs([experiment.experiment_id], f"tags.`videossr.run_key` = '{key}'")
+    )

@@ -32,7 +32,9 @@ from tests.helpers.warm.process import WarmProcess
 POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(POSTGRES is None, reason="needs PostgreSQL (Debian: apt install postgresql)"),
+    pytest.mark.skipif(
+        POSTGRES is None, reason="needs PostgreSQL (Debian: apt install postgresql)"
+    ),
 ]
 ADMIN, STAGES = ("admin", "a long password"), ("videossr", "another password")
 CLIENT = """
@@ -82,7 +84,9 @@ def _make_user(uri: str) -> None:
     """As the chart's README says."""
     body = json.dumps(dict(zip(("username", "password"), STAGES, strict=True))).encode()
     headers = {"Content-Type": "application/json", **_signed_in(ADMIN)}
-    request = urllib.request.Request(f"{uri}/api/2.0/mlflow/users/create", data=body, headers=headers)
+    request = urllib.request.Request(
+        f"{uri}/api/2.0/mlflow/users/create", data=body, headers=headers
+    )
     urllib.request.urlopen(request, timeout=30).close()
 
 
@@ -92,7 +96,9 @@ def _signed_in(user: tuple[str, str]) -> dict[str, str]:
 
 def _status(uri: str, *, host: str = "", user: tuple[str, str] | None = None) -> int:
     headers = {**({"Host": host} if host else {}), **(_signed_in(user) if user else {})}
-    request = urllib.request.Request(f"{uri}/api/2.0/mlflow/experiments/get?experiment_id=0", headers=headers)
+    request = urllib.request.Request(
+        f"{uri}/api/2.0/mlflow/experiments/get?experiment_id=0", headers=headers
+    )
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return int(answer.status)
@@ -104,10 +110,20 @@ def _status(uri: str, *, host: str = "", user: tuple[str, str] | None = None) ->
 def _mlflow(port: int, database: str, s3: dict[str, str], folder: Path) -> Iterator[str]:
     values = {**FULL, "mlflow": {**FULL["mlflow"], "service": {"port": port}, "workers": 1}}
     (container,) = containers(pod_specs(render(values))["Deployment/release-videossr-mlflow"])
-    secret = {"MLFLOW_BACKEND_STORE_URI": database, "MLFLOW_FLASK_SERVER_SECRET_KEY": "of this test"}
+    secret = {
+        "MLFLOW_BACKEND_STORE_URI": database,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "of this test",
+    }
     mounted = {"MLFLOW_AUTH_CONFIG_PATH": str(_users(folder, database))}
     written = {v["name"]: v["value"] for v in container["env"] if "value" in v}
-    environment = {"PATH": os.environ["PATH"], **written, **secret, **mounted, **s3, "HOME": str(folder)}
+    environment = {
+        "PATH": os.environ["PATH"],
+        **written,
+        **secret,
+        **mounted,
+        **s3,
+        "HOME": str(folder),
+    }
     program, *args = [*container["command"], *container["args"]]
     assert program == "mlflow"
     uri = f"http://127.0.0.1:{port}"
@@ -127,16 +143,24 @@ def _users(folder: Path, database: str) -> Path:
     name, password = ADMIN
     lines = ["[mlflow]", "default_permission = READ", f"database_uri = {database}"]
     path = folder / "basic_auth.ini"
-    path.write_text("\n".join([*lines, f"admin_username = {name}", f"admin_password = {password}", ""]))
+    path.write_text(
+        "\n".join([*lines, f"admin_username = {name}", f"admin_password = {password}", ""])
+    )
     return path
 
 
 @contextmanager
 def _s3() -> Iterator[dict[str, str]]:
     with s3_server() as uri:
-        environment = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_ENDPOINT_URL": uri}
+        environment = {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_ENDPOINT_URL": uri,
+        }
         keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-        boto3.client("s3", endpoint_url=uri, region_name="us-east-1", **keys).create_bucket(Bucket="videossr")
+        boto3.client("s3", endpoint_url=uri, region_name="us-east-1", **keys).create_bucket(
+            Bucket="videossr"
+        )
         yield {**environment, "MLFLOW_S3_ENDPOINT_URL": uri}
 
 
@@ -152,9 +176,22 @@ def _postgres(folder: Path) -> Iterator[str]:
     try:
         initdb = [POSTGRES / "initdb", "-D", data, "-U", "mlflow", "--auth=trust", "--no-sync"]
         subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd="/", **user)  # type: ignore[call-overload]
-        command = [POSTGRES / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", data, "-F"]
+        command = [
+            POSTGRES / "postgres",
+            "-D",
+            data,
+            "-p",
+            str(port),
+            "-h",
+            "127.0.0.1",
+            "-k",
+            data,
+            "-F",
+        ]
         with tempfile.TemporaryFile() as log:
-            server = subprocess.Popen(command, cwd="/", stdout=log, stderr=subprocess.STDOUT, **user)  # type: ignore[call-overload]
+            server = subprocess.Popen(
+                command, cwd="/", stdout=log, stderr=subprocess.STDOUT, **user
+            )  # type: ignore[call-overload]
             try:
                 _wait(lambda: _accepts(port), server, log)
                 yield f"postgresql://mlflow@127.0.0.1:{port}/postgres"
@@ -165,11 +202,15 @@ def _postgres(folder: Path) -> Iterator[str]:
         shutil.rmtree(data)
 
 
-def _wait(condition: Callable[[], bool], server: "subprocess.Popen[bytes] | WarmProcess", log: IO[bytes]) -> None:
+def _wait(
+    condition: Callable[[], bool], server: "subprocess.Popen[bytes] | WarmProcess", log: IO[bytes]
+) -> None:
     while not condition():
         if server.poll() is not None:
             log.seek(0)
-            pytest.fail(f"no answer, exit code {server.poll()}: {log.read().decode(errors='replace')[-3000:]}")
+            pytest.fail(
+                f"no answer, exit code {server.poll()}: {log.read().decode(errors='replace')[-3000:]}"
+            )
         time.sleep(0.2)
 
 

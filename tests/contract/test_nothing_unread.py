@@ -21,8 +21,6 @@ ALLOWED = {
     "BenchmarkResult.num_unparsed_robust": "result.json holds it, beside the paper's",
     "Prediction.truth": "predictions.parquet holds it, for people who look at answers",
     "ValidatedSet.findings": "Flyte shows it: where the checks lie",
-    "markdown_table": "one way for Markdown: evaluate's tables will call it",
-    "points": "scores of benchmarks as text: evaluate's tables will call it",
     "PAPER_BENCHMARKS": "which of the benchmarks are the paper's: what tests count",
     "serve": "a worker's program names it, as text",
     "Fetch": "a type that stands in quotes, because it comes later",
@@ -84,12 +82,18 @@ def _defined(tree: ast.Module, *, is_workflow: bool) -> Iterator[str]:
         for member in owner.body:
             if isinstance(member, ast.FunctionDef) and not _is_called_from_outside(member):
                 yield f"{owner.name}.{member.name}"
-            elif isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name) and _has_fields(owner):
+            elif (
+                isinstance(member, ast.AnnAssign)
+                and isinstance(member.target, ast.Name)
+                and _has_fields(owner)
+            ):
                 yield f"{owner.name}.{member.target.id}"
 
 
 def _is_called_from_outside(method: ast.FunctionDef) -> bool:
-    return method.name.startswith("__") or any("override" in ast.unparse(mark) for mark in method.decorator_list)
+    return method.name.startswith("__") or any(
+        "override" in ast.unparse(mark) for mark in method.decorator_list
+    )
 
 
 def _has_fields(owner: ast.ClassDef) -> bool:

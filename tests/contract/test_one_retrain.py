@@ -7,8 +7,8 @@ import pytest
 from flytekit.types.error import FlyteError
 
 from tasks.core import lease
-from tasks.core.job import Job
 from tasks.core.lease import HeldError
+from tasks.core.records import Job
 from tasks.core.store import Store
 from tests.helpers.mlflow_database import put_empty_database
 from tests.helpers.told_flyte import PLACE, ToldFlyte, in_execution
@@ -35,7 +35,9 @@ def _open(root: str, *, name: str = "retrain", videos: str = "/v") -> Job:
 
 
 def _may_start(root: str, videos: str) -> Any:
-    return may_start.task_function(True, "retrain", {"videos": videos}, preset_config("smoke"), "smoke", root)
+    return may_start.task_function(
+        True, "retrain", {"videos": videos}, preset_config("smoke"), "smoke", root
+    )
 
 
 def test_the_second_ends_with_one_line_before_it_spends_anything(
@@ -47,7 +49,9 @@ def test_the_second_ends_with_one_line_before_it_spends_anything(
     assert first.run.lease == lease.RETRAIN
     with in_execution("manual"), pytest.raises(HeldError) as refused:
         _open(root, videos="/other")
-    assert "a retrain is at work on this data root already: Flyte execution nightly, since" in str(refused.value)
+    assert "a retrain is at work on this data root already: Flyte execution nightly, since" in str(
+        refused.value
+    )
     assert "\n" not in str(refused.value)
     assert set(lease.find_all(Store(root))) == {lease.RETRAIN}
     with in_execution("arrival"):
@@ -60,7 +64,9 @@ def test_the_second_ends_with_one_line_before_it_spends_anything(
         assert _open(root, videos="/third").run.run_id != first.run.run_id
 
 
-def test_after_one_that_died_the_next_works_and_the_dead_ones_run_is_closed(root: str, told: ToldFlyte) -> None:
+def test_after_one_that_died_the_next_works_and_the_dead_ones_run_is_closed(
+    root: str, told: ToldFlyte
+) -> None:
     with in_execution("nightly"):
         first = _open(root, videos="/v")
     told.tell("nightly", "ABORTED", cause="node pool is renewed", principal="ada")
@@ -68,7 +74,10 @@ def test_after_one_that_died_the_next_works_and_the_dead_ones_run_is_closed(root
         second = _open(root, videos="/other")
     assert second.run.run_id != first.run.run_id
     seen = seen_in_mlflow(first.run)
-    assert (seen.status, seen.tags["videossr.error"]) == ("KILLED", "aborted by ada: node pool is renewed")
+    assert (seen.status, seen.tags["videossr.error"]) == (
+        "KILLED",
+        "aborted by ada: node pool is renewed",
+    )
     assert seen_in_mlflow(second.run).status == "RUNNING"
     kept = lease.find(Store(root), lease.RETRAIN)
     assert kept is not None
@@ -103,7 +112,9 @@ def _fail(root: str, error: FlyteError | None) -> None:
     jobs._fail(root, "", error)
 
 
-def test_the_failure_handler_names_the_stage_and_not_its_own_node(root: str, told: ToldFlyte) -> None:
+def test_the_failure_handler_names_the_stage_and_not_its_own_node(
+    root: str, told: ToldFlyte
+) -> None:
     told.tell("f1", "FAILING")
     told.add_node("f1", "n3", "FAILED", "tasks.perturb.task.perturb_shard")
     told.add_node("f1", "fn0", "RUNNING", "workflows.retrain.fail_retrain")
@@ -112,13 +123,18 @@ def test_the_failure_handler_names_the_stage_and_not_its_own_node(root: str, tol
         run = _open(root).run
         _fail(root, FlyteError(message=message, failed_node_id="fn0"))
     tags = seen_in_mlflow(run).tags
-    assert (tags["videossr.failed_stage"], tags["videossr.error"]) == ("perturb", "OSError: disk gone")
+    assert (tags["videossr.failed_stage"], tags["videossr.error"]) == (
+        "perturb",
+        "OSError: disk gone",
+    )
     found = lease.find(Store(root), lease.RETRAIN)
     assert found is not None
     assert found.is_released
 
 
-@pytest.mark.parametrize(("message", "stage"), [("failed at Node[n3]. X: y", "n3"), ("gone", "unknown")], ids=str)
+@pytest.mark.parametrize(
+    ("message", "stage"), [("failed at Node[n3]. X: y", "n3"), ("gone", "unknown")], ids=str
+)
 def test_without_flyte_the_failure_handler_says_what_the_error_says(
     root: str, told: ToldFlyte, message: str, stage: str
 ) -> None:

@@ -74,16 +74,26 @@ def test_a_task_carries_the_deployment_into_its_pod(name: str) -> None:
 
 
 def test_what_starts_others_has_no_time_limit_that_could_end_them() -> None:
-    dynamics = [task for task in TASKS.values() if task.execution_mode == PythonFunctionTask.ExecutionBehavior.DYNAMIC]
+    dynamics = [
+        task
+        for task in TASKS.values()
+        if task.execution_mode == PythonFunctionTask.ExecutionBehavior.DYNAMIC
+    ]
     assert dynamics
     assert [task.name for task in dynamics if task.metadata.timeout] == []
     others = [task for task in TASKS.values() if task not in dynamics]
-    assert [task.name for task in others if not task.metadata.timeout] == [], "all others end some day"
+    assert [task.name for task in others if not task.metadata.timeout] == [], (
+        "all others end some day"
+    )
 
 
-@pytest.mark.parametrize(("cpu", "threads"), [("4", "4"), ("500m", "1"), ("1.5", "1"), ("2000m", "2")])
+@pytest.mark.parametrize(
+    ("cpu", "threads"), [("4", "4"), ("500m", "1"), ("1.5", "1"), ("2000m", "2")]
+)
 def test_a_stage_starts_as_many_threads_as_its_pod_has_processors(cpu: str, threads: str) -> None:
-    deployment = read_deployment({DEPLOYMENT_VARIABLE: json.dumps({"stages": {"cpu": {"cpu": cpu}}})})
+    deployment = read_deployment(
+        {DEPLOYMENT_VARIABLE: json.dumps({"stages": {"cpu": {"cpu": cpu}}})}
+    )
     assert pod_environment(deployment.stages["cpu"], deployment)["OMP_NUM_THREADS"] == threads
 
 
@@ -93,7 +103,9 @@ def test_with_gpus_the_ranks_decide_about_threads() -> None:
 
 def test_stages_with_gpus_go_to_nodes_with_the_usual_taint() -> None:
     for kind, needs in DEFAULT.stages.items():
-        assert bool(needs.gpus) == any(one.key == "nvidia.com/gpu" for one in needs.tolerations), kind
+        assert bool(needs.gpus) == any(one.key == "nvidia.com/gpu" for one in needs.tolerations), (
+            kind
+        )
 
 
 def test_the_smallest_cluster_needs_no_gpu() -> None:
@@ -123,7 +135,8 @@ def test_a_pod_gets_what_the_deployment_gives() -> None:
 def test_another_deployment_is_another_version_of_what_is_started_by_hand() -> None:
     """flytekit's version of `pyflyte run --remote` counts pod templates, not the resources beside them."""
     one, other = (
-        read_deployment({DEPLOYMENT_VARIABLE: json.dumps({"stages": {"train": {"gpus": gpus}}})}) for gpus in (1, 2)
+        read_deployment({DEPLOYMENT_VARIABLE: json.dumps({"stages": {"train": {"gpus": gpus}}})})
+        for gpus in (1, 2)
     )
     hashes = {StagePod(found.stages["light"], found).version_hash() for found in (one, one, other)}
     assert len(hashes) == 2

@@ -24,8 +24,12 @@ from tests.helpers.warm.process import warm_children
 @pytest.fixture
 def material(tmp_path: Path) -> tuple[PromptMaker, list[Sample]]:
     store = Store(str(tmp_path))
-    clips = [store_clip(store, make_clip(name, num_frames=8), seed=i) for i, name in enumerate("ab")]
-    maker = PromptMaker(fresh_policy().processor, store, {clip.clip_id: clip for clip in clips}, encodes=True)
+    clips = [
+        store_clip(store, make_clip(name, num_frames=8), seed=i) for i, name in enumerate("ab")
+    ]
+    maker = PromptMaker(
+        fresh_policy().processor, store, {clip.clip_id: clip for clip in clips}, encodes=True
+    )
     return maker, plan_all(clips, PerturbConfig(levels=(0.0,), train_samples_per_clip=(2, 1, 1)))
 
 
@@ -42,7 +46,9 @@ SOURCES: dict[str, Callable[[PromptMaker], PromptSource]] = {
 
 
 @pytest.fixture(params=["on the spot", pytest.param("ahead", marks=pytest.mark.slow)])
-def source(request: pytest.FixtureRequest, material: tuple[PromptMaker, list[Sample]]) -> Iterator[PromptSource]:
+def source(
+    request: pytest.FixtureRequest, material: tuple[PromptMaker, list[Sample]]
+) -> Iterator[PromptSource]:
     with warm_children() if request.param == "ahead" else nullcontext():
         found = SOURCES[request.param](material[0])
         yield found
@@ -63,7 +69,10 @@ def test_prompts_are_those_made_on_the_spot_announced_or_not(
         assert isinstance(found, Prompt)
         assert isinstance(expected, Prompt)
         assert found.text == expected.text
-        assert all(np.array_equal(a.frames, b.frames) for a, b in zip(found.videos, expected.videos, strict=True))
+        assert all(
+            np.array_equal(a.frames, b.frames)
+            for a, b in zip(found.videos, expected.videos, strict=True)
+        )
         assert found.encoded is not None
         assert expected.encoded is not None
         assert torch.equal(found.encoded.pixel_values, expected.encoded.pixel_values)
@@ -81,7 +90,9 @@ def test_a_sample_that_cannot_be_shown_costs_itself_and_says_why(
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_ends_the_run_with_advice(warmth: None, material: tuple[PromptMaker, list[Sample]]) -> None:
+def test_a_worker_that_dies_ends_the_run_with_advice(
+    warmth: None, material: tuple[PromptMaker, list[Sample]]
+) -> None:
     maker, samples = material
     source = PromptsAhead(maker, num_workers=1)
     source.expect(0, samples[:1])

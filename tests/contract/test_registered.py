@@ -16,10 +16,14 @@ pytestmark = pytest.mark.slow
 _KEPT = Path(__file__).with_name("registered.txt")
 
 
-def test_what_is_registered_is_what_was_registered(tmp_path: Path, pyflyte_env: dict[str, str]) -> None:
+def test_what_is_registered_is_what_was_registered(
+    tmp_path: Path, pyflyte_env: dict[str, str]
+) -> None:
     package = tmp_path / "package.tgz"
     images = ["--image=cpu:1", "--image=cpu=cpu:1", "--image=gpu=gpu:1"]
-    done = run_pyflyte(["--pkgs=workflows", "package", *images, f"--output={package}"], env=pyflyte_env)
+    done = run_pyflyte(
+        ["--pkgs=workflows", "package", *images, f"--output={package}"], env=pyflyte_env
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     found = registered_text(package)
     if os.environ.get("UPDATE"):

@@ -57,7 +57,9 @@ def _digest(run: Run) -> str:
 def _promote(run: Run, name: str, made_by: str, files: tuple[str, ...] = _FILES) -> str:
     """Files in the run's data root, registered as the champion."""
     for file in files:
-        content = {"weight_map": {"a": "part-1.safetensors"}} if "index" in file else {"made by": made_by}
+        content = (
+            {"weight_map": {"a": "part-1.safetensors"}} if "index" in file else {"made by": made_by}
+        )
         Store(run.data_root).write_bytes(f"{KEY}/{file}", json.dumps(content).encode())
     registry = open_registry(run)
     version = registry.register(name, Artifact(KEY, _digest(run)), {})
@@ -80,7 +82,10 @@ def test_any_data_root_registers_and_promotes_on_any_server(
     assert json.loads((tmp_path / "model" / "config.json").read_text()) == {"made by": "aaa"}
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri(run))
-    fetched = {path.name: path.read_text() for path in Path(download_artifacts(f"models:/{name}@champion")).iterdir()}
+    fetched = {
+        path.name: path.read_text()
+        for path in Path(download_artifacts(f"models:/{name}@champion")).iterdir()
+    }
     if run.tracking_uri:  # the server cannot know a path of its client
         assert json.loads(fetched["policy.json"]) == {
             "address": f"{run.data_root}/{KEY}",
@@ -108,12 +113,16 @@ def test_a_champion_of_another_data_root_is_taken_from_there(
     assert json.loads((tmp_path / "model" / "config.json").read_text()) == {"made by": "aaa"}
 
     assert _promote(second, name, "bbb") == "2"
-    assert move_champion(store, registry, name).endswith("is version 1 now, before it was version 2")
+    assert move_champion(store, registry, name).endswith(
+        "is version 1 now, before it was version 2"
+    )
     found = find_champion(Store(first.data_root), open_registry(first), name)
     assert found is not None
     assert found.policy == Artifact(KEY, _digest(first))
     Store(first.data_root).delete(KEY)
-    with pytest.raises(InputError, match=f"version 1 .* are not in the data root .*{first.data_root}"):
+    with pytest.raises(
+        InputError, match=f"version 1 .* are not in the data root .*{first.data_root}"
+    ):
         check_tracking(first.data_root, server.uri, name)
 
 
@@ -123,11 +132,17 @@ def test_a_champion_without_its_files_is_one_line_before_anything_starts(
 ) -> None:
     run = _start(data_root, "")
     name, index = request.node.name, "model.safetensors.index.json"
-    files = ("config.json", index, "part-1.safetensors") if "part" in gone else ("config.json", "model.safetensors")
+    files = (
+        ("config.json", index, "part-1.safetensors")
+        if "part" in gone
+        else ("config.json", "model.safetensors")
+    )
     _promote(run, name, "aaa", files)
     check_tracking(run.data_root, run.tracking_uri, name)
     Store(run.data_root).delete(f"{KEY}/{gone}" if gone else KEY)
-    with pytest.raises(InputError, match=f"no {gone or 'config.json'}.*put them back there, or make another") as told:
+    with pytest.raises(
+        InputError, match=f"no {gone or 'config.json'}.*put them back there, or make another"
+    ) as told:
         check_tracking(run.data_root, run.tracking_uri, name)
     assert "\n" not in str(told.value)
 
@@ -138,7 +153,9 @@ def test_a_champion_whose_files_are_others_is_one_line_before_anything_starts(
     run = _start(data_root, "")
     _promote(run, request.node.name, "aaa")
     Store(run.data_root).write_bytes(f"{KEY}/model.safetensors", b"of somebody else")
-    with pytest.raises(InputError, match=r"other content than was registered.*put them back there, or make another"):
+    with pytest.raises(
+        InputError, match=r"other content than was registered.*put them back there, or make another"
+    ):
         check_tracking(run.data_root, run.tracking_uri, request.node.name)
 
 
@@ -151,10 +168,15 @@ def test_a_version_that_named_no_address_lies_where_it_was_registered_from(
     client.create_registered_model(name)
     for file in _FILES:
         Store(str(tmp_path / "as it was")).write_bytes(file, b"{}")
-    tags = {"videossr.policy_key": KEY, "videossr.policy_digest": digest_of_folder(tmp_path / "as it was")}
+    tags = {
+        "videossr.policy_key": KEY,
+        "videossr.policy_digest": digest_of_folder(tmp_path / "as it was"),
+    }
     client.create_model_version(name, f"{old}/{KEY}", run.run_id, tags=tags)
     client.set_registered_model_alias(name, "champion", "1")
-    with pytest.raises(InputError, match=f"not in the other data root that it lies in .{old}/{KEY}: no config.json"):
+    with pytest.raises(
+        InputError, match=f"not in the other data root that it lies in .{old}/{KEY}: no config.json"
+    ):
         check_tracking(run.data_root, "", name)
     for root in (run.data_root, str(old)):  # moved, and then back
         for file in _FILES:
@@ -164,7 +186,9 @@ def test_a_version_that_named_no_address_lies_where_it_was_registered_from(
         assert champion.policy.key == (KEY if root == run.data_root else f"{old}/{KEY}")
 
 
-def test_a_version_that_names_no_file_at_all_is_passed_over(run: Run, request: pytest.FixtureRequest) -> None:
+def test_a_version_that_names_no_file_at_all_is_passed_over(
+    run: Run, request: pytest.FixtureRequest
+) -> None:
     client = MlflowClient(mlflow_uri(run))
     client.create_registered_model(request.node.name)
     client.create_model_version(request.node.name, f"runs:/{run.run_id}/x", run.run_id)
@@ -200,12 +224,20 @@ def test_a_history_that_an_earlier_version_kept_in_a_second_model_goes_on(
         (1, "", "1"), (2, "1", "2"), (4, "2", "3"),
     ]  # fmt: skip
     assert str(client.get_model_version_by_alias(name, "champion").version) == "3"
-    registry.move_champion(name, "3", last_move=2, champion="2")  # what the earlier version decided, given again
+    registry.move_champion(
+        name, "3", last_move=2, champion="2"
+    )  # what the earlier version decided, given again
     client.delete_registered_model(f"{name}-champions")
     assert registry.standing(name) == standing
-    assert move_champion(Store(run.data_root), registry, name).endswith("is version 2 now, before it was version 3")
+    assert move_champion(Store(run.data_root), registry, name).endswith(
+        "is version 2 now, before it was version 3"
+    )
     assert registry.standing(name).last_move == 5
-    (line,) = [record.message for record in caplog.records if record.name == "tasks.tracking.mlflow_registry"]
+    (line,) = [
+        record.message
+        for record in caplog.records
+        if record.name == "tasks.tracking.mlflow_registry"
+    ]
     assert "3 changes" in line
     assert "may be deleted" in line
 
@@ -244,12 +276,16 @@ _REFUSED = [
 
 
 @pytest.mark.parametrize("name", _REFUSED)
-def test_a_name_that_the_registry_would_refuse_is_refused_at_once(name: str, data_root: str) -> None:
+def test_a_name_that_the_registry_would_refuse_is_refused_at_once(
+    name: str, data_root: str
+) -> None:
     for refused in (
         lambda: PromoteConfig(model_name=name),
         lambda: move_champion(Store(data_root), MemoryRegistry(), name),
         lambda: check_tracking(data_root, "", name or "/"),
     ):
-        with pytest.raises(ValueError, match=r"model_name: got .* expected a name that MLflow") as told:
+        with pytest.raises(
+            ValueError, match=r"model_name: got .* expected a name that MLflow"
+        ) as told:
             refused()
         assert "\n" not in str(told.value)

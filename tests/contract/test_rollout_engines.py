@@ -62,14 +62,20 @@ def test_rollout_logprobs_equal_policy_logprobs_after_a_weight_update(
     engine.sleep()
     with torch.no_grad():
         for parameter in policy.model.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+            parameter.add_(
+                0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
+            )
     engine.load_weights(policy.model.named_parameters())
     groups = engine.generate(prompts, sampled, [1, 2, 3])
-    batches = [batch_prompts(policy, [encode_prompt(policy.processor, prompt)]) for prompt in prompts]
+    batches = [
+        batch_prompts(policy, [encode_prompt(policy.processor, prompt)]) for prompt in prompts
+    ]
     use_shared_prefix_attention(policy.model)
     with torch.no_grad():
         row = pack_row(batches, [[c.token_ids for c in group] for group in groups])
-        policy_logprobs, _ = shared_prefix_logprobs(policy.model, row, temperature, banned_ids=vision_token_ids(policy))
+        policy_logprobs, _ = shared_prefix_logprobs(
+            policy.model, row, temperature, banned_ids=vision_token_ids(policy)
+        )
     gap = values(gap_metrics(policy_logprobs, groups))
     assert gap["rollout/logprob_gap_max"] < 1e-4
 
@@ -96,10 +102,15 @@ def test_prompt_tokens_of_a_benchmarks_video_are_the_processors(make_engine: Eng
     (found,) = make_engine(policy).prompt_token_ids([prompt])
     assert found == tuple(encode_prompt(policy.processor, prompt).input_ids.tolist())
     # Times of merged pairs: (0 + 13) / 2 and (25 + 38) / 2 over the rate.
-    assert re.findall(r"<([0-9.]+) seconds>", policy.processor.tokenizer.decode(found)) == ["0.2", "1.1"]
+    assert re.findall(r"<([0-9.]+) seconds>", policy.processor.tokenizer.decode(found)) == [
+        "0.2",
+        "1.1",
+    ]
 
 
-def test_same_seed_gives_the_same_group_whatever_stands_beside_it(make_engine: EngineFactory) -> None:
+def test_same_seed_gives_the_same_group_whatever_stands_beside_it(
+    make_engine: EngineFactory,
+) -> None:
     policy = fresh_policy()
     engine = make_engine(policy)
     prompts = mixed_prompts(policy)
@@ -118,9 +129,13 @@ def test_other_seeds_give_other_groups(make_engine: EngineFactory) -> None:
 def test_greedy_completions_of_a_group_are_equal(make_engine: EngineFactory) -> None:
     policy = fresh_policy()
     groups = make_engine(policy).generate(
-        mixed_prompts(policy), SamplingParams(num_completions=3, temperature=0.0, max_tokens=5), [1, 2, 3]
+        mixed_prompts(policy),
+        SamplingParams(num_completions=3, temperature=0.0, max_tokens=5),
+        [1, 2, 3],
     )
-    assert all(completion.token_ids == group[0].token_ids for group in groups for completion in group)
+    assert all(
+        completion.token_ids == group[0].token_ids for group in groups for completion in group
+    )
 
 
 def test_greedy_answers_are_those_of_plain_generate(make_engine: EngineFactory) -> None:
@@ -128,7 +143,9 @@ def test_greedy_answers_are_those_of_plain_generate(make_engine: EngineFactory) 
     prompts = mixed_prompts(policy)
     greedy = SamplingParams(num_completions=2, temperature=0.0, max_tokens=8)
     found = make_engine(policy).generate(prompts, greedy, [1, 2, 3])
-    assert [group[0].token_ids for group in found] == [plain_answer(policy, prompt, greedy) for prompt in prompts]
+    assert [group[0].token_ids for group in found] == [
+        plain_answer(policy, prompt, greedy) for prompt in prompts
+    ]
 
 
 def test_the_token_limit_is_kept_and_marked(make_engine: EngineFactory) -> None:

@@ -28,13 +28,20 @@ def test_a_version_that_is_raised_alone_is_noticed() -> None:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkout")
     for package in ("rewards", "tasks"):
-        shutil.copytree(REPO_ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            REPO_ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
     return folder
 
 
 def _codes(checkout: Path) -> dict[str, str]:
     program = "from tasks.core.stages import STAGES, code_of\nfor name in STAGES: print(name, *code_of(name), sep='|')"
-    command = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(checkout)!r})\n{program}"]
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        f"import sys; sys.path.insert(0, {str(checkout)!r})\n{program}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=checkout)
     return dict(line.split("|", 1) for line in done.stdout.splitlines())
 
@@ -48,8 +55,16 @@ def _codes(checkout: Path) -> dict[str, str]:
         ("tasks/calibrate/belief.py", {"calibrate"}, set(STAGES) - {"calibrate"}),
         ("tasks/validate/expectations.py", {"validate"}, set(STAGES) - {"validate"}),
         ("tasks/perturb/jigsaw.py", {"perturb"}, {"ingest", "train", "evaluate"}),
-        ("tasks/video/probe.py", {"ingest", "import", "answer"}, {"train", "warm_start", "validate"}),
-        ("tasks/video/transforms.py", {"warm_start", "train", "calibrate", "evaluate", "validate"}, {"ingest"}),
+        (
+            "tasks/video/probe.py",
+            {"ingest", "import", "answer"},
+            {"train", "warm_start", "validate"},
+        ),
+        (
+            "tasks/video/transforms.py",
+            {"warm_start", "train", "calibrate", "evaluate", "validate"},
+            {"ingest"},
+        ),
         ("rewards/verify.py", {"train", "calibrate", "evaluate"}, {"ingest", "answer"}),
         ("tasks/tracking/run.py", set(), set(STAGES)),
     ],

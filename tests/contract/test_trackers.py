@@ -33,12 +33,19 @@ def mlflow_root(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def run(mlflow_root: str, request: pytest.FixtureRequest) -> Run:
-    run_id = start_run(mlflow_root, experiment="test", run_key=request.node.name, params={"train": {"num_steps": 3}})
+    run_id = start_run(
+        mlflow_root,
+        experiment="test",
+        run_key=request.node.name,
+        params={"train": {"num_steps": 3}},
+    )
     return Run(data_root=mlflow_root, run_id=run_id, preset="test")
 
 
 @pytest.fixture(params=["memory", "patient", "mlflow"])
-def tracked(request: pytest.FixtureRequest, run: Run, data_root: str) -> Iterator[tuple[Tracker, Callable[[], Seen]]]:
+def tracked(
+    request: pytest.FixtureRequest, run: Run, data_root: str
+) -> Iterator[tuple[Tracker, Callable[[], Seen]]]:
     if request.param != "mlflow":
         tracker = MemoryTracker()
         patient = PatientTracker(tracker, Store(data_root))
@@ -72,7 +79,11 @@ def test_a_tracker_keeps_what_it_is_given(tracked: tuple[Tracker, Callable[[], S
     assert kept.params["model.base"] == "tiny"
     assert kept.tags["param.model.base"] == "other"
     curves = {name: points for name, points in kept.metrics.items() if "odd" not in name}
-    assert curves == {"reward/mean": [(1, 0.25), (2, 0.5)], "train/kl": [(1, 0.0)], "clips/accepted": [(0, 7.0)]}
+    assert curves == {
+        "reward/mean": [(1, 0.25), (2, 0.5)],
+        "train/kl": [(1, 0.0)],
+        "clips/accepted": [(0, 7.0)],
+    }
     assert kept.files == {"report/report.html": b"<p>", "summary.json": b"{}"}
     assert kept.datasets == [("clips", "abc", "train")]
     assert (kept.tags["colour"], kept.tags.keys() & {"size", "never set"}) == ("green", set())
@@ -85,7 +96,11 @@ def test_a_tracker_keeps_what_it_is_given(tracked: tuple[Tracker, Callable[[], S
         (ValueError("first line\nsecond line"), "FAILED", "ValueError: first line"),
         (KeyboardInterrupt(), "KILLED", "interrupted"),
         (SystemExit(1), "KILLED", "interrupted"),
-        (Interrupted(15, "stopped by SIGTERM after 3 steps"), "KILLED", "stopped by SIGTERM after 3 steps"),
+        (
+            Interrupted(15, "stopped by SIGTERM after 3 steps"),
+            "KILLED",
+            "stopped by SIGTERM after 3 steps",
+        ),
     ],
 )
 def test_a_stage_that_ends_early_marks_its_run_and_passes_the_error_on(
@@ -100,7 +115,9 @@ def test_a_stage_that_ends_early_marks_its_run_and_passes_the_error_on(
     assert kept.tags["videossr.error"] == message
 
 
-def test_the_same_weights_are_registered_once(registry: ModelRegistry, request: pytest.FixtureRequest) -> None:
+def test_the_same_weights_are_registered_once(
+    registry: ModelRegistry, request: pytest.FixtureRequest
+) -> None:
     name = request.node.name
     first = registry.register(name, Artifact("policies/a", "aaa"), {"gain": "0.1"})
     other = registry.register(name, Artifact("policies/b", "bbb"), {})
@@ -131,9 +148,13 @@ def test_the_champion_is_the_version_it_was_last_given_to(
     assert (champion.version, champion.policy) == (second, Artifact("policies/b", "bbb"))
 
 
-def test_a_champion_that_changed_meanwhile_stays(registry: ModelRegistry, request: pytest.FixtureRequest) -> None:
+def test_a_champion_that_changed_meanwhile_stays(
+    registry: ModelRegistry, request: pytest.FixtureRequest
+) -> None:
     name = request.node.name
-    first, second = (registry.register(name, Artifact(f"policies/{digest}", digest), {}) for digest in "ab")
+    first, second = (
+        registry.register(name, Artifact(f"policies/{digest}", digest), {}) for digest in "ab"
+    )
     registry.move_champion(name, first, last_move=0, champion="")
     registry.move_champion(name, first, last_move=0, champion="")  # cut off and run again
     with pytest.raises(ChampionMovedError, match="run again"):
@@ -148,12 +169,16 @@ def test_a_promotion_that_is_repeated_does_not_undo_a_rollback(
     registry: ModelRegistry, request: pytest.FixtureRequest
 ) -> None:
     name = request.node.name
-    first, second = (registry.register(name, Artifact(f"policies/{digest}", digest), {}) for digest in "ab")
+    first, second = (
+        registry.register(name, Artifact(f"policies/{digest}", digest), {}) for digest in "ab"
+    )
     registry.move_champion(name, first, last_move=0, champion="")
     registry.move_champion(name, second, last_move=1, champion=first)
     registry.move_champion(name, first, last_move=2, champion=second)
     assert registry.standing(name).version_before == second
-    registry.move_champion(name, second, last_move=1, champion=first)  # the same run, cut off and given again
+    registry.move_champion(
+        name, second, last_move=1, champion=first
+    )  # the same run, cut off and given again
     standing = registry.standing(name)
     assert (standing.version, standing.last_move) == (first, 3)
     third = registry.register(name, Artifact("policies/c", "c"), {})
@@ -190,7 +215,9 @@ def test_a_champion_without_a_move_counts_and_gets_its_move_when_it_is_made_agai
 ) -> None:
     """Set by hand, or by a run that was killed between the alias and its tag."""
     registry, name = MlflowRegistry(run), request.node.name
-    first, second = (registry.register(name, Artifact(f"policies/{digest}", digest), {}) for digest in "ab")
+    first, second = (
+        registry.register(name, Artifact(f"policies/{digest}", digest), {}) for digest in "ab"
+    )
     registry.move_champion(name, first, last_move=0, champion="")
     MlflowClient(mlflow_uri(run)).set_registered_model_alias(name, "champion", second)
     standing = registry.standing(name)
@@ -222,14 +249,18 @@ def test_sigterm_ends_a_stage_and_marks_its_run(run: Run) -> None:
         signal.raise_signal(signal.SIGTERM)
     assert interrupted.value.code == 128 + signal.SIGTERM
     assert seen_in_mlflow(run).status == "KILLED"
-    assert seen_in_mlflow(run).tags["videossr.error"] == "stopped by SIGTERM; the same command goes on"
+    assert (
+        seen_in_mlflow(run).tags["videossr.error"] == "stopped by SIGTERM; the same command goes on"
+    )
 
 
 def test_nested_params_get_names_with_dots(run: Run) -> None:
     assert seen_in_mlflow(run).params["train.num_steps"] == "3"
 
 
-def test_everything_lies_below_the_data_root(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_lies_below_the_data_root(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     MlflowTracker(run).log_bytes("note.txt", b"here")
     assert list(tmp_path.iterdir()) == []
@@ -243,7 +274,9 @@ def test_a_registered_model_can_be_fetched_by_its_alias(
     policy = tmp_path / "policies" / "a"
     policy.mkdir(parents=True)
     (policy / "config.json").write_text("{}")
-    at_policy = Run(data_root=str(tmp_path), run_id=run.run_id, preset="test", tracking_uri=mlflow_uri(run))
+    at_policy = Run(
+        data_root=str(tmp_path), run_id=run.run_id, preset="test", tracking_uri=mlflow_uri(run)
+    )
     registry = MlflowRegistry(at_policy)
     version = registry.register("fetched", Artifact("policies/a", "aaa"), {})
     registry.move_champion("fetched", version, last_move=0, champion="")
@@ -262,18 +295,35 @@ def test_a_run_whose_stage_was_killed_is_marked_by_the_failure_handler(mlflow_ro
     fail_run(mlflow_root, stage="n5", error="pod was evicted\nat node x", **names)
     kept = MlflowClient(f"sqlite:///{mlflow_root}/mlflow.db").get_run(run_id)
     assert kept.info.status == RunStatus.FAILED
-    assert (kept.data.tags["videossr.failed_stage"], kept.data.tags["videossr.error"]) == ("n5", "pod was evicted")
+    assert (kept.data.tags["videossr.failed_stage"], kept.data.tags["videossr.error"]) == (
+        "n5",
+        "pod was evicted",
+    )
     assert start_run(mlflow_root, params={}, **names) == run_id, "the same command goes on with it"
 
 
 @pytest.mark.slow
-def test_a_failure_handler_leaves_an_ended_run_alone_and_makes_none(mlflow_root: str, data_root: str) -> None:
+def test_a_failure_handler_leaves_an_ended_run_alone_and_makes_none(
+    mlflow_root: str, data_root: str
+) -> None:
     names = {"experiment": "ended", "run_key": "k", "tracking_uri": ""}
     run_id = start_run(mlflow_root, params={}, **names)
     finish_run(Run(data_root=mlflow_root, run_id=run_id, preset="test"))
     fail_run(mlflow_root, stage="n5", error="late", **names)
-    assert MlflowClient(f"sqlite:///{mlflow_root}/mlflow.db").get_run(run_id).info.status == RunStatus.FINISHED
+    assert (
+        MlflowClient(f"sqlite:///{mlflow_root}/mlflow.db").get_run(run_id).info.status
+        == RunStatus.FINISHED
+    )
     fail_run(data_root, stage="n0", error="wrong input", **names)
-    fail_run(mlflow_root, stage="n0", error="wrong input", **(names | {"experiment": "never begun"}))
+    fail_run(
+        mlflow_root, stage="n0", error="wrong input", **(names | {"experiment": "never begun"})
+    )
     assert list(Path(data_root).iterdir()) == []
-    fail_run(data_root, stage="n0", error="x", experiment="e", run_key="k", tracking_uri="http://127.0.0.1:9")
+    fail_run(
+        data_root,
+        stage="n0",
+        error="x",
+        experiment="e",
+        run_key="k",
+        tracking_uri="http://127.0.0.1:9",
+    )

@@ -62,7 +62,9 @@ def test_what_changed_between_two_tries_hinders_none_of_them(data_root: str) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_moved", [True, False], ids=["moved", "copied"])
-def test_files_of_a_data_root_that_was_moved_are_kept_where_it_is_now(run: Run, tmp_path: Path, is_moved: bool) -> None:
+def test_files_of_a_data_root_that_was_moved_are_kept_where_it_is_now(
+    run: Run, tmp_path: Path, is_moved: bool
+) -> None:
     open_tracker(run).log_bytes("report/first.txt", b"1")
     elsewhere = tmp_path / "else" / "where"
     shutil.copytree(run.data_root, elsewhere)
@@ -70,20 +72,29 @@ def test_files_of_a_data_root_that_was_moved_are_kept_where_it_is_now(run: Run, 
         shutil.rmtree(run.data_root)
     before = sorted(Path(run.data_root).rglob("*"))
     # In a process of its own: MLflow's client remembers where it wrote a run's files.
-    done = warm.run(["python", "-c", GO_ON, str(elsewhere)], cwd=REPO_ROOT, env=isolated_env(tmp_path))
+    done = warm.run(
+        ["python", "-c", GO_ON, str(elsewhere)], cwd=REPO_ROOT, env=isolated_env(tmp_path)
+    )
     assert done.stdout.strip() == run.run_id, done.stderr
     files = elsewhere / "mlartifacts" / run.run_id / "artifacts" / "report"
-    assert {path.name: path.read_bytes() for path in files.iterdir()} == {"first.txt": b"1", "second.txt": b"2"}
+    assert {path.name: path.read_bytes() for path in files.iterdir()} == {
+        "first.txt": b"1",
+        "second.txt": b"2",
+    }
     known = MlflowClient(f"sqlite:///{elsewhere}/mlflow.db")
     assert known.get_run(run.run_id).info.artifact_uri == str(files.parent)
-    assert {e.artifact_location for e in known.search_experiments(filter_string="name != 'Default'")} == {
-        str(elsewhere / "mlartifacts")
-    }
+    assert {
+        e.artifact_location for e in known.search_experiments(filter_string="name != 'Default'")
+    } == {str(elsewhere / "mlartifacts")}
     assert sorted(Path(run.data_root).rglob("*")) == before
 
 
 def test_steps_that_are_done_again_after_a_kill_stand_there_once(run: Run) -> None:
-    for steps in (range(4), range(2, 6), range(3, 6)):  # killed, gone on from the checkpoint before, killed again
+    for steps in (
+        range(4),
+        range(2, 6),
+        range(3, 6),
+    ):  # killed, gone on from the checkpoint before, killed again
         tracker = open_tracker(run)
         for step in steps:
             tracker.log_step({"loss": step / 10, "grad": math.nan}, step, "trained/a/checkpoints")
@@ -96,7 +107,10 @@ def test_steps_that_are_done_again_after_a_kill_stand_there_once(run: Run) -> No
 
 
 def test_other_data_under_the_same_run_has_all_its_steps(run: Run) -> None:
-    for series, numbers in (("trained/a", (0.1, 0.2)), ("trained/b", (0.3, 0.4))):  # a video arrived between the tries
+    for series, numbers in (
+        ("trained/a", (0.1, 0.2)),
+        ("trained/b", (0.3, 0.4)),
+    ):  # a video arrived between the tries
         for step, number in enumerate(numbers):
             open_tracker(run).log_step({"loss": number}, step, series)
     tracker = open_tracker(run)
@@ -116,7 +130,9 @@ class DyingTracker(MlflowTracker):
 
     after = False
 
-    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+    def log_step(
+        self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None
+    ) -> None:
         if self.after or step < 1:
             super().log_step(metrics, step, series, at_seconds)
         if step == 1:
@@ -143,15 +159,24 @@ def test_a_finished_run_leaves_no_marks_of_its_steps(run: Run) -> None:
     with child_run(run, "part", {"model": "tiny"}) as part:
         part.log_metrics({"score": 0.5})
     finish_run(run)
-    assert not [path for path in Path(run.data_root).rglob("*") if path.is_file() and path.name != "mlflow.db"]
+    assert not [
+        path
+        for path in Path(run.data_root).rglob("*")
+        if path.is_file() and path.name != "mlflow.db"
+    ]
 
 
 @pytest.mark.slow
 def test_first_starts_at_once_all_work(data_root: str, tmp_path: Path) -> None:
     env = isolated_env(tmp_path)
     with (tmp_path / "log").open("wb") as log:
-        commands = [["python", "-c", FIRST_START, data_root, f"run {number}"] for number in range(4)]
-        started = [warm.start(command, cwd=tmp_path, env=env, stdout=log, stderr=log) for command in commands]
+        commands = [
+            ["python", "-c", FIRST_START, data_root, f"run {number}"] for number in range(4)
+        ]
+        started = [
+            warm.start(command, cwd=tmp_path, env=env, stdout=log, stderr=log)
+            for command in commands
+        ]
         codes = [process.wait() for process in started]
     assert codes == [0, 0, 0, 0], (tmp_path / "log").read_text()
     client = MlflowClient(mlflow_uri(Run(data_root=data_root, run_id="", preset="")))
@@ -162,7 +187,9 @@ def test_first_starts_at_once_all_work(data_root: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_first_start_that_is_killed_leaves_what_the_next_one_cleans(data_root: str, tmp_path: Path) -> None:
+def test_a_first_start_that_is_killed_leaves_what_the_next_one_cleans(
+    data_root: str, tmp_path: Path
+) -> None:
     command = ["python", "-c", FIRST_START, data_root, "killed"]
     first = warm.start(command, cwd=tmp_path, env=isolated_env(tmp_path))
     while not list(Path(data_root).glob("scratch/*/mlflow.db")):

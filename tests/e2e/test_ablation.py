@@ -14,13 +14,25 @@ VARIANTS = ["full", "strict reward", "only grounding"]
 
 
 @pytest.mark.slow
-def test_variants_are_trained_and_scored_on_the_same_items(pyflyte_env: dict[str, str], tmp_path: Path) -> None:
+def test_variants_are_trained_and_scored_on_the_same_items(
+    pyflyte_env: dict[str, str], tmp_path: Path
+) -> None:
     copy_started_run(tmp_path)
     put_empty_database(tmp_path / "root" / "mlflow.db")
     overrides = json.dumps(SMALL | {"train": {"num_steps": 2}})
     args = [
-        *["run", "workflows/ablation.py", "ablation", "--preset=smoke", f"--videos={tmp_path / 'videos'}"],
-        *[f"--data_root={tmp_path / 'root'}", f"--overrides={overrides}", f"--variants={VARIANTS}".replace("'", '"')],
+        *[
+            "run",
+            "workflows/ablation.py",
+            "ablation",
+            "--preset=smoke",
+            f"--videos={tmp_path / 'videos'}",
+        ],
+        *[
+            f"--data_root={tmp_path / 'root'}",
+            f"--overrides={overrides}",
+            f"--variants={VARIANTS}".replace("'", '"'),
+        ],
     ]
     done = run_pyflyte(args, env=pyflyte_env)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -34,7 +46,15 @@ def test_variants_are_trained_and_scored_on_the_same_items(pyflyte_env: dict[str
 @pytest.mark.slow
 def test_an_unknown_variant_is_refused_by_name(pyflyte_env: dict[str, str], tmp_path: Path) -> None:
     generate_clips(tmp_path / "videos", num_clips=2, seed=0)
-    args = ["run", "workflows/ablation.py", "ablation", f"--videos={tmp_path / 'videos'}", '--variants=["fool"]']
+    args = [
+        "run",
+        "workflows/ablation.py",
+        "ablation",
+        f"--videos={tmp_path / 'videos'}",
+        '--variants=["fool"]',
+    ]
     done = run_pyflyte([*args, f"--data_root={tmp_path / 'root'}"], env=pyflyte_env)
     assert done.returncode != 0
-    assert "unknown variant 'fool'; expected one of: full, strict reward" in done.stdout + done.stderr
+    assert (
+        "unknown variant 'fool'; expected one of: full, strict reward" in done.stdout + done.stderr
+    )

@@ -30,7 +30,13 @@ def test_without_a_new_video_it_ends_at_once_and_with_one_the_main_job_starts(
     for shard in list_shards(str(folder), CONFIG):
         mark_trained(Store(str(root)), ingest_videos(Store(str(root)), shard, CONFIG).contents.key)
     command = [
-        *["run", "workflows/retrain_if_new.py", "retrain_if_new", "--preset=smoke", f"--videos={folder}"],
+        *[
+            "run",
+            "workflows/retrain_if_new.py",
+            "retrain_if_new",
+            "--preset=smoke",
+            f"--videos={folder}",
+        ],
         '--overrides={"ingest": {"min_train_clips": 50}}',
     ]
     # What comes with videos, and a known one that was only touched.
@@ -51,5 +57,7 @@ def test_without_a_new_video_it_ends_at_once_and_with_one_the_main_job_starts(
         started = run_pyflyte([*command, f"--data_root={root}"], env=pyflyte_env)
         assert "new videos          1 of 5; not counted: " in started.stdout
         assert "; the main job starts\n" in started.stdout
-        assert started.returncode == 1, "the main job started, and found too few clips to train on; so it starts again"
+        assert started.returncode == 1, (
+            "the main job started, and found too few clips to train on; so it starts again"
+        )
         assert "at least 50 needed" in started.stdout + started.stderr

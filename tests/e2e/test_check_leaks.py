@@ -8,8 +8,8 @@ import pytest
 
 from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
-from tasks.core.job import DataSet
 from tasks.core.manifest import read_rows
+from tasks.core.records import DataSet
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
 from tasks.ingest.duplicates import Leak
@@ -22,14 +22,21 @@ from tasks.video.generate import generate_clips, generate_frames
 from tests.helpers.pyflyte import run_pyflyte
 
 CONFIG = IngestConfig(
-    num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, heldout_share=0.3, min_heldout_clips=0, num_workers=1
+    num_frames=16,
+    min_area_px=32 * 32,
+    max_area_px=64 * 64,
+    heldout_share=0.3,
+    min_heldout_clips=0,
+    num_workers=1,
 )
 
 
 def _ingest(store: Store, folder: Path, *avoid: str) -> DataSet:
     config = IngestConfig(**{**vars(CONFIG), "avoid": avoid})
     shards = list_shards(str(folder), config)
-    return merge_shards(store, [ingest_videos(store, shard, config) for shard in shards], shards, config)
+    return merge_shards(
+        store, [ingest_videos(store, shard, config) for shard in shards], shards, config
+    )
 
 
 @pytest.mark.slow
@@ -42,9 +49,14 @@ def test_a_leak_is_named_and_can_be_left_out(pyflyte_env: dict[str, str], tmp_pa
     write_mp4(tmp_path / "benchmark/other.mp4", generate_frames(seed=9, index=0), 20.0)
     (tmp_path / "benchmark/broken.mp4").write_bytes(b"no video")
     before = _ingest(store, tmp_path / "videos")
-    options = ["--preset=demo", f"--videos={tmp_path / 'benchmark'}", f"--data_root={tmp_path / 'root'}"]
+    options = [
+        "--preset=demo",
+        f"--videos={tmp_path / 'benchmark'}",
+        f"--data_root={tmp_path / 'root'}",
+    ]
     done = run_pyflyte(
-        ["run", "workflows/check_leaks.py", "check_leaks", *options, f"--clips={before.clips.key}"], env=pyflyte_env
+        ["run", "workflows/check_leaks.py", "check_leaks", *options, f"--clips={before.clips.key}"],
+        env=pyflyte_env,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "2 videos compared, 1 could not be" in done.stdout

@@ -37,7 +37,9 @@ def flyte(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        found = Backend(folder, isolated_env(folder), endpoint, REPO_ROOT / "tests" / "helpers" / "jobs")
+        found = Backend(
+            folder, isolated_env(folder), endpoint, REPO_ROOT / "tests" / "helpers" / "jobs"
+        )
         found.deploy({"stages": {"gpu": {"memory": "3Gi"}}})
         done = found.register()
         assert done.returncode == 0, done.stdout + done.stderr
@@ -56,7 +58,9 @@ def started(flyte: Backend) -> Iterator[list[Container]]:
 
 
 @in_rooms
-def test_a_pod_is_its_user_in_the_image_and_has_the_variables_that_it_was_given_alone(flyte: Backend) -> None:
+def test_a_pod_is_its_user_in_the_image_and_has_the_variables_that_it_was_given_alone(
+    flyte: Backend,
+) -> None:
     seen = json.loads(_output(flyte, _run(flyte, "look_job")))
     variables = seen.pop("variables")
     assert seen == {
@@ -66,18 +70,33 @@ def test_a_pod_is_its_user_in_the_image_and_has_the_variables_that_it_was_given_
     # Its child is in the same room, and has been started as quickly.
     assert variables["AWS_ACCESS_KEY_ID"] == "test", "of the secret that the deployment names"
     assert json.loads(variables["VIDEOSSR_DEPLOYMENT"])["stages"] == {"gpu": {"memory": "3Gi"}}
-    assert not [name for name in flyte.env if name in ("PYTHONPATH", "TMPDIR") and name in variables]
+    assert not [
+        name for name in flyte.env if name in ("PYTHONPATH", "TMPDIR") and name in variables
+    ]
 
     before = json.loads(_output(flyte, _run(flyte, "look_as_before_job")))
     left = before.pop("variables")
     assert before == {**seen, "groups": []}
-    assert not [name for name in left if name.startswith(("AWS_", "VIDEOSSR_"))], "nothing of the laptop"
+    assert not [name for name in left if name.startswith(("AWS_", "VIDEOSSR_"))], (
+        "nothing of the laptop"
+    )
     assert left["PATH"].startswith("/opt/venv/bin:")
 
 
 @in_rooms
-def test_an_archive_cannot_be_unpacked_into_the_folder_of_the_image(flyte: Backend, started: list[Container]) -> None:
-    command = ["run", "--remote", "--wait", *POLL, "--copy=all", *PLACE, *IMAGES, "workflows/jobs.py"]
+def test_an_archive_cannot_be_unpacked_into_the_folder_of_the_image(
+    flyte: Backend, started: list[Container]
+) -> None:
+    command = [
+        "run",
+        "--remote",
+        "--wait",
+        *POLL,
+        "--copy=all",
+        *PLACE,
+        *IMAGES,
+        "workflows/jobs.py",
+    ]
     done = flyte.pyflyte(*command, "look_in_app_job")
     assert done.returncode != 0
     execution = list(flyte.double.executions.values())[-1]
@@ -89,7 +108,9 @@ def test_an_archive_cannot_be_unpacked_into_the_folder_of_the_image(flyte: Backe
     assert done.returncode == 0, "a working directory that can be written to is what it takes"
 
 
-def test_what_a_dynamic_starts_is_compiled_in_its_pod(flyte: Backend, started: list[Container]) -> None:
+def test_what_a_dynamic_starts_is_compiled_in_its_pod(
+    flyte: Backend, started: list[Container]
+) -> None:
     for job, memory in (("grow_job", "3Gi"), ("grow_as_before_job", "64Gi")):
         started.clear()
         assert _run(flyte, job).closure.phase == WorkflowExecution.SUCCEEDED
@@ -97,13 +118,17 @@ def test_what_a_dynamic_starts_is_compiled_in_its_pod(flyte: Backend, started: l
         assert child.pod.container["resources"]["limits"]["memory"] == memory, job
 
 
-def test_the_limit_of_a_dynamic_ends_what_it_started(flyte: Backend, started: list[Container]) -> None:
+def test_the_limit_of_a_dynamic_ends_what_it_started(
+    flyte: Backend, started: list[Container]
+) -> None:
     flyte.runner.minutes = {"workflows.jobs.measure": 90.0}
     execution = _run(flyte, "grow_as_before_job")
     assert execution.closure.error.message == "Timeout in node"
     assert Counter(found.task for found in started) == {"workflows.jobs.grow_as_before": 2}
     assert _nodes(flyte, execution)["n0"].closure.phase == NodeExecution.TIMED_OUT
-    assert _run(flyte, "grow_job").closure.phase == WorkflowExecution.SUCCEEDED, "it has none of its own"
+    assert _run(flyte, "grow_job").closure.phase == WorkflowExecution.SUCCEEDED, (
+        "it has none of its own"
+    )
     flyte.runner.minutes = {"workflows.jobs.measure": 721.0}
     assert _run(flyte, "grow_job").closure.phase == WorkflowExecution.FAILED, "its child has"
 
@@ -128,10 +153,14 @@ def test_how_often_an_end_is_tried_again(
     assert error.code.startswith(code)
     handler = started[-1].log.read_text()
     if how == "recoverable":
-        assert error.message.strip().endswith("the handler failed, too"), "its error takes the place of the first"
+        assert error.message.strip().endswith("the handler failed, too"), (
+            "its error takes the place of the first"
+        )
         assert "told fn0: [3/3] currentAttempt done. Last Error: USER::" in handler
     else:
-        assert f"told fn0: {error.message.splitlines()[0]}" in handler, "Flyte names the handler's own node"
+        assert f"told fn0: {error.message.splitlines()[0]}" in handler, (
+            "Flyte names the handler's own node"
+        )
 
 
 def test_a_pod_that_needs_too_much_memory_costs_the_tasks_own_retries_and_a_deleted_one_does_not(
@@ -159,7 +188,9 @@ def test_an_execution_that_a_person_ends_calls_no_failure_node(flyte: Backend) -
 
     def end(container: Container) -> None:
         execution = list(flyte.double.executions.values())[-1].id
-        client.terminate_execution(WorkflowExecutionIdentifier.from_flyte_idl(execution), "changed my mind")
+        client.terminate_execution(
+            WorkflowExecutionIdentifier.from_flyte_idl(execution), "changed my mind"
+        )
 
     flyte.runner.on_start = end
     execution = _run(flyte, "end_job", how="long")
@@ -167,10 +198,14 @@ def test_an_execution_that_a_person_ends_calls_no_failure_node(flyte: Backend) -
     assert found.phase == WorkflowExecution.ABORTED
     assert found.abort_metadata.cause == "changed my mind"
     assert flyte.runner.attempts == []
-    assert {node.closure.phase for node in _nodes(flyte, execution).values()} == {NodeExecution.ABORTED}
+    assert {node.closure.phase for node in _nodes(flyte, execution).values()} == {
+        NodeExecution.ABORTED
+    }
 
 
-def test_the_restricted_standard_refuses_pods_that_say_nothing(flyte: Backend, started: list[Container]) -> None:
+def test_the_restricted_standard_refuses_pods_that_say_nothing(
+    flyte: Backend, started: list[Container]
+) -> None:
     flyte.runner.is_restricted = True
     assert _run(flyte, "look_job").closure.phase == WorkflowExecution.SUCCEEDED
     started.clear()
@@ -180,7 +215,9 @@ def test_the_restricted_standard_refuses_pods_that_say_nothing(flyte: Backend, s
     assert started == []
 
 
-def test_a_secret_that_is_not_there_starts_no_container(flyte: Backend, started: list[Container]) -> None:
+def test_a_secret_that_is_not_there_starts_no_container(
+    flyte: Backend, started: list[Container]
+) -> None:
     secrets, flyte.runner.secrets = flyte.runner.secrets, {}
     try:
         message = _run(flyte, "look_job").closure.error.message
@@ -202,17 +239,24 @@ def test_a_part_of_a_map_that_fails_is_an_empty_place_if_enough_succeed(flyte: B
     assert Counter(code for _, code in flyte.runner.attempts) == {-9: 4, 0: 3}
     killed.add("1")
     execution = _run(flyte, "map_job")
-    assert execution.closure.error.message.startswith("[0]: [3/3] currentAttempt done"), "two of three are needed"
+    assert execution.closure.error.message.startswith("[0]: [3/3] currentAttempt done"), (
+        "two of three are needed"
+    )
     assert _nodes(flyte, execution)["n1"].metadata.is_array
 
 
-def test_a_version_is_one_structure_and_numbers_above_flytes_limits_are_refused(flyte: Backend) -> None:
+def test_a_version_is_one_structure_and_numbers_above_flytes_limits_are_refused(
+    flyte: Backend,
+) -> None:
     assert flyte.register().returncode == 0, "the same again is harmless"
     flyte.deploy({"stages": {"gpu": {"memory": "4Gi"}}})
     done = flyte.register()
     assert done.returncode != 0
     said = " ".join((done.stdout + done.stderr).split())
-    assert "task with different structure already exists. (Please register a new version of the task)" in said
+    assert (
+        "task with different structure already exists. (Please register a new version of the task)"
+        in said
+    )
     flyte.double.limits = {"cpu": "2", "memory": "1Gi", "gpu": "1"}
     done = flyte.register(version="v2")
     assert done.returncode != 0
@@ -225,7 +269,10 @@ def test_one_version_of_a_launch_plan_is_active_at_most(flyte: Backend) -> None:
     assert flyte.register(version="v3").returncode == 0
     client = connect(flyte.flyte["FLYTE_PLATFORM_URL"], insecure=True)
     name = "workflows.jobs.look_job"
-    first, second = (Identifier(ResourceType.LAUNCH_PLAN, _PROJECT, _DOMAIN, name, version) for version in ("v1", "v3"))
+    first, second = (
+        Identifier(ResourceType.LAUNCH_PLAN, _PROJECT, _DOMAIN, name, version)
+        for version in ("v1", "v3")
+    )
 
     def active() -> list[str]:
         found, _ = client.list_active_launch_plans_paginated(_PROJECT, _DOMAIN)
@@ -257,7 +304,10 @@ def _run(flyte: Backend, job: str, **inputs: str) -> Any:
     plan = Identifier(ResourceType.LAUNCH_PLAN, _PROJECT, _DOMAIN, f"workflows.jobs.{job}", "v1")
     metadata = ExecutionMetadata(ExecutionMetadata.ExecutionMode.MANUAL, "test", 0)
     spec = ExecutionSpec(plan, metadata, disable_all=True, auth_role=AuthRole())
-    literals = {name: Literal(scalar=Scalar(primitive=Primitive(string_value=value))) for name, value in inputs.items()}
+    literals = {
+        name: Literal(scalar=Scalar(primitive=Primitive(string_value=value)))
+        for name, value in inputs.items()
+    }
     name = f"e{len(flyte.double.executions)}"
     client.create_execution(_PROJECT, _DOMAIN, name, spec, LiteralMap(literals))
     return flyte.double.wait(name)

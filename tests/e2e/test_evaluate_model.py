@@ -24,8 +24,18 @@ _CONDITIONS = json.dumps({"max_frames": 8, "max_area_px": 128 * 128, "max_answer
 
 def _command(benchmarks: dict[str, str], root: Path, model: str, **evaluate: object) -> list[str]:
     return [
-        *["run", "workflows/evaluate_model.py", "evaluate_model", f"--model={model}", "--preset=smoke"],
-        *[f"--benchmarks={json.dumps(benchmarks)}", f"--conditions={_CONDITIONS}", f"--data_root={root}"],
+        *[
+            "run",
+            "workflows/evaluate_model.py",
+            "evaluate_model",
+            f"--model={model}",
+            "--preset=smoke",
+        ],
+        *[
+            f"--benchmarks={json.dumps(benchmarks)}",
+            f"--conditions={_CONDITIONS}",
+            f"--data_root={root}",
+        ],
         f"--overrides={json.dumps({'evaluate': {'questions_per_batch': 2, 'min_coverage': 0.9} | evaluate})}",
     ]
 
@@ -95,7 +105,9 @@ def test_several_benchmarks_become_runs_below_the_models_and_one_table(
             "select r.name, t.value from runs r join tags t using (run_uuid) where t.key = 'mlflow.parentRunId'"
         ).fetchall()
     )
-    (parent,) = connection.execute("select run_uuid from runs where name like 'scripted:%'").fetchone()
+    (parent,) = connection.execute(
+        "select run_uuid from runs where name like 'scripted:%'"
+    ).fetchone()
     statuses = connection.execute("select distinct status from runs").fetchall()
     connection.close()
     assert parents == {"universal": parent, "vcrbench": parent}

@@ -15,7 +15,13 @@ pytestmark = pytest.mark.slow
 
 def _command(folder: str, root: Path, model: str) -> list[str]:
     return [
-        *["run", "workflows/evaluate_model.py", "evaluate_model", f"--model={model}", "--preset=smoke"],
+        *[
+            "run",
+            "workflows/evaluate_model.py",
+            "evaluate_model",
+            f"--model={model}",
+            "--preset=smoke",
+        ],
         *[f"--benchmarks={json.dumps({'universal': folder})}", f"--data_root={root}"],
         '--conditions={"max_frames": 8, "max_area_px": 16384, "max_answer_tokens": 4}',
         '--overrides={"evaluate": {"questions_per_batch": 2}}',

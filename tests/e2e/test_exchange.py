@@ -18,7 +18,9 @@ from tests.helpers.samples import plan_all
 pytestmark = pytest.mark.slow
 
 
-def test_a_data_set_leaves_one_data_root_and_enters_another(pyflyte_env: dict[str, str], tmp_path: Path) -> None:
+def test_a_data_set_leaves_one_data_root_and_enters_another(
+    pyflyte_env: dict[str, str], tmp_path: Path
+) -> None:
     store = Store(str(tmp_path / "root"))
     clips = [store_clip(store, make_clip("a", num_frames=16, step_seconds=0.3))]
     samples = plan_all(clips, PerturbConfig(levels=(0.5,), train_samples_per_clip=(2, 1, 1)))
@@ -30,17 +32,29 @@ def test_a_data_set_leaves_one_data_root_and_enters_another(pyflyte_env: dict[st
     point_to_latest(store, latest)
     exported = run_pyflyte(
         [
-            *["run", "workflows/export_dataset.py", "export_dataset", f"--data_root={tmp_path}/root"],
+            *[
+                "run",
+                "workflows/export_dataset.py",
+                "export_dataset",
+                f"--data_root={tmp_path}/root",
+            ],
             *[f"--out={tmp_path}/out", "--layout=trl"],
         ],
         env=pyflyte_env,
     )
     assert exported.returncode == 0, exported.stderr[-3000:]
-    assert json.loads((tmp_path / "out" / "train.manifest.json").read_text())["num_rows"] == len(samples)
+    assert json.loads((tmp_path / "out" / "train.manifest.json").read_text())["num_rows"] == len(
+        samples
+    )
     put_empty_database(tmp_path / "other" / "mlflow.db")
     imported = run_pyflyte(
         [
-            *["run", "workflows/import_dataset.py", "import_dataset", f"--dataset={tmp_path}/out/train.parquet"],
+            *[
+                "run",
+                "workflows/import_dataset.py",
+                "import_dataset",
+                f"--dataset={tmp_path}/out/train.parquet",
+            ],
             *["--preset=smoke", f"--data_root={tmp_path}/other"],
         ],
         env=pyflyte_env,
@@ -52,7 +66,12 @@ def test_a_data_set_leaves_one_data_root_and_enters_another(pyflyte_env: dict[st
 def test_wrong_arguments_end_in_one_line(pyflyte_env: dict[str, str], tmp_path: Path) -> None:
     done = run_pyflyte(
         [
-            *["run", "workflows/import_dataset.py", "import_dataset", f"--dataset={tmp_path}/missing.parquet"],
+            *[
+                "run",
+                "workflows/import_dataset.py",
+                "import_dataset",
+                f"--dataset={tmp_path}/missing.parquet",
+            ],
             *["--preset=smoke", f"--data_root={tmp_path}/other"],
         ],
         env=pyflyte_env,

@@ -43,7 +43,14 @@ def root(tmp_path: Path) -> Path:
 
 
 def _run(env: dict[str, str], workflow: str, root: Path, *arguments: str) -> str:
-    command = ["run", f"workflows/{workflow}.py", workflow, "--preset=smoke", f"--data_root={root}", *arguments]
+    command = [
+        "run",
+        f"workflows/{workflow}.py",
+        workflow,
+        "--preset=smoke",
+        f"--data_root={root}",
+        *arguments,
+    ]
     done = run_pyflyte(command, env=env)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
@@ -67,14 +74,18 @@ def test_rows_of_video_r1_are_imported_and_the_others_counted_by_reason(
     (samples,) = root.glob("imported/*/samples.parquet")
     found = read_rows(Store(str(root)), str(samples.relative_to(root)), Sample)
     assert [(row.answer, row.answer_kind) for row in found] == [("B", "choice"), ("1000", "number")]
-    rejected = read_rows(Store(str(root)), str(samples.with_name("rejected.parquet").relative_to(root)), Rejection)
+    rejected = read_rows(
+        Store(str(root)), str(samples.with_name("rejected.parquet").relative_to(root)), Rejection
+    )
     assert Counter(row.reason for row in rejected) == {
         "picture instead of a video": 1,
         "answer without a rule": 2,
         "bad videos": 1,
     }
     connection = sqlite3.connect(root / "mlflow.db")
-    logged = dict(connection.execute("select key, value from metrics where key like 'import/%'").fetchall())
+    logged = dict(
+        connection.execute("select key, value from metrics where key like 'import/%'").fetchall()
+    )
     connection.close()
     assert (logged["import/rejected/answer without a rule"], logged["import/rows"]) == (2, 6)
 
@@ -86,7 +97,9 @@ def test_hostile_rows_are_listed_by_a_diagnosis_and_what_they_hold_is_escaped(
     path, markup = "longvila_videos/a.mp4", "<script>alert('here')</script>"
     good = [
         long_video_reason(path),
-        long_video_reason(path, problem=f"{markup} Why?\nA. {markup}\nD. none", problem_type=markup),
+        long_video_reason(
+            path, problem=f"{markup} Why?\nA. {markup}\nD. none", problem_type=markup
+        ),
         rewatch("a.mp4"),
     ]
     hostile = hostile_rows(path, [path])
@@ -95,11 +108,17 @@ def test_hostile_rows_are_listed_by_a_diagnosis_and_what_they_hold_is_escaped(
     file.write_bytes(b"\n".join([*hostile.values(), *(json.dumps(row).encode() for row in good)]))
     out = tmp_path / "out"
     arguments = [f"--dataset={file}", f"--out={out}", "--model=tiny", "--rollouts=2"]
-    said = _run(pyflyte_env, "diagnose", root, *arguments, '--rewrites=["MiraData/=longvila_videos/"]')
-    assert f"{len(hostile) + 3} in the file: 3 answered 2 times each, {len(hostile)} unusable" in said
+    said = _run(
+        pyflyte_env, "diagnose", root, *arguments, '--rewrites=["MiraData/=longvila_videos/"]'
+    )
+    assert (
+        f"{len(hostile) + 3} in the file: 3 answered 2 times each, {len(hostile)} unusable" in said
+    )
     assert "x bad layout" in said
     listed = [json.loads(line) for line in (out / "unusable_rows.jsonl").read_text().splitlines()]
-    assert sorted(int(row["source"].rsplit(" ", 1)[1]) for row in listed) == list(range(len(hostile)))
+    assert sorted(int(row["source"].rsplit(" ", 1)[1]) for row in listed) == list(
+        range(len(hostile))
+    )
     summary = json.loads((out / "summary.json").read_text())
     assert sum(summary["unusable_by_reason"].values()) == len(hostile)
     (table,) = root.glob("diagnosed/*/rows.parquet")
@@ -110,17 +129,25 @@ def test_hostile_rows_are_listed_by_a_diagnosis_and_what_they_hold_is_escaped(
     assert "&lt;script&gt;alert(&#39;here&#39;)" in report
 
 
-def test_a_model_trains_on_a_published_data_set(pyflyte_env: dict[str, str], tmp_path: Path, root: Path) -> None:
+def test_a_model_trains_on_a_published_data_set(
+    pyflyte_env: dict[str, str], tmp_path: Path, root: Path
+) -> None:
     for name in ("a.mp4", "b.mp4"):
         _write_video(tmp_path / "set" / name)
     rows = [
         video_r1(
-            f"{name}.mp4", problem="How many?", problem_type="numerical", options=[], solution=f"<answer>{n}</answer>"
+            f"{name}.mp4",
+            problem="How many?",
+            problem_type="numerical",
+            options=[],
+            solution=f"<answer>{n}</answer>",
         )
         for name in "ab"
         for n in (1, 2, 3)
     ]
-    write_lines(tmp_path / "set" / "rows.jsonl", [*rows, video_r1("a.mp4") | FREE_FORM, {"video": "<b>"}])
+    write_lines(
+        tmp_path / "set" / "rows.jsonl", [*rows, video_r1("a.mp4") | FREE_FORM, {"video": "<b>"}]
+    )
     _run(
         pyflyte_env,
         "train_dataset",
@@ -140,15 +167,27 @@ def test_hostile_questions_of_ones_own_stay_in_the_denominator(
 ) -> None:
     folder = tmp_path / "own"
     _write_video(folder / "videos" / "good.mp4")
-    good = {"video": "good.mp4", "question": "What?", "options": ["a dog", "a cat"], "answer": "A", "id": "first"}
-    hostile = {wrong: row for wrong, row in hostile_rows("good.mp4", []).items() if not _IS_ALL_THE_SAME.search(wrong)}
+    good = {
+        "video": "good.mp4",
+        "question": "What?",
+        "options": ["a dog", "a cat"],
+        "answer": "A",
+        "id": "first",
+    }
+    hostile = {
+        wrong: row
+        for wrong, row in hostile_rows("good.mp4", []).items()
+        if not _IS_ALL_THE_SAME.search(wrong)
+    }
     changes: dict[str, dict[str, object]] = {
         "the same id": {},
         "a long id": {"id": "i" * 300},
         "a long tag": {"id": "t", "tags": {"kind": "t" * 300}},
     }
     hostile |= {wrong: json.dumps(good | change).encode() for wrong, change in changes.items()}
-    folder.joinpath("rows.jsonl").write_bytes(b"\n".join([json.dumps(good).encode(), *hostile.values()]))
+    folder.joinpath("rows.jsonl").write_bytes(
+        b"\n".join([json.dumps(good).encode(), *hostile.values()])
+    )
     benchmarks = json.dumps({"universal": str(folder)})
     said = _run(pyflyte_env, "evaluate_model", root, "--model=random", f"--benchmarks={benchmarks}")
     assert "universal: no headline" in said

@@ -39,7 +39,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def _fill(disk: Path, leave_bytes: int) -> None:
     """Until so much is left."""
-    stat = subprocess.run(["df", "--output=avail", "-B1", disk], capture_output=True, text=True, check=True)
+    stat = subprocess.run(
+        ["df", "--output=avail", "-B1", disk], capture_output=True, text=True, check=True
+    )
     (disk / "filler").write_bytes(bytes(max(0, int(stat.stdout.split()[-1]) - leave_bytes)))
 
 
@@ -76,7 +78,13 @@ def test_a_run_on_a_full_disk_ends_in_one_line_and_goes_on_when_there_is_room(
     root = small_disk / "root"
     put_empty_database(root / "mlflow.db")
     ingest = {"near_duplicate_distance": 0.0, "heldout_share": sum(places[1:3]) / 2}
-    command = ["run", "workflows/build_dataset.py", "build_dataset", "--preset=smoke", f"--videos={folder}"]
+    command = [
+        "run",
+        "workflows/build_dataset.py",
+        "build_dataset",
+        "--preset=smoke",
+        f"--videos={folder}",
+    ]
     command += [f"--data_root={root}", f"--overrides={json.dumps({'ingest': ingest})}"]
     _fill(small_disk, leave_bytes=200 * 1024)
     full = run_pyflyte(command, env=pyflyte_env)
@@ -94,7 +102,9 @@ def test_libraries_that_are_not_pythons_say_it_in_words() -> None:
     class SafetensorError(Exception):
         pass
 
-    error = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+    error = SafetensorError(
+        "Error while serializing: I/O error: No space left on device (os error 28)"
+    )
     assert "the disk is full" in no_room_line(error)
     assert no_room_line(OSError(errno.ENOENT, "no such file", "a")) == ""
     assert no_room_line(ValueError("x")) == ""

@@ -33,9 +33,17 @@ def test_two_nodes_train_as_one_group_and_the_first_one_writes_the_output(
     job = GrpoJob(run=run, start=start, samples=pool.samples, clips=pool.clips, model=MODEL, rollout=ROLLOUT,
                   config=replace(TRAIN, num_steps=2, zero_stage=2))  # fmt: skip
     (tmp_path / "job.json").write_bytes(TypeAdapter(GrpoJob).dump_json(job))
-    (tmp_path / "deployment.json").write_text(json.dumps({"stages": {"train": {"nodes": 2, "gpus": 0}}}))
-    env = {**pyflyte_env, DEPLOYMENT_VARIABLE: str(tmp_path / "deployment.json"), "PYTHONPATH": str(REPO_ROOT)}
-    made = warm.run(["python", "-m", "tests.helpers.one_task", str(tmp_path)], cwd=REPO_ROOT, env=env)
+    (tmp_path / "deployment.json").write_text(
+        json.dumps({"stages": {"train": {"nodes": 2, "gpus": 0}}})
+    )
+    env = {
+        **pyflyte_env,
+        DEPLOYMENT_VARIABLE: str(tmp_path / "deployment.json"),
+        "PYTHONPATH": str(REPO_ROOT),
+    }
+    made = warm.run(
+        ["python", "-m", "tests.helpers.one_task", str(tmp_path)], cwd=REPO_ROOT, env=env
+    )
     assert made.returncode == 0, made.stderr[-2000:]
     command = json.loads((tmp_path / "command.json").read_text())
     assert command["type"] == "pytorch"
@@ -44,7 +52,9 @@ def test_two_nodes_train_as_one_group_and_the_first_one_writes_the_output(
     _run_as_the_operator_does(command["args"], env, tmp_path)
     written = [node for node in range(2) if (tmp_path / f"out-{node}" / "outputs.pb").exists()]
     assert len(written) == 1, "the other node's outputs are ignored"
-    outputs = literals_pb2.LiteralMap.FromString((tmp_path / f"out-{written[0]}" / "outputs.pb").read_bytes())
+    outputs = literals_pb2.LiteralMap.FromString(
+        (tmp_path / f"out-{written[0]}" / "outputs.pb").read_bytes()
+    )
     assert "o0" in outputs.literals
     trained = pool.train(start, job.config)
     assert trained.report.counts["reused"] == 1.0
@@ -53,9 +63,19 @@ def test_two_nodes_train_as_one_group_and_the_first_one_writes_the_output(
 
 def _run_as_the_operator_does(args: list[str], env: dict[str, str], folder: Path) -> None:
     """Both containers run the registered command; the operator tells them where they meet."""
-    rendezvous = {"PET_NNODES": "2", "PET_RDZV_ENDPOINT": f"127.0.0.1:{free_port()}", "PET_NPROC_PER_NODE": "1"}
+    rendezvous = {
+        "PET_NNODES": "2",
+        "PET_RDZV_ENDPOINT": f"127.0.0.1:{free_port()}",
+        "PET_NPROC_PER_NODE": "1",
+    }
     identity = {"FLYTE_INTERNAL_EXECUTION_ID": "same", "FLYTE_INTERNAL_EXECUTION_PROJECT": "p"}
-    everything = {**os.environ, **env, **rendezvous, **identity, CHILDREN_VARIABLE: str(warm.commands() / "python")}
+    everything = {
+        **os.environ,
+        **env,
+        **rendezvous,
+        **identity,
+        CHILDREN_VARIABLE: str(warm.commands() / "python"),
+    }
     nodes = []
     for node in range(2):
         values = {
@@ -68,7 +88,9 @@ def _run_as_the_operator_does(args: list[str], env: dict[str, str], folder: Path
         line = [values.get(arg, arg) for arg in args]
         nodes.append(warm.start(line, cwd=REPO_ROOT, env=everything))
     try:
-        while {node.poll() for node in nodes} <= {None, 0} and any(node.poll() is None for node in nodes):
+        while {node.poll() for node in nodes} <= {None, 0} and any(
+            node.poll() is None for node in nodes
+        ):
             time.sleep(0.05)
     finally:
         for node in nodes:

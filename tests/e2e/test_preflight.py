@@ -69,13 +69,19 @@ def s3() -> Iterator[str]:
         yield endpoint
 
 
-def test_with_everything_there_it_is_ready(tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_everything_there_it_is_ready(
+    tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in aws_env(s3).items():
         monkeypatch.setenv(name, value)
     double = FlyteDouble(s3, Runner(s3, {}, tmp_path))
     mlflow = MlflowServer(tmp_path)
     mlflow.start()
-    places = [f"--endpoint=127.0.0.1:{double.port}", f"--data-root=s3://{BUCKET}/data", f"--tracking-uri={mlflow.uri}"]
+    places = [
+        f"--endpoint=127.0.0.1:{double.port}",
+        f"--data-root=s3://{BUCKET}/data",
+        f"--tracking-uri={mlflow.uri}",
+    ]
     try:
         with kubernetes_api(_answers(), tmp_path) as kubeconfig:
             env = aws_env(s3) | {"KUBECONFIG": str(kubeconfig), "HOME": str(tmp_path)}
@@ -93,8 +99,13 @@ def test_with_everything_there_it_is_ready(tmp_path: Path, s3: str, monkeypatch:
             ):
                 assert text in said
             code, again = _preflight(env, *places, "--image=cpu=registry.example/cpu:0.1.0")
-            assert (code, again) == (0, said)  # what it registered is no other thing the second time
-            code, said = _preflight(env, *places, "--project=other", "--image=gpu=registry.example/gpu:latest")
+            assert (code, again) == (
+                0,
+                said,
+            )  # what it registered is no other thing the second time
+            code, said = _preflight(
+                env, *places, "--project=other", "--image=gpu=registry.example/gpu:latest"
+            )
             assert code == 1
             assert "missing      project and domain no other/production among videossr" in said
             assert "no tag or digest, or latest" in said
@@ -109,11 +120,19 @@ def test_with_everything_there_it_is_ready(tmp_path: Path, s3: str, monkeypatch:
 
 def test_with_nothing_there_every_line_says_what_to_do(tmp_path: Path) -> None:
     env = {"KUBECONFIG": str(tmp_path / "none"), "HOME": str(tmp_path), "PATH": ""}
-    places = ["--endpoint=127.0.0.1:9", "--data-root=/proc/none", "--tracking-uri=http://127.0.0.1:9"]
+    places = [
+        "--endpoint=127.0.0.1:9",
+        "--data-root=/proc/none",
+        "--tracking-uri=http://127.0.0.1:9",
+    ]
     code, said = _preflight(env, *places)
     assert code == 1
     lines = said.splitlines()
-    assert [line.split()[0] for line in lines] == ["unreachable"] * 3 + ["skipped", "unreachable", "4"]
+    assert [line.split()[0] for line in lines] == ["unreachable"] * 3 + [
+        "skipped",
+        "unreachable",
+        "4",
+    ]
     assert all(";" in line for line in lines[:-1])
     assert "127.0.0.1:9" in lines[0]
 
@@ -127,7 +146,9 @@ def test_a_small_deployment_needs_no_gpu(tmp_path: Path) -> None:
 def test_what_flytes_own_charts_set_up_is_told_with_what_to_raise(tmp_path: Path) -> None:
     hard = {"limits.cpu": "5", "limits.memory": "4000Mi"}
     answers = _answers() | {
-        f"{SPACE}/resourcequotas": listed("ResourceQuota", named("project-quota", spec={"hard": hard}))
+        f"{SPACE}/resourcequotas": listed(
+            "ResourceQuota", named("project-quota", spec={"hard": hard})
+        )
     }
     told = [line for line in _of_cluster(answers, tmp_path, {}) if line.startswith("missing")]
     assert all("quota project-quota allows" in line and "projectQuota" in line for line in told)
@@ -174,19 +195,29 @@ def test_what_may_not_be_read_costs_no_other_line(tmp_path: Path) -> None:
     assert sum(line.startswith("ok") for line in lines) == 5
 
 
-TWO_NODES = {"stages": {"train": {"nodes": 2, "gpus": 0, "cpu": "4", "memory": "8Gi", "tolerations": []}}}
+TWO_NODES = {
+    "stages": {"train": {"nodes": 2, "gpus": 0, "cpu": "4", "memory": "8Gi", "tolerations": []}}
+}
 
 
 @pytest.mark.parametrize(
     ("enabled", "line"),
     [
         ("[container, pytorch]", "ok           plugins            enabled: container, pytorch"),
-        ("[container]", "missing      plugins            enabled: container; see that tasks.task-plugins"),
-        ("", "unreachable  plugins            no ConfigMap of flyte that this user may read tells them"),
+        (
+            "[container]",
+            "missing      plugins            enabled: container; see that tasks.task-plugins",
+        ),
+        (
+            "",
+            "unreachable  plugins            no ConfigMap of flyte that this user may read tells them",
+        ),
     ],
     ids=["enabled", "not enabled", "not told"],
 )
-def test_training_on_two_nodes_needs_the_plugin_and_the_operator(tmp_path: Path, enabled: str, line: str) -> None:
+def test_training_on_two_nodes_needs_the_plugin_and_the_operator(
+    tmp_path: Path, enabled: str, line: str
+) -> None:
     text = f"tasks: {{task-plugins: {{enabled-plugins: {enabled}}}}}" if enabled else "a: b"
     maps = listed("ConfigMap", named("flyte-propeller-config", data={"enabled_plugins.yaml": text}))
     answers = _answers() | {f"{CORE}/namespaces/flyte/configmaps": maps}

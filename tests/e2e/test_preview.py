@@ -27,7 +27,9 @@ def test_the_latest_data_set_is_shown(pyflyte_env: dict[str, str], tmp_path: Pat
     )
     point_to_latest(store, latest)
     command = ["run", "workflows/preview.py", "preview", f"--data_root={tmp_path}/root"]
-    done = run_pyflyte([*command, "--pretext=grounding", "--level=0.5", "--limit=2"], env=pyflyte_env)
+    done = run_pyflyte(
+        [*command, "--pretext=grounding", "--level=0.5", "--limit=2"], env=pyflyte_env
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "2 of 4 that fit, 0 left out" in done.stdout
     (index,) = (tmp_path / "root" / "previews").glob("*/index.html")

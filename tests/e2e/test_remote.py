@@ -46,7 +46,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def registered(cluster: Cluster) -> Cluster:
     """Everything is registered as version v1, with the code in the images, for a bucket that is still empty."""
-    nightly = {"videos": f"s3://{BUCKET}/nightly", "data_root": f"s3://{BUCKET}/nights", "preset": "smoke"}
+    nightly = {
+        "videos": f"s3://{BUCKET}/nightly",
+        "data_root": f"s3://{BUCKET}/nights",
+        "preset": "smoke",
+    }
     nightly |= {"tracking_uri": cluster.mlflow.uri, "overrides": json.dumps(_OVERRIDES)}
     (datasets := cluster.checkout.with_name("datasets")).mkdir()
     pods = {
@@ -59,7 +63,9 @@ def registered(cluster: Cluster) -> Cluster:
     done = cluster.register()
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     seconds, calls = time.perf_counter() - started, dict(cluster.double.calls)
-    logger.info("register: %.1f s, %d objects, RPCs %s", seconds, len(cluster.double.registered), calls)
+    logger.info(
+        "register: %.1f s, %d objects, RPCs %s", seconds, len(cluster.double.registered), calls
+    )
     cluster.runner.attempts.clear()
     return cluster
 
@@ -77,18 +83,31 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
             threading.Thread(target=_kill_when_it_measures, args=(container,)).start()
 
     cluster.runner.on_start = kill_the_first_of_calibrate
-    cluster.runner.minutes = {"tasks.train.task.train_policy": 24 * 60.0}  # a day, which no other task's limit may end
+    cluster.runner.minutes = {
+        "tasks.train.task.train_policy": 24 * 60.0
+    }  # a day, which no other task's limit may end
     overrides = SMALL | {"train": {"num_steps": 2, "checkpoint_every_steps": 1}}
     inputs = [
         *["--preset=smoke", f"--videos=s3://{BUCKET}/videos", f"--data_root=s3://{BUCKET}/data"],
         *[f"--tracking_uri={cluster.mlflow.uri}", f"--overrides={json.dumps(overrides)}"],
     ]
     done = cluster.pyflyte(
-        "run", "--remote", "--wait", *POLL, "--copy=all", *PLACE, *IMAGES, "workflows/retrain.py", "retrain", *inputs
+        "run",
+        "--remote",
+        "--wait",
+        *POLL,
+        "--copy=all",
+        *PLACE,
+        *IMAGES,
+        "workflows/retrain.py",
+        "retrain",
+        *inputs,
     )
     cluster.runner.on_start, cluster.runner.minutes = lambda container: None, {}
     (execution,) = cluster.double.executions.values()
-    assert done.returncode == 0, f"{execution.closure.error.message}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    assert done.returncode == 0, (
+        f"{execution.closure.error.message}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    )
     assert killed
     assert (killed[0], -signal.SIGKILL) in cluster.runner.attempts, "it was killed, and tried again"
     assert not (cluster.checkout / ".videossr").exists(), "nothing was written beside the code"
@@ -112,17 +131,27 @@ def test_registering_twice_is_harmless(registered: Cluster) -> None:
     assert len(registered.double.registered) == num_registered
 
 
-def test_a_launch_plan_can_be_activated_and_started_and_bad_input_is_not_tried_again(registered: Cluster) -> None:
+def test_a_launch_plan_can_be_activated_and_started_and_bad_input_is_not_tried_again(
+    registered: Cluster,
+) -> None:
     activated = registered.pyflyte("launchplan", *PLACE, "--activate", "retrain_nightly", "v1")
     assert activated.returncode == 0, activated.stdout + activated.stderr
     assert list(registered.double.active) == ["retrain_nightly"]
-    done = registered.pyflyte("run", *PLACE, "--wait", *POLL, "remote-launchplan", "retrain_nightly")
+    done = registered.pyflyte(
+        "run", *PLACE, "--wait", *POLL, "remote-launchplan", "retrain_nightly"
+    )
     execution = list(registered.double.executions.values())[-1]
     assert execution.spec.launch_plan.version == "v1"
     assert done.returncode != 0
-    assert "nightly" in execution.closure.error.message, "the error of the empty folder reaches the execution"
-    assert [code for _, code in registered.runner.attempts if code] == [], "bad input is not tried again"
-    assert registered.runner.attempts[-1] == ("workflows.retrain.fail_retrain", 0), "the failure node ran"
+    assert "nightly" in execution.closure.error.message, (
+        "the error of the empty folder reaches the execution"
+    )
+    assert [code for _, code in registered.runner.attempts if code] == [], (
+        "bad input is not tried again"
+    )
+    assert registered.runner.attempts[-1] == ("workflows.retrain.fail_retrain", 0), (
+        "the failure node ran"
+    )
 
 
 def test_arrivals_start_the_main_job_and_a_shard_that_fails_for_good_costs_its_video_alone(
@@ -140,9 +169,13 @@ def test_arrivals_start_the_main_job_and_a_shard_that_fails_for_good_costs_its_v
     registered.runner.on_start = lambda container: None
     message = _start(registered)
     assert "3 clips accepted" in message, "a video that was lost counts as new"
-    assert "3 clips accepted" in _start(registered), "all do until a retrain that had them has ended well"
+    assert "3 clips accepted" in _start(registered), (
+        "all do until a retrain that had them has ended well"
+    )
 
-    for mark in registered.s3.list_objects(Bucket=BUCKET, Prefix="nights/ingest/untrained/")["Contents"]:
+    for mark in registered.s3.list_objects(Bucket=BUCKET, Prefix="nights/ingest/untrained/")[
+        "Contents"
+    ]:
         registered.s3.delete_object(Bucket=BUCKET, Key=mark["Key"])  # as the last task of one does
     registered.runner.attempts.clear()
     assert _start(registered) == "", "nothing is new"
@@ -160,7 +193,12 @@ def test_a_job_whose_stage_is_killed_for_good_is_marked_as_failed_and_gives_its_
     registered.runner.on_start = _kill_every_import
     root = f"s3://{BUCKET}/imports"
     dataset = rows if why_none() else f"/datasets/{rows.name}"
-    given = [f"--dataset={dataset}", "--preset=smoke", f"--data_root={root}", f"--tracking_uri={registered.mlflow.uri}"]
+    given = [
+        f"--dataset={dataset}",
+        "--preset=smoke",
+        f"--data_root={root}",
+        f"--tracking_uri={registered.mlflow.uri}",
+    ]
     name = "workflows.import_dataset.import_dataset"
     registered.pyflyte("run", *PLACE, "--wait", *POLL, "remote-launchplan", name, *given)
     registered.runner.on_start = lambda container: None
@@ -169,7 +207,10 @@ def test_a_job_whose_stage_is_killed_for_good_is_marked_as_failed_and_gives_its_
     [run] = tracking.search_runs([tracking.get_experiment_by_name("import").experiment_id])
     assert run.info.status == "FAILED"
     assert run.data.tags["videossr.error"]
-    [key] = [found["Key"] for found in registered.s3.list_objects(Bucket=BUCKET, Prefix="imports/leases")["Contents"]]
+    [key] = [
+        found["Key"]
+        for found in registered.s3.list_objects(Bucket=BUCKET, Prefix="imports/leases")["Contents"]
+    ]
     lease = json.loads(registered.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
     assert lease["is_released"]
     assert lease["owner"]["name"].startswith("Flyte execution ")

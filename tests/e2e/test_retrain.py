@@ -70,22 +70,31 @@ def test_the_same_command_goes_on_and_ends_with_everything_in_its_place(place: P
     assert "held-out reward" in printed
     assert str(place.root) in printed
     assert Path(summary["report"]).read_text().startswith("<!doctype html>")
-    assert place.rows("select status from runs") == [("FINISHED",)], "the interrupted run was gone on with"
+    assert place.rows("select status from runs") == [("FINISHED",)], (
+        "the interrupted run was gone on with"
+    )
 
 
 def test_mlflow_holds_params_curves_datasets_and_the_registered_model(place: Place) -> None:
     assert ("train.num_steps", "6") in place.rows("select key, value from params")
     steps = place.rows("select distinct step from metrics where key = 'reward/mean' order by step")
     assert steps == [(step,) for step in range(6)]
-    assert {"clips", "samples", "selected samples"} <= {name for (name,) in place.rows("select name from datasets")}
+    assert {"clips", "samples", "selected samples"} <= {
+        name for (name,) in place.rows("select name from datasets")
+    }
     assert place.rows("select name, version from model_versions") == [("videossr-demo", 1)]
 
 
 def test_the_challenger_is_a_hugging_face_folder_with_safetensors(place: Place) -> None:
     (folder,) = place.root.glob("trained/*/policy")
     model = Qwen3VLForConditionalGeneration.from_pretrained(folder)
-    assert AutoProcessor.from_pretrained(folder).tokenizer.eos_token_id == model.generation_config.eos_token_id
-    assert [path.suffix for path in folder.iterdir() if path.name.startswith("model")] == [".safetensors"]
+    assert (
+        AutoProcessor.from_pretrained(folder).tokenizer.eos_token_id
+        == model.generation_config.eos_token_id
+    )
+    assert [path.suffix for path in folder.iterdir() if path.name.startswith("model")] == [
+        ".safetensors"
+    ]
 
 
 def test_nothing_is_written_outside_the_data_root(place: Place) -> None:
@@ -102,7 +111,9 @@ def test_a_second_run_reuses_every_stage(place: Place) -> None:
     assert counts["perturb"]["new_clips"] == 0
     assert counts["train"]["reused"] == 1
     assert place.summary()["heldout"] == before["heldout"] | {
-        key: value for key, value in place.summary()["heldout"].items() if key in ("champion", "gain_over_champion")
+        key: value
+        for key, value in place.summary()["heldout"].items()
+        if key in ("champion", "gain_over_champion")
     }
 
 

@@ -50,22 +50,31 @@ def _rows(root: Path, query: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def test_of_two_equal_commands_one_works_and_the_other_ends_with_one_line(folder: Path, env: dict[str, str]) -> None:
+def test_of_two_equal_commands_one_works_and_the_other_ends_with_one_line(
+    folder: Path, env: dict[str, str]
+) -> None:
     command = ["pyflyte", *retrain_args(folder)]
     with ExitStack() as stack:
         files = [stack.enter_context((folder / f"out-{number}").open("wb")) for number in range(2)]
-        both = [warm.start(command, cwd=REPO_ROOT, env=env, stdout=file, stderr=file) for file in files]
+        both = [
+            warm.start(command, cwd=REPO_ROOT, env=env, stdout=file, stderr=file) for file in files
+        ]
         codes = [process.wait() for process in both]
     assert sorted(codes) == [0, 1]
     refused = (folder / f"out-{codes.index(1)}").read_text()
     assert f"the same job is at work already: process {both[codes.index(0)].pid} on" in refused
     assert "Traceback" not in refused
     assert _rows(folder / "root", "select status from runs") == [("FINISHED",)]
-    steps = _rows(folder / "root", "select step, count(*) from metrics where key = 'reward/mean' group by step")
+    steps = _rows(
+        folder / "root",
+        "select step, count(*) from metrics where key = 'reward/mean' group by step",
+    )
     assert steps == [(step, 1) for step in range(6)], "nothing is done, or written down, twice"
 
 
-def test_a_start_on_arrival_ends_well_beside_an_equal_run(folder: Path, env: dict[str, str]) -> None:
+def test_a_start_on_arrival_ends_well_beside_an_equal_run(
+    folder: Path, env: dict[str, str]
+) -> None:
     write_video(folder / "videos" / "new.mp4", num_frames=70)
     args = retrain_args(folder)
     running = warm.start(["pyflyte", *args], cwd=REPO_ROOT, env=env)
@@ -75,7 +84,11 @@ def test_a_start_on_arrival_ends_well_beside_an_equal_run(folder: Path, env: dic
             time.sleep(0.01)
         os.killpg(running.pid, signal.SIGSTOP)
         on_arrival = [
-            {"workflows/retrain.py": "workflows/retrain_if_new.py", "retrain": "retrain_if_new"}.get(a, a) for a in args
+            {
+                "workflows/retrain.py": "workflows/retrain_if_new.py",
+                "retrain": "retrain_if_new",
+            }.get(a, a)
+            for a in args
         ]
         done = run_pyflyte(on_arrival, env=env)
     finally:
@@ -98,10 +111,14 @@ def test_damaged_weights_are_not_trained_from(folder: Path, env: dict[str, str])
     assert "is gone: what" in done.stdout + done.stderr
 
 
-def test_a_model_folder_whose_weights_were_replaced_is_another_model(folder: Path, env: dict[str, str]) -> None:
+def test_a_model_folder_whose_weights_were_replaced_is_another_model(
+    folder: Path, env: dict[str, str]
+) -> None:
     base = folder / "base"
     shutil.copytree(_weights(folder / "root").parent, base)
-    args = retrain_args(folder, model={"base": str(base)}, warm_start=SMALL["warm_start"] | {"num_steps": 0})
+    args = retrain_args(
+        folder, model={"base": str(base)}, warm_start=SMALL["warm_start"] | {"num_steps": 0}
+    )
     made = []
     for _ in range(2):
         done = run_pyflyte(args, env=env)

@@ -19,7 +19,9 @@ def _build(folder: Path, env: dict[str, str], num_clips: int) -> tuple[str, dict
     """What was printed, and the side of every video."""
     generate_clips(folder / "videos", num_clips=num_clips, seed=0)
     command = ["run", "workflows/build_dataset.py", "build_dataset", "--preset=smoke", OVERRIDES]
-    done = run_pyflyte([*command, f"--videos={folder / 'videos'}", f"--data_root={folder / 'root'}"], env=env)
+    done = run_pyflyte(
+        [*command, f"--videos={folder / 'videos'}", f"--data_root={folder / 'root'}"], env=env
+    )
     printed = done.stdout + done.stderr
     assert done.returncode == 0, printed[-4000:]
     return printed, {clip.source: clip.split for clip in latest_clips(Store(str(folder / "root")))}
@@ -30,7 +32,10 @@ def test_one_video_is_trained_on_and_stays_so_while_others_are_held_out(
 ) -> None:
     printed, first = _build(tmp_path, pyflyte_env, 1)
     assert list(first.values()) == [Split.TRAIN]
-    assert "0 of 1 videos are held out, promotion needs 10 (promote.min_videos): add about 19 videos" in printed
+    assert (
+        "0 of 1 videos are held out, promotion needs 10 (promote.min_videos): add about 19 videos"
+        in printed
+    )
     printed, grown = _build(tmp_path, pyflyte_env, 5)
     assert first.items() <= grown.items()
     assert list(grown.values()).count(Split.HELDOUT) == 2

@@ -24,8 +24,15 @@ NO_GPU = "0/2 nodes are available: 2 Insufficient nvidia.com/gpu."
 
 
 def _pod(execution: str, minutes: int) -> dict[str, Any]:
-    since = (datetime.now(UTC) - timedelta(minutes=minutes, seconds=5)).isoformat(timespec="seconds")
-    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": NO_GPU}
+    since = (datetime.now(UTC) - timedelta(minutes=minutes, seconds=5)).isoformat(
+        timespec="seconds"
+    )
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": NO_GPU,
+    }
     labels = {"execution-id": execution, "project": "videossr", "domain": "production"}
     return {
         "metadata": {"name": f"{execution}-n3-0", "labels": labels},
@@ -38,15 +45,31 @@ def _open(root: Path, execution: str) -> Run:
     if not put.exists():
         put_empty_database(put)
     with in_execution(execution):
-        mine = replace(lease.take(Store(str(root)), f"job-{execution}"), run_key=execution, experiment="job")
+        mine = replace(
+            lease.take(Store(str(root)), f"job-{execution}"), run_key=execution, experiment="job"
+        )
         lease.update(Store(str(root)), f"job-{execution}", mine)
         run_id = start_run(str(root), experiment="job", run_key=execution, params={"seed": 0})
     return Run(data_root=str(root), run_id=run_id, preset="smoke")
 
 
-def _sweep(env: dict[str, str], told: ToldFlyte, root: Path, kubeconfig: Path, *more: str) -> tuple[int, list[str]]:
-    env = env | {"FLYTE_PLATFORM_URL": told.endpoint, "FLYTE_PLATFORM_INSECURE": "true", "KUBECONFIG": str(kubeconfig)}
-    command = ["python", "-m", "tasks.preflight", "--sweep", f"--data-root={root}", "--tracking-uri=", *more]
+def _sweep(
+    env: dict[str, str], told: ToldFlyte, root: Path, kubeconfig: Path, *more: str
+) -> tuple[int, list[str]]:
+    env = env | {
+        "FLYTE_PLATFORM_URL": told.endpoint,
+        "FLYTE_PLATFORM_INSECURE": "true",
+        "KUBECONFIG": str(kubeconfig),
+    }
+    command = [
+        "python",
+        "-m",
+        "tasks.preflight",
+        "--sweep",
+        f"--data-root={root}",
+        "--tracking-uri=",
+        *more,
+    ]
     done = warm.run(command, cwd=REPO_ROOT, env=env)
     assert "Traceback" not in done.stdout + done.stderr
     return done.returncode, done.stdout.splitlines()
@@ -61,7 +84,9 @@ def test_what_ended_is_closed_what_cannot_start_is_ended_and_the_rest_is_counted
     for name in ("f2", "f3", "f4"):
         told.tell(name, "RUNNING")
         told.add_node(name, "n3", "RUNNING", "tasks.train.task.train_policy")
-    with kubernetes_api({PODS: listed("Pod", _pod("f2", 75), _pod("f4", 59))}, tmp_path) as kubeconfig:
+    with kubernetes_api(
+        {PODS: listed("Pod", _pod("f2", 75), _pod("f4", 59))}, tmp_path
+    ) as kubeconfig:
         code, lines = _sweep(pyflyte_env, told, root, kubeconfig)
         cause = f"pod f2-n3-0 could not be scheduled for 75 minutes: {NO_GPU}"
         assert lines == [

@@ -54,6 +54,11 @@ def test_the_same_command_goes_on_after_videos_were_added(
     assert (run.info.status, run.data.metrics["ingest/videos"]) == ("FINISHED", 7)
     assert not [name for name in run.data.tags if re.search("fail|error", name)]
 
-    told = [done.stdout + done.stderr for done in (first, second)] + [str(run.data.tags), str(run.data.params)]
+    told = [done.stdout + done.stderr for done in (first, second)] + [
+        str(run.data.tags),
+        str(run.data.params),
+    ]
     assert not [text for text in told if "w0rd" in text]
-    assert [path for path in tmp_path.rglob("*") if path.is_file() and b"w0rd" in path.read_bytes()] == []
+    assert [
+        path for path in tmp_path.rglob("*") if path.is_file() and b"w0rd" in path.read_bytes()
+    ] == []

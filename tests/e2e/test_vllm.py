@@ -27,7 +27,9 @@ def test_vllm_and_policy_agree_on_logprobs_in_every_step_of_a_real_run(
     done = run_pyflyte(args, env=pyflyte_env, family="vllm")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     connection = sqlite3.connect(root / "mlflow.db")
-    gaps = connection.execute("select value from metrics where key = 'rollout/logprob_gap_max'").fetchall()
+    gaps = connection.execute(
+        "select value from metrics where key = 'rollout/logprob_gap_max'"
+    ).fetchall()
     norms = connection.execute("select value from metrics where key = 'train/grad_norm'").fetchall()
     connection.close()
     assert len(gaps) == len(norms) == 6
@@ -42,7 +44,9 @@ def test_two_ranks_answer_each_with_an_engine_or_both_with_one(
     pool = copy_pool(started_root, tmp_path / "root")
     start = pool.start().policy
     on_two_ranks(_train, Path(pool.root), start, tensor_parallel, family="vllm")
-    steps = pool.steps(pool.train(start, CONFIG, rollout=_rollout(tensor_parallel)))  # it was trained already
+    steps = pool.steps(
+        pool.train(start, CONFIG, rollout=_rollout(tensor_parallel))
+    )  # it was trained already
     assert len(steps) == CONFIG.num_steps
     assert max(step.grad_norm for step in steps) > 0, "the weights changed, and were pushed"
     assert max(step.metrics["rollout/logprob_gap_max"] for step in steps) < 1e-4

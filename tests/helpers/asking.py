@@ -12,13 +12,19 @@ from pathlib import Path
 
 from tasks.benchmarks.questions import list_suite
 from tasks.benchmarks.records import BenchmarkFolder
-from tasks.calibrate.outputs import MeasuredShard, Pool
 from tasks.calibrate.shard import measure_pool
-from tasks.core.config import CalibrateConfig, EvaluateConfig, ModelConfig, PerturbConfig, RetrainConfig, RolloutConfig
+from tasks.core.config import (
+    CalibrateConfig,
+    EvaluateConfig,
+    ModelConfig,
+    PerturbConfig,
+    RetrainConfig,
+    RolloutConfig,
+)
 from tasks.core.digest import digest_of_bytes
-from tasks.core.job import DataSet
 from tasks.core.manifest import read_clips, read_rows, write_rows
 from tasks.core.measurement import NO_PLAN
+from tasks.core.records import DataSet, MeasuredShard, Pool
 from tasks.core.reuse import keep_output
 from tasks.core.scores import SampleScore
 from tasks.core.store import Store
@@ -53,12 +59,19 @@ _POLICY = "policies/start"
 def prepare(root: Path) -> None:
     """Clips, samples, a data set and a policy in `root`; a benchmark beside it, which the roots there share."""
     store = Store(str(root))
-    clips = [store_clip(store, make_clip(name, num_frames=16, split=Split.HELDOUT), seed=3) for name in "ab"]
-    config = PerturbConfig(levels=(0.0, 0.5), train_samples_per_clip=(1, 1, 1), heldout_samples_per_clip=(6, 4, 6))
+    clips = [
+        store_clip(store, make_clip(name, num_frames=16, split=Split.HELDOUT), seed=3)
+        for name in "ab"
+    ]
+    config = PerturbConfig(
+        levels=(0.0, 0.5), train_samples_per_clip=(1, 1, 1), heldout_samples_per_clip=(6, 4, 6)
+    )
     samples = [*plan_all(clips, config), *plan_viubench(clips, 1, 0)[:4]]
     write_rows(store, "given/clips.parquet", Clip, clips)
     write_rows(store, "given/samples.parquet", Sample, samples)
-    origins = [Origin(sample_id=sample.sample_id, row=number) for number, sample in enumerate(samples)]
+    origins = [
+        Origin(sample_id=sample.sample_id, row=number) for number, sample in enumerate(samples)
+    ]
     write_rows(store, "given/origins.parquet", Origin, origins)
     write_rows(store, "given/rejected.parquet", Rejection, [])
     write_json(root.parent / "rows.json", [{"row": number} for number in range(len(samples))])
@@ -68,28 +81,50 @@ def prepare(root: Path) -> None:
 
 
 def _evaluate(store: Store) -> None:
-    with open_policy_answerer(store, stored_policy(store, _POLICY), _MODEL, _ROLLOUT, 0) as answerer:
+    with open_policy_answerer(
+        store, stored_policy(store, _POLICY), _MODEL, _ROLLOUT, 0
+    ) as answerer:
         rows = score_policy(store, answerer, _samples(store), _videos(store), _ROLLOUT, _EVALUATE)
     write_rows(store, "results/predictions.parquet", SampleScore, rows)
 
 
 def _calibrate(store: Store) -> None:
     samples = _given(store, "samples", len(_samples(store)))
-    with open_policy_answerer(store, stored_policy(store, _POLICY), _MODEL, _ROLLOUT, 0) as answerer:
+    with open_policy_answerer(
+        store, stored_policy(store, _POLICY), _MODEL, _ROLLOUT, 0
+    ) as answerer:
         pool, videos = Pool(samples, _CALIBRATE.max_groups), _videos(store)
-        found = measure_pool(store, "results", pool, NO_PLAN, answerer, videos, _ROLLOUT, _CALIBRATE, 0)
-    keep_output(store, "results", MeasuredShard(found.samples, found.measurements, found.num_failed, seconds=0.0))
+        found = measure_pool(
+            store, "results", pool, NO_PLAN, answerer, videos, _ROLLOUT, _CALIBRATE, 0
+        )
+    keep_output(
+        store,
+        "results",
+        MeasuredShard(found.samples, found.measurements, found.num_failed, seconds=0.0),
+    )
 
 
 def _diagnose(store: Store) -> None:
     config = RetrainConfig(model=_MODEL, rollout=_ROLLOUT, evaluate=_EVALUATE)
     samples = _samples(store)
     counts = {"rows": float(len(samples)), "rejected": 0.0, "beyond_limit": 0.0}
-    tables = {name: _given(store, name, len(samples)) for name in ("samples", "clips", "rejected", "origins")}
+    tables = {
+        name: _given(store, name, len(samples))
+        for name in ("samples", "clips", "rejected", "origins")
+    }
     data = DataSet(**tables, reports=[StageReport(stage="import", seconds=0.0, counts=counts)])
     file = _beside(store) / "rows.json"
     with open_answerer("tiny", _MODEL, _ROLLOUT, samples, 0) as answerer:
-        diagnose(store, file, data, answerer, config, RewardKind.SMOOTH, store.path("results"), MemoryTracker())
+        diagnose(
+            store,
+            file,
+            data,
+            answerer,
+            config,
+            RewardKind.SMOOTH,
+            store.path("results"),
+            MemoryTracker(),
+        )
 
 
 def _benchmark(store: Store, name: str = "tiny") -> None:

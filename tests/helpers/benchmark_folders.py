@@ -30,9 +30,16 @@ def mvbench(root: Path) -> None:
 def tempcompass(root: Path) -> None:
     rows = {
         "11_concat.mp4": {
-            "order": [{"question": "Which is first?\nA. a lid\nB. a lamp\nC. a man", "answer": "B. a lamp"}]
+            "order": [
+                {
+                    "question": "Which is first?\nA. a lid\nB. a lamp\nC. a man",
+                    "answer": "B. a lamp",
+                }
+            ]
         },
-        f"{MISSING}.jpg": {"speed": [{"question": "How fast?\nA. slow\nB. fast", "answer": "A. slow"}]},
+        f"{MISSING}.jpg": {
+            "speed": [{"question": "How fast?\nA. slow\nB. fast", "answer": "A. slow"}]
+        },
     }
     write_json(root / "questions/multi-choice.json", rows)
     yes_no = {"11_concat": {"action": [{"question": "Is a lid lifted?", "answer": "yes"},
@@ -47,7 +54,9 @@ def tempcompass(root: Path) -> None:
 
 
 def aotbench(root: Path) -> None:
-    for number, name in enumerate(("ReverseFilm", "UCF101", "Rtime_t2v", "Rtime_v2t", "AoTBench_QA")):
+    for number, name in enumerate(
+        ("ReverseFilm", "UCF101", "Rtime_t2v", "Rtime_v2t", "AoTBench_QA")
+    ):
         rows = [
             {"qa_idx": n, "video_name": video, "question": f"Which way?\n{_AB}", "ans": "AB"[n % 2]}
             for n, video in enumerate([f"{name}/c.mp4", f"{name}/{MISSING}.mp4"][: 1 + number % 2])
@@ -63,11 +72,17 @@ def vinoground_row(idx: str, answer: str, folder: str = "vinoground_videos") -> 
 
 def vinoground(root: Path) -> None:
     for score, folder in (("text", "vinoground_videos"), ("video", "vinoground_videos_concated")):
-        rows = [vinoground_row(f"{n}_{half}", "AB"[half == "neg"], folder) for n in range(3) for half in ("pos", "neg")]
+        rows = [
+            vinoground_row(f"{n}_{half}", "AB"[half == "neg"], folder)
+            for n in range(3)
+            for half in ("pos", "neg")
+        ]
         rows.pop()  # One half is not there.
         write_json(root / folder / f"vinoground_{score}score.json", rows)
         touch(root, *(row["video_name"] for row in rows[:-1]))
-    (root / "vinoground.csv").write_text("index,major,minor\n0,object,\n1,action,spatial;cyclical\n2,viewpoint,\n")
+    (root / "vinoground.csv").write_text(
+        "index,major,minor\n0,object,\n1,action,spatial;cyclical\n2,viewpoint,\n"
+    )
 
 
 def videomme(root: Path) -> None:
@@ -199,9 +214,24 @@ def videott(root: Path) -> None:
 
 def vcrbench(root: Path) -> None:
     rows = [
-        {"qid": "1", "goal": "make a latte", "ground_truth": [2, 0, 3, 1], "video_file": "video_1.mp4"},
-        {"qid": "2", "goal": "make a latte", "ground_truth": [1, 0, 2], "video_file": "video_2.mp4"},
-        {"qid": "3", "goal": "change a tyre", "ground_truth": [0, 1, 2], "video_file": f"{MISSING}.mp4"},
+        {
+            "qid": "1",
+            "goal": "make a latte",
+            "ground_truth": [2, 0, 3, 1],
+            "video_file": "video_1.mp4",
+        },
+        {
+            "qid": "2",
+            "goal": "make a latte",
+            "ground_truth": [1, 0, 2],
+            "video_file": "video_2.mp4",
+        },
+        {
+            "qid": "3",
+            "goal": "change a tyre",
+            "ground_truth": [0, 1, 2],
+            "video_file": f"{MISSING}.mp4",
+        },
     ]
     write_json(root / "data.json", rows)
     touch(root, "videos/video_1.mp4", "videos/video_2.mp4")
@@ -210,7 +240,9 @@ def vcrbench(root: Path) -> None:
 def cvbench_row(
     number: int, options: list[str], answer: str, videos: Sequence[str], **fields: object
 ) -> dict[str, object]:
-    named = {f"video_{place}": None for place in range(1, 5)} | {f"video_{n}": v for n, v in enumerate(videos, 1)}
+    named = {f"video_{place}": None for place in range(1, 5)} | {
+        f"video_{n}": v for n, v in enumerate(videos, 1)
+    }
     return {"id": number, "task_type": "Joint-video Counting", "question": "How many?", "options": options,
             "answer": answer, **named} | fields  # fmt: skip
 
@@ -220,20 +252,38 @@ def cvbench(root: Path) -> None:
     rows = [
         cvbench_row(1, four, "B", ["1/a.mp4", "1/b.mp4"]),
         cvbench_row(2, [", ".join(four)], "D", ["1/a.mp4", "1/b.mp4", "2/c.mp4"]),
-        cvbench_row(3, ["Yes. ", "No. "], "No", ["1/a.mp4", "1/b.mp4"], task_type="Cross-video Event Retrieval"),
-        cvbench_row(4, ["A. Yes.", "B. No."], "A", ["1/a.mp4", "1/b.mp4", "2/c.mp4", f"2/{MISSING}.mp4"]),
+        cvbench_row(
+            3,
+            ["Yes. ", "No. "],
+            "No",
+            ["1/a.mp4", "1/b.mp4"],
+            task_type="Cross-video Event Retrieval",
+        ),
+        cvbench_row(
+            4, ["A. Yes.", "B. No."], "A", ["1/a.mp4", "1/b.mp4", "2/c.mp4", f"2/{MISSING}.mp4"]
+        ),
     ]
     write_json(root / "CVBench.json", rows)
     touch(root, "1/a.mp4", "1/b.mp4", "2/c.mp4")
 
 
-def viubench_row(source: str, truth: str, clips: Sequence[Sequence[str]], **info: object) -> dict[str, Any]:
-    marks = "<video>\n" if len(clips) == 1 else "".join(f"Clip {n}: <video>\n" for n in range(1, len(clips) + 1))
+def viubench_row(
+    source: str, truth: str, clips: Sequence[Sequence[str]], **info: object
+) -> dict[str, Any]:
+    marks = (
+        "<video>\n"
+        if len(clips) == 1
+        else "".join(f"Clip {n}: <video>\n" for n in range(1, len(clips) + 1))
+    )
     return {
         "data_source": source,
-        "prompt": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": f"{marks}What is it?"}],
+        "prompt": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": f"{marks}What is it?"},
+        ],
         "videos": [
-            {"video": list(clip), "sample_fps": 1.6, "max_pixels": 262144, "min_pixels": 16384} for clip in clips
+            {"video": list(clip), "sample_fps": 1.6, "max_pixels": 262144, "min_pixels": 16384}
+            for clip in clips
         ],
         "reward_model": {"style": "rule", "ground_truth": truth},
         "extra_info": {"video_id": "a1", "sampling_fps": 1.6, "perturbation_type": None, **info},
@@ -252,14 +302,22 @@ def viubench(root: Path) -> None:
     lost = viubench_row("counting", "1,2,3", [["/disk/of/author/frames/missing/0.jpg"]])
     write_parquet(root / "grounding.parquet", grounding)
     write_parquet(root / "jigsaw.parquet", jigsaw)
-    write_parquet(root / "counting_easy.parquet", [viubench_row("counting", "3,1,2", [frames]), lost])
+    write_parquet(
+        root / "counting_easy.parquet", [viubench_row("counting", "3,1,2", [frames]), lost]
+    )
     write_parquet(root / "counting_hard.parquet", [viubench_row("counting", "4,1,2", [frames])])
 
 
 def universal(root: Path) -> None:
     rows: list[dict[str, object]] = [
         {"video": "a", "question": f"Which way?\n{_AB}", "answer": "B", "tags": {"topic": "time"}},
-        {"video": ["a", "b.c"], "question": "Same place?", "options": ["yes", "no"], "answer": "A", "id": "pair"},
+        {
+            "video": ["a", "b.c"],
+            "question": "Same place?",
+            "options": ["yes", "no"],
+            "answer": "A",
+            "id": "pair",
+        },
         {"video": "b.c", "question": "A door opens.", "answer": "3.2 - 8"},
         {"video": MISSING, "question": "Which order?", "answer": "2,1,3"},
     ]

@@ -38,7 +38,12 @@ FULL: dict[str, Any] = {
         "clientSecretName": "mlflow-client",
         "auth": {"enabled": True, "secretName": "mlflow-auth"},
         "podDisruptionBudget": {"enabled": True},
-        "ingress": {"enabled": True, "className": "nginx", "host": "mlflow.example", "tlsSecretName": "mlflow-tls"},
+        "ingress": {
+            "enabled": True,
+            "className": "nginx",
+            "host": "mlflow.example",
+            "tlsSecretName": "mlflow-tls",
+        },
         "nodeSelector": {"pool": "cpu"},
         "tolerations": [{"key": "spot", "operator": "Exists"}],
     },
@@ -72,7 +77,11 @@ def render(values: dict[str, Any], *, is_upgrade: bool = False) -> list[Resource
     with helm_python.Chart.load(CHART) as chart:
         chart.validate_schema(values)
         files = chart.render(
-            values, name=RELEASE, namespace=NAMESPACE, is_install=not is_upgrade, is_upgrade=is_upgrade
+            values,
+            name=RELEASE,
+            namespace=NAMESPACE,
+            is_install=not is_upgrade,
+            is_upgrade=is_upgrade,
         )
     texts = [text for path, text in files.items() if path.endswith(".yaml")]
     return [resource for text in texts for resource in yaml.safe_load_all(text) if resource]
@@ -81,7 +90,9 @@ def render(values: dict[str, Any], *, is_upgrade: bool = False) -> list[Resource
 def notes(values: dict[str, Any]) -> str:
     """What Helm prints after an installation."""
     with helm_python.Chart.load(CHART) as chart:
-        return chart.render(values, name=RELEASE, namespace=NAMESPACE)["videossr/templates/NOTES.txt"]
+        return chart.render(values, name=RELEASE, namespace=NAMESPACE)[
+            "videossr/templates/NOTES.txt"
+        ]
 
 
 def of_kind(resources: list[Resource], kind: str, name: str = "") -> Resource:
@@ -92,9 +103,15 @@ def of_kind(resources: list[Resource], kind: str, name: str = "") -> Resource:
 
 def pod_specs(resources: list[Resource]) -> dict[str, Resource]:
     """The pods that the workloads among `resources` start, by kind and name."""
-    workloads = [r for r in resources if r["kind"] in ("Deployment", "Job", "CronJob", "StatefulSet", "DaemonSet")]
+    workloads = [
+        r
+        for r in resources
+        if r["kind"] in ("Deployment", "Job", "CronJob", "StatefulSet", "DaemonSet")
+    ]
     return {
-        f"{r['kind']}/{r['metadata']['name']}": r["spec"].get("jobTemplate", r)["spec"]["template"]["spec"]
+        f"{r['kind']}/{r['metadata']['name']}": r["spec"].get("jobTemplate", r)["spec"]["template"][
+            "spec"
+        ]
         for r in workloads
     }
 

@@ -26,14 +26,28 @@ class ChatServer:
     def reply(self, path: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.num_requests += 1
         if path.endswith("/models"):
-            return 200, {"object": "list", "data": [{"id": "double", "object": "model", "created": 1, "owned_by": "t"}]}
+            return 200, {
+                "object": "list",
+                "data": [{"id": "double", "object": "model", "created": 1, "owned_by": "t"}],
+            }
         if path.endswith("/chat/completions"):
             return self._chat(json.dumps(asked["messages"][-1]["content"]))
         if self.log_probs is None:
             return 404, {"error": {"message": "chats only"}}
-        found = {"token_logprobs": [None, *self.log_probs, -0.5], "tokens": [], "text_offset": [], "top_logprobs": []}
+        found = {
+            "token_logprobs": [None, *self.log_probs, -0.5],
+            "tokens": [],
+            "text_offset": [],
+            "top_logprobs": [],
+        }
         choice = {"index": 0, "text": "", "finish_reason": "length", "logprobs": found}
-        return 200, {"id": "1", "object": "text_completion", "created": 1, "model": "double", "choices": [choice]}
+        return 200, {
+            "id": "1",
+            "object": "text_completion",
+            "created": 1,
+            "model": "double",
+            "choices": [choice],
+        }
 
     def _chat(self, question: str) -> tuple[int, dict[str, Any]]:
         with self._lock:
@@ -44,7 +58,13 @@ class ChatServer:
             self.answered[question] += 1
         message = {"role": "assistant", "content": self.says}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return 200, {"id": "1", "object": "chat.completion", "created": 1, "model": "double", "choices": [choice]}
+        return 200, {
+            "id": "1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "double",
+            "choices": [choice],
+        }
 
 
 @contextmanager
@@ -56,7 +76,11 @@ def chat_server() -> Iterator[ChatServer]:
             self._send(*double.reply(self.path, {}))
 
         def do_POST(self) -> None:
-            self._send(*double.reply(self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self._send(
+                *double.reply(
+                    self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                )
+            )
 
         def _send(self, status: int, body: dict[str, Any]) -> None:
             data = json.dumps(body).encode()

@@ -21,7 +21,11 @@ from tests.helpers.pods import PACKAGES
 from tests.helpers.pyflyte import REPO_ROOT
 from tests.helpers.warm import process as warm
 
-IMAGES = ["--image=registry.example/cpu:1", "--image=cpu=registry.example/cpu:1", "--image=gpu=registry.example/gpu:1"]
+IMAGES = [
+    "--image=registry.example/cpu:1",
+    "--image=cpu=registry.example/cpu:1",
+    "--image=gpu=registry.example/gpu:1",
+]
 POLL = ["--poll-interval=1"]
 """Seconds; flytekit looks every thirty otherwise."""
 PLACE = ["--project=videossr", "--domain=production"]
@@ -44,9 +48,14 @@ class Backend:
         self.checkout = folder / "elsewhere"
         self.checkout.mkdir()
         for name in PACKAGES:
-            shutil.copytree(workflows if name == "workflows" else REPO_ROOT / name, self.checkout / name)
+            shutil.copytree(
+                workflows if name == "workflows" else REPO_ROOT / name, self.checkout / name
+            )
         self.runner.code = self.checkout
-        self.flyte = {"FLYTE_PLATFORM_URL": f"127.0.0.1:{self.double.port}", "FLYTE_PLATFORM_INSECURE": "true"}
+        self.flyte = {
+            "FLYTE_PLATFORM_URL": f"127.0.0.1:{self.double.port}",
+            "FLYTE_PLATFORM_INSECURE": "true",
+        }
         self.env = env | aws_env(endpoint) | self.flyte | {"OMP_NUM_THREADS": "1"}
         self.env["PYTHONPATH"] = str(self.checkout)
         self.env.pop("COLUMNS")
@@ -57,7 +66,9 @@ class Backend:
 
     def register(self, version: str = "v1") -> "subprocess.CompletedProcess[str]":
         """Everything, with the code in the images."""
-        return self.pyflyte("register", *PLACE, *IMAGES, f"--version={version}", "--non-fast", "workflows")
+        return self.pyflyte(
+            "register", *PLACE, *IMAGES, f"--version={version}", "--non-fast", "workflows"
+        )
 
     def stop(self) -> None:
         self.double.stop()

@@ -10,7 +10,19 @@ from pathlib import PurePath
 from typing import Any
 
 PROGRAMS = frozenset(
-    ("docker", "helm", "kubectl", "make", "mlflow", "pip", "pyflyte", "pytest", "python", "uv", "vllm")
+    (
+        "docker",
+        "helm",
+        "kubectl",
+        "make",
+        "mlflow",
+        "pip",
+        "pyflyte",
+        "pytest",
+        "python",
+        "uv",
+        "vllm",
+    )
 )
 """What a line of a document begins with if it is a command line: anything else is output, data or prose."""
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
@@ -44,7 +56,9 @@ def of_document(place: str, text: str) -> Iterator[CommandLine]:
         if language not in _NO_COMMANDS:
             yield from _known(of_script(place, fence))
     for span in _SPAN.findall(_FENCE.sub("", text)):
-        yield from (CommandLine(place, line.words, whole=False) for line in _known(of_script(place, span)))
+        yield from (
+            CommandLine(place, line.words, whole=False) for line in _known(of_script(place, span))
+        )
 
 
 def of_docstrings(place: str, source: str) -> Iterator[CommandLine]:

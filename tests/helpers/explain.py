@@ -53,7 +53,9 @@ def _is_grayscale_of(original: Frames, shown: Frames) -> bool:
 
 def _is_saturated(original: Frames, shown: Frames) -> bool:
     """One factor above 1 takes every pixel's distance from its luma to the shown one."""
-    return _is_closest(original, shown, [partial(_saturated, factor=float(factor)) for factor in _SATURATIONS])
+    return _is_closest(
+        original, shown, [partial(_saturated, factor=float(factor)) for factor in _SATURATIONS]
+    )
 
 
 def _saturated(frame: Frame, factor: float) -> Frame:
@@ -75,12 +77,19 @@ def _stands_still(original: Frames, shown: Frames) -> bool:
 
 def _is_noisy(original: Frames, shown: Frames) -> bool:
     """What was added is white noise in each frame, and another one in each."""
-    steps = [np.diff(frame.astype(np.float64) - plain, axis=1) for frame, plain in zip(shown, original, strict=True)]
+    steps = [
+        np.diff(frame.astype(np.float64) - plain, axis=1)
+        for frame, plain in zip(shown, original, strict=True)
+    ]
     if any(step.std() < _MIN_NOISE_LEVELS for step in steps):
         return False
-    is_white = all(abs(_correlation(step[:, 1:], step[:, :-1]) - _WHITE) <= _MAX_DEVIATION for step in steps)
+    is_white = all(
+        abs(_correlation(step[:, 1:], step[:, :-1]) - _WHITE) <= _MAX_DEVIATION for step in steps
+    )
     pairs = itertools.pairwise(steps)
-    return is_white and all(abs(_correlation(one, other)) <= _MAX_FRAME_CORRELATION for one, other in pairs)
+    return is_white and all(
+        abs(_correlation(one, other)) <= _MAX_FRAME_CORRELATION for one, other in pairs
+    )
 
 
 def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -88,7 +97,9 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 
 def _is_blurred(original: Frames, shown: Frames) -> bool:
-    return _is_closest(original, shown, [partial(blurred, radius_px=float(radius)) for radius in _BLUR_RADII_PX])
+    return _is_closest(
+        original, shown, [partial(blurred, radius_px=float(radius)) for radius in _BLUR_RADII_PX]
+    )
 
 
 def _is_turned(kind: str, other: str) -> Callable[[Frames, Frames], bool]:
@@ -100,7 +111,9 @@ def _is_turned(kind: str, other: str) -> Callable[[Frames, Frames], bool]:
     def explains(original: Frames, shown: Frames) -> bool:
         return _is_closest(original, shown, [lambda frame: turn(kind, frame[None])[0]]) and all(
             _grey_difference(frame, right) < _grey_difference(frame, left)
-            for frame, right, left in zip(shown, turn(kind, original), turn(other, original), strict=True)
+            for frame, right, left in zip(
+                shown, turn(kind, original), turn(other, original), strict=True
+            )
         )
 
     return explains
@@ -119,11 +132,14 @@ def _is_zoomed_in(original: Frames, shown: Frames) -> bool:
 def _is_zoomed(original: Frames, shown: Frames, zoom: Callable[[Size, Frame], Frame]) -> bool:
     height, width = original.shape[1:3]
     similar = [
-        (small, max(1, round(width * small / height))) for small in range(max(1, int(height / _MAX_ZOOM)), height)
+        (small, max(1, round(width * small / height)))
+        for small in range(max(1, int(height / _MAX_ZOOM)), height)
     ]
     sizes = {partial(zoom, size): size for size in similar}
     near_height, near_width = sizes[_best_candidate(original, shown, list(sizes))]  # type: ignore[index]
-    nearest = [(near_height, max(1, w)) for w in (near_width - 1, near_width, near_width + 1) if w <= width]
+    nearest = [
+        (near_height, max(1, w)) for w in (near_width - 1, near_width, near_width + 1) if w <= width
+    ]
     return _is_closest(original, shown, [partial(zoom, size) for size in nearest])
 
 
@@ -147,7 +163,8 @@ def _is_closest(original: Frames, shown: Frames, candidates: Sequence[Alter]) ->
     """Whether the candidate that explains one frame best explains all, at least as well as no change does."""
     alter = _best_candidate(original, shown, candidates)
     return all(
-        _grey_difference(frame, alter(plain)) <= min(_MAX_DIFFERENCE, _grey_difference(frame, plain))
+        _grey_difference(frame, alter(plain))
+        <= min(_MAX_DIFFERENCE, _grey_difference(frame, plain))
         for plain, frame in zip(original, shown, strict=True)
     )
 
@@ -155,7 +172,9 @@ def _is_closest(original: Frames, shown: Frames, candidates: Sequence[Alter]) ->
 def _best_candidate(original: Frames, shown: Frames, candidates: Sequence[Alter]) -> Alter:
     """The one nearest to the frame with most contrast, in which strengths can be told apart best."""
     reference = int(np.argmax(original.std(axis=(1, 2, 3))))
-    return min(candidates, key=lambda alter: _grey_difference(shown[reference], alter(original[reference])))
+    return min(
+        candidates, key=lambda alter: _grey_difference(shown[reference], alter(original[reference]))
+    )
 
 
 def _grey_difference(one: Frame, other: Frame) -> float:

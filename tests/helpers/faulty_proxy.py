@@ -39,7 +39,9 @@ class FaultyProxy:
         self.asked: list[str] = []
         """ "METHOD PATH" of all requests."""
         self._target = urlsplit(target)
-        self._wanted = f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}" if user else ""
+        self._wanted = (
+            f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}" if user else ""
+        )
         self._released = threading.Event()
         proxy = self
 
@@ -60,7 +62,9 @@ class FaultyProxy:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}
+        )
         self._thread.start()
 
     @property
@@ -85,7 +89,9 @@ class FaultyProxy:
         self._server.server_close()
 
     def _handle(self, handler: BaseHTTPRequestHandler) -> None:
-        assert "chunked" not in handler.headers.get("Transfer-Encoding", ""), "bodies come with their length"
+        assert "chunked" not in handler.headers.get("Transfer-Encoding", ""), (
+            "bodies come with their length"
+        )
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         asked = f"{handler.command} {handler.path}"
         self.asked.append(asked)
@@ -93,12 +99,16 @@ class FaultyProxy:
         if self._wanted and handler.headers.get("Authorization") != self._wanted:
             _answer(handler, 401, [("Content-Type", "text/html")], b"who are you?")
             return
-        fault = next((f for f in self.faults if re.search(f.what, asked) and f.num_seen < f.times), None)
+        fault = next(
+            (f for f in self.faults if re.search(f.what, asked) and f.num_seen < f.times), None
+        )
         if fault is not None:
             fault.num_seen += 1
             if fault.status:
                 headers = [("Content-Type", "application/json"), ("Retry-After", fault.retry_after)]
-                _answer(handler, fault.status, [(n, v) for n, v in headers if v], fault.body.encode())
+                _answer(
+                    handler, fault.status, [(n, v) for n, v in headers if v], fault.body.encode()
+                )
                 return
         status, headers, data = self._ask(handler, body)
         if fault is not None and fault.is_late:
@@ -108,12 +118,20 @@ class FaultyProxy:
             return
         _answer(handler, status, headers, data)
 
-    def _ask(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _ask(
+        self, handler: BaseHTTPRequestHandler, body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         assert self._target.hostname
         connection = http.client.HTTPConnection(self._target.hostname, self._target.port)
         try:
-            kept = {name: value for name, value in handler.headers.items() if name.lower() != "connection"}
-            connection.request(handler.command, handler.path, body, kept | {"Host": self._target.netloc})
+            kept = {
+                name: value
+                for name, value in handler.headers.items()
+                if name.lower() != "connection"
+            }
+            connection.request(
+                handler.command, handler.path, body, kept | {"Host": self._target.netloc}
+            )
             answer = connection.getresponse()
             return answer.status, answer.getheaders(), answer.read()
         finally:
@@ -129,7 +147,9 @@ def faulty_proxy(target: str, user: str = "", password: str = "") -> Iterator[Fa
         proxy.close()
 
 
-def _answer(handler: BaseHTTPRequestHandler, status: int, headers: list[tuple[str, str]], data: bytes) -> None:
+def _answer(
+    handler: BaseHTTPRequestHandler, status: int, headers: list[tuple[str, str]], data: bytes
+) -> None:
     handler.send_response(status)
     for name, value in headers:
         if name.lower() not in _HOP_BY_HOP:

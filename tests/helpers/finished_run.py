@@ -9,7 +9,7 @@ from tasks.core.measurement import CellEvidence, DifficultyPlan, Measurement, Pl
 from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
 from tasks.core.seeding import generator
 from tasks.core.store import Store
-from tasks.core.training import Trained, TrainStep
+from tasks.core.training import TrainedPolicy, TrainStep
 from tasks.core.types import Artifact, Clip, Rejection, Sample, Split, StageReport
 from tasks.core.viubench import VIUBENCH_TYPES
 from tasks.evaluate.score_policy import aggregate, score_sample
@@ -23,15 +23,27 @@ PRETEXTS = {"grounding": ("mirror", "zoom_out"), "counting": ("shapes",), "jigsa
 
 
 def make_inputs(
-    store: Store, *, gain: float = 0.1, num_items: int = 20, num_steps: int = 60, num_videos: int = 11
+    store: Store,
+    *,
+    gain: float = 0.1,
+    num_items: int = 20,
+    num_steps: int = 60,
+    num_videos: int = 11,
 ) -> Inputs:
     """A run whose challenger scores about `gain` more than the start model, on questions about `num_videos` videos."""
-    clips = [make_clip("a", num_frames=NUM_FRAMES), make_clip("b", num_frames=NUM_FRAMES, split=Split.HELDOUT)]
+    clips = [
+        make_clip("a", num_frames=NUM_FRAMES),
+        make_clip("b", num_frames=NUM_FRAMES, split=Split.HELDOUT),
+    ]
     for seed, clip in enumerate(clips):
-        store.write_bytes(clip.frames_key, pack_frames(make_frames(NUM_FRAMES, seed=seed), jpeg_quality=92))
+        store.write_bytes(
+            clip.frames_key, pack_frames(make_frames(NUM_FRAMES, seed=seed), jpeg_quality=92)
+        )
     rejections = [
         Rejection(source="odd/<script>.mp4", reason="not a video", detail="no known container"),
-        Rejection(source="odd/still.mp4", reason="static", detail="motion 0.0, at least 0.3 needed"),
+        Rejection(
+            source="odd/still.mp4", reason="static", detail="motion 0.0, at least 0.3 needed"
+        ),
         Rejection(source="odd/notes.txt", reason="not a video", detail="no known container"),
     ]
     samples = [*_samples(clips[0].clip_id, Split.TRAIN, 4), *_heldout(clips[1].clip_id, num_items)]
@@ -42,20 +54,23 @@ def make_inputs(
         samples=write_rows(store, "samples.parquet", Sample, samples),
         selections=[_selection(store, measurements)],
         trainings=[
-            Trained(
+            TrainedPolicy(
                 policy=Artifact("policies/after", "policy-after"),
                 record=write_rows(store, "record.parquet", TrainStep, _steps(num_steps)),
                 report=StageReport("train", 61.5),
             )
         ],
         scores=[
-            make_scores(store, name, samples, mean, num_videos) for name, mean in ((BEFORE, 0.3), (AFTER, 0.3 + gain))
+            make_scores(store, name, samples, mean, num_videos)
+            for name, mean in ((BEFORE, 0.3), (AFTER, 0.3 + gain))
         ],
         reports=[StageReport("ingest", 4.25, {"accepted": 2.0}), StageReport("train", 61.5)],
     )
 
 
-def make_scores(store: Store, name: str, samples: list[Sample], mean: float, num_videos: int) -> ModelScores:
+def make_scores(
+    store: Store, name: str, samples: list[Sample], mean: float, num_videos: int
+) -> ModelScores:
     """Scores around `mean`."""
     rng = generator(7, name)
     rows = []
@@ -63,8 +78,14 @@ def make_scores(store: Store, name: str, samples: list[Sample], mean: float, num
         if sample.split == Split.TRAIN:
             continue
         reward = float(np.clip(mean + rng.normal(0, 0.1), 0, 1))
-        row = score_sample(sample, [make_rollout(sample.sample_id, reward=reward, strict_reward=reward)])
-        rows.append(replace(row, score=reward, strict_score=reward / 2, video=f"video {number % num_videos}"))
+        row = score_sample(
+            sample, [make_rollout(sample.sample_id, reward=reward, strict_reward=reward)]
+        )
+        rows.append(
+            replace(
+                row, score=reward, strict_score=reward / 2, video=f"video {number % num_videos}"
+            )
+        )
     predictions = write_rows(store, f"predictions-{name}.parquet", SampleScore, rows)
     policy = Artifact(f"policies/{name}", f"policy-{name}")
     return aggregate(rows, name=name, policy=policy, predictions=predictions)
@@ -72,7 +93,13 @@ def make_scores(store: Store, name: str, samples: list[Sample], mean: float, num
 
 def _samples(clip_id: str, split: Split, number: int) -> list[Sample]:
     return [
-        make_sample(f"{split}-{pretext}-{kind}-{i}", pretext=pretext, kind=kind, split=split, clip_id=clip_id)
+        make_sample(
+            f"{split}-{pretext}-{kind}-{i}",
+            pretext=pretext,
+            kind=kind,
+            split=split,
+            clip_id=clip_id,
+        )
         for pretext, kinds in PRETEXTS.items()
         for kind in kinds
         for i in range(number)
@@ -81,7 +108,14 @@ def _samples(clip_id: str, split: Split, number: int) -> list[Sample]:
 
 def _heldout(clip_id: str, num_items: int) -> list[Sample]:
     viubench = [
-        make_sample(f"{name}-{i}", pretext=t.pretext, kind=t.kind, level=t.level, split=Split.VIUBENCH, clip_id=clip_id)
+        make_sample(
+            f"{name}-{i}",
+            pretext=t.pretext,
+            kind=t.kind,
+            level=t.level,
+            split=Split.VIUBENCH,
+            clip_id=clip_id,
+        )
         for name, t in VIUBENCH_TYPES.items()
         for i in range(num_items)
     ]
@@ -120,10 +154,16 @@ def _selection(store: Store, measurements: list[Measurement]) -> Selection:
         for cell in _cells()
     ]
     return Selection(
-        samples=Artifact("selected.parquet", "selected", num_rows=sum(m.kept for m in measurements)),
+        samples=Artifact(
+            "selected.parquet", "selected", num_rows=sum(m.kept for m in measurements)
+        ),
         cells=write_rows(store, "cells.parquet", CellEvidence, _cells()),
         measurements=write_rows(store, "measurements.parquet", Measurement, measurements),
-        plan=DifficultyPlan(1, write_rows(store, "plan.parquet", PlannedCell, plan), Artifact("evidence", "evidence")),
+        plan=DifficultyPlan(
+            1,
+            write_rows(store, "plan.parquet", PlannedCell, plan),
+            Artifact("evidence", "evidence"),
+        ),
         report=StageReport("calibrate", 3.0),
     )
 
@@ -156,7 +196,8 @@ def _steps(number: int) -> list[TrainStep]:
         TrainStep(
             step=step,
             reward_mean=0.3 + 0.2 * step / number + rng.normal(0, 0.05),
-            reward_by_pretext={"grounding": 0.4 + 0.2 * step / number} | ({"jigsaw": 0.2} if step % 3 else {}),
+            reward_by_pretext={"grounding": 0.4 + 0.2 * step / number}
+            | ({"jigsaw": 0.2} if step % 3 else {}),
             spread_share=0.9 - 0.2 * step / number,
             kl=0.001 * step,
             grad_norm=0.5 + abs(rng.normal(0, 0.2)),

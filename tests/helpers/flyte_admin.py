@@ -33,7 +33,9 @@ class FlyteDouble(Executions, dataproxy_pb2_grpc.DataProxyServiceServicer):
         self._s3.create_bucket(Bucket=BUCKET)
         self._uploads = ThreadingHTTPServer(("127.0.0.1", 0), self._upload_handler())
         threading.Thread(target=self._uploads.serve_forever, daemon=True).start()
-        self._server = grpc.server(futures.ThreadPoolExecutor(8), interceptors=[_Counting(self.calls)])
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(8), interceptors=[_Counting(self.calls)]
+        )
         admin_pb2_grpc.add_AdminServiceServicer_to_server(self, self._server)
         dataproxy_pb2_grpc.add_DataProxyServiceServicer_to_server(self, self._server)
         self.port = self._server.add_insecure_port("127.0.0.1:0")
@@ -57,7 +59,8 @@ class FlyteDouble(Executions, dataproxy_pb2_grpc.DataProxyServiceServicer):
     def CreateUploadLocation(self, request: Any, context: Any) -> Any:  # noqa: N802
         name = f"upload/{request.content_md5.hex()}/{request.filename}"
         return dataproxy_pb2.CreateUploadLocationResponse(
-            signed_url=f"http://127.0.0.1:{self._uploads.server_port}/{name}", native_url=f"s3://{BUCKET}/{name}"
+            signed_url=f"http://127.0.0.1:{self._uploads.server_port}/{name}",
+            native_url=f"s3://{BUCKET}/{name}",
         )
 
     def _upload_handler(self) -> type[BaseHTTPRequestHandler]:

@@ -22,7 +22,9 @@ class AbortedError(Exception):
 class Engine(Protocol):
     """What runs executions."""
 
-    def __call__(self, execution: Any, plan: Any, inputs: literals_pb2.LiteralMap) -> literals_pb2.LiteralMap:
+    def __call__(
+        self, execution: Any, plan: Any, inputs: literals_pb2.LiteralMap
+    ) -> literals_pb2.LiteralMap:
         """(execution's identifier, launch plan's spec, inputs) -> outputs; raises with the reason of a failure."""
 
     def abort(self, execution: str) -> None:
@@ -48,12 +50,18 @@ class Executions(Registry, admin_pb2_grpc.AdminServiceServicer):
     def CreateExecution(self, request: Any, context: Any) -> Any:  # noqa: N802
         spec = self.find(request.spec.launch_plan, context)
         found = identifier_pb2.WorkflowExecutionIdentifier(
-            project=request.project, domain=request.domain, name=request.name or f"run{len(self.executions)}"
+            project=request.project,
+            domain=request.domain,
+            name=request.name or f"run{len(self.executions)}",
         )
         closure = execution_pb2.ExecutionClosure(phase=Phase.RUNNING, workflow_id=spec.workflow_id)
         closure.started_at.GetCurrentTime()
         execution = execution_pb2.Execution(id=found, spec=request.spec, closure=closure)
-        self.executions[found.name], self.nodes[found.name], self.tasks[found.name] = execution, {}, []
+        self.executions[found.name], self.nodes[found.name], self.tasks[found.name] = (
+            execution,
+            {},
+            [],
+        )
         given = request.inputs if request.inputs.literals else request.spec.inputs
         inputs = literals_pb2.LiteralMap()
         for name, parameter in spec.default_inputs.parameters.items():
@@ -62,7 +70,9 @@ class Executions(Registry, admin_pb2_grpc.AdminServiceServicer):
         for literals in (given.literals, spec.fixed_inputs.literals):
             for name, literal in literals.items():
                 inputs.literals[name].CopyFrom(literal)
-        self._threads[found.name] = threading.Thread(target=self._execute, args=(execution, spec, inputs), daemon=True)
+        self._threads[found.name] = threading.Thread(
+            target=self._execute, args=(execution, spec, inputs), daemon=True
+        )
         self._threads[found.name].start()
         return execution_pb2.ExecutionCreateResponse(id=found)
 
@@ -71,13 +81,18 @@ class Executions(Registry, admin_pb2_grpc.AdminServiceServicer):
 
     def ListExecutions(self, request: Any, context: Any) -> Any:  # noqa: N802
         place = (request.id.project, request.id.domain)
-        found = [one for one in self.executions.values() if (one.id.project, one.id.domain) == place]
+        found = [
+            one for one in self.executions.values() if (one.id.project, one.id.domain) == place
+        ]
         return execution_pb2.ExecutionList(executions=found)
 
     def TerminateExecution(self, request: Any, context: Any) -> Any:  # noqa: N802
         execution = self._find_execution(request.id, context)
         if execution.closure.phase not in _GOING:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "Cannot abort an already terminated workflow execution")
+            context.abort(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                "Cannot abort an already terminated workflow execution",
+            )
         execution.closure.abort_metadata.cause = request.cause
         execution.closure.phase = Phase.ABORTING
         self._run.abort(execution.id.name)
@@ -100,7 +115,10 @@ class Executions(Registry, admin_pb2_grpc.AdminServiceServicer):
     def GetNodeExecution(self, request: Any, context: Any) -> Any:  # noqa: N802
         found = self.nodes.get(request.id.execution_id.name, {}).get(request.id.node_id)
         if found is None:
-            context.abort(grpc.StatusCode.NOT_FOUND, f"missing entity of type NODE_EXECUTION {request.id.node_id}")
+            context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"missing entity of type NODE_EXECUTION {request.id.node_id}",
+            )
         return found
 
     def GetNodeExecutionData(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -123,7 +141,10 @@ class Executions(Registry, admin_pb2_grpc.AdminServiceServicer):
         found = self.executions.get(identifier.name)
         if found is None or found.id != identifier:
             place = f"{identifier.project}/{identifier.domain}/{identifier.name}"
-            context.abort(grpc.StatusCode.NOT_FOUND, f"missing entity of type execution with identifier {place}")
+            context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"missing entity of type execution with identifier {place}",
+            )
         return found
 
     def _execute(self, execution: Any, spec: Any, inputs: literals_pb2.LiteralMap) -> None:
@@ -135,7 +156,9 @@ class Executions(Registry, admin_pb2_grpc.AdminServiceServicer):
         except Exception as error:
             code = getattr(error, "code", type(error).__name__)
             closure.error.CopyFrom(
-                phases.ExecutionError(code=code, message=str(error), kind=phases.ExecutionError.USER)
+                phases.ExecutionError(
+                    code=code, message=str(error), kind=phases.ExecutionError.USER
+                )
             )
             closure.phase = Phase.FAILED
         else:

@@ -62,13 +62,17 @@ class Registry(admin_pb2_grpc.AdminServiceServicer):
         spec = self.find(request.id, context)
         compiled = compiler_pb2.CompiledWorkflowClosure(
             primary=compiler_pb2.CompiledWorkflow(template=spec.template),
-            sub_workflows=[compiler_pb2.CompiledWorkflow(template=template) for template in spec.sub_workflows],
+            sub_workflows=[
+                compiler_pb2.CompiledWorkflow(template=template) for template in spec.sub_workflows
+            ],
             tasks=[
                 compiler_pb2.CompiledTask(template=self.find(found).template)
                 for found in self._tasks_of(spec.template, *spec.sub_workflows)
             ],
         )
-        return workflow_pb2.Workflow(id=request.id, closure=workflow_pb2.WorkflowClosure(compiled_workflow=compiled))
+        return workflow_pb2.Workflow(
+            id=request.id, closure=workflow_pb2.WorkflowClosure(compiled_workflow=compiled)
+        )
 
     def GetLaunchPlan(self, request: Any, context: Any) -> Any:  # noqa: N802
         return self._launch_plan(request.id, context)
@@ -76,7 +80,10 @@ class Registry(admin_pb2_grpc.AdminServiceServicer):
     def GetActiveLaunchPlan(self, request: Any, context: Any) -> Any:  # noqa: N802
         found = self.active.get(request.id.name)
         if found is None:
-            context.abort(grpc.StatusCode.NOT_FOUND, f"No active launch plan could be found: {request.id.name}")
+            context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"No active launch plan could be found: {request.id.name}",
+            )
         return self._launch_plan(found, context)
 
     def ListLaunchPlans(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -87,7 +94,9 @@ class Registry(admin_pb2_grpc.AdminServiceServicer):
 
     def ListActiveLaunchPlans(self, request: Any, context: Any) -> Any:  # noqa: N802
         keys = [_key(found) for found in self.active.values()]
-        return self._launch_plans(key for key in keys if (key[1], key[2]) == (request.project, request.domain))
+        return self._launch_plans(
+            key for key in keys if (key[1], key[2]) == (request.project, request.domain)
+        )
 
     def ListLaunchPlanIds(self, request: Any, context: Any) -> Any:  # noqa: N802
         names = {
@@ -113,7 +122,9 @@ class Registry(admin_pb2_grpc.AdminServiceServicer):
         """The spec that was registered under `identifier`."""
         found = self.registered.get(_key(identifier))
         if found is None and context is not None:
-            place = f"{identifier.project}/{identifier.domain}/{identifier.name}/{identifier.version}"
+            place = (
+                f"{identifier.project}/{identifier.domain}/{identifier.name}/{identifier.version}"
+            )
             context.abort(
                 grpc.StatusCode.NOT_FOUND,
                 f"missing entity of type {_KINDS[identifier.resource_type].upper()} with identifier {place}",
@@ -127,7 +138,11 @@ class Registry(admin_pb2_grpc.AdminServiceServicer):
             for name in sorted(requested.keys() | limits.keys()):
                 most = self.limits.get(name)
                 for kind, asked in (("limit", limits.get(name)), ("default", requested.get(name))):
-                    if most and asked and math.ceil(parse_quantity(asked)) > math.ceil(parse_quantity(most)):
+                    if (
+                        most
+                        and asked
+                        and math.ceil(parse_quantity(asked)) > math.ceil(parse_quantity(most))
+                    ):
                         return (
                             f"Requested {name.upper()} {kind} [{asked}] is greater than current limit set in the "
                             f"platform configuration [{most}]. Please contact Flyte Admins to change these limits or "
@@ -143,7 +158,9 @@ class Registry(admin_pb2_grpc.AdminServiceServicer):
             return
         kind = _KINDS[key[0]]
         if _structure(known) == _structure(request.spec):
-            context.abort(grpc.StatusCode.ALREADY_EXISTS, f"{kind} with identical structure already exists")
+            context.abort(
+                grpc.StatusCode.ALREADY_EXISTS, f"{kind} with identical structure already exists"
+            )
         context.abort(
             grpc.StatusCode.INVALID_ARGUMENT,
             f"{key[3]} {kind} with different structure already exists. (Please register a new version of the {kind})",
@@ -151,7 +168,9 @@ class Registry(admin_pb2_grpc.AdminServiceServicer):
 
     def _launch_plans(self, keys: Iterable[Key]) -> Any:
         found = [_identifier(key) for key in keys if key[0] == identifier_pb2.LAUNCH_PLAN]
-        return launch_plan_pb2.LaunchPlanList(launch_plans=[self._launch_plan(one, None) for one in found])
+        return launch_plan_pb2.LaunchPlanList(
+            launch_plans=[self._launch_plan(one, None) for one in found]
+        )
 
     def _launch_plan(self, identifier: Any, context: Any) -> Any:
         spec = self.find(identifier, context)
@@ -192,7 +211,9 @@ def _innermost(nodes: Iterable[Any]) -> Iterator[Any]:
             yield node.array_node.node
         elif node.HasField("branch_node"):
             cases = node.branch_node.if_else
-            yield from _innermost([*(case.then_node for case in (cases.case, *cases.other)), cases.else_node])
+            yield from _innermost(
+                [*(case.then_node for case in (cases.case, *cases.other)), cases.else_node]
+            )
         else:
             yield node
 
@@ -227,7 +248,8 @@ def _sorted_upstream(value: Any) -> Any:
     match value:
         case dict():
             return {
-                key: sorted(one) if key == "upstreamNodeIds" else _sorted_upstream(one) for key, one in value.items()
+                key: sorted(one) if key == "upstreamNodeIds" else _sorted_upstream(one)
+                for key, one in value.items()
             }
         case list():
             return [_sorted_upstream(one) for one in value]

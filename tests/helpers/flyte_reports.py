@@ -22,7 +22,9 @@ def unique_id(parent: tuple[str, int] | None, node: str) -> str:
     digest = 0x811C9DC5
     for letter in name.encode():
         digest = (digest ^ letter) * 0x01000193 % 2**32
-    return "f" + base64.b32encode(digest.to_bytes(4, "big")).rstrip(b"=").translate(_LETTERS).decode()
+    return (
+        "f" + base64.b32encode(digest.to_bytes(4, "big")).rstrip(b"=").translate(_LETTERS).decode()
+    )
 
 
 def node_execution(execution: Any, unique: str, node: Any, phase: Any, error: Any = None) -> Any:
@@ -45,7 +47,9 @@ def node_execution(execution: Any, unique: str, node: Any, phase: Any, error: An
 def task_execution(node: Any, task: Any, attempt: int, phase: Any, error: Any = None) -> Any:
     """An attempt at `task`, an identifier, by the node with the identifier `node`."""
     found = task_execution_pb2.TaskExecution(
-        id=identifier_pb2.TaskExecutionIdentifier(task_id=task, node_execution_id=node, retry_attempt=attempt),
+        id=identifier_pb2.TaskExecutionIdentifier(
+            task_id=task, node_execution_id=node, retry_attempt=attempt
+        ),
         closure=task_execution_pb2.TaskExecutionClosure(phase=phase),
     )
     found.closure.updated_at.GetCurrentTime()

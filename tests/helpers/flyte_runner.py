@@ -26,8 +26,24 @@ from tests.helpers.flyte_containers import (
     RetryableError,
 )
 from tests.helpers.flyte_executions import AbortedError
-from tests.helpers.flyte_reports import NodePhase, TaskPhase, messages, node_execution, task_execution, unique_id
-from tests.helpers.flyte_values import NONE, START, Values, bound, chosen, in_order, put_error, sources
+from tests.helpers.flyte_reports import (
+    NodePhase,
+    TaskPhase,
+    messages,
+    node_execution,
+    task_execution,
+    unique_id,
+)
+from tests.helpers.flyte_values import (
+    NONE,
+    START,
+    Values,
+    bound,
+    chosen,
+    in_order,
+    put_error,
+    sources,
+)
 
 _PROCESSES = 2
 _SYSTEM_RETRIES = 3
@@ -75,7 +91,9 @@ class Runner(Containers):
         self.minutes: dict[str, float] = {}
         """How long an attempt lasts, by task; nothing for others."""
 
-    def __call__(self, execution: Any, plan: Any, inputs: literals_pb2.LiteralMap) -> literals_pb2.LiteralMap:
+    def __call__(
+        self, execution: Any, plan: Any, inputs: literals_pb2.LiteralMap
+    ) -> literals_pb2.LiteralMap:
         assert self.double is not None
         spec = self.double.find(plan.workflow_id)
         workflows = {template.id.name: template for template in spec.sub_workflows}
@@ -106,7 +124,9 @@ class Runner(Containers):
                 put_error(inputs, node.id, str(failure))
             outputs = self._attempts(replace(visit, inputs=inputs))
         except NodeError as error:
-            self._report(visit, NodePhase.TIMED_OUT if error.is_timeout else NodePhase.FAILED, error)
+            self._report(
+                visit, NodePhase.TIMED_OUT if error.is_timeout else NodePhase.FAILED, error
+            )
             raise
         except (AbortedError, LimitPassedError, PropellerError):
             self._report(visit, NodePhase.ABORTED)
@@ -117,7 +137,9 @@ class Runner(Containers):
     def _bound(self, name: str, bindings: Any, done: Values) -> literals_pb2.LiteralMap:
         for source in sources(bindings):
             if done[source].ByteSize() > self.max_literals:
-                raise NodeError("BindingResolutionFailure", f"{name}: {self._too_large(done[source])}")
+                raise NodeError(
+                    "BindingResolutionFailure", f"{name}: {self._too_large(done[source])}"
+                )
         return bound(bindings, done)
 
     def _too_large(self, literals: literals_pb2.LiteralMap) -> str:
@@ -132,14 +154,20 @@ class Runner(Containers):
         failures: Counter[str] = Counter()
         while True:
             try:
-                with clock.limit(owner, min(clock.now, queued + limit) + limit) if limit else nullcontext():
+                with (
+                    clock.limit(owner, min(clock.now, queued + limit) + limit)
+                    if limit
+                    else nullcontext()
+                ):
                     return self._attempt(replace(visit, attempt=attempt))
             except LimitPassedError as passed:
                 if passed.owner != owner:
                     raise
                 if clock.now >= queued + 2 * limit:
                     raise NodeError("Timeout", "Timeout in node", is_timeout=True) from passed
-                error = RetryableError(USER, "TimeoutExpired", f"task execution timeout [{limit:g}m] expired")
+                error = RetryableError(
+                    USER, "TimeoutExpired", f"task execution timeout [{limit:g}m] expired"
+                )
             except RetryableError as caught:
                 error = caught
             attempt, failures[error.kind] = attempt + 1, failures[error.kind] + 1
@@ -167,13 +195,19 @@ class Runner(Containers):
             return self._workflow(visit.inside(), frame.workflows[name], visit.inputs)
         if node.HasField("array_node"):
             return self._array(visit)
-        assert node.HasField("branch_node"), f"{visit.unique}: {node.WhichOneof('target')} is not covered"
-        return self._node(visit.inside(), chosen(node.branch_node.if_else, visit.inputs), visit.done)
+        assert node.HasField("branch_node"), (
+            f"{visit.unique}: {node.WhichOneof('target')} is not covered"
+        )
+        return self._node(
+            visit.inside(), chosen(node.branch_node.if_else, visit.inputs), visit.done
+        )
 
     def _array(self, visit: Visit) -> Any:
         array, inner = visit.node.array_node, visit.node.array_node.node
         whole = set(array.bound_inputs)
-        mapped = [v.collection.literals for name, v in visit.inputs.literals.items() if name not in whole]
+        mapped = [
+            v.collection.literals for name, v in visit.inputs.literals.items() if name not in whole
+        ]
         count = len(mapped[0]) if mapped else 0
         clocks = [visit.frame.clock.fork() for _ in range(count)]
 
@@ -202,7 +236,11 @@ class Runner(Containers):
     def _template(self, frame: Frame, node: Any) -> Any:
         assert self.double is not None
         identifier = node.task_node.reference_id
-        return frame.tasks[identifier.name] if identifier.name in frame.tasks else self.double.find(identifier).template
+        return (
+            frame.tasks[identifier.name]
+            if identifier.name in frame.tasks
+            else self.double.find(identifier).template
+        )
 
     def _task(self, visit: Visit) -> Any:
         frame, template = visit.frame, self._template(visit.frame, visit.node)
@@ -220,19 +258,28 @@ class Runner(Containers):
     def _dynamic(self, visit: Visit, futures: bytes) -> Any:
         assert self.double is not None
         if len(futures) > self.max_literals:
-            raise PropellerError(visit.unique, f"limit exceeded: {len(futures)} bytes of futures.pb")
+            raise PropellerError(
+                visit.unique, f"limit exceeded: {len(futures)} bytes of futures.pb"
+            )
         job = dynamic_job_pb2.DynamicJobSpec.FromString(futures)
-        refused = [refusal for template in job.tasks if (refusal := self.double.too_large(template))]
+        refused = [
+            refusal for template in job.tasks if (refusal := self.double.too_large(template))
+        ]
         if refused:
             raise NodeError("NodeFailed", refused[0])
         self._report(visit, NodePhase.DYNAMIC_RUNNING)
-        workflows = {**visit.frame.workflows, **{template.id.name: template for template in job.subworkflows}}
+        workflows = {
+            **visit.frame.workflows,
+            **{template.id.name: template for template in job.subworkflows},
+        }
         tasks = {**visit.frame.tasks, **{template.id.name: template for template in job.tasks}}
         try:
             outputs = self._nodes(visit.inside(workflows=workflows, tasks=tasks), job, {})
         except NodeError as error:
             if error.is_timeout:
-                raise RetryableError(USER, "DynamicNodeFailing", "Dynamic workflow failed") from error
+                raise RetryableError(
+                    USER, "DynamicNodeFailing", "Dynamic workflow failed"
+                ) from error
             raise
         self.check_size(f"{visit.unique}/outputs.pb", outputs.ByteSize())
         return outputs
@@ -242,17 +289,23 @@ class Runner(Containers):
         name = visit.frame.execution.name
         nodes = self.double.nodes[name]
         found = node_execution(visit.frame.execution, visit.unique, visit.node, phase, error)
-        if phase == NodePhase.DYNAMIC_RUNNING or (visit.unique in nodes and nodes[visit.unique].metadata.is_dynamic):
+        if phase == NodePhase.DYNAMIC_RUNNING or (
+            visit.unique in nodes and nodes[visit.unique].metadata.is_dynamic
+        ):
             found.metadata.is_dynamic = found.metadata.is_parent_node = True
         if visit.frame.parent:
             self.double.parents[name, visit.unique] = visit.frame.parent[0]
         nodes[visit.unique] = found
 
-    def _report_task(self, visit: Visit, template: Any, phase: Any, error: NodeError | None = None) -> None:
+    def _report_task(
+        self, visit: Visit, template: Any, phase: Any, error: NodeError | None = None
+    ) -> None:
         assert self.double is not None
         name = visit.frame.execution.name
         node = self.double.nodes[name][visit.unique].id
-        self.double.tasks[name].append(task_execution(node, template.id, visit.attempt, phase, error))
+        self.double.tasks[name].append(
+            task_execution(node, template.id, visit.attempt, phase, error)
+        )
 
 
 def aws_env(s3_endpoint: str) -> dict[str, str]:

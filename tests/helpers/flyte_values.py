@@ -34,7 +34,9 @@ def chosen(block: Any, inputs: Any) -> Any:
     for case in (block.case, *block.other):
         compared = case.condition.comparison
         assert case.condition.WhichOneof("expr") == "comparison", f"{case.condition} is not covered"
-        assert compared.operator == condition_pb2.ComparisonExpression.EQ, f"{case.condition} is not covered"
+        assert compared.operator == condition_pb2.ComparisonExpression.EQ, (
+            f"{case.condition} is not covered"
+        )
         if _operand(compared.left_value, inputs) == _operand(compared.right_value, inputs):
             return case.then_node
     return block.else_node
@@ -51,7 +53,9 @@ def put_error(inputs: literals_pb2.LiteralMap, failure_node: str, message: str) 
     if "err" not in inputs.literals:
         return
     error = types_pb2.Error(message=message, failed_node_id=failure_node)
-    kind = types_pb2.LiteralType(simple=types_pb2.ERROR, structure=types_pb2.TypeStructure(tag="FlyteError"))
+    kind = types_pb2.LiteralType(
+        simple=types_pb2.ERROR, structure=types_pb2.TypeStructure(tag="FlyteError")
+    )
     value = literals_pb2.Literal(scalar=literals_pb2.Scalar(error=error))
     union = literals_pb2.Union(value=value, type=kind)
     inputs.literals["err"].CopyFrom(literals_pb2.Literal(scalar=literals_pb2.Scalar(union=union)))
@@ -79,7 +83,11 @@ def _sources(data: Any) -> set[str]:
 
 
 def _operand(operand: Any, inputs: Any) -> Any:
-    found: Any = inputs.literals[operand.var].scalar.primitive if operand.HasField("var") else operand.primitive
+    found: Any = (
+        inputs.literals[operand.var].scalar.primitive
+        if operand.HasField("var")
+        else operand.primitive
+    )
     return found
 
 
@@ -94,7 +102,10 @@ def _literal(data: Any, done: Mapping[str, literals_pb2.LiteralMap]) -> Any:
             parts = {name: _literal(part, done) for name, part in data.map.bindings.items()}
             return literals_pb2.Literal(map=literals_pb2.LiteralMap(literals=parts))
         case "promise":
-            return _attribute(done[data.promise.node_id or START].literals[data.promise.var], data.promise.attr_path)
+            return _attribute(
+                done[data.promise.node_id or START].literals[data.promise.var],
+                data.promise.attr_path,
+            )
     return literals_pb2.Literal()
 
 
@@ -109,7 +120,9 @@ def _attribute(literal: Any, path: Any) -> Any:
         else:
             found = msgpack.unpackb(literal.scalar.binary.value, strict_map_key=False)
             for rest in path[number:]:
-                found = found[rest.string_value if rest.HasField("string_value") else rest.int_value]
+                found = found[
+                    rest.string_value if rest.HasField("string_value") else rest.int_value
+                ]
             binary = literals_pb2.Binary(value=msgpack.packb(found), tag="msgpack")
             return literals_pb2.Literal(scalar=literals_pb2.Scalar(binary=binary))
     return literal

@@ -93,13 +93,18 @@ def wrongs(clip: Clip, frames: Frames, source: Source) -> list[str]:
     if frames.shape[1:] != source.frames.shape[1:]:
         return ["picture"]
     stack = source.frames.reshape(len(source.frames), -1).astype(np.int16)
-    gaps = np.array([np.abs(stack - frame.reshape(-1).astype(np.int16)).mean(axis=1) for frame in frames])
+    gaps = np.array(
+        [np.abs(stack - frame.reshape(-1).astype(np.int16)).mean(axis=1) for frame in frames]
+    )
     found = ["picture"] if gaps.min(axis=1).max() > TOLERANCE else []
     # The clip's times start at its first frame: whichever frame of the original that is, the others must follow.
     step = float(np.median(np.diff(source.times)))
     stamps = np.array(clip.timestamps_seconds)
     fits = [
-        gaps[np.arange(len(stamps)), np.abs(source.times[None] - (start + stamps)[:, None]).argmin(axis=1)].max()
+        gaps[
+            np.arange(len(stamps)),
+            np.abs(source.times[None] - (start + stamps)[:, None]).argmin(axis=1),
+        ].max()
         for start in source.times[source.times + stamps[-1] <= source.times[-1] + step]
     ]
     if not found and (not fits or min(fits) > TOLERANCE):
@@ -109,7 +114,18 @@ def wrongs(clip: Clip, frames: Frames, source: Source) -> list[str]:
 
 def _make(folder: Path, start: Path, name: str) -> Source:
     path = folder / name
-    cut = ["-ss", "1", "-t", "2.6", "-an", "-sn", "-map", "0:v:0", "-vf", "fps=15,scale=96:64,setsar=1"]
+    cut = [
+        "-ss",
+        "1",
+        "-t",
+        "2.6",
+        "-an",
+        "-sn",
+        "-map",
+        "0:v:0",
+        "-vf",
+        "fps=15,scale=96:64,setsar=1",
+    ]
     command = [ffmpeg_binary(), "-y", "-loglevel", "error", "-i", str(start), *cut, "-threads", "1"]
     subprocess.run([*command, *_FORMATS[name], str(path)], check=True)
     return Source(name, path.read_bytes(), *_all_frames(path))
@@ -119,7 +135,9 @@ def _all_frames(path: Path) -> tuple[Frames, NDArray[np.float64]]:
     areas = {"min_area_px": CONFIG.min_area_px, "max_area_px": CONFIG.max_area_px}
     for number in range(60, 15, -1):
         try:
-            footage = decode_video(path, FrameChoice(num_frames=number, edge_share=0.0, max_damaged_share=0.0, **areas))
+            footage = decode_video(
+                path, FrameChoice(num_frames=number, edge_share=0.0, max_damaged_share=0.0, **areas)
+            )
         except VideoError:
             continue
         return footage.frames, np.array(footage.timestamps_seconds)
@@ -150,7 +168,11 @@ def _cut_out(data: bytearray, _: bytes, rng: np.random.Generator) -> bytearray:
 
 
 def _splice(data: bytearray, other: bytes, rng: np.random.Generator) -> bytearray:
-    start, source, length = rng.integers(0, len(data)), rng.integers(0, len(other)), int(2 ** rng.uniform(2, 13))
+    start, source, length = (
+        rng.integers(0, len(data)),
+        rng.integers(0, len(other)),
+        int(2 ** rng.uniform(2, 13)),
+    )
     data[start : start + length] = other[source : source + length]
     return data
 

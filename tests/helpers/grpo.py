@@ -34,8 +34,13 @@ def make_grpo(
     """
     store = Store(str(folder))
     made = [make_clip(f"clip{i}", num_frames=num_frames, side_px=side_px) for i in range(num_clips)]
-    clips = {clip.clip_id: clip for clip in (store_clip(store, clip, seed=i) for i, clip in enumerate(made))}
-    samples = plan_all(list(clips.values()), PerturbConfig(levels=(0.0,), train_samples_per_clip=(1, 0, 0)))
+    clips = {
+        clip.clip_id: clip
+        for clip in (store_clip(store, clip, seed=i) for i, clip in enumerate(made))
+    }
+    samples = plan_all(
+        list(clips.values()), PerturbConfig(levels=(0.0,), train_samples_per_clip=(1, 0, 0))
+    )
     make_trainable(policy.model, config, seed=0)
     engine = engine or _train_engine(policy, config)
     collector = make_collector(policy, rollout, store, clips, 0)
@@ -44,7 +49,9 @@ def make_grpo(
         reference=frozen_copy(reference) if reference is not None else None,
         engine=engine,
         weights=engine.named_weights,
-        collector=replace(collector, prompts=PromptMaker(policy.processor, store, clips, encodes=True)),
+        collector=replace(
+            collector, prompts=PromptMaker(policy.processor, store, clips, encodes=True)
+        ),
         clips=clips,
         config=config,
         logprob_gap_alarm=rollout.logprob_gap_alarm,
@@ -53,7 +60,9 @@ def make_grpo(
 
 
 def _train_engine(policy: Policy, config: TrainConfig) -> Any:
-    from tasks.train.engine import TrainEngine  # here, because a machine that only measures a step has no DeepSpeed
+    from tasks.train.engine import (
+        TrainEngine,
+    )  # here, because a machine that only measures a step has no DeepSpeed
 
     return TrainEngine(
         policy.model,

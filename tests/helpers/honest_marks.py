@@ -31,7 +31,11 @@ class HonestMarks:
 
     def _seen(self) -> tuple[int, int, str]:
         # Processes of multiprocessing raise no event; each takes a number.
-        return len(self._started), WarmProcess.num_started, repr(multiprocessing.process._process_counter)
+        return (
+            len(self._started),
+            WarmProcess.num_started,
+            repr(multiprocessing.process._process_counter),
+        )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -43,5 +47,7 @@ class HonestMarks:
         result = yield
         if item.get_closest_marker("slow") is None and self._seen() != self._before:
             started = self._started[self._before[0] :]
-            pytest.fail(f"it started a process {started}: mark it with pytest.mark.slow", pytrace=False)
+            pytest.fail(
+                f"it started a process {started}: mark it with pytest.mark.slow", pytrace=False
+            )
         return result

@@ -25,7 +25,9 @@ def hostile_rows(video: str, frames: list[str]) -> dict[str, bytes]:
         "half a surrogate pair in a name": row(video="a\ud800.mp4"),
         "half a surrogate pair in the question": row(question="\udc80?"),
         "half a surrogate pair in the answer": row(answer="\ud800"),
-        "half a surrogate pair in the name of a field": raw("video", b'1, "\\ud800": 1').replace(b"video", b"film"),
+        "half a surrogate pair in the name of a field": raw("video", b'1, "\\ud800": 1').replace(
+            b"video", b"film"
+        ),
         "markup in the pretext task": row(pretext="<b>"),
         "markup in the kind": row(kind="<script>alert(1)</script>"),
         "formula in the kind": row(kind="$x^$"),

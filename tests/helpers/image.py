@@ -66,15 +66,21 @@ class Image:
     ) -> "subprocess.CompletedProcess[str]":
         """As the image's user, where it starts (or in `folder`), without a network; with `scratch` (folders that are
         empty and anybody's, Kubernetes' emptyDir) nothing else can be written to."""
-        bytecode = {} if _BORROWED in self.caches else _KEPT_BYTECODE  # what is borrowed has its own
+        bytecode = (
+            {} if _BORROWED in self.caches else _KEPT_BYTECODE
+        )  # what is borrowed has its own
         env = {**self.env, "HOME": home or self._home(), **bytecode}
         mounts = {**self.caches, _BYTECODE: self.root.path(_BYTECODE)}
-        return self.root.run(words, Process(env, folder or self.folder, self.user, mounts, scratch, is_alone=True))
+        return self.root.run(
+            words, Process(env, folder or self.folder, self.user, mounts, scratch, is_alone=True)
+        )
 
     def _home(self) -> str:
         """As a container engine finds it."""
         people = (line.split(":") for line in self.root.path("etc/passwd").read_text().splitlines())
-        return next(home for _, _, number, _, _, home, _ in people if number == self.user.partition(":")[0])
+        return next(
+            home for _, _, number, _, _, home, _ in people if number == self.user.partition(":")[0]
+        )
 
 
 def replay(dockerfile: Path, folder: Path, borrow: str = "") -> Image:
@@ -144,7 +150,9 @@ def _base(folder: Path) -> Root:
 
 
 def _run(image: Image, instruction: Instruction) -> None:
-    mount = dict(part.split("=", 1) for part in instruction.flags.get("mount", "").split(",") if part)
+    mount = dict(
+        part.split("=", 1) for part in instruction.flags.get("mount", "").split(",") if part
+    )
     if mount:
         assert mount["type"] == "cache", mount
         image.caches[mount["target"]] = _cache()
@@ -161,7 +169,11 @@ def _step(image: Image, words: list[str]) -> None:
 
 def _cache() -> Path:
     uv = Path(sys.executable).with_name("uv")
-    return Path(subprocess.run([uv, "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip())
+    return Path(
+        subprocess.run(
+            [uv, "cache", "dir"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    )
 
 
 def _borrow(image: Image, instruction: Instruction) -> None:
@@ -172,7 +184,11 @@ def _borrow(image: Image, instruction: Instruction) -> None:
     (packages / "borrowed.pth").write_text(f"{_BORROWED}\n")
     for entry in entry_points(group="console_scripts"):
         script = image.root.path(f"{environment}/bin/{entry.name}")
-        lines = (f"#!{environment}/bin/python", f"import sys, {entry.module} as home", f"sys.exit(home.{entry.attr}())")
+        lines = (
+            f"#!{environment}/bin/python",
+            f"import sys, {entry.module} as home",
+            f"sys.exit(home.{entry.attr}())",
+        )
         if not script.exists():
             script.write_text("\n".join(lines) + "\n")
             script.chmod(0o755)
@@ -193,12 +209,17 @@ def _copy(image: Image, instruction: Instruction, images: dict[str, Image]) -> N
             images[stage].root.path(name).rename(place)
         elif (REPO_ROOT / name).is_dir():
             ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(REPO_ROOT / name, place, symlinks=True, dirs_exist_ok=True, ignore=ignored)
+            shutil.copytree(
+                REPO_ROOT / name, place, symlinks=True, dirs_exist_ok=True, ignore=ignored
+            )
         else:
             place.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPO_ROOT / name, place)
     owner = instruction.flags.get("chown", "0:0")
-    _step(replace(image, user="", folder="/"), ["chown", "--recursive", "--no-dereference", owner, inside])
+    _step(
+        replace(image, user="", folder="/"),
+        ["chown", "--recursive", "--no-dereference", owner, inside],
+    )
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

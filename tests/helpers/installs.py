@@ -14,8 +14,14 @@ from tests.helpers.pyflyte import REPO_ROOT
 
 def installs(dockerfile: Path) -> list[list[str]]:
     """The arguments of every `uv pip install` of a Dockerfile."""
-    runs = [each.value for stage in read_stages(dockerfile.read_text()) for each in stage.instructions]
-    return [shlex.split(value.partition("&&")[0])[1:] for value in runs if value.startswith("uv pip install")]
+    runs = [
+        each.value for stage in read_stages(dockerfile.read_text()) for each in stage.instructions
+    ]
+    return [
+        shlex.split(value.partition("&&")[0])[1:]
+        for value in runs
+        if value.startswith("uv pip install")
+    ]
 
 
 def uv(arguments: list[str], *options: str) -> "subprocess.CompletedProcess[str]":

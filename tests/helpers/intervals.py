@@ -49,7 +49,9 @@ _MIDDLE, _WIDTH = 0.4, 0.5
 """Of smooth rewards: a fifth of them are 0, a tenth are 1."""
 
 
-def _eases(mean: float, correlation: float, shape: tuple[int, int], rng: np.random.Generator) -> ndarray:
+def _eases(
+    mean: float, correlation: float, shape: tuple[int, int], rng: np.random.Generator
+) -> ndarray:
     """Of a beta distribution, so that answers right with these probabilities are correlated so much."""
     total = 1 / correlation - 1
     return rng.beta(mean * total, (1 - mean) * total, shape)
@@ -67,7 +69,9 @@ def _answers(share: float) -> Rewards:
 
 
 def _gains(share: float) -> Rewards:
-    return Rewards(name=f"gain from {share:g}", truth=_GAIN * (1 - share), is_gain=True, share_right=share)
+    return Rewards(
+        name=f"gain from {share:g}", truth=_GAIN * (1 - share), is_gain=True, share_right=share
+    )
 
 
 KINDS = [
@@ -91,7 +95,12 @@ class Coverage:
 
 
 def coverage(
-    kind: Rewards, correlation: float, sizes: ndarray, runs: int, rng: np.random.Generator, num_strata: int = 1
+    kind: Rewards,
+    correlation: float,
+    sizes: ndarray,
+    runs: int,
+    rng: np.random.Generator,
+    num_strata: int = 1,
 ) -> Coverage:
     """Of `runs` sets of rewards of videos that have so many items, whose strata come in turn."""
     video = np.repeat(np.arange(len(sizes)), sizes)

@@ -32,7 +32,12 @@ def kubernetes_api(answers: Mapping[str, Json | int], folder: Path) -> Iterator[
             found = answers.get(path, 404)
             status = found if isinstance(found, int) else 200
             if isinstance(found, int):
-                found = {"kind": "Status", "status": "Failure", "code": found, "message": f"{path}: refused ({found})"}
+                found = {
+                    "kind": "Status",
+                    "status": "Failure",
+                    "code": found,
+                    "message": f"{path}: refused ({found})",
+                }
             elif "PartialObjectMetadata" in self.headers["Accept"]:
                 found = {"kind": "PartialObjectMetadata", "metadata": found["metadata"]}
             else:

@@ -12,7 +12,9 @@ from tasks.tracking.tracker import Move, RegisteredModel, Standing
 class MemoryRegistry:
     """Registered models in memory."""
 
-    versions: defaultdict[str, list[RegisteredModel]] = field(default_factory=lambda: defaultdict(list))
+    versions: defaultdict[str, list[RegisteredModel]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     moves: defaultdict[str, list[Move]] = field(default_factory=lambda: defaultdict(list))
 
     def register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
@@ -35,6 +37,8 @@ class MemoryRegistry:
         return Standing(self.version(name, moves[-1].version) if moves else None, moves)
 
     def move_champion(self, name: str, version: str, *, last_move: int, champion: str) -> None:
-        move = self.standing(name).next_move(version, last_move=last_move, champion=champion, run_id="")
+        move = self.standing(name).next_move(
+            version, last_move=last_move, champion=champion, run_id=""
+        )
         if move is not None:
             self.moves[name].append(move)

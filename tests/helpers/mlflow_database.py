@@ -26,7 +26,10 @@ def _make(folder: Path) -> None:
     path = folder / "mlflow.db"
     SqlAlchemyStore(f"sqlite:///{path}", str(folder / "unused"))
     with closing(sqlite3.connect(path)) as database:
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = [
+            name
+            for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
         for table in tables:
             _limit(database, table)
         database.commit()
@@ -34,7 +37,9 @@ def _make(folder: Path) -> None:
 
 def _limit(database: sqlite3.Connection, table: str) -> None:
     """Refuse what is longer than its column says, in PostgreSQL's words."""
-    columns = [(name, kind) for _, name, kind, *_ in database.execute(f"PRAGMA table_info('{table}')")]
+    columns = [
+        (name, kind) for _, name, kind, *_ in database.execute(f"PRAGMA table_info('{table}')")
+    ]
     lengths = {name: int(found[1]) for name, kind in columns if (found := _LIMITED.fullmatch(kind))}
     for name, length in lengths.items():
         for verb in ("INSERT", "UPDATE"):

@@ -24,7 +24,14 @@ def start_mlflow(
 ) -> warm.WarmProcess:
     """`mlflow ARGS`; what it says goes to `log`."""
     command = ["python", "-c", _PROGRAM, str(warm.commands() / "python"), *args]
-    return warm.start(command, cwd=cwd, env={**env, warm.FAMILY_VARIABLE: "web"}, stdout=log, stderr=log, family="web")
+    return warm.start(
+        command,
+        cwd=cwd,
+        env={**env, warm.FAMILY_VARIABLE: "web"},
+        stdout=log,
+        stderr=log,
+        family="web",
+    )
 
 
 class MlflowServer:
@@ -46,7 +53,10 @@ class MlflowServer:
             *["--backend-store-uri", f"sqlite:///{self._folder}/server.db"],
             *["--artifacts-destination", f"{self._folder}/artifacts"],
         ]
-        settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        settings = {
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        }
         self._process = start_mlflow(options, cwd=self._folder, env={**os.environ, **settings})
         while not answers(f"{self.uri}/health"):
             assert self._process.poll() is None, "the server ended"

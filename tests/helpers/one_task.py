@@ -36,7 +36,9 @@ def main(folder: Path) -> None:
     types = train_policy.python_interface.inputs
     literals = TypeEngine.dict_to_literal_map(context, inputs, types)
     (folder / "inputs.pb").write_bytes(literals.to_flyte_idl().SerializeToString())
-    images = ImageConfig(images=[Image(name=name, fqn="example", tag="1") for name in ("cpu", "gpu")])
+    images = ImageConfig(
+        images=[Image(name=name, fqn="example", tag="1") for name in ("cpu", "gpu")]
+    )
     settings = SerializationSettings(image_config=images, project="p", domain="d", version="v")
     template = get_serializable(OrderedDict(), settings, train_policy).template
     (container,) = template.k8s_pod.pod_spec["containers"]

@@ -55,7 +55,9 @@ def _program(words: Sequence[str]) -> Callable[[], object]:
             return lambda: _end(compile(text, "-c", "exec"))
         case ["python", "-m", module, *rest]:
             if _parses(*_sources(module)):
-                return lambda: _call(module, rest, lambda: runpy.run_module(module, run_name="__main__"))
+                return lambda: _call(
+                    module, rest, lambda: runpy.run_module(module, run_name="__main__")
+                )
             if not rest:
                 return lambda: _end(None)
             raise LookupError(f"{module} has no parser for {rest}")
@@ -92,13 +94,19 @@ def _parses(*sources: Path) -> bool:
     for source in sources:
         if not source.is_file():
             raise LookupError(f"there is no file {source}")
-    return any(name in source.read_text() for source in sources for name in ("ArgumentParser", "click.command"))
+    return any(
+        name in source.read_text()
+        for source in sources
+        for name in ("ArgumentParser", "click.command")
+    )
 
 
 def _stop_after_parsing() -> None:
     parse, run = argparse.ArgumentParser.parse_args, click.Command.invoke
 
-    def parse_and_end(parser: argparse.ArgumentParser, args: Any = None, namespace: Any = None) -> NoReturn:
+    def parse_and_end(
+        parser: argparse.ArgumentParser, args: Any = None, namespace: Any = None
+    ) -> NoReturn:
         _end(parse(parser, args, namespace))
 
     def end_in_a_command(command: click.Command, context: click.Context) -> Any:

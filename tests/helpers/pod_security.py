@@ -9,7 +9,16 @@ from typing import Any
 Spec = dict[str, Any]
 
 _VOLUMES = {
-    *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"),
+    *(
+        "configMap",
+        "csi",
+        "downwardAPI",
+        "emptyDir",
+        "ephemeral",
+        "persistentVolumeClaim",
+        "projected",
+        "secret",
+    ),
 }
 _SECCOMP = ("RuntimeDefault", "Localhost")
 _SYSCTLS = {
@@ -26,16 +35,30 @@ _SYSCTLS = {
     "net.ipv4.tcp_syncookies",
     "net.ipv4.tcp_wmem",
 }
-_SELINUX_TYPES = (None, "", "container_t", "container_init_t", "container_kvm_t", "container_engine_t")
+_SELINUX_TYPES = (
+    None,
+    "",
+    "container_t",
+    "container_init_t",
+    "container_kvm_t",
+    "container_engine_t",
+)
 
 
 def violations(pod: Spec) -> list[str]:
     """What the standard forbids in a pod's spec, one line each; none if a restricted namespace takes it."""
-    return [*_of_the_pod(pod), *(line for container in _containers(pod) for line in _of_a_container(container, pod))]
+    return [
+        *_of_the_pod(pod),
+        *(line for container in _containers(pod) for line in _of_a_container(container, pod)),
+    ]
 
 
 def _containers(pod: Spec) -> list[Spec]:
-    return [one for kind in ("initContainers", "containers", "ephemeralContainers") for one in pod.get(kind, [])]
+    return [
+        one
+        for kind in ("initContainers", "containers", "ephemeralContainers")
+        for one in pod.get(kind, [])
+    ]
 
 
 def _of_the_pod(pod: Spec) -> Iterator[str]:
@@ -82,7 +105,9 @@ def _of_a_container(container: Spec, pod: Spec) -> Iterator[str]:
     if security.get("procMount", "Default") != "Default":
         yield f"{name}: procMount"
     capabilities = security.get("capabilities", {})
-    if "ALL" not in capabilities.get("drop", []) or set(capabilities.get("add", [])) - {"NET_BIND_SERVICE"}:
+    if "ALL" not in capabilities.get("drop", []) or set(capabilities.get("add", [])) - {
+        "NET_BIND_SERVICE"
+    }:
         yield f"{name}: capabilities"
     if any(port.get("hostPort") for port in container.get("ports", [])):
         yield f"{name}: hostPort"

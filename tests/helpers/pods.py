@@ -89,7 +89,8 @@ class Pod:
             "allowPrivilegeEscalation != false": own.get("allowPrivilegeEscalation") is False,
             "unrestricted capabilities": own.get("capabilities", {}).get("drop") == ["ALL"],
             "runAsNonRoot != true": both.get("runAsNonRoot") is True,
-            "seccompProfile": both.get("seccompProfile", {}).get("type") in ("RuntimeDefault", "Localhost"),
+            "seccompProfile": both.get("seccompProfile", {}).get("type")
+            in ("RuntimeDefault", "Localhost"),
         }
         return [f'{rule} (container "{name}")' for rule, is_kept in lacks.items() if not is_kept]
 
@@ -102,7 +103,12 @@ def pod_of(template: Any) -> Pod:
     else:
         found, primary = template.container, template.id.name
         env = [{"name": pair.key, "value": pair.value} for pair in found.env]
-        container = {"image": found.image, "command": list(found.command), "args": list(found.args), "env": env}
+        container = {
+            "image": found.image,
+            "command": list(found.command),
+            "args": list(found.args),
+            "env": env,
+        }
         spec = {"containers": [{"name": primary, **container}]}
     [container] = [one for one in spec["containers"] if one["name"] == primary]
     return Pod(spec=spec, container=container)
@@ -114,9 +120,16 @@ def image_of(name: str) -> Image:
     kind = re.split("[:@]", name.rsplit("/", 1)[-1])[0]
     last = read_stages((REPO_ROOT / "images" / f"{kind}.Dockerfile").read_text())[-1]
     said = {one.keyword: one.value for one in last.instructions}
-    pairs = [word.split("=", 1) for one in last.instructions if one.keyword == "ENV" for word in shlex.split(one.value)]
+    pairs = [
+        word.split("=", 1)
+        for one in last.instructions
+        if one.keyword == "ENV"
+        for word in shlex.split(one.value)
+    ]
     user, group = said["USER"].split(":")
-    env = {key: value.replace("$PATH", _BASE_PATH) for key, value in pairs} | {"HOME": "/home/videossr"}
+    env = {key: value.replace("$PATH", _BASE_PATH) for key, value in pairs} | {
+        "HOME": "/home/videossr"
+    }
     return Image(env=env, user=int(user), group=int(group), work=said["WORKDIR"])
 
 
@@ -135,7 +148,9 @@ def start(
     given["PATH"] = given["PATH"].replace(_PROGRAMS, f"{_PROGRAMS}:{Path(sys.executable).parent}")
     work = Path(pod.container.get("workingDir", image.work))
     room = _room(pod, image, folder, code)
-    return warm.start(command, cwd=work, env=given, stdout=log, stderr=log, family="flyte", room=room)
+    return warm.start(
+        command, cwd=work, env=given, stdout=log, stderr=log, family="flyte", room=room
+    )
 
 
 def remove_volumes(folder: Path) -> None:
@@ -151,15 +166,24 @@ def _room(pod: Pod, image: Image, folder: Path, code: Path) -> Room:
     root, own = folder / "root", folder / "volumes"
     root.mkdir()
     is_read_only = security.get("readOnlyRootFilesystem", False)
-    mounts = {mount["target"]: mount for mount in [*_image_mounts(own, code, user, group, is_read_only)]}
+    mounts = {
+        mount["target"]: mount for mount in [*_image_mounts(own, code, user, group, is_read_only)]
+    }
     volumes = {volume["name"]: volume for volume in pod.spec.get("volumes", ())}
     for wish in pod.container.get("volumeMounts", ()):
         source = _volume(volumes[wish["name"]], own, shared)
         target = wish["mountPath"]
-        mounts[target] = Mount(source=str(source), target=target, is_read_only=wish.get("readOnly", False))
+        mounts[target] = Mount(
+            source=str(source), target=target, is_read_only=wish.get("readOnly", False)
+        )
     groups = [] if shared is None else [shared]
     return Room(
-        root=str(root), mounts=list(mounts.values()), is_read_only=is_read_only, user=user, group=group, groups=groups
+        root=str(root),
+        mounts=list(mounts.values()),
+        is_read_only=is_read_only,
+        user=user,
+        group=group,
+        groups=groups,
     )
 
 
@@ -172,22 +196,37 @@ def _volume(volume: Mapping[str, Any], own: Path, shared: int | None) -> Path:
 
 def _image_mounts(own: Path, code: Path, user: int, group: int, is_read_only: bool) -> list[Mount]:
     """What an image has besides the system: root's /app and environment, the user's home, what starts quickly."""
-    users = _written(own / "passwd", f"root:x:0:0::/root:/bin/sh\nvideossr:x:{user}:{group}::/home/videossr:/bin/sh\n")
-    found = [(code / "workflows", "/app/workflows"), (users, "/etc/passwd"), (warm.commands(), _PROGRAMS)]
+    users = _written(
+        own / "passwd",
+        f"root:x:0:0::/root:/bin/sh\nvideossr:x:{user}:{group}::/home/videossr:/bin/sh\n",
+    )
+    found = [
+        (code / "workflows", "/app/workflows"),
+        (users, "/etc/passwd"),
+        (warm.commands(), _PROGRAMS),
+    ]
     found += [(warm.socket_of(family), f"{_SERVERS}/{family}") for family in ("plain", "flyte")]
-    found += [(Path(prefix), prefix) for prefix in {sys.prefix, os.path.realpath(sys.prefix), sys.base_prefix}]
+    found += [
+        (Path(prefix), prefix)
+        for prefix in {sys.prefix, os.path.realpath(sys.prefix), sys.base_prefix}
+    ]
     found += [(code / name, f"{_installed()}/{name}") for name in PACKAGES]
     if not is_read_only:
         found += [(_folder(own / "image-tmp", 0o1777, 0, 0), "/tmp")]
         found += [(_folder(own / "image-home", 0o755, user, group), "/home/videossr")]
     kept = {"/tmp", "/home/videossr"}
-    return [Mount(source=str(source), target=target, is_read_only=target not in kept) for source, target in found]
+    return [
+        Mount(source=str(source), target=target, is_read_only=target not in kept)
+        for source, target in found
+    ]
 
 
 @cache
 def _installed() -> str:
     """The folder from which this environment imports our packages: in a pod they are the image's."""
-    places = [sysconfig.get_path("purelib")]  # not the checkout, where a build leaves metadata of its own
+    places = [
+        sysconfig.get_path("purelib")
+    ]  # not the checkout, where a build leaves metadata of its own
     found = importlib.metadata.distributions(name="videossr", path=places)
     text = next(filter(None, (one.read_text("direct_url.json") for one in found)), None)
     assert text is not None, "videossr is not installed in the environment of the tests"

@@ -10,16 +10,26 @@ from tasks.rollout.inputs import encode_prompt
 from tasks.rollout.prompt import Prompt
 from tasks.video.render import ShownVideo
 
-QUESTIONS = ("When are the red and blue channels swapped?", "In which order were the clips?", "How many shapes?")
+QUESTIONS = (
+    "When are the red and blue channels swapped?",
+    "In which order were the clips?",
+    "How many shapes?",
+)
 
 
 def fresh_policy(seed: int = 0) -> Policy:
     return make_tiny_policy(hidden_size=64, num_layers=2, seed=seed, texts=QUESTIONS)
 
 
-def noise_video(num_frames: int, seed: int, step_seconds: float = 0.5, size_px: int = 64) -> ShownVideo:
-    frames = np.random.default_rng(seed).integers(0, 256, (num_frames, size_px, size_px, 3), dtype=np.uint8)
-    return ShownVideo(frames=frames, timestamps_seconds=tuple(i * step_seconds for i in range(num_frames)))
+def noise_video(
+    num_frames: int, seed: int, step_seconds: float = 0.5, size_px: int = 64
+) -> ShownVideo:
+    frames = np.random.default_rng(seed).integers(
+        0, 256, (num_frames, size_px, size_px, 3), dtype=np.uint8
+    )
+    return ShownVideo(
+        frames=frames, timestamps_seconds=tuple(i * step_seconds for i in range(num_frames))
+    )
 
 
 def make_prompt(policy: Policy, question: str, *videos: ShownVideo) -> Prompt:
@@ -43,7 +53,11 @@ def mixed_prompts(policy: Policy) -> list[Prompt]:
 def plain_answer(policy: Policy, prompt: Prompt, params: SamplingParams) -> tuple[int, ...]:
     """What transformers' own `generate` answers to one prompt."""
     encoded = encode_prompt(policy.processor, prompt)
-    sampling = {"temperature": params.temperature, "top_k": 0, "top_p": 1.0} if params.temperature > 0 else {}
+    sampling = (
+        {"temperature": params.temperature, "top_k": 0, "top_p": 1.0}
+        if params.temperature > 0
+        else {}
+    )
     tokens = policy.model.eval().generate(
         input_ids=encoded.input_ids[None].to(policy.device),
         attention_mask=torch.ones_like(encoded.input_ids)[None].to(policy.device),

@@ -59,7 +59,10 @@ def _is_incomplete(text: str) -> bool:
 
 def _refused(lines: Collection[Words], folder: Path) -> dict[Words, str]:
     python = sorted(words for words in lines if words and words[0] in PYTHON)
-    others = {words: _SAYS.get(words[0], _unknown)(words, folder) if words else "no command" for words in lines}
+    others = {
+        words: _SAYS.get(words[0], _unknown)(words, folder) if words else "no command"
+        for words in lines
+    }
     said = others | _python(python, folder)
     return {words: " ".join(_BOX.sub(" ", text).split()) for words, text in said.items() if text}
 
@@ -72,7 +75,9 @@ def _python(lines: Sequence[Words], folder: Path) -> dict[Words, str | None]:
     said: dict[Words, str | None] = {words: _pytest(words[3:], folder) for words in tests}
     for family, group in (("flyte", others), ("vllm", served)):
         if group:
-            said |= dict(zip(group, _parse([_local(words) for words in group], folder, family), strict=True))
+            said |= dict(
+                zip(group, _parse([_local(words) for words in group], folder, family), strict=True)
+            )
     return said
 
 
@@ -82,7 +87,10 @@ def _parse(lines: Sequence[Sequence[str]], folder: Path, family: str) -> list[st
     env = isolated_env(folder)
     env["PYTHONPATH"] += f":{name_vllm(folder / 'names')}"
     done = warm.run(
-        ["python", "-m", "tests.helpers.parse_only", str(asked), str(answered)], cwd=REPO_ROOT, env=env, family=family
+        ["python", "-m", "tests.helpers.parse_only", str(asked), str(answered)],
+        cwd=REPO_ROOT,
+        env=env,
+        family=family,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     answers: list[str | None] = json.loads(answered.read_text())
@@ -103,7 +111,15 @@ def _pytest(arguments: Words, folder: Path) -> str:
     named = any(argument.startswith("tests") for argument in arguments)
     only = ["--collect-only", "-q", "-p", "no:cacheprovider", *([] if named else [_ONE_FILE])]
     # The process has imported what pytest would have liked to rewrite.
-    command = ["python", "-m", "pytest", *arguments, *only, "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    command = [
+        "python",
+        "-m",
+        "pytest",
+        *arguments,
+        *only,
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+    ]
     done = warm.run(command, cwd=REPO_ROOT, env=isolated_env(folder))
     return done.stdout[-2000:] + done.stderr[-2000:] if done.returncode else ""
 
@@ -118,23 +134,33 @@ def _make(words: Words, folder: Path) -> str:
     done = _run(["make", "--dry-run", *words[1:]])
     if done.returncode:
         return done.stderr
-    recipe = {command.words for command in of_script("", done.stdout) if command.words[0] in PROGRAMS}
-    return "\n".join(f"{shlex.join(command)}\n{text}" for command, text in _refused(recipe, folder).items())
+    recipe = {
+        command.words for command in of_script("", done.stdout) if command.words[0] in PROGRAMS
+    }
+    return "\n".join(
+        f"{shlex.join(command)}\n{text}" for command, text in _refused(recipe, folder).items()
+    )
 
 
 def _kubectl(words: Words, folder: Path) -> str:
     config = folder / "kubeconfig"
     cluster = {"name": "none", "cluster": {"server": f"http://{_NO_SERVER}"}}
     context = {"name": "none", "context": {"cluster": "none", "user": ""}}
-    config.write_text(json.dumps({"clusters": [cluster], "contexts": [context], "current-context": "none"}))
+    config.write_text(
+        json.dumps({"clusters": [cluster], "contexts": [context], "current-context": "none"})
+    )
     outer = words[: words.index("--")] if "--" in words else words
-    return _without_server(outer, {"KUBECONFIG": str(config)}) or _inner(words[len(outer) + 1 :], folder)
+    return _without_server(outer, {"KUBECONFIG": str(config)}) or _inner(
+        words[len(outer) + 1 :], folder
+    )
 
 
 def _docker(words: Words, folder: Path) -> str:
     image = next((place for place, word in enumerate(words) if _IMAGE.fullmatch(word)), len(words))
     outer = words[: image + 1] if words[1:2] == ("run",) else words
-    return _without_server(outer, {"DOCKER_HOST": f"tcp://{_NO_SERVER}"}) or _inner(words[len(outer) :], folder)
+    return _without_server(outer, {"DOCKER_HOST": f"tcp://{_NO_SERVER}"}) or _inner(
+        words[len(outer) :], folder
+    )
 
 
 def _inner(words: Words, folder: Path) -> str:
@@ -147,8 +173,12 @@ def _without_server(words: Words, env: dict[str, str]) -> str:
     if not is_here(words[0]):
         return ""
     done = _run(words, env)
-    reached = re.search(r"was refused|connection refused|Cannot connect to the Docker daemon", done.stderr)
-    reached = reached or re.search(r"no objects passed to|error reading [\w.-]+: no such file", done.stderr)
+    reached = re.search(
+        r"was refused|connection refused|Cannot connect to the Docker daemon", done.stderr
+    )
+    reached = reached or re.search(
+        r"no objects passed to|error reading [\w.-]+: no such file", done.stderr
+    )
     return "" if done.returncode == 0 or reached else done.stderr
 
 
@@ -158,11 +188,19 @@ def _installer(words: Words, _: Path) -> str:
     return done.stderr if done.returncode else ""
 
 
-def _run(words: Sequence[str], env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+def _run(
+    words: Sequence[str], env: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     with tempfile.TemporaryDirectory() as home:
         given = {**isolated_env(Path(home)), **(env or {})}
         return subprocess.run(
-            words, cwd=REPO_ROOT, env=given, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+            words,
+            cwd=REPO_ROOT,
+            env=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
 
 
@@ -176,21 +214,45 @@ class _Refusing(argparse.ArgumentParser):
 
 
 _HELM_COMMON = ["--namespace -n", "--kube-context", "--kubeconfig"]
-_HELM_RELEASE = ["--values -f", "--set", "--set-string", "--set-json", "--set-file", "--version", "--description"]
+_HELM_RELEASE = [
+    "--values -f",
+    "--set",
+    "--set-string",
+    "--set-json",
+    "--set-file",
+    "--version",
+    "--description",
+]
 _HELM_WAIT = ["--timeout", "--wait!", "--no-hooks!", "--dry-run!"]
-_HELM_CHANGE = [*_HELM_RELEASE, *_HELM_WAIT, "--wait-for-jobs!", "--atomic!", "--create-namespace!", "--skip-crds!"]
+_HELM_CHANGE = [
+    *_HELM_RELEASE,
+    *_HELM_WAIT,
+    "--wait-for-jobs!",
+    "--atomic!",
+    "--create-namespace!",
+    "--skip-crds!",
+]
 _HELM: dict[str, tuple[list[str], list[str]]] = {
     "install": (["release", "chart"], [*_HELM_CHANGE, "--replace!"]),
     "upgrade": (
         ["release", "chart"],
-        [*_HELM_CHANGE, "--install! -i", "--reuse-values!", "--reset-values!", "--reset-then-reuse-values!"],
+        [
+            *_HELM_CHANGE,
+            "--install! -i",
+            "--reuse-values!",
+            "--reset-values!",
+            "--reset-then-reuse-values!",
+        ],
     ),
     "rollback": (["release", "?revision"], [*_HELM_WAIT, "--cleanup-on-fail!"]),
     "uninstall": (
         ["release"],
         [*_HELM_WAIT[:2], "--no-hooks!", "--dry-run!", "--keep-history!", "--ignore-not-found!"],
     ),
-    "template": (["release", "chart"], [*_HELM_CHANGE, "--kube-version", "--show-only -s", "--validate!"]),
+    "template": (
+        ["release", "chart"],
+        [*_HELM_CHANGE, "--kube-version", "--show-only -s", "--validate!"],
+    ),
     "lint": (["chart"], [*_HELM_RELEASE[:5], "--strict!", "--kube-version"]),
     "status": (["release"], ["--output -o", "--revision"]),
     "history": (["release"], ["--output -o", "--max"]),
@@ -210,13 +272,19 @@ def _helm(words: Words, _: Path) -> str:
         parser.add_argument(name.strip("?"), nargs="?" if name.startswith("?") else None)
     for option in [*_HELM_COMMON, *options]:
         is_switch = "!" in option
-        parser.add_argument(*option.replace("!", "").split(), action="store_true" if is_switch else "append")
+        parser.add_argument(
+            *option.replace("!", "").split(), action="store_true" if is_switch else "append"
+        )
     try:
         given = parser.parse_args(arguments)
     except argparse.ArgumentError as error:
         return str(error)
     chart = getattr(given, "chart", "")
-    return f"there is no chart {chart}" if chart and not (REPO_ROOT / chart / "Chart.yaml").exists() else ""
+    return (
+        f"there is no chart {chart}"
+        if chart and not (REPO_ROOT / chart / "Chart.yaml").exists()
+        else ""
+    )
 
 
 _SAYS: dict[str, Callable[[Words, Path], str]] = {

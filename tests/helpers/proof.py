@@ -55,13 +55,21 @@ class Proof:
 def prove_stored(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> Proof:
     """Of a sample rendered from stored frames; `clips` by clip id."""
     shown = [video.frames for video in render_sample(store, sample, clips)]
-    donors = [load_frames(store, clips[name]) for view in sample.views for name in donor_clip_ids(view.edits)]
+    donors = [
+        load_frames(store, clips[name])
+        for view in sample.views
+        for name in donor_clip_ids(view.edits)
+    ]
     clip = clips[sample.views[0].clip_id]
     return prove_answer(sample, shown, load_frames(store, clip), clip, donors)
 
 
 def prove_answer(
-    sample: Sample, shown: Sequence[Frames], original: Frames, clip: Clip, donors: Sequence[Frames] = ()
+    sample: Sample,
+    shown: Sequence[Frames],
+    original: Frames,
+    clip: Clip,
+    donors: Sequence[Frames] = (),
 ) -> Proof:
     """`shown`: frames (F, H, W, 3) of each view; `original`: all frames of the one clip they come from.
 
@@ -87,7 +95,9 @@ def _prove_grounding(
     """
     frames, kind = shown[0], sample.kind
     changed = np.any(frames != original, axis=(1, 2, 3))
-    spans = [span for span in _spans_of(sample.answer, timestamps_seconds) if not _goes_on(changed, span)]
+    spans = [
+        span for span in _spans_of(sample.answer, timestamps_seconds) if not _goes_on(changed, span)
+    ]
     if not spans:
         return _wrong(f"pixels say frames {_runs(changed)}, which is not {sample.answer}")
 
@@ -102,7 +112,9 @@ def _prove_grounding(
         return _wrong(f"{kind} does not explain frames {_runs(changed)} as {sample.answer}")
     if not any(_is_clear(changed, span, kind, frames) for span in fitting):
         return _undecidable(f"some frames of {sample.answer} look the same after {kind}")
-    elsewhere = [run for run in _runs(changed) if not any(a <= run[0] and run[1] <= b for a, b in fitting)]
+    elsewhere = [
+        run for run in _runs(changed) if not any(a <= run[0] and run[1] <= b for a, b in fitting)
+    ]
     if any(explains(*run) for run in elsewhere):
         return _undecidable(f"{kind} explains the frames {elsewhere}, too")
     return _proved()
@@ -122,7 +134,9 @@ def _spans_of(answer: str, timestamps_seconds: Sequence[float]) -> Iterator[Span
 def _runs(changed: NDArray[np.bool_]) -> list[Span]:
     """The unbroken runs of altered frames."""
     numbers = [
-        [number for number, _ in run] for is_changed, run in groupby(enumerate(changed), lambda x: x[1]) if is_changed
+        [number for number, _ in run]
+        for is_changed, run in groupby(enumerate(changed), lambda x: x[1])
+        if is_changed
     ]
     return [(run[0], run[-1] + 1) for run in numbers]
 
@@ -139,7 +153,9 @@ def _is_clear(changed: NDArray[np.bool_], span: Span, kind: str, frames: Frames)
     """
     start_frame, stop_frame = span
     if kind == "hold":
-        begins = start_frame == 0 or not np.array_equal(frames[start_frame - 1], frames[start_frame])
+        begins = start_frame == 0 or not np.array_equal(
+            frames[start_frame - 1], frames[start_frame]
+        )
         return begins and bool(changed[stop_frame - 1])
     return bool(changed[start_frame] and changed[stop_frame - 1])
 
@@ -152,7 +168,11 @@ def _prove_counting(sample: Sample, shown: Sequence[Frames], original: Frames) -
     shapes that do not count have 0.25 and more. `original`: all frames (F, H, W, 3) of the clip; the answer is
     `circles,squares,triangles`.
     """
-    patches = [patch for frame, plain in zip(shown[0], original, strict=True) for patch in _patches(frame, plain)]
+    patches = [
+        patch
+        for frame, plain in zip(shown[0], original, strict=True)
+        for patch in _patches(frame, plain)
+    ]
     numbers = [_shape_number(patch) for patch in patches]
     found = ",".join(str(numbers.count(number)) for number in range(3))
     if found == sample.answer:
@@ -160,7 +180,8 @@ def _prove_counting(sample: Sample, shown: Sequence[Frames], original: Frames) -
     detail = f"pixels say {found}, the answer is {sample.answer}"
     # of small patches near the limit between triangles and what does not count, either may be meant
     num_doubtful = sum(
-        len(patch) < _CLEAR_FROM_PX and abs(_second_moment(patch) - _TRIANGLE_BELOW) < _DOUBT for patch in patches
+        len(patch) < _CLEAR_FROM_PX and abs(_second_moment(patch) - _TRIANGLE_BELOW) < _DOUBT
+        for patch in patches
     )
     num_off = abs(sum(number < 3 for number in numbers) - sum(map(int, sample.answer.split(","))))
     if num_off <= num_doubtful and any(len(patch) < _CLEAR_FROM_PX for patch in patches):
@@ -183,7 +204,9 @@ def _patches(frame: Frame, plain: Frame) -> list[NDArray[np.float64]]:
 
 def _shape_number(patch: NDArray[np.float64]) -> int:
     """0 circle, 1 square, 2 triangle, 3 one that does not count."""
-    return int(np.searchsorted([_CIRCLE_BELOW, _SQUARE_BELOW, _TRIANGLE_BELOW], _second_moment(patch)))
+    return int(
+        np.searchsorted([_CIRCLE_BELOW, _SQUARE_BELOW, _TRIANGLE_BELOW], _second_moment(patch))
+    )
 
 
 def _second_moment(patch: NDArray[np.float64]) -> float:
@@ -200,11 +223,16 @@ def _prove_jigsaw(sample: Sample, shown: Sequence[Frames], original: Frames) -> 
     segments = shown if len(shown) > 1 else np.array_split(shown[0], max(1, len(sample.answer)))
     length = len(segments[0])
     parts = [original[start : start + length] for start in range(0, length * len(segments), length)]
-    places = [[number for number, video in enumerate(segments, 1) if np.array_equal(video, part)] for part in parts]
+    places = [
+        [number for number, video in enumerate(segments, 1) if np.array_equal(video, part)]
+        for part in parts
+    ]
     if not all(places):
         return _wrong(f"segment {places.index([]) + 1} of the clip is not shown")
     if not _fits(sample.answer, places):
-        return _wrong(f"pixels say {''.join(str(at[0]) for at in places)}, the answer is {sample.answer}")
+        return _wrong(
+            f"pixels say {''.join(str(at[0]) for at in places)}, the answer is {sample.answer}"
+        )
     if any(len(at) > 1 for at in places):
         return _undecidable("two segments look the same")
     return _proved()
@@ -212,7 +240,9 @@ def _prove_jigsaw(sample: Sample, shown: Sequence[Frames], original: Frames) -> 
 
 def _fits(answer: str, places: Sequence[Sequence[int]]) -> bool:
     """Whether the k-th digit names a place where the k-th segment is shown, for each k."""
-    return len(answer) == len(places) and all(int(digit) in at for digit, at in zip(answer, places, strict=True))
+    return len(answer) == len(places) and all(
+        int(digit) in at for digit, at in zip(answer, places, strict=True)
+    )
 
 
 def _proved() -> Proof:
@@ -231,6 +261,8 @@ _PROOFS: dict[str, Callable[[Sample, Sequence[Frames], Frames, Clip, Sequence[Fr
     "grounding": lambda sample, shown, original, clip, donors: _prove_grounding(
         sample, shown, original, clip.timestamps_seconds, donors
     ),
-    "counting": lambda sample, shown, original, clip, donors: _prove_counting(sample, shown, original),
+    "counting": lambda sample, shown, original, clip, donors: _prove_counting(
+        sample, shown, original
+    ),
     "jigsaw": lambda sample, shown, original, clip, donors: _prove_jigsaw(sample, shown, original),
 }

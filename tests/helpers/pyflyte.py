@@ -45,9 +45,17 @@ def run_pyflyte(
     return warm.run(["pyflyte", *args], cwd=cwd, env=env, family=family)
 
 
-def run_cold_pyflyte(args: Sequence[str], *, env: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+def run_cold_pyflyte(
+    args: Sequence[str], *, env: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
     """The same as a person starts it, with an interpreter and settings of its own: slow to start."""
     command = [str(Path(sys.executable).with_name("pyflyte")), *args]
     return subprocess.run(
-        command, cwd=REPO_ROOT, env=dict(env), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        command,
+        cwd=REPO_ROOT,
+        env=dict(env),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )

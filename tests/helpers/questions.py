@@ -22,7 +22,14 @@ def make_benchmark(root: Path, *, num_videos: int = 3, num_missing: int = 0) -> 
              "id": f"{number}-{i}", "tags": {"number": str(i)}}
             for i in range(3)
         ]  # fmt: skip
-        rows.append({"video": f"v{number}.mp4", "question": "a thing moves", "answer": "0.5-1.5", "id": f"{number}-g"})
+        rows.append(
+            {
+                "video": f"v{number}.mp4",
+                "question": "a thing moves",
+                "answer": "0.5-1.5",
+                "id": f"{number}-g",
+            }
+        )
     for number in range(num_missing):
         rows.append({"video": f"gone{number}.mp4", "question": "What?", "options": OPTIONS, "answer": "A",
                      "id": f"gone-{number}"})  # fmt: skip

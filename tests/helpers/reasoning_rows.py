@@ -45,4 +45,8 @@ def rewatch(path: str, **changes: object) -> dict[str, object]:
 
 
 PICTURES: Mapping[str, object] = {"data_type": "image", "path": "./Math/1.png"}
-FREE_FORM: Mapping[str, object] = {"problem_type": "free-form", "options": [], "solution": "<answer>a red car</answer>"}
+FREE_FORM: Mapping[str, object] = {
+    "problem_type": "free-form",
+    "options": [],
+    "solution": "<answer>a red car</answer>",
+}

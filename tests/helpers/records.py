@@ -29,7 +29,12 @@ edits = st.one_of(
         donor_clip_id=_text,
         donor_start_frame=_counts,
     ),
-    st.builds(ReorderEdit, type=st.just("reorder"), start_frame=_counts, order=st.lists(_counts).map(tuple)),
+    st.builds(
+        ReorderEdit,
+        type=st.just("reorder"),
+        start_frame=_counts,
+        order=st.lists(_counts).map(tuple),
+    ),
     st.builds(
         DrawEdit,
         type=st.just("draw"),
@@ -43,7 +48,11 @@ edits = st.one_of(
     ),
 )
 views = st.builds(
-    View, clip_id=_text, start_frame=_counts, stop_frame=_counts, edits=st.lists(edits, max_size=3).map(tuple)
+    View,
+    clip_id=_text,
+    start_frame=_counts,
+    stop_frame=_counts,
+    edits=st.lists(edits, max_size=3).map(tuple),
 )
 clips = st.builds(
     Clip,
@@ -73,5 +82,11 @@ samples = st.builds(
     seed=st.integers(0, 2**63 - 1),
 )
 rollouts = st.builds(
-    Rollout, sample_id=_text, index=_counts, text=_text, reward=_finite, strict_reward=_finite, num_tokens=_counts
+    Rollout,
+    sample_id=_text,
+    index=_counts,
+    text=_text,
+    reward=_finite,
+    strict_reward=_finite,
+    num_tokens=_counts,
 )

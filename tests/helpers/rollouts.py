@@ -7,11 +7,21 @@ from tasks.core.edits import DrawEdit, SpanEdit
 from tasks.core.types import Rollout, Sample, Split, View
 from tasks.rollout.answerer import Reply, Sampling, Show
 
-_KINDS = {"grounding": AnswerKind.INTERVAL, "counting": AnswerKind.COUNTS, "jigsaw": AnswerKind.PERMUTATION}
+_KINDS = {
+    "grounding": AnswerKind.INTERVAL,
+    "counting": AnswerKind.COUNTS,
+    "jigsaw": AnswerKind.PERMUTATION,
+}
 _ANSWERS = {"grounding": "2.0-4.0", "counting": "1,0,0", "jigsaw": "213"}
 _MIRROR = SpanEdit(kind="mirror", start_frame=4, stop_frame=8)
 _CIRCLE = DrawEdit(
-    frame=2, shape="circle", centre_x=0.5, centre_y=0.5, size=0.3, angle_degrees=0.0, color=(250, 80, 80)
+    frame=2,
+    shape="circle",
+    centre_x=0.5,
+    centre_y=0.5,
+    size=0.3,
+    angle_degrees=0.0,
+    color=(250, 80, 80),
 )
 
 
@@ -65,7 +75,11 @@ def make_reply(sample_id: str, *texts: str, failure: str = "", truncated: bool =
     """What was said to a sample; a text has as many tokens as characters."""
     num_tokens = tuple(map(len, texts))
     return Reply(
-        sample_id=sample_id, texts=texts, num_tokens=num_tokens, truncated=(truncated,) * len(texts), failure=failure
+        sample_id=sample_id,
+        texts=texts,
+        num_tokens=num_tokens,
+        truncated=(truncated,) * len(texts),
+        failure=failure,
     )
 
 
@@ -94,6 +108,8 @@ class Script:
 
 def _views(pretext: str, clip_id: str) -> tuple[View, ...]:
     if pretext == "jigsaw":
-        return tuple(View(clip_id=clip_id, start_frame=start, stop_frame=start + 4) for start in (4, 0, 8))
+        return tuple(
+            View(clip_id=clip_id, start_frame=start, stop_frame=start + 4) for start in (4, 0, 8)
+        )
     edit = _MIRROR if pretext == "grounding" else _CIRCLE
     return (View(clip_id=clip_id, start_frame=0, stop_frame=16, edits=(edit,)),)

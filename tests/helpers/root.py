@@ -78,8 +78,13 @@ class Root:
             f"mount --rbind /sys {seen}/sys",
         ]
         for target, source in (process.mounts or {}).items():
-            mounts.append(f"mount --bind {shlex.quote(str(source))} {shlex.quote(f'{seen}{target}')}")
-        mounts += [f"mount -t tmpfs -o mode=1777 tmpfs {shlex.quote(f'{seen}{path}')}" for path in process.scratch]
+            mounts.append(
+                f"mount --bind {shlex.quote(str(source))} {shlex.quote(f'{seen}{target}')}"
+            )
+        mounts += [
+            f"mount -t tmpfs -o mode=1777 tmpfs {shlex.quote(f'{seen}{path}')}"
+            for path in process.scratch
+        ]
         return [*mounts, _NETWORK_OF_ITS_OWN] if process.is_alone else mounts
 
     def _call(self, words: Sequence[str], process: Process) -> str:
@@ -88,7 +93,17 @@ class Root:
         variables = [f"{name}={value}" for name, value in process.env.items()]
         inside = shlex.join(["cd", process.folder]) + " && exec " + shlex.join(words)
         return "exec " + shlex.join(
-            ["chroot", str(self._folder / "seen"), *as_user, "env", "-i", *variables, "sh", "-c", inside]
+            [
+                "chroot",
+                str(self._folder / "seen"),
+                *as_user,
+                "env",
+                "-i",
+                *variables,
+                "sh",
+                "-c",
+                inside,
+            ]
         )
 
 

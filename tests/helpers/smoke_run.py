@@ -17,9 +17,20 @@ from tasks.video.generate import generate_clips
 from tests.helpers.made_once import made_once
 from tests.helpers.pyflyte import REPO_ROOT, isolated_env
 
-SMALL: dict[str, dict[str, object]] = {"perturb": {"viubench_items_per_type": 1}, "warm_start": {"batch_size": 4}}
+SMALL: dict[str, dict[str, object]] = {
+    "perturb": {"viubench_items_per_type": 1},
+    "warm_start": {"batch_size": 4},
+}
 """Its overrides: about as little as gives a policy whose answers differ."""
-_UP_TO_THE_WARM_START = ("frames", "ingest", "ingested", "planned", "perturbed", "validated", "policies")
+_UP_TO_THE_WARM_START = (
+    "frames",
+    "ingest",
+    "ingested",
+    "planned",
+    "perturbed",
+    "validated",
+    "policies",
+)
 
 
 class InterruptedRun(NamedTuple):
@@ -32,7 +43,13 @@ class InterruptedRun(NamedTuple):
 def retrain_args(folder: Path, **overrides: object) -> list[str]:
     """The command line of a smoke run in `folder`, on the videos there; `overrides` come on top of `SMALL`."""
     return [
-        *["run", "workflows/retrain.py", "retrain", "--preset=smoke", f"--videos={folder / 'videos'}"],
+        *[
+            "run",
+            "workflows/retrain.py",
+            "retrain",
+            "--preset=smoke",
+            f"--videos={folder / 'videos'}",
+        ],
         *[f"--data_root={folder / 'root'}", f"--overrides={json.dumps(SMALL | overrides)}"],
     ]
 

@@ -20,7 +20,10 @@ from tasks.core import lease
 from tasks.deployment.executions import is_going
 
 PLACE = "videossr/production"
-_ENDED = {phases.WorkflowExecution.Phase.Value(name) for name in ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")}
+_ENDED = {
+    phases.WorkflowExecution.Phase.Value(name)
+    for name in ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+}
 
 
 class ToldFlyte(admin_pb2_grpc.AdminServiceServicer):
@@ -36,7 +39,9 @@ class ToldFlyte(admin_pb2_grpc.AdminServiceServicer):
         self.asked: list[str] = []
         """RPCs, in order."""
 
-    def tell(self, name: str, phase: str, *, error: str = "", cause: str = "", principal: str = "") -> str:
+    def tell(
+        self, name: str, phase: str, *, error: str = "", cause: str = "", principal: str = ""
+    ) -> str:
         """How an execution stands from now on; returns "project/domain/name"."""
         closure = execution_pb2.ExecutionClosure(phase=phases.WorkflowExecution.Phase.Value(phase))
         if error:
@@ -50,12 +55,18 @@ class ToldFlyte(admin_pb2_grpc.AdminServiceServicer):
         """As an admin who cleans the database."""
         del self._executions[name]
 
-    def add_node(self, execution: str, path: str, phase: str, task: str = "", seconds: int = 0) -> None:
+    def add_node(
+        self, execution: str, path: str, phase: str, task: str = "", seconds: int = 0
+    ) -> None:
         """A node by its place, e.g. "n4/0/n1", with its parents' attempts; `task` if it became one."""
         parent, _, own = path.rpartition("/")
         node = node_execution_pb2.NodeExecution(
-            id=identifier_pb2.NodeExecutionIdentifier(node_id=path.replace("/", "-"), execution_id=_id(execution)),
-            closure=node_execution_pb2.NodeExecutionClosure(phase=phases.NodeExecution.Phase.Value(phase)),
+            id=identifier_pb2.NodeExecutionIdentifier(
+                node_id=path.replace("/", "-"), execution_id=_id(execution)
+            ),
+            closure=node_execution_pb2.NodeExecutionClosure(
+                phase=phases.NodeExecution.Phase.Value(phase)
+            ),
             metadata=node_execution_pb2.NodeExecutionMetaData(spec_node_id=own),
         )
         node.closure.updated_at.seconds = seconds
@@ -64,8 +75,14 @@ class ToldFlyte(admin_pb2_grpc.AdminServiceServicer):
 
     def GetExecution(self, request: Any, context: Any) -> Any:  # noqa: N802
         self._hear("GetExecution", context)
-        if f"{request.id.project}/{request.id.domain}" != PLACE or request.id.name not in self._executions:
-            context.abort(grpc.StatusCode.NOT_FOUND, f"missing entity of type execution with identifier {request.id}")
+        if (
+            f"{request.id.project}/{request.id.domain}" != PLACE
+            or request.id.name not in self._executions
+        ):
+            context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"missing entity of type execution with identifier {request.id}",
+            )
         return self._executions[request.id.name]
 
     def ListNodeExecutions(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -91,7 +108,10 @@ class ToldFlyte(admin_pb2_grpc.AdminServiceServicer):
         self._hear("TerminateExecution", context)
         closure = self._executions[request.id.name].closure
         if closure.phase in _ENDED:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "Cannot abort an already terminated workflow execution")
+            context.abort(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                "Cannot abort an already terminated workflow execution",
+            )
         closure.phase = phases.WorkflowExecution.ABORTED
         closure.abort_metadata.cause = request.cause
         return execution_pb2.ExecutionTerminateResponse()
@@ -125,7 +145,9 @@ def told_flyte() -> Iterator[ToldFlyte]:
 def in_execution(name: str) -> Iterator[str]:
     """This process is a pod of the execution: "project/domain/name"."""
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in zip(("PROJECT", "DOMAIN", "ID"), f"{PLACE}/{name}".split("/"), strict=True):
+        for variable, value in zip(
+            ("PROJECT", "DOMAIN", "ID"), f"{PLACE}/{name}".split("/"), strict=True
+        ):
             patch.setenv(f"FLYTE_INTERNAL_EXECUTION_{variable}", value)
         lease._owner.cache_clear()
         try:

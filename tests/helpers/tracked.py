@@ -24,7 +24,9 @@ class Seen:
 
 def seen_in_memory(tracker: MemoryTracker) -> Seen:
     datasets = [(name, dataset.digest, context) for name, dataset, context in tracker.datasets]
-    return Seen(tracker.params, dict(tracker.metrics), tracker.files, datasets, tracker.tags, tracker.status)
+    return Seen(
+        tracker.params, dict(tracker.metrics), tracker.files, datasets, tracker.tags, tracker.status
+    )
 
 
 def seen_in_mlflow(run: Run, uri: str = "") -> Seen:
@@ -36,7 +38,9 @@ def seen_in_mlflow(run: Run, uri: str = "") -> Seen:
         params=found.data.params,
         metrics={name: [(m.step, m.value) for m in history] for name, history in histories.items()},
         files=_files(client, run.run_id),
-        datasets=[(i.dataset.name, i.dataset.digest, i.tags[0].value) for i in found.inputs.dataset_inputs],
+        datasets=[
+            (i.dataset.name, i.dataset.digest, i.tags[0].value) for i in found.inputs.dataset_inputs
+        ],
         tags=found.data.tags,
         status=found.info.status,
     )

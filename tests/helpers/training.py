@@ -11,10 +11,16 @@ from typing import Any
 
 from torch import Tensor
 
-from tasks.core.config import ModelConfig, PerturbConfig, RolloutConfig, TrainConfig, WarmStartConfig
+from tasks.core.config import (
+    ModelConfig,
+    PerturbConfig,
+    RolloutConfig,
+    TrainConfig,
+    WarmStartConfig,
+)
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
-from tasks.core.training import StartPolicy, Trained, TrainStep
+from tasks.core.training import StartPolicy, TrainedPolicy, TrainStep
 from tasks.core.types import Artifact, Clip, Run, Sample
 from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
@@ -57,8 +63,12 @@ class Pool:
     def store(self) -> Store:
         return Store(self.root)
 
-    def start(self, config: WarmStartConfig = WARM_START, tracker: Tracker | None = None) -> StartPolicy:
-        return start_policy(self.store, self.samples, self.clips, MODEL, config, tracker or MemoryTracker(), seed=0)
+    def start(
+        self, config: WarmStartConfig = WARM_START, tracker: Tracker | None = None
+    ) -> StartPolicy:
+        return start_policy(
+            self.store, self.samples, self.clips, MODEL, config, tracker or MemoryTracker(), seed=0
+        )
 
     def train(
         self,
@@ -66,7 +76,7 @@ class Pool:
         config: TrainConfig = TRAIN,
         tracker: Tracker | None = None,
         rollout: RolloutConfig | None = None,
-    ) -> Trained:
+    ) -> TrainedPolicy:
         tracker = tracker or MemoryTracker()
         job = GrpoJob(
             run=Run(data_root=self.root, run_id=tracker.run_id, preset="test"),
@@ -79,18 +89,22 @@ class Pool:
         )
         return train_grpo(job, tracker)
 
-    def steps(self, trained: Trained) -> list[TrainStep]:
+    def steps(self, trained: TrainedPolicy) -> list[TrainStep]:
         return read_rows(self.store, trained.record.key, TrainStep)
 
-    def weights(self, trained: Trained) -> Mapping[str, Tensor]:
-        weights: Mapping[str, Tensor] = open_policy(self.store, trained.policy, "float32").model.state_dict()
+    def weights(self, trained: TrainedPolicy) -> Mapping[str, Tensor]:
+        weights: Mapping[str, Tensor] = open_policy(
+            self.store, trained.policy, "float32"
+        ).model.state_dict()
         return weights
 
 
 def make_pool(root: Path | str) -> Pool:
     """Two clips and a dozen samples below `root`; made again, they are the same."""
     store = Store(str(root))
-    clips = [store_clip(store, make_clip(name, num_frames=8), seed=i) for i, name in enumerate("ab")]
+    clips = [
+        store_clip(store, make_clip(name, num_frames=8), seed=i) for i, name in enumerate("ab")
+    ]
     config = PerturbConfig(levels=(0.0,), train_samples_per_clip=(2, 1, 4))
     samples = write_rows(store, "samples.parquet", Sample, plan_all(clips, config))
     return Pool(str(root), samples, write_rows(store, "clips.parquet", Clip, clips))
@@ -105,7 +119,10 @@ def copy_pool(root: Path, new: Path) -> Pool:
 def numbers(rows: Sequence[TrainStep]) -> list[tuple[float, ...]]:
     """What does not depend on the clock."""
     names = ("train/loss", "train/entropy", "rollout/logprob_gap_max")
-    return [(row.reward_mean, row.kl, row.grad_norm, *(row.metrics[name] for name in names)) for row in rows]
+    return [
+        (row.reward_mean, row.kl, row.grad_norm, *(row.metrics[name] for name in names))
+        for row in rows
+    ]
 
 
 def start_process(
@@ -129,14 +146,20 @@ def train_in_process(root: Path, start: Artifact, config: TrainConfig) -> WarmPr
     return start_process(_train, root, start, config)
 
 
-def on_two_ranks(work: Callable[..., None], *args: Any, exit_code: int = 0, family: str = PLAIN) -> None:
+def on_two_ranks(
+    work: Callable[..., None], *args: Any, exit_code: int = 0, family: str = PLAIN
+) -> None:
     """Call `work(*args)` in two processes that find each other as torchrun's do, and wait for both to end so."""
     group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     ranks = [
-        start_process(work, *args, family=family, env={"RANK": str(rank), "LOCAL_RANK": str(rank)} | group)
+        start_process(
+            work, *args, family=family, env={"RANK": str(rank), "LOCAL_RANK": str(rank)} | group
+        )
         for rank in range(2)
     ]
-    while {rank.poll() for rank in ranks} <= {None, exit_code} and any(rank.poll() is None for rank in ranks):
+    while {rank.poll() for rank in ranks} <= {None, exit_code} and any(
+        rank.poll() is None for rank in ranks
+    ):
         time.sleep(0.02)
     for rank in ranks:
         rank.kill()  # one that waits for the other, which failed

@@ -33,14 +33,24 @@ def ffmpeg(*arguments: object) -> None:
 def write_pattern(path: Path, *options: object, size: str = "96x64", seconds: float = 2.0) -> Path:
     """A moving picture that has no symmetry, 10 frames a second, without loss of colour unless the options say so."""
     source = f"testsrc2=s={size}:r=10:d={seconds}"
-    ffmpeg("-f", "lavfi", "-i", source, *(options or ("-c:v", "libx264", "-pix_fmt", "yuv444p")), path)
+    ffmpeg(
+        "-f", "lavfi", "-i", source, *(options or ("-c:v", "libx264", "-pix_fmt", "yuv444p")), path
+    )
     return path
 
 
 def as_ffmpeg_shows(path: Path, width: int, height: int, *filters: str) -> Frames:
     """All frames as the FFmpeg program itself turns, crops and colours them, at that size."""
     scale = f"scale={width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
-    command = [ffmpeg_binary(), "-loglevel", "error", "-i", str(path), "-vf", ",".join([*filters, scale])]
+    command = [
+        ffmpeg_binary(),
+        "-loglevel",
+        "error",
+        "-i",
+        str(path),
+        "-vf",
+        ",".join([*filters, scale]),
+    ]
     raw = ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     data = subprocess.run([*command, *raw], check=True, capture_output=True).stdout
     return np.frombuffer(data, np.uint8).reshape(-1, height, width, 3)

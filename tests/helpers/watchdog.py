@@ -79,16 +79,24 @@ class Watchdog:
     def _watch(self) -> None:
         while True:
             time.sleep(_LOOK_SECONDS)
-            self._seen.append(processor_seconds({self._session, os.getpid(), *others}) - time.thread_time())
+            self._seen.append(
+                processor_seconds({self._session, os.getpid(), *others}) - time.thread_time()
+            )
             used = max(self._seen) - min(self._seen)
-            if self._test and len(self._seen) == _LOOKS and used < _POLLING_SHARE * _LOOKS * _LOOK_SECONDS:
+            if (
+                self._test
+                and len(self._seen) == _LOOKS
+                and used < _POLLING_SHARE * _LOOKS * _LOOK_SECONDS
+            ):
                 self._end()
 
     def _end(self) -> None:
         """Say where everything stands, and end this process with all that it started."""
         capture = self._config.pluginmanager.getplugin("capturemanager")
         capture.suspend_global_capture(in_=True)
-        sys.stderr.write(f"\n{self._test} stands still: in {_LOOKS} looks nothing of it used a processor\n")
+        sys.stderr.write(
+            f"\n{self._test} stands still: in {_LOOKS} looks nothing of it used a processor\n"
+        )
         for stream in capture.read_global_capture():
             sys.stderr.write(stream[-20_000:])
         sys.stderr.flush()

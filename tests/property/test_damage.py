@@ -36,14 +36,18 @@ class _Kept:
 
 
 def _point_to_a_data_set(store: Store) -> None:
-    clips, samples = (write_rows(store, f"{row.__name__}.parquet", row, []) for row in (Clip, Sample))
+    clips, samples = (
+        write_rows(store, f"{row.__name__}.parquet", row, []) for row in (Clip, Sample)
+    )
     point_to_latest(store, LatestDataset(clips=clips, samples=samples, run_id="r"))
 
 
 _KINDS = {
     "manifest": _Kept(
         "m/clips.parquet",
-        lambda store: write_rows(store, "m/clips.parquet", Clip, [make_clip(name) for name in "abc"]),
+        lambda store: write_rows(
+            store, "m/clips.parquet", Clip, [make_clip(name) for name in "abc"]
+        ),
         lambda store: read_rows(store, "m/clips.parquet", Clip),
     ),
     "latest data set": _Kept(
@@ -58,7 +62,9 @@ _KINDS = {
     ),
     "history of training": _Kept(
         _HISTORY,
-        lambda store: write_rows(store, _HISTORY, TrainingRecord, [TrainingRecord(sha256="a", fingerprint="0")]),
+        lambda store: write_rows(
+            store, _HISTORY, TrainingRecord, [TrainingRecord(sha256="a", fingerprint="0")]
+        ),
         lambda store: read_history(store),
     ),
     "findings": _Kept(
@@ -75,7 +81,9 @@ _KINDS = {
 
 
 @pytest.fixture(scope="module", params=list(_KINDS))
-def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[_Kept, Store, bytes]:
+def kept(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[_Kept, Store, bytes]:
     kind = _KINDS[request.param]
     store = Store(str(tmp_path_factory.mktemp("root")))
     kind.write(store)
@@ -100,7 +108,9 @@ _PLACE = st.integers(0, 2**20)
 
 @settings(max_examples=150)
 @given(changes=st.lists(st.tuples(_PLACE, st.integers(1, 255)), min_size=1, max_size=4))
-def test_changed_bytes_are_read_or_named(kept: tuple[_Kept, Store, bytes], changes: list[tuple[int, int]]) -> None:
+def test_changed_bytes_are_read_or_named(
+    kept: tuple[_Kept, Store, bytes], changes: list[tuple[int, int]]
+) -> None:
     kind, store, written = kept
     damaged = bytearray(written)
     for place, bits in changes:
@@ -116,9 +126,22 @@ def test_what_is_cut_off_is_named(kept: tuple[_Kept, Store, bytes], place: int) 
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\0" * 4096, b"{}", b"[]", b"null", b"[" * 100_000, b"\xff\xfe", b"PAR1PAR1", b"PK\x05\x06"]
+    "content",
+    [
+        b"",
+        b"\0" * 4096,
+        b"{}",
+        b"[]",
+        b"null",
+        b"[" * 100_000,
+        b"\xff\xfe",
+        b"PAR1PAR1",
+        b"PK\x05\x06",
+    ],
 )
-def test_something_else_in_its_place_is_named(kept: tuple[_Kept, Store, bytes], content: bytes) -> None:
+def test_something_else_in_its_place_is_named(
+    kept: tuple[_Kept, Store, bytes], content: bytes
+) -> None:
     kind, store, _ = kept
     store.write_bytes(kind.key, content)
     if kind.key == "v/findings.json" and content == b"[]":
@@ -133,5 +156,7 @@ def test_something_else_in_its_place_is_named(kept: tuple[_Kept, Store, bytes], 
 
 def test_a_manifest_that_is_gone_is_named(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
-    with pytest.raises(InputError, match=f"{tmp_path}/m/clips.parquet is gone; run the same command again"):
+    with pytest.raises(
+        InputError, match=f"{tmp_path}/m/clips.parquet is gone; run the same command again"
+    ):
         read_rows(store, "m/clips.parquet", Clip)

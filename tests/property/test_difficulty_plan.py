@@ -23,7 +23,12 @@ from tests.helpers.rollouts import make_sample
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 CELLS: list[CellKey] = [
     (pretext, kind, level)
-    for pretext, kind in (("counting", "shapes"), ("grounding", "mirror"), ("grounding", "blur"), ("jigsaw", "clips"))
+    for pretext, kind in (
+        ("counting", "shapes"),
+        ("grounding", "mirror"),
+        ("grounding", "blur"),
+        ("jigsaw", "clips"),
+    )
     for level in LEVELS
 ]
 CONFIG = CalibrateConfig()
@@ -31,7 +36,9 @@ POOL = dict.fromkeys(CELLS, 10)
 """Half of it is grounding."""
 
 
-def evidence(cell: CellKey, *, spread: float, groups: int = 8, number: int = 1, share: float = 1.0) -> CellEvidence:
+def evidence(
+    cell: CellKey, *, spread: float, groups: int = 8, number: int = 1, share: float = 1.0
+) -> CellEvidence:
     pretext, kind, level = cell
     return CellEvidence(
         round=number,
@@ -63,7 +70,9 @@ rows = st.lists(
 
 @pytest.mark.slow
 @given(found=rows)
-def test_a_plan_is_a_distribution_with_a_floor_for_every_pretext_task(found: list[CellEvidence]) -> None:
+def test_a_plan_is_a_distribution_with_a_floor_for_every_pretext_task(
+    found: list[CellEvidence],
+) -> None:
     plan = make_plan(found, POOL, CONFIG, now=5)
     assert sum(cell.probability for cell in plan) == pytest.approx(1)
     assert all(0 <= cell.spread <= 0.5 and 0 <= cell.share_with_spread <= 1 for cell in plan)
@@ -83,18 +92,30 @@ def test_evidence_never_makes_a_cell_less_certain(found: list[CellEvidence]) -> 
 
 def test_a_cell_tells_of_its_neighbours_and_less_of_what_is_farther() -> None:
     seen = evidence(("grounding", "mirror", 0.5), spread=0.45, groups=40)
-    belief = dict(zip(CELLS, believe(Quantity.SPREAD, [seen], CELLS, now=1, round_correlation=0.6).mean, strict=True))
+    belief = dict(
+        zip(
+            CELLS,
+            believe(Quantity.SPREAD, [seen], CELLS, now=1, round_correlation=0.6).mean,
+            strict=True,
+        )
+    )
     itself = belief["grounding", "mirror", 0.5]
     assert itself == pytest.approx(0.45, abs=0.02)
     assert itself > belief["grounding", "mirror", 0.75] > belief["grounding", "mirror", 1.0]
-    assert belief["grounding", "mirror", 0.75] > belief["grounding", "blur", 0.75] > belief["counting", "shapes", 0.75]
+    assert (
+        belief["grounding", "mirror", 0.75]
+        > belief["grounding", "blur", 0.75]
+        > belief["counting", "shapes", 0.75]
+    )
     assert belief["counting", "shapes", 0.75] == pytest.approx(Quantity.SPREAD.value.prior_mean)
 
 
 def test_an_old_round_tells_less() -> None:
     cell = ("jigsaw", "clips", 0.5)
     means = [
-        believe(Quantity.SPREAD, [evidence(cell, spread=0.45)], [cell], now=now, round_correlation=0.6).mean[0]
+        believe(
+            Quantity.SPREAD, [evidence(cell, spread=0.45)], [cell], now=now, round_correlation=0.6
+        ).mean[0]
         for now in (1, 2, 4, 40)
     ]
     assert means == sorted(means, reverse=True)
@@ -106,7 +127,10 @@ def test_yesterdays_posterior_is_todays_prior() -> None:
     cell, prior = ("jigsaw", "clips", 0.5), Quantity.SPREAD.value
     noise = (4 * prior.group_variance + 8 * 0.01) / 12 / 8
     gain = prior.prior_sd**2 / (prior.prior_sd**2 + noise)
-    mean, variance = prior.prior_mean + gain * (0.4 - prior.prior_mean), prior.prior_sd**2 * (1 - gain)
+    mean, variance = (
+        prior.prior_mean + gain * (0.4 - prior.prior_mean),
+        prior.prior_sd**2 * (1 - gain),
+    )
     seen = [evidence(cell, spread=0.4)]
     now = believe(Quantity.SPREAD, seen, [cell], now=1, round_correlation=0.6)
     assert (now.mean[0], now.se[0] ** 2) == pytest.approx((mean, variance))
@@ -115,8 +139,13 @@ def test_yesterdays_posterior_is_todays_prior() -> None:
     assert later.se[0] ** 2 == pytest.approx(0.36 * variance + (1 - 0.36) * prior.prior_sd**2)
 
 
-@given(total=st.integers(1, 400), holds=st.lists(st.integers(0, 30), min_size=len(CELLS), max_size=len(CELLS)))
-def test_an_allotment_takes_what_is_there_and_no_more_than_wanted(total: int, holds: list[int]) -> None:
+@given(
+    total=st.integers(1, 400),
+    holds=st.lists(st.integers(0, 30), min_size=len(CELLS), max_size=len(CELLS)),
+)
+def test_an_allotment_takes_what_is_there_and_no_more_than_wanted(
+    total: int, holds: list[int]
+) -> None:
     available = dict(zip(CELLS, holds, strict=True))
     plan = [_planned(cell, 1 / len(CELLS)) for cell in CELLS]
     taken = allot(plan, available, total)
@@ -126,7 +155,9 @@ def test_an_allotment_takes_what_is_there_and_no_more_than_wanted(total: int, ho
 
 def test_spending_stays_in_the_budget_measures_nothing_twice_and_prefers_spread() -> None:
     pool = [
-        make_sample(f"{number}-{cell}", pretext=cell[0], kind=cell[1], level=cell[2], split=Split.TRAIN)
+        make_sample(
+            f"{number}-{cell}", pretext=cell[0], kind=cell[1], level=cell[2], split=Split.TRAIN
+        )
         for cell in CELLS
         for number in range(40)
     ]
@@ -142,23 +173,43 @@ def test_spending_stays_in_the_budget_measures_nothing_twice_and_prefers_spread(
 def _spend(pool: Sequence[Sample], num_groups: int) -> list[Measurement]:
     def roll_out(batch: Sequence[Sample]) -> list[Measurement]:
         rewards = [
-            [float(generator(0, s.sample_id, i).random() < 0.5) if s.level == 0.5 else 0.0 for i in range(8)]
+            [
+                float(generator(0, s.sample_id, i).random() < 0.5) if s.level == 0.5 else 0.0
+                for i in range(8)
+            ]
             for s in batch
         ]
-        return [measure(s.sample_id, values, 1e-6) for s, values in zip(batch, rewards, strict=True)]
+        return [
+            measure(s.sample_id, values, 1e-6) for s, values in zip(batch, rewards, strict=True)
+        ]
 
     batches = spend(pool, [], roll_out, CONFIG, num_groups=num_groups, batch_size=8, now=1, seed=0)
     return [measurement for batch in batches for measurement in batch]
 
 
-def test_training_samples_come_as_often_from_each_cell_as_the_plan_says_and_held_out_ones_do_not() -> None:
+def test_training_samples_come_as_often_from_each_cell_as_the_plan_says_and_held_out_ones_do_not() -> (
+    None
+):
     config = PerturbConfig(levels=LEVELS, grounding_kinds=("mirror", "zoom_out"), exploration=0.2)
-    odds = {("grounding", "mirror", 0.75): 0.3, ("grounding", "zoom_out", 0.25): 0.1, ("counting", "shapes", 0.5): 0.6}
+    odds = {
+        ("grounding", "mirror", 0.75): 0.3,
+        ("grounding", "zoom_out", 0.25): 0.1,
+        ("counting", "shapes", 0.5): 0.6,
+    }
     clips = [make_clip(f"{number:03}") for number in range(60)]
-    samples = [s for clip in clips for s in plan_clip(clip, config, 0, odds=odds) if s.pretext == "grounding"]
+    samples = [
+        s
+        for clip in clips
+        for s in plan_clip(clip, config, 0, odds=odds)
+        if s.pretext == "grounding"
+    ]
     shares = Counter(s.cell for s in samples)
-    assert shares["grounding", "mirror", 0.75] / len(samples) == pytest.approx(0.8 * 0.75 + 0.2 / 10, abs=0.02)
-    assert shares["grounding", "zoom_out", 0.25] / len(samples) == pytest.approx(0.8 * 0.25 + 0.2 / 10, abs=0.02)
+    assert shares["grounding", "mirror", 0.75] / len(samples) == pytest.approx(
+        0.8 * 0.75 + 0.2 / 10, abs=0.02
+    )
+    assert shares["grounding", "zoom_out", 0.25] / len(samples) == pytest.approx(
+        0.8 * 0.25 + 0.2 / 10, abs=0.02
+    )
     assert shares["grounding", "zoom_out", 1.0] / len(samples) == pytest.approx(0.02, abs=0.01)
     heldout = make_clip("h", split=Split.HELDOUT)
     assert plan_clip(heldout, config, 0, odds=odds) == plan_clip(heldout, config, 0)

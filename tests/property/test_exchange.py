@@ -60,7 +60,9 @@ def test_rows_come_back_from_a_file_as_they_went_out(layout: str, rows: list[Row
     project = LAYOUTS[layout]
     with TemporaryDirectory() as folder:
         file = Path(folder) / f"rows{project.suffix}"
-        file.write_bytes(project.write([project.to_record(row, number) for number, row in enumerate(rows)]))
+        file.write_bytes(
+            project.write([project.to_record(row, number) for number, row in enumerate(rows)])
+        )
         found = [parse_record(record) for _, record in read_records(file)]
         assert found == rows
         part = Path(folder) / f"part{project.suffix}"

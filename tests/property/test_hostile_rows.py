@@ -43,7 +43,11 @@ _value = st.recursive(
     _text | _number,
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from([*_FIELDS, "role", "content", "ground_truth"]) | _text, inner, max_size=5)
+        | st.dictionaries(
+            st.sampled_from([*_FIELDS, "role", "content", "ground_truth"]) | _text,
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=12,
 )
@@ -55,7 +59,9 @@ _likely = st.fixed_dictionaries(
         "question": st.just("What?") | _value,
         "answer": st.sampled_from(["B", 3, "0.5-1.5"]) | _value,
         "fps": st.just(2) | _number,
-        **dict.fromkeys(["level", "kind", "pretext", "sample_id", "answer_kind", "timestamps_seconds"], _value),
+        **dict.fromkeys(
+            ["level", "kind", "pretext", "sample_id", "answer_kind", "timestamps_seconds"], _value
+        ),
     },
 )
 _questions = st.fixed_dictionaries(
@@ -74,7 +80,9 @@ _lines = st.one_of(
 ).filter(lambda line: bool(line.strip()))
 
 
-def _import(folder: Path, data: bytes, name: str) -> tuple[list[int], list[Rejection], dict[str, float]]:
+def _import(
+    folder: Path, data: bytes, name: str
+) -> tuple[list[int], list[Rejection], dict[str, float]]:
     file = folder / name
     file.write_bytes(data)
     store = Store(str(folder / "root"))
@@ -94,7 +102,9 @@ def folder() -> Any:
         yield Path(name)
 
 
-_GOOD = json.dumps({"video": ["frames/0.jpg", "frames/1.jpg"], "question": "What?", "answer": "B", "fps": 2}).encode()
+_GOOD = json.dumps(
+    {"video": ["frames/0.jpg", "frames/1.jpg"], "question": "What?", "answer": "B", "fps": 2}
+).encode()
 
 
 @_FEW
@@ -113,7 +123,9 @@ def test_every_line_is_imported_or_listed(folder: Path, lines: list[bytes]) -> N
     rows=st.lists(_likely | _rows | _value, min_size=8, max_size=16),
     broken=st.sampled_from([b"{oh", b'{"a": "}', b"nul"]),
 )
-def test_every_row_of_a_list_is_imported_or_listed(folder: Path, rows: list[object], broken: bytes) -> None:
+def test_every_row_of_a_list_is_imported_or_listed(
+    folder: Path, rows: list[object], broken: bytes
+) -> None:
     texts = [_GOOD, *(json.dumps(row).encode() for row in rows), broken, _GOOD]
     imported, rejected, counts = _import(folder, b"[\n" + b",\n".join(texts) + b"\n]", "rows.json")
     assert counts["rows"] == len(imported) + len(rejected)
@@ -123,10 +135,18 @@ def test_every_row_of_a_list_is_imported_or_listed(folder: Path, rows: list[obje
 
 @settings(max_examples=40, phases=[Phase.generate])
 @given(lines=st.lists(_lines | _questions.map(lambda row: json.dumps(row).encode()), max_size=40))
-def test_every_line_of_ones_own_benchmark_is_a_question_or_says_why_not(folder: Path, lines: list[bytes]) -> None:
+def test_every_line_of_ones_own_benchmark_is_a_question_or_says_why_not(
+    folder: Path, lines: list[bytes]
+) -> None:
     root = folder / "own"
     root.mkdir(exist_ok=True)
-    good = {"video": "gone.mp4", "question": "What?", "options": ["a", "b"], "answer": "A", "id": "good"}
+    good = {
+        "video": "gone.mp4",
+        "question": "What?",
+        "options": ["a", "b"],
+        "answer": "A",
+        "id": "good",
+    }
     (root / "rows.jsonl").write_bytes(b"\n".join([json.dumps(good).encode(), *lines]))
     samples = list(BENCHMARKS["universal"].open(root).samples())
     assert len(samples) == len({sample.sample_id for sample in samples}) == len(lines) + 1

@@ -18,7 +18,11 @@ _REJECTING_TWO = (
     "Options {} and {} are wrong.", "Neither {} nor {} is correct.", "The other options, {} and {}, are incorrect.",
     "I would rule out {} and {}.", "{} never happens, and {} is false.", "{} is wrong and so is {}.",
 )  # fmt: skip
-_PLAIN = [(text, letter) for text, letter in READINGS if not any(mark in text for mark in ("<", "boxed", "{"))]
+_PLAIN = [
+    (text, letter)
+    for text, letter in READINGS
+    if not any(mark in text for mark in ("<", "boxed", "{"))
+]
 
 
 @st.composite
@@ -44,7 +48,12 @@ def test_a_sentence_that_only_rejects_other_options_changes_nothing(
 def test_what_was_thought_changes_nothing(said: tuple[str, str | None], thought: str) -> None:
     text, letter = said
     assert (
-        find_letter(f"<think>{thought.replace('<', '')}. The answer is A.</think>\n{text}", _LETTERS, OPTIONS) == letter
+        find_letter(
+            f"<think>{thought.replace('<', '')}. The answer is A.</think>\n{text}",
+            _LETTERS,
+            OPTIONS,
+        )
+        == letter
     )
 
 

@@ -43,12 +43,19 @@ def _benchmark_readers(root: Path) -> dict[str, Reader]:
         benchmark = BENCHMARKS[name].open(root / name)
         for sample in benchmark.samples():
             reader = benchmark.adapter.read, sample.answer_kind
-            found.setdefault(reader, (f"{name}, {sample.answer_kind}", lambda t, b=benchmark, s=sample: b.judge(s, t)))
+            found.setdefault(
+                reader,
+                (f"{name}, {sample.answer_kind}", lambda t, b=benchmark, s=sample: b.judge(s, t)),
+            )
     return dict(found.values())
 
 
 def _other_readers() -> dict[str, Reader]:
-    found: dict[str, Reader] = {"spoken": spoken, "question of a row": question_of, "imported answer": _imported}
+    found: dict[str, Reader] = {
+        "spoken": spoken,
+        "question of a row": question_of,
+        "imported answer": _imported,
+    }
     for kind in AnswerKind:
         found[f"official {kind}"] = lambda text, kind=kind: parse_answer(text, kind)
     schema, truth = read_schema(_SCHEMA), "1.0-2.0; 21; it rains"
@@ -59,7 +66,10 @@ def _other_readers() -> dict[str, Reader]:
 def _imported(text: str) -> object:
     try:
         return sample_of(
-            Row(videos=(VideoFiles(paths=("v",), is_frames=False),), question="?", answer=text), [], "", "x"
+            Row(videos=(VideoFiles(paths=("v",), is_frames=False),), question="?", answer=text),
+            [],
+            "",
+            "x",
         )
     except RowError:
         return None
@@ -85,5 +95,7 @@ def test_all_readers_are_linear(tmp_path: Path) -> None:
                 if now > max(_COUNTS_FROM_SECONDS, _MOST_GROWTH * before):
                     smaller = text[: size // 8]
                     now, before = _seconds(read, text, times=3), _seconds(read, smaller, times=3)
-                    assert now < max(_COUNTS_FROM_SECONDS, _MOST_GROWTH * before), f"{name}: {shape!r} x {size}"
+                    assert now < max(_COUNTS_FROM_SECONDS, _MOST_GROWTH * before), (
+                        f"{name}: {shape!r} x {size}"
+                    )
                 before = now

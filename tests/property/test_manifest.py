@@ -34,7 +34,9 @@ def test_rollouts_read_as_written(store: Store, rows: list[Rollout]) -> None:
 
 
 def _assert_round_trip(store: Store, row_type: type, rows: list) -> None:
-    first, second = (write_rows(store, f"{uuid.uuid4().hex}.parquet", row_type, rows) for _ in range(2))
+    first, second = (
+        write_rows(store, f"{uuid.uuid4().hex}.parquet", row_type, rows) for _ in range(2)
+    )
     assert first.num_rows == len(rows)
     assert first.digest == second.digest
     assert read_rows(store, first.key, row_type) == rows

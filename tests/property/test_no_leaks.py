@@ -30,7 +30,9 @@ from tests.helpers.clips import make_clip, store_clip
 
 CONFIG = PerturbConfig(grounding_kinds=GROUNDING_KINDS, jigsaw_kinds=JIGSAW_KINDS)
 CELLS = [(name, kind) for name, task in PRETEXTS.items() for kind in task.kinds(CONFIG)]
-UNEVEN = tuple(np.cumsum([0.0, *np.random.default_rng(0).choice([0.2, 0.5, 0.9], 15)]).round(3).tolist())
+UNEVEN = tuple(
+    np.cumsum([0.0, *np.random.default_rng(0).choice([0.2, 0.5, 0.9], 15)]).round(3).tolist()
+)
 CLIP = replace(make_clip("c", num_frames=16), timestamps_seconds=UNEVEN)
 DONOR = make_clip("d", num_frames=16, side_px=32)
 NUM_PLANS = 2000
@@ -44,7 +46,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return store
 
 
-def plan(cell: tuple[str, str], level: float, rng: np.random.Generator, clip: Clip = CLIP) -> Sample:
+def plan(
+    cell: tuple[str, str], level: float, rng: np.random.Generator, clip: Clip = CLIP
+) -> Sample:
     return PRETEXTS[cell[0]].plan(clip, cell[1], level, rng, [Donor.of(DONOR)])
 
 
@@ -63,31 +67,49 @@ def edited_frames(sample: Sample) -> set[int]:
 
 def envelope(videos: tuple[ShownVideo, ...]) -> list[object]:
     """All that is shown besides pixels."""
-    return [(video.timestamps_seconds, video.frames.shape, str(video.frames.dtype)) for video in videos]
+    return [
+        (video.timestamps_seconds, video.frames.shape, str(video.frames.dtype)) for video in videos
+    ]
 
 
 @pytest.mark.slow
 @settings(max_examples=60)
 @given(st.sampled_from(CELLS), st.floats(0, 1), st.integers(0, 2**32))
-def test_nothing_but_pixels_depends_on_the_answer(store: Store, cell: tuple[str, str], level: float, seed: int) -> None:
+def test_nothing_but_pixels_depends_on_the_answer(
+    store: Store, cell: tuple[str, str], level: float, seed: int
+) -> None:
     clips = {clip.clip_id: clip for clip in (CLIP, DONOR)}
     one, other = (plan(cell, level, np.random.default_rng(seed + i)) for i in range(2))
-    assert envelope(render_sample(store, one, clips)) == envelope(render_sample(store, other, clips))
-    assert (one.sample_id, one.question, len(one.views)) == (other.sample_id, other.question, len(other.views))
+    assert envelope(render_sample(store, one, clips)) == envelope(
+        render_sample(store, other, clips)
+    )
+    assert (one.sample_id, one.question, len(one.views)) == (
+        other.sample_id,
+        other.question,
+        len(other.views),
+    )
     for video in render_sample(store, one, clips):
         assert list(video.timestamps_seconds) == sorted(set(video.timestamps_seconds))
 
 
 @settings(max_examples=60)
-@given(st.sampled_from([cell for cell in CELLS if cell[0] != "jigsaw"]), st.floats(0, 1), st.integers(0, 2**32))
+@given(
+    st.sampled_from([cell for cell in CELLS if cell[0] != "jigsaw"]),
+    st.floats(0, 1),
+    st.integers(0, 2**32),
+)
 def test_frames_outside_the_edits_are_the_stored_ones_bit_for_bit(
     store: Store, cell: tuple[str, str], level: float, seed: int
 ) -> None:
     sample = plan(cell, level, np.random.default_rng(seed))
     shown = render_sample(store, sample, {clip.clip_id: clip for clip in (CLIP, DONOR)})[0].frames
-    changed = set(np.flatnonzero(np.any(shown != load_frames(store, CLIP), axis=(1, 2, 3))).tolist())
+    changed = set(
+        np.flatnonzero(np.any(shown != load_frames(store, CLIP), axis=(1, 2, 3))).tolist()
+    )
     expected = edited_frames(sample)
-    held = {e.start_frame for e in sample.views[0].edits if isinstance(e, SpanEdit) and e.kind == "hold"}
+    held = {
+        e.start_frame for e in sample.views[0].edits if isinstance(e, SpanEdit) and e.kind == "hold"
+    }
     assert expected - held <= changed <= expected
 
 
@@ -95,7 +117,9 @@ def spans_with_odds(kind: str, level: float, num_frames: int) -> dict[tuple[int,
     """The stated distribution: length uniform, then start uniform."""
     difficulty = grounding_difficulty(level, num_frames, kind)
     least = 2 if kind in ("hold", "shuffle") else 1
-    lengths = range(max(least, difficulty.min_span_frames), max(least, difficulty.max_span_frames) + 1)
+    lengths = range(
+        max(least, difficulty.min_span_frames), max(least, difficulty.max_span_frames) + 1
+    )
     return {
         (start, start + length): 1 / len(lengths) / (num_frames - length + 1)
         for length in lengths
@@ -106,38 +130,59 @@ def spans_with_odds(kind: str, level: float, num_frames: int) -> dict[tuple[int,
 def assert_follows(found: Counter[object], odds: dict[object, float]) -> None:
     assert set(found) <= set(odds)
     total = sum(found.values())
-    statistic = stats.chisquare([found[item] for item in odds], [total * odds[item] for item in odds])
+    statistic = stats.chisquare(
+        [found[item] for item in odds], [total * odds[item] for item in odds]
+    )
     assert statistic.pvalue > 1e-4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", GROUNDING_KINDS)
 @pytest.mark.parametrize("level", [0.5, 1.0])
-def test_spans_follow_the_stated_distribution_and_a_constant_guess_earns_chance(kind: str, level: float) -> None:
+def test_spans_follow_the_stated_distribution_and_a_constant_guess_earns_chance(
+    kind: str, level: float
+) -> None:
     clip, rng = make_clip("c", num_frames=16), np.random.default_rng(7)
     ends = [index * 0.5 for index in range(17)]
     odds = spans_with_odds(kind, level, 16)
-    truths = [parse_answer(plan(("grounding", kind), level, rng, clip).answer, "interval") for _ in range(NUM_PLANS)]  # type: ignore[arg-type]
-    found = Counter((ends.index(t.start_seconds), ends.index(t.end_seconds)) for t in truths if isinstance(t, Interval))
+    truths = [
+        parse_answer(plan(("grounding", kind), level, rng, clip).answer, "interval")
+        for _ in range(NUM_PLANS)
+    ]  # type: ignore[arg-type]
+    found = Counter(
+        (ends.index(t.start_seconds), ends.index(t.end_seconds))
+        for t in truths
+        if isinstance(t, Interval)
+    )
     assert_follows(found, odds)  # type: ignore[arg-type]
     for guess in (Interval(0.0, 8.0), Interval(2.5, 5.5)):
         scores = [verify(guess, truth) for truth in truths if truth is not None]
-        chance = sum(odd * verify(guess, Interval(ends[a], ends[b])) for (a, b), odd in odds.items())
-        assert np.mean(scores) == pytest.approx(chance, abs=1e-9 + 4.5 * np.std(scores) / NUM_PLANS**0.5)
+        chance = sum(
+            odd * verify(guess, Interval(ends[a], ends[b])) for (a, b), odd in odds.items()
+        )
+        assert np.mean(scores) == pytest.approx(
+            chance, abs=1e-9 + 4.5 * np.std(scores) / NUM_PLANS**0.5
+        )
 
 
-def test_guess_that_knows_the_duration_earns_no_more_than_the_best_constant_of_each_duration() -> None:
+def test_guess_that_knows_the_duration_earns_no_more_than_the_best_constant_of_each_duration() -> (
+    None
+):
     rng, scores, chances = np.random.default_rng(3), [], []
     for step in (0.2, 0.5, 1.3):
         clip = make_clip("c", num_frames=16, step_seconds=step)
         ends = [round(index * step, 1) for index in range(17)]
         odds = spans_with_odds("mirror", 0.5, 16)
         guess = Interval(round(0.35 * 16 * step, 1), round(0.65 * 16 * step, 1))
-        chances.append(sum(odd * verify(guess, Interval(ends[a], ends[b])) for (a, b), odd in odds.items()))
+        chances.append(
+            sum(odd * verify(guess, Interval(ends[a], ends[b])) for (a, b), odd in odds.items())
+        )
         for _ in range(800):
             sample = plan(("grounding", "mirror"), 0.5, rng, clip)
             scores.append(verify(guess, parse_answer(sample.answer, sample.answer_kind)))  # type: ignore[arg-type]
-    assert np.mean(scores) == pytest.approx(np.mean(chances), abs=4.5 * np.std(scores) / len(scores) ** 0.5)
+    assert np.mean(scores) == pytest.approx(
+        np.mean(chances), abs=4.5 * np.std(scores) / len(scores) ** 0.5
+    )
 
 
 def test_rounding_moves_no_end_of_an_interval_by_more_than_half_a_tenth() -> None:
@@ -153,19 +198,25 @@ def test_rounding_moves_no_end_of_an_interval_by_more_than_half_a_tenth() -> Non
 
 
 @pytest.mark.parametrize(
-    "cell", [("jigsaw", "clips"), ("jigsaw", "video"), ("marks", "colors"), ("timed_marks", "colors")]
+    "cell",
+    [("jigsaw", "clips"), ("jigsaw", "video"), ("marks", "colors"), ("timed_marks", "colors")],
 )
 def test_orders_are_uniform_and_a_constant_guess_earns_chance(cell: tuple[str, str]) -> None:
     level = 0.25 if cell[0] == "jigsaw" else 0.5
     rng, clip = np.random.default_rng(1), make_clip()
     samples = [plan(cell, level, rng, clip) for _ in range(NUM_PLANS)]
     orders = [Permutation(order) for order in itertools.permutations(range(1, 5))]
-    truths = [parse_answer(sample.answer.split(SEPARATOR)[0], AnswerKind.PERMUTATION) for sample in samples]
+    truths = [
+        parse_answer(sample.answer.split(SEPARATOR)[0], AnswerKind.PERMUTATION)
+        for sample in samples
+    ]
     assert_follows(Counter(truths), dict.fromkeys(orders, 1 / 24))  # type: ignore[arg-type]
     for guess in (orders[0], orders[9], orders[-1]):
         scores = [verify(guess, truth) for truth in truths if truth is not None]
         chance = np.mean([verify(guess, order) for order in orders])
-        assert np.mean(scores) == pytest.approx(chance, abs=1e-9 + 4.5 * np.std(scores) / NUM_PLANS**0.5)
+        assert np.mean(scores) == pytest.approx(
+            chance, abs=1e-9 + 4.5 * np.std(scores) / NUM_PLANS**0.5
+        )
 
 
 def test_counts_are_uniform_at_level_zero_and_a_constant_guess_earns_chance() -> None:

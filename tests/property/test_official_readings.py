@@ -11,13 +11,29 @@ from tasks.benchmarks.orders import official_order
 from tasks.benchmarks.spans import find_interval
 
 _BLANKS = st.sampled_from(["", " ", "  ", "\n", "\t", "\u00a0", "\u2003", "\r\n", " \n\t "])
-_NUMBERS = st.sampled_from(["3", "3.", "3.0", "08.50", "1.2.3", ".5", "٣", "３.５", "12345678901", "9" * 400, "²", ""])
+_NUMBERS = st.sampled_from(
+    ["3", "3.", "3.0", "08.50", "1.2.3", ".5", "٣", "３.５", "12345678901", "9" * 400, "²", ""]
+)
 _JOINTS = st.sampled_from(["-", "-", "-", "--", "–", "—", "to", "and", "~", ",", "."])
 _WORDS = st.sampled_from(
-    ["The event happens in the ", "from ", "s", " seconds", ".", ", ", "1:05", "(", "-", "\n", "2-3 eggs "]
+    [
+        "The event happens in the ",
+        "from ",
+        "s",
+        " seconds",
+        ".",
+        ", ",
+        "1:05",
+        "(",
+        "-",
+        "\n",
+        "2-3 eggs ",
+    ]
 )
 _RANGES = st.tuples(_NUMBERS, _BLANKS, _JOINTS, _BLANKS, _NUMBERS).map("".join)
-_TEXTS = st.lists(st.one_of(_RANGES, _WORDS, _BLANKS, _NUMBERS, st.text(max_size=6)), max_size=6).map("".join)
+_TEXTS = st.lists(
+    st.one_of(_RANGES, _WORDS, _BLANKS, _NUMBERS, st.text(max_size=6)), max_size=6
+).map("".join)
 
 
 def _official_interval(text: str) -> tuple[float, float] | None:
@@ -41,7 +57,13 @@ def test_intervals_are_read_as_by_the_papers_script(text: str) -> None:
     assert paper_interval(text) == _official_interval(text)
 
 
-@given(st.tuples(st.integers(0, 999), st.integers(1, 99)), _BLANKS, _BLANKS, st.sampled_from("-–—~"), st.data())
+@given(
+    st.tuples(st.integers(0, 999), st.integers(1, 99)),
+    _BLANKS,
+    _BLANKS,
+    st.sampled_from("-–—~"),
+    st.data(),
+)
 def test_a_person_reads_any_interval_that_is_written_plainly(
     times: tuple[int, int], before: str, after: str, dash: str, data: st.DataObject
 ) -> None:
@@ -64,18 +86,25 @@ def test_what_a_person_reads_is_finite_and_in_order(text: str) -> None:
 def _official_order(text: str, count: int) -> list[int] | None:
     """`calc_scores` in process.py of github.com/pritamqu/VCRBench, whose first phrase is empty: every sentence fits."""
     for sentence in re.split(r"(?<=[.!?])\s+|\n+", text.replace("*", "")):
-        numbers = [int(found[0]) for part in sentence.split(",") if (found := re.search(r"\d+", part))]
+        numbers = [
+            int(found[0]) for part in sentence.split(",") if (found := re.search(r"\d+", part))
+        ]
         if len(numbers) == count and set(numbers) == set(range(1, count + 1)):
             return numbers
     return None
 
 
-_CLIPS = st.sampled_from(["Clip 1", "2", "3", "4", "**4**", "10", "0", "001", "٢", "none", "Step 1: Clip 3", "1 2"])
+_CLIPS = st.sampled_from(
+    ["Clip 1", "2", "3", "4", "**4**", "10", "0", "001", "٢", "none", "Step 1: Clip 3", "1 2"]
+)
 _ORDERS = st.lists(_CLIPS, max_size=6).flatmap(
     lambda clips: st.sampled_from([", ", ",", " -> ", "\n"]).map(lambda s: s.join(clips))
 )
 _SAID = st.lists(
-    st.one_of(_ORDERS, st.sampled_from(["Correct order: ", ". ", "\n", "! ", "First, I see 3, 1, 2.\n", "*"])),
+    st.one_of(
+        _ORDERS,
+        st.sampled_from(["Correct order: ", ". ", "\n", "! ", "First, I see 3, 1, 2.\n", "*"]),
+    ),
     max_size=6,
 ).map("".join)
 

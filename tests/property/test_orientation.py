@@ -19,7 +19,9 @@ from tasks.video.frames import Frames
 from tasks.video.official import Showing, show_file
 from tests.helpers.videos import as_ffmpeg_shows, ffmpeg, write_pattern
 
-CHOICE = FrameChoice(num_frames=10, edge_share=0.0, min_area_px=1024, max_area_px=96 * 64, max_damaged_share=0.02)
+CHOICE = FrameChoice(
+    num_frames=10, edge_share=0.0, min_area_px=1024, max_area_px=96 * 64, max_damaged_share=0.02
+)
 ALL_EIGHT = list(product((0, 90, 180, 270), ((), ("-display_hflip",))))
 ONE = 1 << 16
 
@@ -27,7 +29,10 @@ ONE = 1 << 16
 def gap(frames: Frames, all_frames: Frames) -> float:
     """How far the worst frame is from the most similar one of `all_frames`, in grey levels."""
     assert frames.shape[1:] == all_frames.shape[1:]
-    return max(float(np.abs(all_frames.astype(np.int16) - frame).mean(axis=(1, 2, 3)).min()) for frame in frames)
+    return max(
+        float(np.abs(all_frames.astype(np.int16) - frame).mean(axis=(1, 2, 3)).min())
+        for frame in frames
+    )
 
 
 def assert_shown_as_by_ffmpeg(path: Path) -> Frames:
@@ -36,7 +41,9 @@ def assert_shown_as_by_ffmpeg(path: Path) -> Frames:
     shown = as_ffmpeg_shows(path, width, height)
     assert gap(skipping.frames, shown) < 1
     assert np.array_equal(skipping.frames, plain.frames)
-    assert fingerprint(skipping.frames) == fingerprint(shown[1::2]), "those in the middle of ten equal parts"
+    assert fingerprint(skipping.frames) == fingerprint(shown[1::2]), (
+        "those in the middle of ten equal parts"
+    )
     showing = Showing(fps=10.0, max_frames=20, min_area_px=1024, max_area_px=96 * 64)
     official = show_file(path.parent, VideoFile(paths=(path.name,)), showing)
     assert gap(official.frames, shown) < 1
@@ -50,7 +57,9 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
-def test_all_eight_orientations_are_shown_as_by_ffmpeg(stored: Path, tmp_path: Path, ending: str) -> None:
+def test_all_eight_orientations_are_shown_as_by_ffmpeg(
+    stored: Path, tmp_path: Path, ending: str
+) -> None:
     seen = set()
     for number, (degrees, mirror) in enumerate(ALL_EIGHT):
         path = tmp_path / f"{number}.{ending}"
@@ -61,9 +70,13 @@ def test_all_eight_orientations_are_shown_as_by_ffmpeg(stored: Path, tmp_path: P
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ["mp4", "ts", "mkv"])
-def test_an_orientation_that_only_the_first_picture_states_holds_for_all(tmp_path: Path, ending: str) -> None:
+def test_an_orientation_that_only_the_first_picture_states_holds_for_all(
+    tmp_path: Path, ending: str
+) -> None:
     path = tmp_path / f"a.{ending}"
-    stored = write_pattern(tmp_path / "stored.mp4", "-c:v", "libx264", "-g", "25", "-pix_fmt", "yuv444p", seconds=25)
+    stored = write_pattern(
+        tmp_path / "stored.mp4", "-c:v", "libx264", "-g", "25", "-pix_fmt", "yuv444p", seconds=25
+    )
     filter = "h264_metadata=display_orientation=insert:rotate=90:flip=horizontal"
     ffmpeg("-i", stored, "-c", "copy", "-bsf:v", filter, path)
     few = FrameChoice(**{**vars(CHOICE), "num_frames": 3})
@@ -78,27 +91,35 @@ def test_a_matrix_that_is_none_of_the_eight_is_refused_by_its_name(
     stored: Path, tmp_path: Path, degrees: float
 ) -> None:
     ffmpeg("-display_rotation", degrees, "-i", stored, "-c", "copy", tmp_path / "a.mp4")
-    with pytest.raises(VideoError, match=r"the display matrix is \[.* .* 0\] \[.* .* 0\] \[0 0 1\]") as caught:
+    with pytest.raises(
+        VideoError, match=r"the display matrix is \[.* .* 0\] \[.* .* 0\] \[0 0 1\]"
+    ) as caught:
         decode_video(tmp_path / "a.mp4", CHOICE)
     assert caught.value.problem is Problem.DISPLAY_MATRIX
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("degrees", [0.4, 89.6, 359.7])
-def test_a_matrix_that_ffmpeg_rounds_to_a_quarter_is_one(stored: Path, tmp_path: Path, degrees: float) -> None:
+def test_a_matrix_that_ffmpeg_rounds_to_a_quarter_is_one(
+    stored: Path, tmp_path: Path, degrees: float
+) -> None:
     ffmpeg("-display_rotation", degrees, "-i", stored, "-c", "copy", tmp_path / "a.mp4")
     assert_shown_as_by_ffmpeg(tmp_path / "a.mp4")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ["avi", "mov"])
-def test_pictures_of_a_camera_are_turned_as_their_exif_data_say(tmp_path: Path, ending: str) -> None:
+def test_pictures_of_a_camera_are_turned_as_their_exif_data_say(
+    tmp_path: Path, ending: str
+) -> None:
     """EXIF data are side data that PyAV does not name; they must not hide the rest."""
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=10:d=2", tmp_path / "%02d.png")
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     for path in tmp_path.glob("*.png"):
-        Image.open(path).convert("RGB").save(path.with_suffix(".jpg"), exif=exif, quality=95, subsampling=0)
+        Image.open(path).convert("RGB").save(
+            path.with_suffix(".jpg"), exif=exif, quality=95, subsampling=0
+        )
     ffmpeg("-framerate", 10, "-i", tmp_path / "%02d.jpg", "-c", "copy", tmp_path / f"a.{ending}")
     assert assert_shown_as_by_ffmpeg(tmp_path / f"a.{ending}").shape[1:3] == (96, 64)
 
@@ -109,7 +130,9 @@ def test_pictures_of_a_camera_are_turned_as_their_exif_data_say(tmp_path: Path, 
     [((2, 0, 0, 2), True), ((0, 0, 0, 0), True), ((1, 0, 0, 2), False), ((1, 0.3, 0, 1), False)],
     ids=["larger", "zeros", "stretched", "sheared"],
 )
-def test_matrices_written_by_hand(stored: Path, tmp_path: Path, upper_left: tuple[float, ...], accepted: bool) -> None:
+def test_matrices_written_by_hand(
+    stored: Path, tmp_path: Path, upper_left: tuple[float, ...], accepted: bool
+) -> None:
     path = tmp_path / "a.mp4"
     data = bytearray(stored.read_bytes())
     start = data.index(b"tkhd") + 4 + 40  # Version 0 of ISO/IEC 14496-12, 8.3.2.
@@ -133,11 +156,23 @@ _EIGHT_BY_HAND = [(a, 0, 0, d) for a, d in product((1, -1), repeat=2)] + [
 ]
 
 
-@given(st.sampled_from(_EIGHT_BY_HAND), st.integers(2, 1 << 13), st.integers(-(1 << 31), (1 << 31) - 1))
-def test_scale_and_place_do_not_change_the_orientation(parts: tuple[int, ...], scale: int, place: int) -> None:
+@given(
+    st.sampled_from(_EIGHT_BY_HAND), st.integers(2, 1 << 13), st.integers(-(1 << 31), (1 << 31) - 1)
+)
+def test_scale_and_place_do_not_change_the_orientation(
+    parts: tuple[int, ...], scale: int, place: int
+) -> None:
     a, b, c, d = (part * scale * 8 for part in parts)
     exact = orientation_of(
-        (*(part * ONE for part in parts[:2]), 0, *(part * ONE for part in parts[2:]), 0, 0, 0, 1 << 30)
+        (
+            *(part * ONE for part in parts[:2]),
+            0,
+            *(part * ONE for part in parts[2:]),
+            0,
+            0,
+            0,
+            1 << 30,
+        )
     )
     assert orientation_of((a, b, 0, c, d, 0, place, place, 1 << 30)) == exact
 

@@ -21,19 +21,37 @@ _SECTIONS = [field.name for field in fields(RetrainConfig)]
 def _leaves(section: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     for field in fields(section):  # type: ignore[arg-type]
         value = getattr(section, field.name)
-        yield from _leaves(value, (*path, field.name)) if is_dataclass(value) else [(*path, field.name)]
+        yield from (
+            _leaves(value, (*path, field.name)) if is_dataclass(value) else [(*path, field.name)]
+        )
 
 
 _ALL = list(_leaves(RetrainConfig()))
 _PATHS = [path for path in _ALL if len(path) > 1]
-_UNITS = ("px", "seconds", "mib", "gib", "tokens", "videos", "clips", "frames", "steps", "groups", "share")
+_UNITS = (
+    "px",
+    "seconds",
+    "mib",
+    "gib",
+    "tokens",
+    "videos",
+    "clips",
+    "frames",
+    "steps",
+    "groups",
+    "share",
+)
 
 
 def _own(path: tuple[str, ...]) -> object:
     return reduce(getattr, path, RetrainConfig())  # type: ignore[arg-type]
 
 
-_NUMBERS = [path for path in _ALL if isinstance(_own(path), (int, float)) and not isinstance(_own(path), bool)]
+_NUMBERS = [
+    path
+    for path in _ALL
+    if isinstance(_own(path), (int, float)) and not isinstance(_own(path), bool)
+]
 _TEXTS = [path for path in _ALL if isinstance(_own(path), str)]
 _LISTS = [path for path in _ALL if isinstance(_own(path), tuple)]
 
@@ -51,7 +69,9 @@ def _refusal(path: tuple[str, ...], value: object) -> str:
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
@@ -63,7 +83,9 @@ def test_overriding_with_the_own_values_changes_nothing(sections: set[str]) -> N
 
 
 @given(path=st.sampled_from(_PATHS), value=_json)
-def test_value_is_taken_as_it_is_or_refused_with_its_path(path: tuple[str, ...], value: object) -> None:
+def test_value_is_taken_as_it_is_or_refused_with_its_path(
+    path: tuple[str, ...], value: object
+) -> None:
     overrides = reduce(lambda inner, key: {key: inner}, reversed(path), value)
     try:
         changed = apply_overrides(RetrainConfig(), cast(Mapping[str, object], overrides))
@@ -77,8 +99,14 @@ def test_value_is_taken_as_it_is_or_refused_with_its_path(path: tuple[str, ...],
         assert isinstance(taken, bool) == isinstance(value, bool)
 
 
-@given(overrides=st.dictionaries(st.text(max_size=8) | st.sampled_from(_SECTIONS), _json, min_size=1, max_size=3))
-def test_arbitrary_overrides_change_the_config_or_are_refused(overrides: Mapping[str, object]) -> None:
+@given(
+    overrides=st.dictionaries(
+        st.text(max_size=8) | st.sampled_from(_SECTIONS), _json, min_size=1, max_size=3
+    )
+)
+def test_arbitrary_overrides_change_the_config_or_are_refused(
+    overrides: Mapping[str, object],
+) -> None:
     try:
         changed = apply_overrides(RetrainConfig(), overrides)
     except InputError as error:
@@ -89,13 +117,29 @@ def test_arbitrary_overrides_change_the_config_or_are_refused(overrides: Mapping
 
 
 @pytest.mark.parametrize("path", _NUMBERS, ids=".".join)
-def test_every_number_has_a_largest_value_and_absurd_ones_are_refused_by_name(path: tuple[str, ...]) -> None:
+def test_every_number_has_a_largest_value_and_absurd_ones_are_refused_by_name(
+    path: tuple[str, ...],
+) -> None:
     name = f"config {'.'.join(path)}: "
     kind = type(_own(path))
     largest = _refusal(path, kind(10**30))
     assert largest.startswith(name)
-    assert re.search(r"(at most|to|below|to below) [0-9.e+]+", largest), "it says how much is allowed"
-    for value in (kind(-(10**30)), 10**5000, -(10**5000), math.nan, math.inf, -math.inf, -0.0, True, False, "1", [1]):
+    assert re.search(r"(at most|to|below|to below) [0-9.e+]+", largest), (
+        "it says how much is allowed"
+    )
+    for value in (
+        kind(-(10**30)),
+        10**5000,
+        -(10**5000),
+        math.nan,
+        math.inf,
+        -math.inf,
+        -0.0,
+        True,
+        False,
+        "1",
+        [1],
+    ):
         assert _refusal(path, value).startswith(name), value
 
 
@@ -118,7 +162,21 @@ def test_endless_lists_are_refused(path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../../x", "/x", "a/b", "a:b", "a\\b", "'\"", "..", ".x", "x.", "x ", "x" * 201, "model-champions"]
+    "name",
+    [
+        "../../x",
+        "/x",
+        "a/b",
+        "a:b",
+        "a\\b",
+        "'\"",
+        "..",
+        ".x",
+        "x.",
+        "x ",
+        "x" * 201,
+        "model-champions",
+    ],
 )
 def test_a_model_name_that_the_registry_cannot_hold_is_refused(name: str) -> None:
     assert _refusal(("promote", "model_name"), name).startswith("config promote.model_name: ")
@@ -130,7 +188,9 @@ def test_areas_are_taken_if_a_frame_can_have_one_of_them(least: int, more: int) 
     try:
         choose_size(16, 9, **areas)
     except ValueError:
-        with pytest.raises(InputError, match=r"^config ingest\.max_area_px: got .* in multiples of 32"):
+        with pytest.raises(
+            InputError, match=r"^config ingest\.max_area_px: got .* in multiples of 32"
+        ):
             apply_overrides(RetrainConfig(), {"ingest": areas})
     else:
         apply_overrides(RetrainConfig(), {"ingest": areas})
@@ -143,7 +203,9 @@ def test_a_manifest_outside_the_data_root_is_refused(path: str) -> None:
 
 @pytest.mark.parametrize("path", _PATHS, ids=".".join)
 def test_a_path_with_dots_is_answered_with_the_object_to_write(path: tuple[str, ...]) -> None:
-    nested = json.dumps(reduce(lambda inner, key: {key: inner}, reversed(path), 0)).replace("0", "...")
+    nested = json.dumps(reduce(lambda inner, key: {key: inner}, reversed(path), 0)).replace(
+        "0", "..."
+    )
     assert _refusal((".".join(path),), 1).endswith(f"write {nested}")
 
 
@@ -198,12 +260,24 @@ def test_a_name_near_a_right_one_is_answered_with_the_right_one(wrong: str, righ
     ("text", "reason"),
     [
         ('{"seed": 1, "seed": 2}', "overrides: seed: the key is given twice"),
-        ('{"train": {"num_steps": 1, "num_steps": 1}}', "overrides: train.num_steps: the key is given twice"),
+        (
+            '{"train": {"num_steps": 1, "num_steps": 1}}',
+            "overrides: train.num_steps: the key is given twice",
+        ),
         ('{"train": {"num_steps": 1}, "train": {}}', "overrides: train: the key is given twice"),
         ('{"train": {"learning_rate": NaN}}', "overrides: train.learning_rate: got NaN"),
-        ('{"train": {"learning_rate": -Infinity}}', "overrides: train.learning_rate: got -Infinity"),
-        ('{"train": {"learning_rate": 1e999}}', "overrides: train.learning_rate: got '1e999', which is too large"),
-        ('{"train": {"kl_coefficient": -0.0}}', "overrides: train.kl_coefficient: got -0.0, a negative zero"),
+        (
+            '{"train": {"learning_rate": -Infinity}}',
+            "overrides: train.learning_rate: got -Infinity",
+        ),
+        (
+            '{"train": {"learning_rate": 1e999}}',
+            "overrides: train.learning_rate: got '1e999', which is too large",
+        ),
+        (
+            '{"train": {"kl_coefficient": -0.0}}',
+            "overrides: train.kl_coefficient: got -0.0, a negative zero",
+        ),
         ('{"perturb": {"levels": [0, -0.0]}}', "overrides: perturb.levels[1]: got -0.0"),
         ('{"seed": %s}' % ("9" * 5000), "overrides: seed: got a number of 5000 digits"),
         ('{"model": {"base": "\\ud800"}}', "overrides: model.base: '\\ud800' is no text in UTF-8"),

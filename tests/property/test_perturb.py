@@ -28,7 +28,9 @@ CELLS = [(name, kind) for name, task in PRETEXTS.items() for kind in task.kinds(
 levels = st.floats(0, 1)
 clips = st.builds(
     lambda num_frames, step_seconds, sides: replace(
-        make_clip(num_frames=num_frames, step_seconds=step_seconds), width_px=sides[0], height_px=sides[1]
+        make_clip(num_frames=num_frames, step_seconds=step_seconds),
+        width_px=sides[0],
+        height_px=sides[1],
     ),
     st.sampled_from([16, 24, 48]),
     st.sampled_from([0.1, 1 / 3, 2.0]),
@@ -41,7 +43,9 @@ def plan(cell: tuple[str, str], level: float, clip: Clip, seed: int) -> Sample:
 
 
 @given(st.sampled_from(CELLS), levels, clips, st.integers(0, 2**32))
-def test_answer_is_canonical_and_earns_one(cell: tuple[str, str], level: float, clip: Clip, seed: int) -> None:
+def test_answer_is_canonical_and_earns_one(
+    cell: tuple[str, str], level: float, clip: Clip, seed: int
+) -> None:
     sample = plan(cell, level, clip, seed)
     schema = read_schema(sample.answer_kind)
     assert canonical_answer(sample.answer, schema) == sample.answer
@@ -49,7 +53,9 @@ def test_answer_is_canonical_and_earns_one(cell: tuple[str, str], level: float, 
 
 
 @given(st.sampled_from(CELLS), levels, clips, st.integers(0, 2**32))
-def test_question_does_not_depend_on_the_answer(cell: tuple[str, str], level: float, clip: Clip, seed: int) -> None:
+def test_question_does_not_depend_on_the_answer(
+    cell: tuple[str, str], level: float, clip: Clip, seed: int
+) -> None:
     one, other = plan(cell, level, clip, seed), plan(cell, level, clip, seed + 1)
     assert one.question == other.question
     assert len(one.question) < 260
@@ -78,7 +84,8 @@ def test_counting_keeps_shapes_apart(level: float, clip: Clip, seed: int) -> Non
         if one.frame == other.frame:
             assert one.shape == other.shape
             distance = math.hypot(
-                (one.centre_x - other.centre_x) * clip.width_px, (one.centre_y - other.centre_y) * clip.height_px
+                (one.centre_x - other.centre_x) * clip.width_px,
+                (one.centre_y - other.centre_y) * clip.height_px,
             )
             assert distance > (one.size + other.size) / 2 * short + 0.5
         elif one.shape == other.shape and one.shape in SHAPES:
@@ -117,7 +124,10 @@ def test_shuffle_moves_every_frame(level: float, seed: int) -> None:
 def test_higher_level_is_never_easier(one: float, other: float, num_frames: int) -> None:
     low, high = min(one, other), max(one, other)
     for kind in GROUNDING_KINDS:
-        easy, hard = grounding_difficulty(low, num_frames, kind), grounding_difficulty(high, num_frames, kind)
+        easy, hard = (
+            grounding_difficulty(low, num_frames, kind),
+            grounding_difficulty(high, num_frames, kind),
+        )
         assert hard.min_span_frames <= easy.min_span_frames
         assert hard.max_span_frames <= easy.max_span_frames
         assert hard.min_amount <= easy.min_amount

@@ -31,7 +31,11 @@ CLIP = replace(make_clip(num_frames=16), width_px=96, height_px=128)
 
 def prove(sample: Sample, frames: Frames = FRAMES) -> Proof:
     shown = [
-        apply_edits(frames[view.start_frame : view.stop_frame], view.edits, lambda _, a, b: DONOR_FRAMES[a:b])
+        apply_edits(
+            frames[view.start_frame : view.stop_frame],
+            view.edits,
+            lambda _, a, b: DONOR_FRAMES[a:b],
+        )
         for view in sample.views
     ]
     return prove_answer(sample, shown, frames, CLIP, [DONOR_FRAMES])
@@ -53,18 +57,28 @@ def test_every_planned_sample_is_proved(cell: tuple[str, str], level: float, see
 @pytest.mark.slow
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("cell", CELLS, ids="-".join)
-def test_what_is_rendered_from_the_store_is_proved(tmp_path: Path, cell: tuple[str, str], level: float) -> None:
+def test_what_is_rendered_from_the_store_is_proved(
+    tmp_path: Path, cell: tuple[str, str], level: float
+) -> None:
     store = Store(str(tmp_path))
-    clips = {clip.clip_id: store_clip(store, clip, seed=seed) for seed, clip in enumerate((CLIP, DONOR))}
+    clips = {
+        clip.clip_id: store_clip(store, clip, seed=seed) for seed, clip in enumerate((CLIP, DONOR))
+    }
     assert prove_stored(store, planned(cell, level, 3), clips).verdict is Verdict.PROVED
 
 
 @settings(deadline=None)
 @given(st.sampled_from(CELLS), st.floats(0, 1), st.integers(0, 2**32), st.data())
-def test_one_changed_digit_is_refused(cell: tuple[str, str], level: float, seed: int, data: st.DataObject) -> None:
+def test_one_changed_digit_is_refused(
+    cell: tuple[str, str], level: float, seed: int, data: st.DataObject
+) -> None:
     sample = planned(cell, level, seed)
-    place = data.draw(st.sampled_from([i for i, sign in enumerate(sample.answer) if sign.isdigit()]))
-    digit = data.draw(st.sampled_from([sign for sign in "0123456789" if sign != sample.answer[place]]))
+    place = data.draw(
+        st.sampled_from([i for i, sign in enumerate(sample.answer) if sign.isdigit()])
+    )
+    digit = data.draw(
+        st.sampled_from([sign for sign in "0123456789" if sign != sample.answer[place]])
+    )
     tampered = replace(sample, answer=sample.answer[:place] + digit + sample.answer[place + 1 :])
     assert prove(tampered).verdict is Verdict.WRONG
 

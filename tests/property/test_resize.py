@@ -24,7 +24,9 @@ def test_both_sides_are_multiples_of_32_and_the_area_is_inside_the_limits(
 
 
 @given(SIDES, SIDES, LIMITS)
-def test_a_turned_picture_gets_the_turned_shape(width: int, height: int, limits: tuple[int, int]) -> None:
+def test_a_turned_picture_gets_the_turned_shape(
+    width: int, height: int, limits: tuple[int, int]
+) -> None:
     low, high = limits
     size = choose_size(width, height, min_area_px=low, max_area_px=high)
     turned = choose_size(height, width, min_area_px=low, max_area_px=high)
@@ -62,7 +64,9 @@ def test_fine_stripes_become_even_grey() -> None:
     assert small.max() < 145
 
 
-@given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255), st.sampled_from([90, 128, 301]))
+@given(
+    st.integers(0, 255), st.integers(0, 255), st.integers(0, 255), st.sampled_from([90, 128, 301])
+)
 def test_an_even_colour_stays_what_it_was(red: int, green: int, blue: int, side_px: int) -> None:
     even = np.full((side_px, side_px, 3), (red, green, blue), np.uint8)
     assert np.abs(resized(even, side_px=64).astype(int) - (red, green, blue)).max() <= 1
@@ -74,7 +78,9 @@ def test_a_picture_is_shrunk_as_well_as_in_floating_point() -> None:
     exact = np.stack(
         [
             np.asarray(
-                Image.fromarray(picture[..., channel].astype(np.float32)).resize((96, 96), Image.Resampling.BICUBIC)
+                Image.fromarray(picture[..., channel].astype(np.float32)).resize(
+                    (96, 96), Image.Resampling.BICUBIC
+                )
             )
             for channel in range(3)
         ],
@@ -89,4 +95,6 @@ def test_of_an_interlaced_picture_one_moment_is_kept() -> None:
     combed = np.zeros((256, 256, 3), np.uint8)
     combed[::2] = 200
     frame = VideoFrame.from_ndarray(combed, format="rgb24").reformat(format="yuv444p")
-    assert 90 < np.mean(Resizer(display=Display(), min_area_px=64**2, max_area_px=64**2)(frame)) < 110
+    assert (
+        90 < np.mean(Resizer(display=Display(), min_area_px=64**2, max_area_px=64**2)(frame)) < 110
+    )

@@ -3,7 +3,9 @@ from hypothesis import strategies as st
 
 from tasks.core.seeding import derive_seed, generator, uniform_hash
 
-_paths = st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"])) | st.integers(), min_size=1, max_size=3)
+_paths = st.lists(
+    st.text(st.characters(exclude_categories=["Cs", "Cc"])) | st.integers(), min_size=1, max_size=3
+)
 
 
 @given(seed=st.integers(0), path=_paths)
@@ -13,9 +15,13 @@ def test_same_path_gives_same_numbers(seed: int, path: list[str | int]) -> None:
 
 
 @given(seed=st.integers(0, 2**32), path=_paths, other=_paths)
-def test_other_path_or_seed_gives_another_seed(seed: int, path: list[str | int], other: list[str | int]) -> None:
+def test_other_path_or_seed_gives_another_seed(
+    seed: int, path: list[str | int], other: list[str | int]
+) -> None:
     assert derive_seed(seed, *path) != derive_seed(seed + 1, *path)
-    assert (derive_seed(seed, *path) == derive_seed(seed, *other)) == ([*map(str, path)] == [*map(str, other)])
+    assert (derive_seed(seed, *path) == derive_seed(seed, *other)) == (
+        [*map(str, path)] == [*map(str, other)]
+    )
 
 
 @given(seed=st.integers(), path=_paths)

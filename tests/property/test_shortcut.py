@@ -36,22 +36,32 @@ STREAMS = {
 }
 FEW, MANY = 3, 45
 """The few are among the many where frames come evenly: both lie in the middle of equal parts."""
-SHARED = sorted(path for path in SHARED_VIDEOS.rglob("*") if path.is_file() and path.suffix != ".md")
+SHARED = sorted(
+    path for path in SHARED_VIDEOS.rglob("*") if path.is_file() and path.suffix != ".md"
+)
 
 
 def choice_of(num_frames: int) -> FrameChoice:
     """Few frames make seeks worth while, many do not."""
     return FrameChoice(
-        num_frames=num_frames, edge_share=0.05, min_area_px=1024, max_area_px=96 * 64, max_damaged_share=0.02
+        num_frames=num_frames,
+        edge_share=0.05,
+        min_area_px=1024,
+        max_area_px=96 * 64,
+        max_damaged_share=0.02,
     )
 
 
 def times(footage: Footage) -> tuple[float, ...]:
     """Seconds from the start of the file, to the microsecond."""
-    return tuple(round(footage.start_seconds + seconds, 6) for seconds in footage.timestamps_seconds)
+    return tuple(
+        round(footage.start_seconds + seconds, 6) for seconds in footage.timestamps_seconds
+    )
 
 
-def assert_no_shortcut_shows(path: Path, num_frames: int, num_threads: int = 1, plain: Footage | None = None) -> None:
+def assert_no_shortcut_shows(
+    path: Path, num_frames: int, num_threads: int = 1, plain: Footage | None = None
+) -> None:
     """`plain` may have more frames; it spares decoding everything once more if those that are wanted are among them."""
     quick = decode_video(path, choice_of(num_frames), num_threads=num_threads)
     if plain is None or not set(times(quick)) <= set(times(plain)):
@@ -67,7 +77,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("streams")
     for name, options in STREAMS.items():
         source = "-f lavfi -i testsrc2=s=160x96:r=25:d=10"
-        command = [ffmpeg_binary(), "-loglevel", "error", *source.split(), *options.split(), str(folder / name)]
+        command = [
+            ffmpeg_binary(),
+            "-loglevel",
+            "error",
+            *source.split(),
+            *options.split(),
+            str(folder / name),
+        ]
         subprocess.run(command, check=True)
     return folder
 
@@ -81,7 +98,9 @@ def test_any_group_of_pictures(made: Path, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["closed.mp4", "open.mp4", "open.mkv", "open.ts", "hidden.webm", "mpeg2.ts"])
+@pytest.mark.parametrize(
+    "name", ["closed.mp4", "open.mp4", "open.mkv", "open.ts", "hidden.webm", "mpeg2.ts"]
+)
 def test_these_are_read_by_seeking(made: Path, name: str) -> None:
     promise = probe(made / name)
     assert promise.packets is not None

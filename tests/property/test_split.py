@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
-from tasks.core.job import DataSet
 from tasks.core.latest import LatestDataset, point_to_latest
 from tasks.core.manifest import read_rows, write_rows
+from tasks.core.records import DataSet, IngestedShard, VideoShard
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split
 from tasks.ingest.contents import write_contents
 from tasks.ingest.merge import merge_shards
-from tasks.ingest.outputs import IngestedShard, VideoShard
 from tasks.ingest.split import add_to_history, assign_sides, read_history
 from tasks.video.fingerprint import NUM_BITS
 from tests.helpers.clips import make_clip
@@ -55,11 +54,15 @@ def _ingest(store: Store, clips: Sequence[Clip], config: IngestConfig) -> DataSe
         num_reused=0,
         seconds=0.0,
     )
-    return merge_shards(store, [shard], [VideoShard(root="", names=[clip.source for clip in clips])], config)
+    return merge_shards(
+        store, [shard], [VideoShard(root="", names=[clip.source for clip in clips])], config
+    )
 
 
 nights = st.lists(
-    st.dictionaries(st.integers(0, NUM_VIDEOS - 1), st.integers(0, 99), min_size=1), min_size=2, max_size=5
+    st.dictionaries(st.integers(0, NUM_VIDEOS - 1), st.integers(0, 99), min_size=1),
+    min_size=2,
+    max_size=5,
 )
 """By night the videos that are there, each with the number that its name begins with."""
 configs = st.builds(
@@ -93,7 +96,9 @@ def test_what_was_in_training_is_never_held_out_again_nor_what_looks_like_it(
             trained |= training
             assert not heldout & trained
             again = _ingest(store, clips, setting)
-            assert (again.clips, again.rejected) == (found.clips, found.rejected), "a run that is repeated goes on"
+            assert (again.clips, again.rejected) == (found.clips, found.rejected), (
+                "a run that is repeated goes on"
+            )
 
 
 @given(number=st.integers(20, 60), more=st.integers(1, 60), share=st.sampled_from([0.05, 0.1, 0.3]))
@@ -106,29 +111,49 @@ def test_as_videos_arrive_clips_leave_the_held_out_side_by_their_contents_alone(
     before = assign_sides(contents[:number], range(number), (), config)
     after = assign_sides(contents[::-1], range(number + more), (), config)[::-1]
     assert before.count(Split.HELDOUT) >= 10 <= after.count(Split.HELDOUT)
-    came_back = [index for index in range(number) if (before[index], after[index]) == (Split.TRAIN, Split.HELDOUT)]
+    came_back = [
+        index
+        for index in range(number)
+        if (before[index], after[index]) == (Split.TRAIN, Split.HELDOUT)
+    ]
     assert came_back == []
 
 
 @pytest.mark.parametrize(
     ("number", "share", "heldout"),
-    [(0, 0.1, 0), (1, 0.1, 0), (1, 0.9, 0), (2, 0.1, 1), (10, 0.3, 5), (15, 0.1, 7), (20, 0.1, 10), (40, 0.1, 10)],
+    [
+        (0, 0.1, 0),
+        (1, 0.1, 0),
+        (1, 0.9, 0),
+        (2, 0.1, 1),
+        (10, 0.3, 5),
+        (15, 0.1, 7),
+        (20, 0.1, 10),
+        (40, 0.1, 10),
+    ],
 )
 def test_enough_are_held_out_to_decide_and_half_of_a_small_folder_stays(
     number: int, share: float, heldout: int
 ) -> None:
     sides = assign_sides(
-        [_content(index) for index in range(number)], range(number), (), IngestConfig(heldout_share=share)
+        [_content(index) for index in range(number)],
+        range(number),
+        (),
+        IngestConfig(heldout_share=share),
     )
     assert sides.count(Split.HELDOUT) == heldout
 
 
 def test_in_a_large_folder_the_share_holds() -> None:
-    sides = assign_sides([_content(index) for index in range(2000)], range(2000), (), IngestConfig(heldout_share=0.3))
+    sides = assign_sides(
+        [_content(index) for index in range(2000)], range(2000), (), IngestConfig(heldout_share=0.3)
+    )
     assert 0.26 < sides.count(Split.HELDOUT) / 2000 < 0.34
 
 
-def test_a_video_that_is_taken_away_makes_no_room_for_one_that_was_trained_on(data_root: str) -> None:
+def test_a_video_that_is_taken_away_makes_no_room_for_one_that_was_trained_on(
+    data_root: str,
+) -> None:
     """Nor does one that comes back under another name, or another encoding of it."""
     store, config = Store(data_root), IngestConfig(near_duplicate_distance=0.0)
     clips = [_clip(number, f"{number:02}.mp4") for number in range(NUM_LOOKS)]
@@ -138,7 +163,11 @@ def test_a_video_that_is_taken_away_makes_no_room_for_one_that_was_trained_on(da
     assert found.reports[-1].counts["heldout"] == 0
     assert found.reports[-1].counts["stay_in_training"] == len(kept) // 2
     copies = [
-        replace(clip, source=f"copy-{clip.source}", sha256=digest_of("copy", clip.sha256).ljust(64, "0")[:64])
+        replace(
+            clip,
+            source=f"copy-{clip.source}",
+            sha256=digest_of("copy", clip.sha256).ljust(64, "0")[:64],
+        )
         for clip in kept
     ]
     assert _ingest(store, copies, config).reports[-1].counts["heldout"] == 0
@@ -156,7 +185,9 @@ def test_two_runs_at_the_same_time_both_add_what_they_trained_on(data_root: str)
 def test_a_data_root_without_a_history_begins_with_its_latest_data_set(data_root: str) -> None:
     store, config = Store(data_root), IngestConfig(near_duplicate_distance=0.0)
     clips = [_clip(number, f"{number:02}.mp4") for number in range(NUM_LOOKS)]
-    manifest = write_rows(store, "old/clips.parquet", Clip, [replace(clip, split=Split.TRAIN) for clip in clips[1:]])
+    manifest = write_rows(
+        store, "old/clips.parquet", Clip, [replace(clip, split=Split.TRAIN) for clip in clips[1:]]
+    )
     point_to_latest(store, LatestDataset(clips=manifest, samples=manifest, run_id=""))
     for _ in range(2):
         rows = read_rows(store, _ingest(store, clips, config).clips.key, Clip)

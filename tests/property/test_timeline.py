@@ -30,7 +30,10 @@ def test_chosen_frames_are_distinct_ascending_and_inside_the_span(
 
 
 @given(
-    st.integers(60, 2000), st.integers(1, 48), st.floats(-100, 100), st.sampled_from([10, 15, 24, 25, 29.97, 60, 240])
+    st.integers(60, 2000),
+    st.integers(1, 48),
+    st.floats(-100, 100),
+    st.sampled_from([10, 15, 24, 25, 29.97, 60, 240]),
 )
 def test_with_a_constant_rate_no_chosen_frame_is_further_than_half_a_step_from_its_target(
     num: int, num_frames: int, start: float, fps: float
@@ -74,7 +77,9 @@ def test_the_duration_ends_with_the_last_frame() -> None:
 
 
 @given(st.lists(st.integers(2, 1000), min_size=1, max_size=60), st.data())
-def test_every_lost_frame_is_counted_however_uneven_the_times(steps: list[int], data: st.DataObject) -> None:
+def test_every_lost_frame_is_counted_however_uneven_the_times(
+    steps: list[int], data: st.DataObject
+) -> None:
     promised = [millisecond / 1000 for millisecond in accumulate(steps)]
     kept = data.draw(st.sets(st.sampled_from(promised)))
     assert len(lost_times(promised, sorted(kept))) == len(promised) - len(kept)

@@ -30,7 +30,9 @@ def _hostile(value: Any, field: str = "") -> Any:
     """An annotation whose questions all begin with the hostile text."""
     if isinstance(value, dict):
         is_system = value.get("role") == "system"
-        return {name: inner if is_system else _hostile(inner, name) for name, inner in value.items()}
+        return {
+            name: inner if is_system else _hostile(inner, name) for name, inner in value.items()
+        }
     if isinstance(value, list):
         return [_hostile(inner, field) for inner in value]
     if field not in _FIELDS or not isinstance(value, str):
@@ -62,7 +64,9 @@ def asked(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], lis
         (tmp_path / "questions.json").write_text(json.dumps(rows[2:3]))
     adapter = BENCHMARKS[request.param]
     frames = adapter.conditions.max_frames
-    return lambda wording: list(adapter.open(tmp_path, Conditions(wording=wording, max_frames=frames)).samples())
+    return lambda wording: list(
+        adapter.open(tmp_path, Conditions(wording=wording, max_frames=frames)).samples()
+    )
 
 
 def test_a_question_stays_as_it_is(asked: Callable[[str], list[Any]]) -> None:

@@ -55,7 +55,9 @@ def answers(seed: int, folder: Path) -> object:
             }
             if not params.temperature:
                 margin = greedy_margin(policy, prompt, group[0])
-                assert margin > _LEAST_MARGIN, f"{sample.sample_id}: the second-best token is only {margin} away"
+                assert margin > _LEAST_MARGIN, (
+                    f"{sample.sample_id}: the second-best token is only {margin} away"
+                )
                 said["margin"] = margin
             found[f"{sample.pretext}, {name}"] = said
     return found
@@ -65,11 +67,20 @@ def evaluation(seed: int, folder: Path) -> object:
     """The main job's rows of the same policy: held-out samples and VIUBench items."""
     store, clips, samples = _samples(seed, folder)
     rows = score_with_policy(store, fixed_policy(seed), samples, clips, seed)
-    return {row.sample_id: f"score {row.score!r} parsed {row.parsed_share!r} {list(row.answers)}" for row in rows}
+    return {
+        row.sample_id: f"score {row.score!r} parsed {row.parsed_share!r} {list(row.answers)}"
+        for row in rows
+    }
 
 
 def _samples(seed: int, folder: Path) -> tuple[Store, list[Clip], list[Sample]]:
     store = Store(str(folder))
     clips = [store_clip(store, make_clip(num_frames=8, split=Split.HELDOUT), seed=seed)]
-    config = PerturbConfig(levels=(0.0,), train_samples_per_clip=(1, 1, 1), heldout_samples_per_clip=(1, 1, 1))
-    return store, clips, plan_samples(clips, config, seed) + plan_benchmark_items(clips, 1, seed)[:3]
+    config = PerturbConfig(
+        levels=(0.0,), train_samples_per_clip=(1, 1, 1), heldout_samples_per_clip=(1, 1, 1)
+    )
+    return (
+        store,
+        clips,
+        plan_samples(clips, config, seed) + plan_benchmark_items(clips, 1, seed)[:3],
+    )

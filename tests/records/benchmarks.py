@@ -6,7 +6,13 @@ from tests.helpers.benchmark_folders import FOLDERS
 from tests.helpers.clips import make_clip
 from tests.records.plans import digest_of_sample
 from tests.records.product.data import Sample, Split, plan_benchmark_items
-from tests.records.product.scores import Judgement, build_benchmark, judge_texts, open_benchmark, random_answers
+from tests.records.product.scores import (
+    Judgement,
+    build_benchmark,
+    judge_texts,
+    open_benchmark,
+    random_answers,
+)
 
 _SPOKEN = (
     "{}",
@@ -38,9 +44,13 @@ def published(seed: int, folder: Path) -> object:
             for place, sample in enumerate(samples)
         }
         found[name] = {
-            "questions": {} if seed else {sample.sample_id: _question(sample) for sample in samples},
+            "questions": {}
+            if seed
+            else {sample.sample_id: _question(sample) for sample in samples},
             "scripted": _told(judge_texts(opened, samples, scripted)),
-            "random": _told(judge_texts(opened, samples, random_answers(samples, seed, times=(0.0, 2.0, 9.5)))),
+            "random": _told(
+                judge_texts(opened, samples, random_answers(samples, seed, times=(0.0, 2.0, 9.5)))
+            ),
         }
     return found
 
@@ -57,10 +67,13 @@ def built(seed: int, folder: Path) -> object:
         "version": card.version,
         "chance": card.chance,
         "types": {
-            name: [part.found, part.missing, part.example_answer, part.chance] for name, part in card.types.items()
+            name: [part.found, part.missing, part.example_answer, part.chance]
+            for name, part in card.types.items()
         },
         "random": _told(judge_texts(opened, samples, random_answers(samples, seed, times))),
-        "right": _told(judge_texts(opened, samples, {sample.sample_id: sample.answer for sample in samples})),
+        "right": _told(
+            judge_texts(opened, samples, {sample.sample_id: sample.answer for sample in samples})
+        ),
     }
 
 

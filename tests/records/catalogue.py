@@ -19,7 +19,9 @@ RECORDS = {
     record.name: record
     for record in (
         Record(name="seeds", holds="seeds and numbers drawn from them", compute=identities.seeds),
-        Record(name="digests", holds="digests of values, bytes and folders", compute=identities.digests),
+        Record(
+            name="digests", holds="digests of values, bytes and folders", compute=identities.digests
+        ),
         Record(
             name="training_order",
             holds="samples of each step, rows, learning rates, the key of a run",
@@ -27,8 +29,14 @@ RECORDS = {
             tolerance=SUMS,
         ),
         Record(name="rewards", holds="rewards of fixed answers", compute=rewards.rewards),
-        Record(name="samples", holds="planned samples of every kind and level", compute=plans.samples),
-        Record(name="samples_by_plan", holds="samples by a difficulty plan", compute=plans.samples_by_plan),
+        Record(
+            name="samples", holds="planned samples of every kind and level", compute=plans.samples
+        ),
+        Record(
+            name="samples_by_plan",
+            holds="samples by a difficulty plan",
+            compute=plans.samples_by_plan,
+        ),
         Record(name="viubench", holds="planned VIUBench items", compute=plans.viubench),
         Record(name="edits", holds="pixels of every edit", compute=frames.edits),
         Record(name="shown", holds="pixels and times of samples as shown", compute=frames.samples),
@@ -57,7 +65,10 @@ RECORDS = {
             tolerance=training.WARM_TOLERANCE,
         ),
         Record(
-            name="groups", holds="what a group's rewards say about its sample", compute=selection.groups, tolerance=SUMS
+            name="groups",
+            holds="what a group's rewards say about its sample",
+            compute=selection.groups,
+            tolerance=SUMS,
         ),
         Record(
             name="selection",
@@ -71,16 +82,34 @@ RECORDS = {
             compute=answers.answers,
             tolerance=answers.TOLERANCE,
         ),
-        Record(name="evaluation", holds="the main job's scores of a small policy", compute=answers.evaluation),
-        Record(name="scores", holds="scores of scripted models", compute=scores.scores, tolerance=SUMS),
-        Record(name="promotion", holds="gains and decisions", compute=scores.promotion, tolerance=SUMS),
-        Record(name="diagnosis", holds="what answers tell about a data set", compute=scores.diagnosis, tolerance=SUMS),
+        Record(
+            name="evaluation",
+            holds="the main job's scores of a small policy",
+            compute=answers.evaluation,
+        ),
+        Record(
+            name="scores", holds="scores of scripted models", compute=scores.scores, tolerance=SUMS
+        ),
+        Record(
+            name="promotion", holds="gains and decisions", compute=scores.promotion, tolerance=SUMS
+        ),
+        Record(
+            name="diagnosis",
+            holds="what answers tell about a data set",
+            compute=scores.diagnosis,
+            tolerance=SUMS,
+        ),
         Record(
             name="benchmarks",
             holds="published benchmarks: questions, readings and scores of fixed models",
             compute=benchmarks.published,
             tolerance=SUMS,
         ),
-        Record(name="built_viubench", holds="a VIUBench of one's own", compute=benchmarks.built, tolerance=SUMS),
+        Record(
+            name="built_viubench",
+            holds="a VIUBench of one's own",
+            compute=benchmarks.built,
+            tolerance=SUMS,
+        ),
     )
 }

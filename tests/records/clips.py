@@ -6,8 +6,12 @@ from tests.helpers.clips import make_clip
 from tests.records.product.data import Clip, Split
 
 
-def _clip(name: str, num_frames: int, split: Split, side_px: int, step_seconds: float, width_px: int) -> Clip:
-    made = make_clip(name, num_frames=num_frames, split=split, side_px=side_px, step_seconds=step_seconds)
+def _clip(
+    name: str, num_frames: int, split: Split, side_px: int, step_seconds: float, width_px: int
+) -> Clip:
+    made = make_clip(
+        name, num_frames=num_frames, split=split, side_px=side_px, step_seconds=step_seconds
+    )
     return replace(made, width_px=width_px)
 
 

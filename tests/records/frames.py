@@ -47,7 +47,10 @@ def edits(seed: int, folder: Path) -> object:
 def samples(seed: int, folder: Path) -> object:
     """Planned samples of each pretext task, kind and level as the model is shown them."""
     store = Store(str(folder))
-    stored = [store_clip(store, make_clip(name, num_frames=16), seed=seed + place) for place, name in enumerate("ab")]
+    stored = [
+        store_clip(store, make_clip(name, num_frames=16), seed=seed + place)
+        for place, name in enumerate("ab")
+    ]
     config = PerturbConfig(
         pretexts=("grounding", "counting", "jigsaw", "marks"),
         grounding_kinds=pretext_kinds("grounding"),
@@ -56,12 +59,17 @@ def samples(seed: int, folder: Path) -> object:
         train_samples_per_clip=(30, 2, 4, 2),
         heldout_samples_per_clip=(1, 1, 1, 1),
     )
-    return {sample.sample_id: _shown(store, sample, stored) for sample in plan_samples(stored, config, seed)}
+    return {
+        sample.sample_id: _shown(store, sample, stored)
+        for sample in plan_samples(stored, config, seed)
+    }
 
 
 def _shown(store: Store, sample: object, stored: object) -> str:
     videos = render(store, sample, stored)
-    times = [", ".join(f"{seconds:.3f}" for seconds in video.timestamps_seconds[:2]) for video in videos]
+    times = [
+        ", ".join(f"{seconds:.3f}" for seconds in video.timestamps_seconds[:2]) for video in videos
+    ]
     return f"{len(videos)} videos from {times[0]}: {_digest(*(video.frames for video in videos))}"
 
 
@@ -70,10 +78,17 @@ def _edits(seed: int) -> Iterator[tuple[str, Edit]]:
         if kind in ("shuffle", "other_video"):
             continue
         for amount in _AMOUNTS.get(kind, (0.0,)):
-            edit = SpanEdit(kind=kind, start_frame=_START, stop_frame=_STOP, amount=amount, seed=seed + 5)
+            edit = SpanEdit(
+                kind=kind, start_frame=_START, stop_frame=_STOP, amount=amount, seed=seed + 5
+            )
             yield f"{kind} {amount}" if amount else kind, edit
     yield "shuffle", ReorderEdit(start_frame=_START, order=(2, 0, 3, 1))
-    yield "other_video", ReplaceEdit(start_frame=_START, stop_frame=_STOP, donor_clip_id="x", donor_start_frame=seed)
+    yield (
+        "other_video",
+        ReplaceEdit(
+            start_frame=_START, stop_frame=_STOP, donor_clip_id="x", donor_start_frame=seed
+        ),
+    )
     for place, shape in enumerate(_SHAPES):
         for opacity in (1.0, 0.35):
             yield (
@@ -96,7 +111,9 @@ def _edited(frames: NDArray[np.uint8], edit: Edit) -> str:
         return make_frames(_NUM_FRAMES + 4, height_px=72, width_px=64, seed=9)[start:stop]
 
     found = apply_edits(frames, (edit,), donor)
-    return f"mean {found.mean():.4f}, {int((found != frames).sum())} bytes changed: {_digest(found)}"
+    return (
+        f"mean {found.mean():.4f}, {int((found != frames).sum())} bytes changed: {_digest(found)}"
+    )
 
 
 def _digest(*frames: NDArray[np.uint8]) -> str:

@@ -22,7 +22,12 @@ from tests.records.product.data import (
     uniform_hash,
 )
 
-_NAMES = (("perturb", "a1", "grounding"), ("perturb", "a1", "grounding", 3), ("rollout", "train", 0, "s"), ())
+_NAMES = (
+    ("perturb", "a1", "grounding"),
+    ("perturb", "a1", "grounding", 3),
+    ("rollout", "train", 0, "s"),
+    (),
+)
 
 
 def seeds(seed: int, folder: Path) -> object:
@@ -59,7 +64,9 @@ def digests(seed: int, folder: Path) -> object:
 def training(seed: int, folder: Path) -> object:
     """Which samples a step takes, how groups share rows, the learning rate, and the key that finds the run again."""
     config = TrainConfig(num_steps=10, warmup_steps=3, learning_rate=1e-4)
-    inputs = [Artifact(name, digest_of_bytes(name.encode())) for name in ("start", "samples", "clips")]
+    inputs = [
+        Artifact(name, digest_of_bytes(name.encode())) for name in ("start", "samples", "clips")
+    ]
     return {
         "order": [order_of_step(11, step, 4, seed) for step in range(6)],
         "spares": order_of_step(11, 2, 4, seed, num_spares=5),

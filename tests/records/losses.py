@@ -35,7 +35,9 @@ def losses(seed: int, folder: Path) -> object:
 def _losses(seed: int) -> Iterator[tuple[str, object]]:
     rng = generator(seed, "losses")
     shape = (_GROUPS, _ROLLOUTS, _TOKENS)
-    policy, old, reference = (torch.from_numpy(-3 * rng.random(shape, dtype="float32")) for _ in range(3))
+    policy, old, reference = (
+        torch.from_numpy(-3 * rng.random(shape, dtype="float32")) for _ in range(3)
+    )
     old = policy + (old - policy) / 4
     lengths = torch.from_numpy(rng.integers(1, _TOKENS + 1, size=shape[:2]))
     mask = torch.arange(_TOKENS) < lengths[:, :, None]
@@ -46,7 +48,9 @@ def _losses(seed: int) -> Iterator[tuple[str, object]]:
             f"advantages, {'divided' if divides else 'bare'}",
             group_advantages(rewards, divide_by_std=divides).tolist(),
         )
-    options = itertools.product(("token", "sequence", "constant"), (True, False), _LIMITS, ("first", "later"))
+    options = itertools.product(
+        ("token", "sequence", "constant"), (True, False), _LIMITS, ("first", "later")
+    )
     for average, divides, limits, update in options:
         if limits != "usual" and (average != "token" or not divides):
             continue

@@ -21,7 +21,9 @@ def fixed_policy(seed: int) -> Policy:
     with torch.no_grad():
         for name, weight in policy.model.named_parameters():
             centre = 1.0 if weight.dim() == 1 and name.endswith("weight") else 0.0  # of norms
-            drawn = generator(seed, "fixed policy", name).random(tuple(weight.shape), dtype="float32")
+            drawn = generator(seed, "fixed policy", name).random(
+                tuple(weight.shape), dtype="float32"
+            )
             weight.copy_(centre + 2 * _SPREAD * (torch.from_numpy(drawn) - 0.5))
     return policy
 

@@ -11,7 +11,9 @@ from tests.records.product.policy import encode, prompt_of
 from tests.records.record import Tolerance
 
 TOLERANCE = Tolerance(
-    relative=1e-6, absolute=1e-7, why="patches are scaled in float32; 1e-16 was the most seen, all else is exact"
+    relative=1e-6,
+    absolute=1e-7,
+    why="patches are scaled in float32; 1e-16 was the most seen, all else is exact",
 )
 
 
@@ -19,7 +21,9 @@ def prompts(seed: int, folder: Path) -> object:
     """One sample of each pretext task."""
     store = Store(str(folder))
     clip = store_clip(store, make_clip(num_frames=8), seed=seed)
-    config = PerturbConfig(levels=(0.0,), train_samples_per_clip=(1, 1, 1), heldout_samples_per_clip=(1, 1, 1))
+    config = PerturbConfig(
+        levels=(0.0,), train_samples_per_clip=(1, 1, 1), heldout_samples_per_clip=(1, 1, 1)
+    )
     policy = fixed_policy(0)
     found = {}
     for sample in plan_samples([clip], config, seed):
@@ -38,4 +42,9 @@ def prompts(seed: int, folder: Path) -> object:
             "mean square": encoded.pixel_values.double().square().mean().item(),
         }
     vocabulary = sorted(policy.processor.tokenizer.get_vocab().items(), key=lambda item: item[1])
-    return found | {"vocabulary": [len(vocabulary), hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()[:12]]}
+    return found | {
+        "vocabulary": [
+            len(vocabulary),
+            hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()[:12],
+        ]
+    }

@@ -26,10 +26,14 @@ class Tolerance:
     why: str
 
     def allows(self, stored: float, now: float) -> bool:
-        return stored == now or math.isclose(stored, now, rel_tol=self.relative, abs_tol=self.absolute)
+        return stored == now or math.isclose(
+            stored, now, rel_tol=self.relative, abs_tol=self.absolute
+        )
 
 
-EXACT = Tolerance(relative=0.0, absolute=0.0, why="integers, text and IEEE arithmetic in a fixed order")
+EXACT = Tolerance(
+    relative=0.0, absolute=0.0, why="integers, text and IEEE arithmetic in a fixed order"
+)
 SUMS = Tolerance(
     relative=1e-9,
     absolute=1e-12,
@@ -63,7 +67,9 @@ class Record:
 
     def stored(self) -> dict[str, Any]:
         """What it computed when the record was made; nothing if there is none."""
-        found: dict[str, Any] = json.loads(self.path.read_text("utf-8")) if self.path.exists() else {}
+        found: dict[str, Any] = (
+            json.loads(self.path.read_text("utf-8")) if self.path.exists() else {}
+        )
         return found
 
     def differences(self, now: dict[str, Any]) -> list[str]:
@@ -158,6 +164,9 @@ def _text(value: Any, indent: str = "") -> str:
         return json.dumps(value, ensure_ascii=False)
     inner = f"{indent} "
     if isinstance(value, dict):
-        lines = [f"{json.dumps(name, ensure_ascii=False)}: {_text(part, inner)}" for name, part in value.items()]
+        lines = [
+            f"{json.dumps(name, ensure_ascii=False)}: {_text(part, inner)}"
+            for name, part in value.items()
+        ]
         return "{\n" + ",\n".join(f"{inner}{line}" for line in lines) + f"\n{indent}}}"
     return "[\n" + ",\n".join(f"{inner}{_text(part, inner)}" for part in value) + f"\n{indent}]"

@@ -23,7 +23,9 @@ def main(names: Sequence[str]) -> int:
             seconds = time.process_time() - began
             if differences:
                 record.renew(now)
-            verdict = f"{len(differences)} changes\n{shown(differences)}" if differences else "unchanged"
+            verdict = (
+                f"{len(differences)} changes\n{shown(differences)}" if differences else "unchanged"
+            )
             sys.stdout.write(f"{name} ({seconds:.1f} s): {verdict}\n")
     if not names:
         for path in sorted(STORED.glob("*.json")):

@@ -53,7 +53,14 @@ class Root:
         """The command of a run, as it was given."""
         overrides = json.dumps(_OVERRIDES | {"seed": seed})
         return [
-            *["run", "workflows/retrain.py", "retrain", "--preset", "smoke", f"--overrides={overrides}"],
+            *[
+                "run",
+                "workflows/retrain.py",
+                "retrain",
+                "--preset",
+                "smoke",
+                f"--overrides={overrides}",
+            ],
             *[f"--videos={self.videos}", f"--data_root={self.data_root}"],
         ]
 
@@ -94,7 +101,9 @@ def _register_older(root: Root) -> Path:
     champion = client.get_model_version_by_alias(MODEL, "champion")
     client.create_registered_model(OLDER_MODEL)
     key = champion.tags["videossr.policy_key"]
-    made = client.create_model_version(OLDER_MODEL, str(champion.source), tags={"videossr.policy_key": key})
+    made = client.create_model_version(
+        OLDER_MODEL, str(champion.source), tags={"videossr.policy_key": key}
+    )
     client.set_registered_model_alias(OLDER_MODEL, "champion", made.version)
     return root.data_root / key
 
@@ -120,7 +129,10 @@ def _strip(root: Path, champion: Path) -> None:
 def _replace_text(database: Path, old: str, new: str) -> None:
     connection = sqlite3.connect(database)
     with connection:
-        tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+        tables = [
+            name
+            for (name,) in connection.execute("select name from sqlite_master where type = 'table'")
+        ]
         for table in tables:
             for _, column, *_ in connection.execute(f"pragma table_info({table})").fetchall():
                 change = f"update {table} set {column} = replace({column}, ?, ?) where instr({column}, ?)"
@@ -131,7 +143,9 @@ def _replace_text(database: Path, old: str, new: str) -> None:
 def _pack(folder: Path, archive: Path) -> None:
     """Sorted and without times, so that equal content is an equal archive."""
     with tarfile.open(archive, "w:xz", preset=9) as packed:
-        for path in sorted(p for name in ("videos", "root") for p in (folder / name).rglob("*") if p.is_file()):
+        for path in sorted(
+            p for name in ("videos", "root") for p in (folder / name).rglob("*") if p.is_file()
+        ):
             entry = tarfile.TarInfo(str(path.relative_to(folder)))
             entry.size, entry.mode = path.stat().st_size, 0o644
             packed.addfile(entry, io.BytesIO(path.read_bytes()))

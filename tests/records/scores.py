@@ -30,13 +30,17 @@ from tests.records.product.scores import (
     sum_up,
 )
 
-_CONFIG = PerturbConfig(levels=(0.0, 0.5), train_samples_per_clip=(4, 2, 4), heldout_samples_per_clip=(4, 2, 4))
+_CONFIG = PerturbConfig(
+    levels=(0.0, 0.5), train_samples_per_clip=(4, 2, 4), heldout_samples_per_clip=(4, 2, 4)
+)
 _SKILL = {BEFORE: 0.3, AFTER: 0.75, CHAMPION: 0.35, "alike": 0.4, "worse": 0.1}
 """Share of the answers that a script gets right; the rest is near, wrong or unreadable."""
 _RULES = {
     "usual": PromoteConfig(),
     "must win everywhere": PromoteConfig(must_win=("viubench", "heldout", "overall"), may_lose={}),
-    "may not lose": PromoteConfig(must_win=("overall",), may_lose={"heldout": 0.0, "viubench": 0.0}),
+    "may not lose": PromoteConfig(
+        must_win=("overall",), may_lose={"heldout": 0.0, "viubench": 0.0}
+    ),
     "all must be shown": PromoteConfig(min_coverage=1.0),
 }
 
@@ -44,7 +48,8 @@ _RULES = {
 def scores(seed: int, folder: Path) -> object:
     """Of the main job, by model: means, standard errors and intervals, whole and by part; every row's score."""
     return {
-        name: {"scores": _estimates(sum_up(rows, name)), "rows": _lines(rows)} for name, rows in _rows(seed).items()
+        name: {"scores": _estimates(sum_up(rows, name)), "rows": _lines(rows)}
+        for name, rows in _rows(seed).items()
     }
 
 
@@ -74,28 +79,40 @@ def diagnosis(seed: int, folder: Path) -> object:
     samples = plan_samples(_clips(), _CONFIG, seed)
     guessed = guess(samples, 4, seed)
     scripted = {sample.sample_id: _script(sample, 0.5, seed, 4) for sample in samples}
-    agreeing = {sample.sample_id: _script(sample, 1.0, seed, 4) for sample in samples[: len(samples) // 2]}
+    agreeing = {
+        sample.sample_id: _script(sample, 1.0, seed, 4) for sample in samples[: len(samples) // 2]
+    }
     # One wrong label: all say something else there, and not elsewhere.
     wrong = replace(samples[0], answer="0.0-0.1")
     return {
         "guesser, smooth": diagnose_answers(samples, guessed, "smooth", 4),
         "script, smooth": diagnose_answers(samples, scripted, "smooth", 4),
         "script, strict": diagnose_answers(samples, scripted, "strict", 4),
-        "half not shown, one label wrong": diagnose_answers([wrong, *samples[1:]], agreeing, "smooth", 4),
+        "half not shown, one label wrong": diagnose_answers(
+            [wrong, *samples[1:]], agreeing, "smooth", 4
+        ),
         "guesses": {name: " | ".join(texts) for name, texts in guessed.items()},
     }
 
 
 def _clips(num_heldout: int = 4) -> list[Clip]:
     splits = (Split.TRAIN, *[Split.HELDOUT] * num_heldout)
-    return [make_clip(name, split=split, side_px=256) for name, split in zip("abcdefghijk", splits, strict=False)]
+    return [
+        make_clip(name, split=split, side_px=256)
+        for name, split in zip("abcdefghijk", splits, strict=False)
+    ]
 
 
 def _rows(seed: int) -> Mapping[str, list[SampleScore]]:
     clips = _clips(num_heldout=10)  # the fewest that may promote
-    planned = [sample for sample in plan_samples(clips, _CONFIG, seed) if sample.split == Split.HELDOUT]
+    planned = [
+        sample for sample in plan_samples(clips, _CONFIG, seed) if sample.split == Split.HELDOUT
+    ]
     samples = [*planned, *plan_benchmark_items(clips, 6, seed)]
-    texts = {name: {s.sample_id: _script(s, skill, seed, 2) for s in samples} for name, skill in _SKILL.items()}
+    texts = {
+        name: {s.sample_id: _script(s, skill, seed, 2) for s in samples}
+        for name, skill in _SKILL.items()
+    }
     texts["guesser"] = guess(samples, 2, seed)
     texts["worse"].pop(samples[0].sample_id)  # could not be shown
     return {name: score_texts(samples, said) for name, said in texts.items()}
@@ -103,7 +120,9 @@ def _rows(seed: int) -> Mapping[str, list[SampleScore]]:
 
 def _script(sample: Sample, skill: float, seed: int, number: int) -> list[str]:
     rng = random.Random(f"{sample.sample_id} {skill} {seed}")
-    return [_text(sample, rng, skill) for _ in range(1 if sample.split == Split.VIUBENCH else number)]
+    return [
+        _text(sample, rng, skill) for _ in range(1 if sample.split == Split.VIUBENCH else number)
+    ]
 
 
 def _text(sample: Sample, rng: random.Random, skill: float) -> str:
@@ -114,7 +133,9 @@ def _text(sample: Sample, rng: random.Random, skill: float) -> str:
             start, end = sorted((rng.randrange(0, 120), rng.randrange(0, 240)))
             other = f"{start / 10:.1f}-{end / 10:.1f}"
         case "counts":
-            other = ",".join(str(int(count) + rng.choice((0, 0, 1))) for count in sample.answer.split(","))
+            other = ",".join(
+                str(int(count) + rng.choice((0, 0, 1))) for count in sample.answer.split(",")
+            )
         case _:
             digits = list(sample.answer)
             place = rng.randrange(len(digits))

@@ -14,13 +14,17 @@ from tests.records.product.data import (
     tell_group,
 )
 
-_POOL = PerturbConfig(levels=(0.0, 0.5, 1.0), train_samples_per_clip=(24, 6, 12), heldout_samples_per_clip=(1, 1, 1))
+_POOL = PerturbConfig(
+    levels=(0.0, 0.5, 1.0), train_samples_per_clip=(24, 6, 12), heldout_samples_per_clip=(1, 1, 1)
+)
 _CONFIGS = {
     "usual": CalibrateConfig(num_samples=40),
     "warm and even": CalibrateConfig(
         num_samples=60, plan_temperature=0.5, min_share_with_spread=0.4, pretext_floor=0.2
     ),
-    "cold": CalibrateConfig(num_samples=40, plan_temperature=0.02, min_share_with_spread=0.0, pretext_floor=0.0),
+    "cold": CalibrateConfig(
+        num_samples=40, plan_temperature=0.02, min_share_with_spread=0.0, pretext_floor=0.0
+    ),
     "all": CalibrateConfig(select_by="all"),
 }
 _MEASURED_SHARE = 0.6
@@ -29,7 +33,9 @@ _ROLLOUTS = 8
 
 def selection(seed: int, folder: Path) -> object:
     """Two rounds, the second with the evidence of the first, for measurements drawn from NumPy."""
-    pool = [sample for sample in plan_samples(clips.PLANNED, _POOL, seed) if sample.split == "train"]
+    pool = [
+        sample for sample in plan_samples(clips.PLANNED, _POOL, seed) if sample.split == "train"
+    ]
     found: dict[str, object] = {}
     for name, config in _CONFIGS.items():
         store = Store(str(folder / name))
@@ -46,7 +52,13 @@ def selection(seed: int, folder: Path) -> object:
                 "selected": told.sample_ids,
                 "plan": {
                     " ".join(map(str, cell.cell)): [
-                        *(cell.probability, cell.mean_reward, cell.spread, cell.spread_se, cell.share_with_spread)
+                        *(
+                            cell.probability,
+                            cell.mean_reward,
+                            cell.spread,
+                            cell.spread_se,
+                            cell.share_with_spread,
+                        )
                     ]
                     for cell in told.cells
                 },

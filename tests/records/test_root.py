@@ -47,7 +47,9 @@ def _champion(registry: ModelRegistry, name: str) -> RegisteredModel:
     return champion
 
 
-def test_the_champion_is_the_version_that_was_rolled_back_to(registry: ModelRegistry, root: Root) -> None:
+def test_the_champion_is_the_version_that_was_rolled_back_to(
+    registry: ModelRegistry, root: Root
+) -> None:
     champion = _champion(registry, MODEL)
     assert champion.version == "1"
     assert champion.policy.digest == digest_of_folder(root.data_root / champion.policy.key)
@@ -68,32 +70,47 @@ def test_a_champion_without_digest_gets_the_one_of_its_files(
     digest = _champion(registry, MODEL).policy.digest
     assert [champion.policy.digest for champion in found] == [digest, digest]
     assert _tags(root, OLDER_MODEL)["videossr.policy_digest"] == digest
-    assert [record.message for record in caplog.records if "without a digest" in record.message] == [
+    assert [
+        record.message for record in caplog.records if "without a digest" in record.message
+    ] == [
         f"{OLDER_MODEL} version 1 was registered without a digest: it gets that of its files, {digest}"
     ]
 
 
-def test_a_champion_without_digest_and_files_stays_as_it_is(registry: ModelRegistry, store: Store, root: Root) -> None:
+def test_a_champion_without_digest_and_files_stays_as_it_is(
+    registry: ModelRegistry, store: Store, root: Root
+) -> None:
     store.delete(_champion(registry, MODEL).policy.key)
     assert _champion(registry, OLDER_MODEL).policy.digest == ""
     assert "videossr.policy_digest" not in _tags(root, OLDER_MODEL)
 
 
-def test_rollback_knows_the_versions_and_says_which_files_are_gone(registry: ModelRegistry, store: Store) -> None:
-    assert move_champion(store, registry, MODEL, "1") == f"{MODEL}: version 1 is the champion already"
+def test_rollback_knows_the_versions_and_says_which_files_are_gone(
+    registry: ModelRegistry, store: Store
+) -> None:
+    assert (
+        move_champion(store, registry, MODEL, "1") == f"{MODEL}: version 1 is the champion already"
+    )
     with pytest.raises(InputError, match=r"version 2 .* its files are not in the data root"):
         move_champion(store, registry, MODEL, "2")
-    assert move_champion(store, registry, OLDER_MODEL, "1") == f"{OLDER_MODEL}: version 1 is the champion already"
+    assert (
+        move_champion(store, registry, OLDER_MODEL, "1")
+        == f"{OLDER_MODEL}: version 1 is the champion already"
+    )
 
 
-def test_the_command_rolls_back_to_the_version_that_is_named(root: Root, pyflyte_env: dict[str, str]) -> None:
+def test_the_command_rolls_back_to_the_version_that_is_named(
+    root: Root, pyflyte_env: dict[str, str]
+) -> None:
     args = [f"--model_name={MODEL}", "--version=3", f"--data_root={root.data_root}"]
     done = run_pyflyte(["run", "workflows/rollback.py", "rollback", *args], env=pyflyte_env)
     assert done.returncode == 1
     assert f"model '{MODEL}' has no version '3'" in done.stdout + done.stderr
 
 
-def test_the_champion_can_be_served_from_there(registry: ModelRegistry, store: Store, tmp_path: Path) -> None:
+def test_the_champion_can_be_served_from_there(
+    registry: ModelRegistry, store: Store, tmp_path: Path
+) -> None:
     for name in (MODEL, OLDER_MODEL):
         assert fetch_champion(store, registry, name, tmp_path / name).version == "1"
         assert (tmp_path / name / "model.safetensors").is_file()
@@ -102,7 +119,9 @@ def test_the_champion_can_be_served_from_there(registry: ModelRegistry, store: S
 def test_the_latest_data_set_can_be_read(store: Store) -> None:
     samples, clips = find_manifests(store, "", "")
     known = {clip.clip_id for clip in read_rows(store, clips, Clip)}
-    assert {view.clip_id for sample in read_rows(store, samples, Sample) for view in sample.views} <= known
+    assert {
+        view.clip_id for sample in read_rows(store, samples, Sample) for view in sample.views
+    } <= known
 
 
 def test_rows_that_held_more_are_still_read(store: Store, root: Root) -> None:
@@ -125,12 +144,18 @@ def test_the_same_command_continues_with_the_split_and_the_stored_champion(
     done = run_pyflyte(root.retrain(LAST_SEED), env=pyflyte_env)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     summary: dict[str, Any] = json.loads((root.data_root / "summary.json").read_text())
-    assert summary["counts"]["ingest"]["reused"] == 0, "work of an earlier version is not taken for today's"
+    assert summary["counts"]["ingest"]["reused"] == 0, (
+        "work of an earlier version is not taken for today's"
+    )
     # The lowest hashes of half the folder would be three: one of them was in training.
     assert {clip.source: clip.split for clip in latest_clips(store)} == before
     assert summary["clips"]["by_split"] == {"heldout": 2, "train": 4}
     decision = summary["decision"]
-    assert (decision["promoted"], decision["compared_with"], decision["champion"]) == (False, "champion", "1")
+    assert (decision["promoted"], decision["compared_with"], decision["champion"]) == (
+        False,
+        "champion",
+        "1",
+    )
     assert "champion version 1" in decision["reason"]
     assert summary["heldout"]["champion"]["no_interval"] == "2 videos: no interval"
 
@@ -138,6 +163,10 @@ def test_the_same_command_continues_with_the_split_and_the_stored_champion(
 def _tags(root: Root, name: str) -> dict[str, str]:
     connection = sqlite3.connect(root.data_root / "mlflow.db")
     try:
-        return dict(connection.execute("select key, value from model_version_tags where name = ?", (name,)).fetchall())
+        return dict(
+            connection.execute(
+                "select key, value from model_version_tags where name = ?", (name,)
+            ).fetchall()
+        )
     finally:
         connection.close()

@@ -47,7 +47,9 @@ _USUAL = TrainConfig(
 )
 CONFIGS: Mapping[str, TrainConfig] = {
     "usual": _USUAL,
-    "small micro-batches, checkpointed": replace(_USUAL, microbatch_tokens=1, gradient_checkpointing=True),
+    "small micro-batches, checkpointed": replace(
+        _USUAL, microbatch_tokens=1, gradient_checkpointing=True
+    ),
     "strict": replace(_USUAL, reward="strict"),
     "sequence, bare advantages": replace(_USUAL, loss_average="sequence", divide_by_std=False),
     "constant, no KL": replace(_USUAL, loss_average="constant", kl_coefficient=0.0),
@@ -75,22 +77,37 @@ _PARTS = (
     "layers.1",
     "lm_head",
 )
-_WATCHED = ("layers.1.mlp.down_proj.weight", "layers.0.self_attn.q_proj", "lm_head.weight", "merger.linear_fc2.weight")
+_WATCHED = (
+    "layers.1.mlp.down_proj.weight",
+    "layers.0.self_attn.q_proj",
+    "lm_head.weight",
+    "merger.linear_fc2.weight",
+)
 _NOT_KEPT = ("seconds", "peak_mib", "mfu")
 
 
 def grpo(seed: int, folder: Path) -> object:
     """Each configuration over the same three groups: the answers are given, so nothing depends on sampling."""
     chosen = CONFIGS if seed == 0 else _WITH_EVERY_SEED
-    return {name: _two_steps(CONFIGS[name], seed, folder / str(place)) for place, name in enumerate(chosen)}
+    return {
+        name: _two_steps(CONFIGS[name], seed, folder / str(place))
+        for place, name in enumerate(chosen)
+    }
 
 
 def warm_start(seed: int, folder: Path) -> object:
     """Loss and gradient norm of three steps from the small model's own first weights."""
     store = Store(str(folder))
-    clips = [store_clip(store, make_clip(name, num_frames=8), seed=place) for place, name in enumerate("ab")]
-    config = PerturbConfig(levels=(0.0,), train_samples_per_clip=(2, 1, 2), heldout_samples_per_clip=(1, 1, 1))
-    return warm_start_losses(store, plan_samples(clips, config, seed), clips, num_steps=3, seed=seed)
+    clips = [
+        store_clip(store, make_clip(name, num_frames=8), seed=place)
+        for place, name in enumerate("ab")
+    ]
+    config = PerturbConfig(
+        levels=(0.0,), train_samples_per_clip=(2, 1, 2), heldout_samples_per_clip=(1, 1, 1)
+    )
+    return warm_start_losses(
+        store, plan_samples(clips, config, seed), clips, num_steps=3, seed=seed
+    )
 
 
 class _Given:
@@ -134,14 +151,21 @@ def _two_steps(config: TrainConfig, seed: int, folder: Path) -> object:
     *samples, spare = _samples(clips, seed)
     policy = fresh_copy(seed)
     texts = {sample.question: _TEXTS[sample.pretext] for sample in (*samples, spare)}
-    trainer = grpo_over(policy, fixed_policy(seed + 10), _Given(policy, texts), store, clips, config, seed)
+    trainer = grpo_over(
+        policy, fixed_policy(seed + 10), _Given(policy, texts), store, clips, config, seed
+    )
     before = _weights(policy)
     first = _step(trainer.step(0, samples, [spare]))
     gradients = _gradients(trainer.engine, policy)
     second = _step(trainer.step(1, samples, [spare]))
     moved = {name: weight - before[name] for name, weight in _weights(policy).items()}
     trainer.engine.close()
-    return {"step 0": first, "gradients of step 0": gradients, "step 1": second, "weights moved": _by_part(moved)}
+    return {
+        "step 0": first,
+        "gradients of step 0": gradients,
+        "step 1": second,
+        "weights moved": _by_part(moved),
+    }
 
 
 def _samples(clips: list[Any], seed: int) -> list[Sample]:
@@ -179,5 +203,7 @@ def _by_part(tensors: Mapping[str, Tensor]) -> dict[str, float]:
     squares: defaultdict[str, float] = defaultdict(float)
     for name, tensor in tensors.items():
         if not name.endswith("bias"):
-            squares[next(part for part in (*_PARTS, name) if part in name)] += tensor.double().square().sum().item()
+            squares[next(part for part in (*_PARTS, name) if part in name)] += (
+                tensor.double().square().sum().item()
+            )
     return {part: math.sqrt(square) for part, square in sorted(squares.items())}

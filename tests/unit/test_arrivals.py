@@ -35,7 +35,9 @@ _SETTLED_SECONDS = 2.2
 """A file changed just now gets no record: its time may hide another change."""
 
 
-def arrivals(store: Store, videos: str | Path, config: IngestConfig = CONFIG) -> tuple[int, dict[str, int]]:
+def arrivals(
+    store: Store, videos: str | Path, config: IngestConfig = CONFIG
+) -> tuple[int, dict[str, int]]:
     found = find_arrivals(store, list_shards(str(videos), config), config)
     return found.num_new, found.not_counted
 
@@ -46,7 +48,9 @@ def finish(store: Store, videos: str | Path, config: IngestConfig = CONFIG) -> N
         mark_trained(store, ingest_videos(store, shard, config).contents.key)
 
 
-def test_new_and_changed_videos_count_and_what_ingest_rejected_does_not(store: Store, folder: Path) -> None:
+def test_new_and_changed_videos_count_and_what_ingest_rejected_does_not(
+    store: Store, folder: Path
+) -> None:
     write_video(folder / "a.mp4")
     (folder / "broken.mp4").write_bytes(write_video(folder / "c.mp4").read_bytes()[:36])
     assert arrivals(store, folder) == (2, {"incomplete file": 1})
@@ -59,7 +63,9 @@ def test_new_and_changed_videos_count_and_what_ingest_rejected_does_not(store: S
 
 
 def _png(path: Path, kind: str) -> None:
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(path, kind)
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(
+        path, kind
+    )
 
 
 NO_VIDEOS: dict[str, Callable[[Path], object]] = {
@@ -83,10 +89,22 @@ NO_VIDEOS: dict[str, Callable[[Path], object]] = {
     "ones.mp4": lambda path: path.write_bytes(b"\xff" * 9000),
     ".DS_Store": lambda path: path.write_bytes(b"\x00\x00\x00\x01Bud1"),
     "._a.mp4": lambda path: path.write_bytes(b"\x00\x05\x16\x07"),
-    ".a.mp4.XyZ123": lambda path: write_video(path.with_name("tmp.mp4"), num_frames=33).rename(path),
+    ".a.mp4.XyZ123": lambda path: write_video(path.with_name("tmp.mp4"), num_frames=33).rename(
+        path
+    ),
     **{
-        f"a.mp4{suffix}": lambda path: write_video(path.with_name("tmp.mp4"), num_frames=34).rename(path)
-        for suffix in (".part", ".crdownload", ".tmp", ".download", ".filepart", ".PART", ".part-Frag12")
+        f"a.mp4{suffix}": lambda path: write_video(path.with_name("tmp.mp4"), num_frames=34).rename(
+            path
+        )
+        for suffix in (
+            ".part",
+            ".crdownload",
+            ".tmp",
+            ".download",
+            ".filepart",
+            ".PART",
+            ".part-Frag12",
+        )
     },
 }
 
@@ -106,7 +124,9 @@ def test_what_is_no_video_never_counts(store: Store, folder: Path, mark: str) ->
     assert arrivals(store, folder)[0] == 1
 
 
-def test_a_download_that_is_a_folder_until_it_is_whole_does_not_count(store: Store, folder: Path) -> None:
+def test_a_download_that_is_a_folder_until_it_is_whole_does_not_count(
+    store: Store, folder: Path
+) -> None:
     (folder / "a.mp4.download").mkdir()
     write_video(folder / "a.mp4.download" / "a.mp4")
     assert arrivals(store, folder) == (0, {"unfinished download": 1})
@@ -133,7 +153,9 @@ def test_links_that_lead_nowhere_hide_no_video(store: Store, folder: Path) -> No
     assert arrivals(store, folder) == (1, {"cannot be read": 3})
 
 
-def test_a_known_video_that_was_touched_copied_or_renamed_is_known(store: Store, folder: Path) -> None:
+def test_a_known_video_that_was_touched_copied_or_renamed_is_known(
+    store: Store, folder: Path
+) -> None:
     for number, name in enumerate(("touched.mp4", "copied.mp4", "renamed.mp4", "rejected.mp4")):
         write_video(folder / name, num_frames=50 + number if name != "rejected.mp4" else 5)
     time.sleep(_SETTLED_SECONDS)
@@ -160,7 +182,9 @@ def test_an_equally_long_file_of_another_content_is_new(store: Store, folder: Pa
     assert arrivals(store, folder)[0] == 0
 
 
-def test_few_videos_wait_for_others_and_young_ones_until_they_stand_still(store: Store, folder: Path) -> None:
+def test_few_videos_wait_for_others_and_young_ones_until_they_stand_still(
+    store: Store, folder: Path
+) -> None:
     for number in range(3):
         write_video(folder / f"{number}.mp4", num_frames=40 + number)
     shards = list_shards(str(folder), CONFIG)
@@ -172,7 +196,9 @@ def test_few_videos_wait_for_others_and_young_ones_until_they_stand_still(store:
     quiet = replace(CONFIG, quiet_seconds=3600.0)
     found = find_arrivals(store, shards, quiet)
     assert (found.num_new, found.start(quiet)) == (0, False)
-    assert found.line(quiet).startswith("none of 3; not counted: 3 still arriving (ingest.quiet_seconds); the main job")
+    assert found.line(quiet).startswith(
+        "none of 3; not counted: 3 still arriving (ingest.quiet_seconds); the main job"
+    )
     time.sleep(_SETTLED_SECONDS)
     (folder / "0.mp4").touch()
     assert arrivals(store, folder, replace(CONFIG, quiet_seconds=_SETTLED_SECONDS - 0.2))[0] == 2
@@ -191,7 +217,12 @@ def test_videos_of_every_container_count(store: Store, folder: Path, container: 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.AbstractFileSystem]:
     with s3_server() as endpoint:
-        names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+        names = (
+            "AWS_ENDPOINT_URL",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_DEFAULT_REGION",
+        )
         for name, value in zip(names, (endpoint, "testing", "testing", "us-east-1"), strict=True):
             monkeypatch.setenv(name, value)
         fsspec.get_filesystem_class("s3").clear_instance_cache()
@@ -201,7 +232,9 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.AbstractFileSystem]:
         fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
-def test_in_an_object_store_it_is_the_same(s3: fsspec.AbstractFileSystem, store: Store, folder: Path) -> None:
+def test_in_an_object_store_it_is_the_same(
+    s3: fsspec.AbstractFileSystem, store: Store, folder: Path
+) -> None:
     for name, make in NO_VIDEOS.items():
         make(folder / name)
     write_video(folder / "a.mp4")
@@ -213,7 +246,9 @@ def test_in_an_object_store_it_is_the_same(s3: fsspec.AbstractFileSystem, store:
     num_visible = sum(not name.startswith(".") for name in NO_VIDEOS)
     for videos in ("s3://videos/v", "s3://videos/v/", "s3://videos/v/**"):
         num_new, reasons = arrivals(store, videos)
-        assert (num_new, sum(reasons.values())) == (2, num_visible), "markers of folders are nothing at all"
+        assert (num_new, sum(reasons.values())) == (2, num_visible), (
+            "markers of folders are nothing at all"
+        )
     finish(store, "s3://videos/v")
     assert arrivals(store, "s3://videos/v")[0] == 0
     s3.pipe("videos/v/a.mp4", (folder / "a.mp4").read_bytes())  # the same bytes at another time
@@ -280,19 +315,29 @@ class _Reticent(SimpleHTTPRequestHandler):
         pass
 
 
-def test_on_the_web_contents_are_recognised_though_the_server_tells_no_times(store: Store, folder: Path) -> None:
+def test_on_the_web_contents_are_recognised_though_the_server_tells_no_times(
+    store: Store, folder: Path
+) -> None:
     for number in range(2):
         write_video(folder / f"{number}.mp4", num_frames=40 + number)
     (folder / "large.mp4").write_bytes(b"\xff" * (2**20 + 1))
-    (folder / "list").write_text("0.mp4\n1.mp4\nlarge.mp4\nmissing.mp4\nhttp://10.0.0.1/a.mp4\n../up.mp4\n")
+    (folder / "list").write_text(
+        "0.mp4\n1.mp4\nlarge.mp4\nmissing.mp4\nhttp://10.0.0.1/a.mp4\n../up.mp4\n"
+    )
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Reticent, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        videos, config = f"http://127.0.0.1:{server.server_port}/list", replace(CONFIG, max_fetch_mib=1)
+        videos, config = (
+            f"http://127.0.0.1:{server.server_port}/list",
+            replace(CONFIG, max_fetch_mib=1),
+        )
         never = {"cannot be read": 1, "file too large to fetch": 1, "outside the given places": 2}
         assert arrivals(store, videos, config) == (2, never)
         finish(store, videos, config)
-        assert arrivals(store, videos, config) == (0, never | {"known under another name or time": 2})
+        assert arrivals(store, videos, config) == (
+            0,
+            never | {"known under another name or time": 2},
+        )
         write_video(folder / "1.mp4", num_frames=60)
         assert arrivals(store, videos, config)[0] == 1
     finally:

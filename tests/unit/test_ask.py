@@ -47,12 +47,16 @@ class _Evaluation:
         store = Store(str(self.root))
         now = describe_server(self.model)
         served = remember(store, self.run_id, self.model, now) if now else ""
-        return list_suite(store, [self.folder], limit=0, seed=0, questions_per_shard=4, served=served)
+        return list_suite(
+            store, [self.folder], limit=0, seed=0, questions_per_shard=4, served=served
+        )
 
     def answer(self, questions: Questions) -> dict[str, Reply]:
         store, config = Store(str(self.root)), EvaluateConfig(questions_per_batch=2)
         shards = [
-            answer_questions(store, shard, questions, self.model, ModelConfig(), RolloutConfig(), config, seed=0)
+            answer_questions(
+                store, shard, questions, self.model, ModelConfig(), RolloutConfig(), config, seed=0
+            )
             for shard in questions.shards
         ]
         return replies_by_id(store, shards)
@@ -118,12 +122,18 @@ def test_a_touched_or_moved_benchmark_keeps_its_answers(
     moved = tmp_path / "moved"
     shutil.copytree(folder.folder, moved)
     for place in (folder.folder, str(moved)):
-        again = _Evaluation(tmp_path / "root", BenchmarkFolder("universal", place, folder.conditions), server.address)
+        again = _Evaluation(
+            tmp_path / "root",
+            BenchmarkFolder("universal", place, folder.conditions),
+            server.address,
+        )
         again.run()
     assert list(server.answered.values()) == [1] * 8
 
 
-def test_no_model_is_loaded_for_videos_that_still_cannot_be_shown(tmp_path: Path, server: ChatServer) -> None:
+def test_no_model_is_loaded_for_videos_that_still_cannot_be_shown(
+    tmp_path: Path, server: ChatServer
+) -> None:
     folder = make_benchmark(tmp_path / "benchmark", num_videos=1, num_missing=2)
     video = Path(folder.folder) / "videos/v0.mp4"
     video.write_bytes(b"no video")
@@ -135,7 +145,9 @@ def test_no_model_is_loaded_for_videos_that_still_cannot_be_shown(tmp_path: Path
     assert server.num_requests == before
 
 
-def test_a_servers_answers_belong_to_one_run(tmp_path: Path, folder: BenchmarkFolder, server: ChatServer) -> None:
+def test_a_servers_answers_belong_to_one_run(
+    tmp_path: Path, folder: BenchmarkFolder, server: ChatServer
+) -> None:
     first = _Evaluation(tmp_path / "root", folder, server.address, run_id="one").run()
     server.says = "B"  # nothing that the server says about itself changes
     second = _Evaluation(tmp_path / "root", folder, server.address, run_id="two").run()
@@ -165,7 +177,9 @@ def test_a_server_that_changes_between_two_shards_ends_the_run(
     server.log_probs = [-1.0, -2.0]
     questions = evaluation.list()
     server.log_probs = [-3.0, -2.0]
-    with pytest.raises(InputError, match="has changed while it was asked; run the same command again"):
+    with pytest.raises(
+        InputError, match="has changed while it was asked; run the same command again"
+    ):
         evaluation.answer(questions)
     assert len(evaluation.run()) == 9
 
@@ -179,5 +193,7 @@ def test_a_server_that_changes_between_two_shards_ends_the_run(
         (Served(facts={"id": "m", "root": "/other"}, log_probs=(-1.0, -2.0)), False),
     ],
 )
-def test_servers_are_compared_by_what_they_say_and_how_likely_they_find_a_text(other: Served, same: bool) -> None:
+def test_servers_are_compared_by_what_they_say_and_how_likely_they_find_a_text(
+    other: Served, same: bool
+) -> None:
     assert looks_same(Served(facts={"id": "m"}, log_probs=(-1.0, -2.0)), other) is same

@@ -9,7 +9,7 @@ from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.conditions import Conditions
 from tasks.benchmarks.questions import read_suite
 from tasks.core.errors import InputError
-from tasks.evaluate.score_benchmark import markdown_table, score_benchmark
+from tasks.evaluate.score_benchmark import results_table, score_benchmark
 from tests.helpers.benchmark_folders import FOLDERS
 from tests.helpers.rollouts import make_reply
 
@@ -42,7 +42,12 @@ def test_conditions_may_stand_in_a_file(tmp_path: Path) -> None:
 def test_one_wording_serves_benchmarks_that_are_asked_alike(tmp_path: Path) -> None:
     found = _suite(tmp_path, {"wording": "When: {query}"}, "charades_sta", "tacos", "qvhighlights")
     assert {conditions.wording for conditions in found.values()} == {"When: {query}"}
-    found = _suite(tmp_path, {"wording": "When: {query}", "videomme": {"wording": ""}}, "charades_sta", "videomme")
+    found = _suite(
+        tmp_path,
+        {"wording": "When: {query}", "videomme": {"wording": ""}},
+        "charades_sta",
+        "videomme",
+    )
     assert found["videomme"].wording == ""
 
 
@@ -55,7 +60,10 @@ def test_one_wording_serves_benchmarks_that_are_asked_alike(tmp_path: Path) -> N
         ({"wording": "Find {question} in {video}"}, "expected a text with {question}"),
         ({"charades_sta": {"wording": "Find this."}}, "expected a text with {question}"),
         ({"wording": 3}, "expected"),
-        ({"wording": "When: {question}"}, "benchmarks that ask differently (charades_sta, videomme)"),
+        (
+            {"wording": "When: {question}"},
+            "benchmarks that ask differently (charades_sta, videomme)",
+        ),
         ({"tacos": {"max_frames": 32}}, "tacos is not among the benchmarks that are asked"),
         ({"charades": {"max_frames": 32}}, "unknown 'charades'"),
         ({"charades_sta": 32}, "conditions.charades_sta: got 32"),
@@ -64,7 +72,9 @@ def test_one_wording_serves_benchmarks_that_are_asked_alike(tmp_path: Path) -> N
         ("/nowhere.json", "cannot read '/nowhere.json' as JSON"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_before_a_file_is_read(tmp_path: Path, conditions: object, reason: str) -> None:
+def test_what_cannot_be_asked_is_refused_before_a_file_is_read(
+    tmp_path: Path, conditions: object, reason: str
+) -> None:
     with pytest.raises(InputError) as caught:
         _suite(tmp_path, conditions, "charades_sta", "videomme")
     assert reason in str(caught.value)
@@ -73,8 +83,12 @@ def test_what_cannot_be_asked_is_refused_before_a_file_is_read(tmp_path: Path, c
 
 def test_a_file_of_several_kinds_is_asked_in_no_single_wording(tmp_path: Path) -> None:
     FOLDERS["universal"][0](tmp_path)
-    with pytest.raises(InputError, match="one wording for questions of the kinds choice and interval"):
-        list(BENCHMARKS["universal"].open(tmp_path, Conditions(wording="Say: {question}")).samples())
+    with pytest.raises(
+        InputError, match="one wording for questions of the kinds choice and interval"
+    ):
+        list(
+            BENCHMARKS["universal"].open(tmp_path, Conditions(wording="Say: {question}")).samples()
+        )
 
 
 def _table(root: Path, name: str, conditions: Conditions | None = None) -> str:
@@ -84,11 +98,15 @@ def _table(root: Path, name: str, conditions: Conditions | None = None) -> str:
     benchmark = BENCHMARKS[name].open(root, conditions)
     samples = list(benchmark.samples())
     replies = {sample.sample_id: make_reply(sample.sample_id, "1.0 - 2.0") for sample in samples}
-    found, _ = score_benchmark(benchmark, samples, replies, model="m", num_available=len(samples), min_coverage=0.0)
-    return markdown_table([found])
+    found, _ = score_benchmark(
+        benchmark, samples, replies, model="m", num_available=len(samples), min_coverage=0.0
+    )
+    return results_table([found])
 
 
-@pytest.mark.parametrize("name", ["charades_sta", "qvhighlights", "activitynet", "tacos", "vcrbench"])
+@pytest.mark.parametrize(
+    "name", ["charades_sta", "qvhighlights", "activitynet", "tacos", "vcrbench"]
+)
 def test_the_table_says_whose_words_were_used_where_the_papers_stand_and_what_is_left_open(
     tmp_path: Path, name: str
 ) -> None:
@@ -107,7 +125,9 @@ def test_the_table_says_nothing_of_words_where_they_are_the_papers(tmp_path: Pat
         assert "asked in words" not in table
         assert "deviation" not in table
         assert "†" not in table.splitlines()[2]
-    assert "the paper leaves open: task: multiple choice" in _table(tmp_path / "tempcompass", "tempcompass")
+    assert "the paper leaves open: task: multiple choice" in _table(
+        tmp_path / "tempcompass", "tempcompass"
+    )
 
 
 def test_the_papers_own_sentence_is_known_when_it_is_given(tmp_path: Path) -> None:
@@ -117,7 +137,9 @@ def test_the_papers_own_sentence_is_known_when_it_is_given(tmp_path: Path) -> No
     from tasks.benchmarks.wording import digest_of_words
 
     assert BENCHMARKS["charades_sta"].words.digest == _PAPERS_GROUNDING
-    words = replace(BENCHMARKS["charades_sta"].words, digest=digest_of_words("When is\n  {question}?"))
+    words = replace(
+        BENCHMARKS["charades_sta"].words, digest=digest_of_words("When is\n  {question}?")
+    )
     assert words.are_papers("When is {query}?")
     assert words.note("When is {goal}?") == ""
     assert not words.are_papers("When was {query}?")

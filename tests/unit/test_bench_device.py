@@ -67,7 +67,9 @@ PATIENT = 3600.0
 
 
 def step(number: int, function: str, *, needs: str | None = None, seconds: float = PATIENT) -> Step:
-    return Step(number=number, title=function, function=function, needs=needs, limit_seconds=seconds)
+    return Step(
+        number=number, title=function, function=function, needs=needs, limit_seconds=seconds
+    )
 
 
 @pytest.fixture
@@ -110,7 +112,10 @@ def test_without_a_device_what_needs_one_is_missing_and_the_model_is_small() -> 
     setting = make_setting({}, layers=None, tiny=False)
     assert setting.shape.num_parameters < 1e7
     assert setting.why_not("cuda") == "no CUDA device"
-    assert setting.why_not("varlen", "cuda") == "no CUDA device, and varlen attention has no CPU kernel"
+    assert (
+        setting.why_not("varlen", "cuda")
+        == "no CUDA device, and varlen attention has no CPU kernel"
+    )
     assert setting.why_not("given features") is None
 
 
@@ -149,15 +154,21 @@ def test_no_step_begins_without_time(tmp_path: Path, child: tuple[str, str]) -> 
 
 
 @pytest.mark.slow
-def test_an_interrupted_bench_keeps_what_it_has_and_says_what_is_open(tmp_path: Path, child: tuple[str, str]) -> None:
+def test_an_interrupted_bench_keeps_what_it_has_and_says_what_is_open(
+    tmp_path: Path, child: tuple[str, str]
+) -> None:
     before = signal.getsignal(signal.SIGINT)
     keeper = Keeper(tmp_path)
-    code = Runner(keeper, PATIENT, child=child).run([step(1, "works"), step(2, "interrupts"), step(3, "works")])
+    code = Runner(keeper, PATIENT, child=child).run(
+        [step(1, "works"), step(2, "interrupts"), step(3, "works")]
+    )
     keeper.close()
     assert code == 128 + signal.SIGINT
     assert signal.getsignal(signal.SIGINT) is before
     assert ends(tmp_path) == {0: "done", 1: "done, failed inside: 1", 2: "interrupted"}
-    assert [line["step"] for line in kept(tmp_path) if "row" in line and line["row"][0] == "pid"] == [1, 2]
+    assert [
+        line["step"] for line in kept(tmp_path) if "row" in line and line["row"][0] == "pid"
+    ] == [1, 2]
     assert "| 3 | works | not begun | 0 |" in (tmp_path / RESULTS).read_text()
 
 
@@ -171,17 +182,23 @@ class InterruptedKeeper(Keeper):
 
 
 @pytest.mark.slow
-def test_an_interrupt_loses_no_row_that_is_being_kept(tmp_path: Path, child: tuple[str, str]) -> None:
+def test_an_interrupt_loses_no_row_that_is_being_kept(
+    tmp_path: Path, child: tuple[str, str]
+) -> None:
     keeper = InterruptedKeeper(tmp_path)
     code = Runner(keeper, PATIENT, child=child).run([step(1, "hangs"), step(2, "works")])
     keeper.close()
     assert code == 128 + signal.SIGINT
     assert ends(tmp_path) == {0: "done", 1: "interrupted"}
-    assert [line["row"][0] for line in kept(tmp_path) if "row" in line and line["step"] == 1] == ["pid"]
+    assert [line["row"][0] for line in kept(tmp_path) if "row" in line and line["step"] == 1] == [
+        "pid"
+    ]
 
 
 @pytest.mark.slow
-def test_a_killed_bench_keeps_what_it_has_and_takes_its_step_along(tmp_path: Path, child: tuple[str, str]) -> None:
+def test_a_killed_bench_keeps_what_it_has_and_takes_its_step_along(
+    tmp_path: Path, child: tuple[str, str]
+) -> None:
     program = (
         "from pathlib import Path\nfrom tests.bench.device.keep import Keeper\n"
         "from tests.bench.device.plan import Step\nfrom tests.bench.device.running import Runner\n"
@@ -206,11 +223,16 @@ def test_a_killed_bench_keeps_what_it_has_and_takes_its_step_along(tmp_path: Pat
         (["--steps", "2,99"], f"argument --steps: no step '99'; there are 1 to {len(STEPS)}"),
         (["--layers", "99"], "argument --layers: '99', expected 4 to 36"),
         (["--seconds", "soon"], "argument --seconds: 'soon', expected a number of seconds from 1"),
-        (["--out", "/dev/null/x"], "argument --out: '/dev/null/x' is no folder to write to: Not a directory"),
+        (
+            ["--out", "/dev/null/x"],
+            "argument --out: '/dev/null/x' is no folder to write to: Not a directory",
+        ),
         (["fast"], "unrecognized arguments: fast"),
     ],
 )
-def test_wrong_arguments_are_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_are_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
@@ -236,22 +258,32 @@ def varlen_by_loop(
     parts = []
     for i in range(len(starts_q) - 1):
         rows = [
-            t.transpose(0, 1)[:, s[i] : s[i + 1]] for t, s in ((query, starts_q), (key, starts_k), (value, starts_k))
+            t.transpose(0, 1)[:, s[i] : s[i + 1]]
+            for t, s in ((query, starts_q), (key, starts_k), (value, starts_k))
         ]
         num_queries, num_keys = rows[0].shape[1], rows[1].shape[1]
         mask = torch.ones(num_queries, num_keys, dtype=torch.bool)
         if window_size == (-1, 0):
             mask = mask.tril(num_keys - num_queries)
-        parts.append(scaled_dot_product_attention(*rows, attn_mask=mask, scale=scale, enable_gqa=enable_gqa))
+        parts.append(
+            scaled_dot_product_attention(*rows, attn_mask=mask, scale=scale, enable_gqa=enable_gqa)
+        )
     return torch.cat(parts, dim=1).transpose(0, 1)
 
 
 @pytest.mark.parametrize(("options", "repeats"), [({"enable_gqa": True}, False), ({}, True)])
-def test_one_call_over_all_groups_equals_a_call_a_group(options: dict[str, Any], repeats: bool, small: Setting) -> None:
+def test_one_call_over_all_groups_equals_a_call_a_group(
+    options: dict[str, Any], repeats: bool, small: Setting
+) -> None:
     case = attention.Case.of(small, varlen_by_loop)
-    for groups, ways in ((case.prompts, attention.Prompts(case)), (case.answers, attention.Answers(case))):
+    for groups, ways in (
+        (case.prompts, attention.Prompts(case)),
+        (case.answers, attention.Answers(case)),
+    ):
         expected = ways.in_groups(repeats=False)(groups)
-        torch.testing.assert_close(ways.in_one_call(options, repeats=repeats)(groups), expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            ways.in_one_call(options, repeats=repeats)(groups), expected, atol=1e-5, rtol=1e-5
+        )
 
 
 def test_the_tower_by_one_call_equals_the_tower_by_many(small: Setting) -> None:

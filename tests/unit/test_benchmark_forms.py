@@ -50,13 +50,23 @@ def test_videomme_of_vlmevalkit_asks_what_the_hubs_table_asks(tmp_path: Path) ->
 
 def test_a_list_of_texts_without_commas_is_refused(tmp_path: Path) -> None:
     """As numpy prints it: Python would read one long text."""
-    row = {"index": 0, "video": "x", "candidates": "['A. a' 'B. b'\n 'C. c']", "question": "?", "answer": "B"}
+    row = {
+        "index": 0,
+        "video": "x",
+        "candidates": "['A. a' 'B. b'\n 'C. c']",
+        "question": "?",
+        "answer": "B",
+    }
     write_tsv(tmp_path / "Video-MME.tsv", [row])
-    with pytest.raises(InputError, match=r"field 'options': .*at least 2 texts with commas between"):
+    with pytest.raises(
+        InputError, match=r"field 'options': .*at least 2 texts with commas between"
+    ):
         _samples("videomme", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["tempcompass", "tempcompass_yes_no", "tempcompass_caption_matching"])
+@pytest.mark.parametrize(
+    "name", ["tempcompass", "tempcompass_yes_no", "tempcompass_caption_matching"]
+)
 def test_tempcompass_of_the_hub_asks_what_the_authors_files_ask(tmp_path: Path, name: str) -> None:
     folders.tempcompass(tmp_path / "authors")
     for task in ("multi-choice", "yes_no", "caption_matching"):
@@ -103,7 +113,9 @@ def test_charades_by_video_asks_what_the_authors_lines_ask(tmp_path: Path) -> No
     touch(tmp_path / "by_video", "Charades_v1_480/XK3QZ.mp4")
     asked = [_asked(_samples("charades_sta", tmp_path / root)) for root in ("authors", "by_video")]
     assert sorted(map(str, asked[0])) == sorted(map(str, asked[1]))
-    write_json(tmp_path / "by_video/charades_test.json", {"v": {"timestamps": [[1, 2]], "sentences": []}})
+    write_json(
+        tmp_path / "by_video/charades_test.json", {"v": {"timestamps": [[1, 2]], "sentences": []}}
+    )
     with pytest.raises(InputError, match="0 for 1 timestamps"):
         _samples("charades_sta", tmp_path / "by_video")
 
@@ -115,7 +127,9 @@ def test_charades_by_video_asks_what_the_authors_lines_ask(tmp_path: Path) -> No
         ("charades_sta_test.txt", "annotations/CHARADES_STA_TEST.TXT"),
     ],
 )
-def test_annotations_in_other_case_are_found_unless_there_are_two(tmp_path: Path, name: str, other: str) -> None:
+def test_annotations_in_other_case_are_found_unless_there_are_two(
+    tmp_path: Path, name: str, other: str
+) -> None:
     folders.charades_sta(tmp_path)
     before = _samples("charades_sta", tmp_path)
     (tmp_path / other).parent.mkdir(exist_ok=True)
@@ -129,7 +143,10 @@ def test_annotations_in_other_case_are_found_unless_there_are_two(tmp_path: Path
 def test_longvideobench_of_vlmevalkit_asks_what_the_authors_file_asks(tmp_path: Path) -> None:
     folders.longvideobench(tmp_path / "authors")
     rows = json.loads((tmp_path / "authors/lvb_val.json").read_text())
-    tsv = [row | {"video_path": f"./videos/{row['video_path']}", "index": n} for n, row in enumerate(rows)]
+    tsv = [
+        row | {"video_path": f"./videos/{row['video_path']}", "index": n}
+        for n, row in enumerate(rows)
+    ]
     write_tsv(tmp_path / "kit/LongVideoBench.tsv", tsv)
     touch(tmp_path / "kit", "videos/zY.mp4")
     authors, kit = (_samples("longvideobench", tmp_path / root) for root in ("authors", "kit"))
@@ -149,11 +166,18 @@ def test_videott_of_vlmevalkit_is_read(tmp_path: Path) -> None:
 
 
 def test_a_table_in_parts_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
-    row = {"video_path": "k.mp4", "question": "What?\nA. x\nB. y", "answer": "B", "question_type": ["reasoning"]}
+    row = {
+        "video_path": "k.mp4",
+        "question": "What?\nA. x\nB. y",
+        "answer": "B",
+        "question_type": ["reasoning"],
+    }
     for part in range(2):
         rows = [row | {"uid": f"{part}{n}"} for n in range(2)]
         write_parquet(tmp_path / f"data/train-{part:05d}-of-00002-0a1b.parquet", rows)
-    assert [s.sample_id for s in _samples("lvbench", tmp_path)] == [f"lvbench/{n}" for n in ("00", "01", "10", "11")]
+    assert [s.sample_id for s in _samples("lvbench", tmp_path)] == [
+        f"lvbench/{n}" for n in ("00", "01", "10", "11")
+    ]
     (tmp_path / "data/train-00000-of-00002-0a1b.parquet").unlink()
     with pytest.raises(InputError, match=r"1 files like .*00001-of-00002.*, expected 2"):
         _samples("lvbench", tmp_path)
@@ -167,15 +191,22 @@ def test_a_packed_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"charades_sta_test.txt is packed \(gzip\); unpack it"):
         _samples("charades_sta", tmp_path)
     path.rename(tmp_path / "charades_sta_test.txt.gz")
-    with pytest.raises(InputError, match=r"no annotation file in .*; unpack .*charades_sta_test.txt.gz"):
+    with pytest.raises(
+        InputError, match=r"no annotation file in .*; unpack .*charades_sta_test.txt.gz"
+    ):
         _samples("charades_sta", tmp_path)
 
 
-def test_a_file_of_another_data_set_with_the_same_name_and_fields_is_not_taken(tmp_path: Path) -> None:
+def test_a_file_of_another_data_set_with_the_same_name_and_fields_is_not_taken(
+    tmp_path: Path,
+) -> None:
     """Grounding data sets share one layout of `test.json`."""
     rows = {"v": {"duration": 9.0, "timestamps": [[1.0, 2.0]], "sentences": ["A cat."]}}
     write_json(tmp_path / "charades/test.json", rows)
-    with pytest.raises(InputError, match=r"expected val_2.json or test.json; if .*charades/test.json is it, give its"):
+    with pytest.raises(
+        InputError,
+        match=r"expected val_2.json or test.json; if .*charades/test.json is it, give its",
+    ):
         _samples("activitynet_val_2", tmp_path)
     assert len(_samples("activitynet_val_2", tmp_path / "charades")) == 1
 
@@ -183,7 +214,12 @@ def test_a_file_of_another_data_set_with_the_same_name_and_fields_is_not_taken(t
 def test_the_number_of_questions_is_compared_by_what_the_files_hold(tmp_path: Path) -> None:
     row = {"goal": "make tea", "ground_truth": [1, 0], "video_file": "v.mp4"}
     write_json(tmp_path / "data.json", [row | {"qid": n} for n in range(3)])
-    part = [BENCHMARKS["vcrbench"].open(tmp_path).judge(sample, "1, 2") for sample in _samples("vcrbench", tmp_path)]
+    part = [
+        BENCHMARKS["vcrbench"].open(tmp_path).judge(sample, "1, 2")
+        for sample in _samples("vcrbench", tmp_path)
+    ]
     whole, cut = (BENCHMARKS["vcrbench"].open(tmp_path, num_available=n) for n in (365, 364))
     assert whole.aggregate(part).warnings == (), "a limit chose three of all"
-    assert cut.aggregate(part).warnings == ("364 questions in the files, the published ones have 365",)
+    assert cut.aggregate(part).warnings == (
+        "364 questions in the files, the published ones have 365",
+    )

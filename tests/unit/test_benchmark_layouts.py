@@ -26,7 +26,10 @@ def _file(sample: Sample) -> VideoFile:
 def test_a_choice_is_asked_with_lettered_options_and_the_papers_line(tmp_path: Path) -> None:
     folders.longvideobench(tmp_path)
     first, second = _samples("longvideobench", tmp_path)
-    assert first.question == f"What appears?\nA. red\nB. blue\nC. green\nD. white\nE. grey\n{LETTER_LINE}"
+    assert (
+        first.question
+        == f"What appears?\nA. red\nB. blue\nC. green\nD. white\nE. grey\n{LETTER_LINE}"
+    )
     assert (first.answer, second.answer) == ("E", "A")
     assert first.benchmark is not None
     assert (first.benchmark.letters, first.benchmark.system_prompt) == ("ABCDE", "")
@@ -35,7 +38,13 @@ def test_a_choice_is_asked_with_lettered_options_and_the_papers_line(tmp_path: P
 def test_options_with_letters_of_their_own_get_no_second_ones(tmp_path: Path) -> None:
     folders.videomme(tmp_path)
     sample = _samples("videomme", tmp_path)[0]
-    assert sample.question.splitlines()[1:] == ["A. One.", "B. Two.", "C. Three.", "D. Four.", LETTER_LINE]
+    assert sample.question.splitlines()[1:] == [
+        "A. One.",
+        "B. Two.",
+        "C. Three.",
+        "D. Four.",
+        LETTER_LINE,
+    ]
     assert sample.benchmark is not None
     assert sample.benchmark.options == ("One.", "Two.", "Three.", "Four.")
 
@@ -45,7 +54,9 @@ def test_a_users_wording_replaces_ours(tmp_path: Path) -> None:
     wording = Conditions(wording="{question}\nLetter?")
     assert _samples("videomme", tmp_path, wording)[0].question.endswith("\nD. Four.\nLetter?")
     folders.qvhighlights(tmp_path)
-    asked = _samples("qvhighlights", tmp_path, Conditions(wording="When: {query} Say a - b."))[0].question
+    asked = _samples("qvhighlights", tmp_path, Conditions(wording="When: {query} Say a - b."))[
+        0
+    ].question
     assert asked == "When: A man paints. Say a - b."
 
 
@@ -69,7 +80,11 @@ def test_longvideobench_leaves_padding_options_out(tmp_path: Path) -> None:
 
 def test_mvbench_bounds_count_for_whole_videos_only(tmp_path: Path) -> None:
     folders.mvbench(tmp_path)
-    by_task = {sample.kind: sample for sample in _samples("mvbench", tmp_path) if sample.sample_id.endswith("-0")}
+    by_task = {
+        sample.kind: sample
+        for sample in _samples("mvbench", tmp_path)
+        if sample.sample_id.endswith("-0")
+    }
     bounded = _file(by_task["action_sequence"])
     assert (bounded.start_seconds, bounded.stop_seconds) == (1.0, 4.0)
     assert _file(by_task["moving_count"]).start_seconds is None, "its task has no bounds"
@@ -80,7 +95,11 @@ def test_mvbench_cut_clips_are_not_cut_again(tmp_path: Path) -> None:
     tasks = [path.stem for path in (tmp_path / "old/json").iterdir()]
     meta = {task: [folders.mvbench_row(0, video="cut.mp4", start=1.0, end=4.0)] for task in tasks}
     write_json(tmp_path / "new/test.json", {"root": {}, "meta": meta})
-    touch(tmp_path / "new", "video/star/Charades_segment/cut.mp4", "video/tvqa/video_fps3_hq_segment/cut.mp4")
+    touch(
+        tmp_path / "new",
+        "video/star/Charades_segment/cut.mp4",
+        "video/tvqa/video_fps3_hq_segment/cut.mp4",
+    )
     touch(tmp_path / "new", "video/data0613/ssv2_video_mp4/cut.mp4")
     by_task = {sample.kind: sample for sample in _samples("mvbench", tmp_path / "new")}
     assert len(by_task) == 20
@@ -105,8 +124,12 @@ def test_mvbench_answer_is_the_first_equal_candidate(tmp_path: Path) -> None:
     twice = folders.mvbench_row(candidates=["Same. ", "Same.", "Other."], answer="Same.")
     write_json(tmp_path / "json/moving_count.json", [twice])
     assert next(s for s in _samples("mvbench", tmp_path) if s.kind == "moving_count").answer == "A"
-    write_json(tmp_path / "json/moving_count.json", [twice, folders.mvbench_row(answer="None of them")])
-    with pytest.raises(InputError, match=r"moving_count.json, row 1, field 'answer': got 'None of them'"):
+    write_json(
+        tmp_path / "json/moving_count.json", [twice, folders.mvbench_row(answer="None of them")]
+    )
+    with pytest.raises(
+        InputError, match=r"moving_count.json, row 1, field 'answer': got 'None of them'"
+    ):
         _samples("mvbench", tmp_path)
 
 
@@ -118,13 +141,19 @@ def test_tempcompass_ids_lose_their_endings(tmp_path: Path) -> None:
     assert (first.answer, first.question.count("\n")) == ("B", 4)
 
 
-def test_tempcompass_caption_may_be_matched_by_line_sentence_label_or_number(tmp_path: Path) -> None:
+def test_tempcompass_caption_may_be_matched_by_line_sentence_label_or_number(
+    tmp_path: Path,
+) -> None:
     folders.tempcompass(tmp_path)
     benchmark = BENCHMARKS["tempcompass_caption_matching"].open(tmp_path)
     (sample,) = benchmark.samples()
     for text in ("Caption B: A lid rises.", "A lid rises", "Caption B.", "B"):
         assert benchmark.judge(sample, text).paper == 1.0
-    assert [benchmark.judge(sample, text).paper for text in ("A", "It rises", "")] == [0.0, 0.0, 0.0]
+    assert [benchmark.judge(sample, text).paper for text in ("A", "It rises", "")] == [
+        0.0,
+        0.0,
+        0.0,
+    ]
     started = benchmark.judge(sample, "caption b, because it rises")
     assert (started.paper, started.robust) == (0.0, 1.0)
 
@@ -153,7 +182,11 @@ def test_vinoground_pairs_know_their_categories(tmp_path: Path) -> None:
     facts = {sample.sample_id: sample.benchmark for sample in samples}
     pair = facts["vinoground/text-1_pos"]
     assert pair is not None
-    assert (pair.group, pair.tags["major"], pair.tags["minor"]) == ("1", ("action",), ("spatial", "cyclical"))
+    assert (pair.group, pair.tags["major"], pair.tags["minor"]) == (
+        "1",
+        ("action",),
+        ("spatial", "cyclical"),
+    )
     other = facts["vinoground/text-2_pos"]
     assert other is not None
     assert "minor" not in other.tags
@@ -165,8 +198,14 @@ def test_lvbench_question_counts_in_each_of_its_abilities(tmp_path: Path) -> Non
     samples = list(benchmark.samples())
     assert samples[0].question.endswith(f"(D) black\n{LETTER_LINE}")
     result = benchmark.aggregate([benchmark.judge(sample, "B") for sample in samples])
-    counts = {name: (part.num_items, part.score) for name, part in result.breakdown["ability"].items()}
-    assert counts == {"reasoning": (2, 0.5), "entity recognition": (1, 1.0), "summarization": (1, 0.0)}
+    counts = {
+        name: (part.num_items, part.score) for name, part in result.breakdown["ability"].items()
+    }
+    assert counts == {
+        "reasoning": (2, 0.5),
+        "entity recognition": (1, 1.0),
+        "summarization": (1, 0.0),
+    }
     assert not any("12:10" in sample.question for sample in samples)
 
 
@@ -198,10 +237,15 @@ def test_videommmu_leaves_open_questions_out_and_finds_disciplines(tmp_path: Pat
 def test_videommmu_reads_the_configs_of_the_mirror(tmp_path: Path) -> None:
     folders.videommmu(tmp_path / "json")
     for track in ("Perception", "Comprehension", "Adaptation"):
-        rows = json.loads((tmp_path / f"json/data/{track.lower()}_video.json").read_text())[track].values()
+        rows = json.loads((tmp_path / f"json/data/{track.lower()}_video.json").read_text())[
+            track
+        ].values()
         listed = [row | {"image 1": None, "options": str(row["options"])} for row in rows]
         write_parquet(tmp_path / f"mirror/{track}/test-00000-of-00001.parquet", listed)
-    ids = [[sample.sample_id for sample in _samples("videommmu", tmp_path / name)] for name in ("json", "mirror")]
+    ids = [
+        [sample.sample_id for sample in _samples("videommmu", tmp_path / name)]
+        for name in ("json", "mirror")
+    ]
     assert ids[0] == ids[1]
 
 
@@ -210,7 +254,9 @@ def test_videott_appends_options_only_where_the_question_has_none(tmp_path: Path
     first, second, _ = _samples("videott", tmp_path)
     assert first.question.count("A. a wire") == second.question.count("A. a wire") == 1
     assert "Select." not in first.question
-    assert _file(first).paths == ("Benchmark-AllVideos-HQ-encoded/aB_12-Q.MP4",), "the better copy comes first"
+    assert _file(first).paths == ("Benchmark-AllVideos-HQ-encoded/aB_12-Q.MP4",), (
+        "the better copy comes first"
+    )
 
 
 def test_vcrbench_orders_count_from_one(tmp_path: Path) -> None:
@@ -218,7 +264,10 @@ def test_vcrbench_orders_count_from_one(tmp_path: Path) -> None:
     samples = _samples("vcrbench", tmp_path)
     assert [sample.answer for sample in samples] == ["3142", "213", "123"]
     assert samples[0].question.count("make a latte") == 2
-    write_json(tmp_path / "data.json", [{"qid": "1", "goal": "g", "ground_truth": [1, 2], "video_file": "v.mp4"}])
+    write_json(
+        tmp_path / "data.json",
+        [{"qid": "1", "goal": "g", "ground_truth": [1, 2], "video_file": "v.mp4"}],
+    )
     with pytest.raises(InputError, match=r"data.json, row 0, field 'ground_truth': got \[1, 2\]"):
         _samples("vcrbench", tmp_path)
 
@@ -230,11 +279,19 @@ def test_cvbench_special_rows(tmp_path: Path) -> None:
     assert joined.answer == "D"
     assert yes_no.question == f"How many?\nA. Yes\nB. No\n{LETTER_LINE}"
     assert (yes_no.answer, lettered_yes_no.answer) == ("B", "A")
-    assert [len(sample.views) for sample in (plain, joined, yes_no, lettered_yes_no)] == [2, 3, 2, 4]
+    assert [len(sample.views) for sample in (plain, joined, yes_no, lettered_yes_no)] == [
+        2,
+        3,
+        2,
+        4,
+    ]
     assert lettered_yes_no.views[3].file is not None
     assert lettered_yes_no.views[3].file.missing == f"no video '2/{folders.MISSING}.mp4'"
     benchmark = BENCHMARKS["cvbench"].open(tmp_path)
-    assert (benchmark.judge(yes_no, "No, never.").robust, benchmark.judge(yes_no, "No").paper) == (1.0, 0.0)
+    assert (benchmark.judge(yes_no, "No, never.").robust, benchmark.judge(yes_no, "No").paper) == (
+        1.0,
+        0.0,
+    )
 
 
 def test_cvbench_repack(tmp_path: Path) -> None:
@@ -272,14 +329,22 @@ def test_viubench_plain_rows_state_their_type(tmp_path: Path) -> None:
     write_json(tmp_path / "rows.json", [row])
     assert _samples("viubench", tmp_path)[0].kind == "grounding_mirror"
     write_json(tmp_path / "rows.json", [row, row | {"type": "blur"}])
-    with pytest.raises(InputError, match=r"rows.json, row 1, field 'type': got 'blur', expected one of counting_easy"):
+    with pytest.raises(
+        InputError,
+        match=r"rows.json, row 1, field 'type': got 'blur', expected one of counting_easy",
+    ):
         _samples("viubench", tmp_path)
 
 
 def test_universal_layout_tells_answers_apart(tmp_path: Path) -> None:
     folders.universal(tmp_path)
     choice, pair, interval, order = _samples("universal", tmp_path)
-    assert [s.answer_kind for s in (choice, pair, interval, order)] == ["choice", "choice", "interval", "permutation"]
+    assert [s.answer_kind for s in (choice, pair, interval, order)] == [
+        "choice",
+        "choice",
+        "interval",
+        "permutation",
+    ]
     assert (interval.answer, order.answer, len(pair.views)) == ("3.2-8.0", "213", 2)
     assert pair.sample_id == "universal/pair"
     (tmp_path / "more.json").write_text("[]")

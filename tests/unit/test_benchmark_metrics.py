@@ -17,14 +17,18 @@ from tests.helpers import benchmark_folders as folders
 _AB = "A. x\nB. y"
 
 
-def _run(name: str, root: Path, answers: Mapping[str, str | None]) -> tuple[list[Sample], BenchmarkResult]:
+def _run(
+    name: str, root: Path, answers: Mapping[str, str | None]
+) -> tuple[list[Sample], BenchmarkResult]:
     """`answers` by sample id without the benchmark's name; None for a question that could not be shown."""
     benchmark: FolderBenchmark = BENCHMARKS[name].open(root)
     samples = list(benchmark.samples())
     rows = []
     for sample in samples:
         text = answers[sample.sample_id.removeprefix(f"{name}/")]
-        rows.append(benchmark.fail(sample, "gone") if text is None else benchmark.judge(sample, text))
+        rows.append(
+            benchmark.fail(sample, "gone") if text is None else benchmark.judge(sample, text)
+        )
     return samples, benchmark.aggregate(rows)
 
 
@@ -38,30 +42,49 @@ def _grid_iou(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 def _qvhighlights(root: Path, windows: Sequence[Sequence[tuple[float, float]]]) -> None:
     rows = [
-        {"qid": n, "query": "It moves.", "vid": f"v{n}", "relevant_windows": found} for n, found in enumerate(windows)
+        {"qid": n, "query": "It moves.", "vid": f"v{n}", "relevant_windows": found}
+        for n, found in enumerate(windows)
     ]
     folders.write_lines(root / "highlight_val_release.jsonl", rows)
 
 
 def test_grounding_with_several_windows(tmp_path: Path) -> None:
-    windows = [[(10.0, 16.0)], [(0.0, 10.0), (40.0, 60.0), (100.0, 120.0)], [(2.0, 4.0)], [(5.0, 9.0)], [(1.0, 2.0)]]
+    windows = [
+        [(10.0, 16.0)],
+        [(0.0, 10.0), (40.0, 60.0), (100.0, 120.0)],
+        [(2.0, 4.0)],
+        [(5.0, 9.0)],
+        [(1.0, 2.0)],
+    ]
     said: list[tuple[float, float] | None] = [(12.0, 20.0), (42.0, 60.0), None, (5.0, 9.0), None]
     _qvhighlights(tmp_path, windows)
-    texts = {str(n): "nothing" if found is None else f"in the {found[0]} - {found[1]}" for n, found in enumerate(said)}
+    texts = {
+        str(n): "nothing" if found is None else f"in the {found[0]} - {found[1]}"
+        for n, found in enumerate(said)
+    }
     _, result = _run("qvhighlights", tmp_path, {**texts, "4": None})
 
-    ious = [[_grid_iou(found, w) if found else 0.0 for w in truth] for found, truth in zip(said, windows, strict=True)]
+    ious = [
+        [_grid_iou(found, w) if found else 0.0 for w in truth]
+        for found, truth in zip(said, windows, strict=True)
+    ]
     best = [max(row) for row in ious]
     assert best == pytest.approx([0.4, 0.9, 0, 1, 0], abs=1e-3)
     assert result.headline.mean == pytest.approx(np.mean(best))
     assert result.metrics["R1@0.3"] == pytest.approx(3 / 5)
     assert result.metrics["R1@0.5"] == result.metrics["R1@0.7"] == pytest.approx(2 / 5)
-    assert result.metrics["mIoU with the first window"] == pytest.approx(np.mean([row[0] for row in ious]))
+    assert result.metrics["mIoU with the first window"] == pytest.approx(
+        np.mean([row[0] for row in ious])
+    )
     assert result.metrics["mIoU of single windows"] == pytest.approx((0.4 + 0 + 1 + 0) / 4)
     # The script leaves unreadable answers out, and what it could not show.
     assert result.official_like == pytest.approx((0.4 + 0.9 + 1) / 3)
     assert result.official_metrics["R1@0.3"] == pytest.approx(1.0)
-    assert result.official_metrics["R1@0.5"] == result.official_metrics["R1@0.7"] == pytest.approx(2 / 3)
+    assert (
+        result.official_metrics["R1@0.5"]
+        == result.official_metrics["R1@0.7"]
+        == pytest.approx(2 / 3)
+    )
     assert (result.num_unparsed, result.num_missing, result.coverage) == (1, 1, pytest.approx(0.8))
 
 
@@ -74,7 +97,9 @@ def test_mean_average_precision_of_one_prediction(tmp_path: Path) -> None:
     for threshold in np.arange(0.5, 0.96, 0.05):
         # Precision is 1 at the only rank if it hits; recall then steps up by one of the windows.
         hits = [threshold - 1e-9 <= 0.8, True, False]
-        by_hand.append(np.mean([hit / len(found) for hit, found in zip(hits, windows, strict=True)]))
+        by_hand.append(
+            np.mean([hit / len(found) for hit, found in zip(hits, windows, strict=True)])
+        )
     assert result.metrics["MR-mAP"] == pytest.approx(np.mean(by_hand))
 
 
@@ -86,12 +111,18 @@ def test_recall_counts_an_overlap_that_is_just_enough(tmp_path: Path) -> None:
 
 def test_copies_of_the_prompts_example_are_counted(tmp_path: Path) -> None:
     (tmp_path / "charades_sta_test.txt").write_text("X 0 10##it moves.\nX 1 2##it stops.\n")
-    _, result = _run("charades_sta", tmp_path, {"0": "The event happens in the 24.3 - 30.4 seconds.", "1": "1 - 2"})
+    _, result = _run(
+        "charades_sta",
+        tmp_path,
+        {"0": "The event happens in the 24.3 - 30.4 seconds.", "1": "1 - 2"},
+    )
     assert result.metrics["example_copied"] == 0.5
 
 
 def test_pairs_count_only_as_a_whole(tmp_path: Path) -> None:
-    rows = [folders.vinoground_row(f"{n}_{half}", "A") for n in range(4) for half in ("pos", "neg")][:-1]
+    rows = [
+        folders.vinoground_row(f"{n}_{half}", "A") for n in range(4) for half in ("pos", "neg")
+    ][:-1]
     folders.write_json(tmp_path / "vinoground_textscore.json", rows)
     texts = ["A", "A", "A", "B", "B", "B", "A"]
     answers = {f"text-{row['idx']}": text for row, text in zip(rows, texts, strict=True)}
@@ -99,7 +130,11 @@ def test_pairs_count_only_as_a_whole(tmp_path: Path) -> None:
     right = defaultdict(list)
     for row, text in zip(rows, texts, strict=True):
         right[row["idx"].split("_")[0]].append(text == row["GT"])
-    assert result.headline.mean == sum(len(pair) == 2 and all(pair) for pair in right.values()) / 4 == 0.25
+    assert (
+        result.headline.mean
+        == sum(len(pair) == 2 and all(pair) for pair in right.values()) / 4
+        == 0.25
+    )
     assert result.metrics["accuracy of single questions"] == pytest.approx(4 / 7)
     assert (result.num_items, result.headline.num_items) == (7, 4)
 
@@ -119,7 +154,9 @@ def test_the_papers_script_leaves_empty_letters_out(tmp_path: Path) -> None:
 
 def test_mvbenchs_script_averages_over_questions(tmp_path: Path) -> None:
     folders.mvbench(tmp_path)
-    folders.write_json(tmp_path / "json/moving_count.json", [folders.mvbench_row(n % 3) for n in range(8)])
+    folders.write_json(
+        tmp_path / "json/moving_count.json", [folders.mvbench_row(n % 3) for n in range(8)]
+    )
     samples = list(BENCHMARKS["mvbench"].open(tmp_path).samples())
     said = ["A", "", "B"]
     texts = {s.sample_id.removeprefix("mvbench/"): said[n % 3] for n, s in enumerate(samples)}
@@ -147,9 +184,16 @@ def test_orders_that_cannot_be_read_stay_wrong_for_the_authors_script(tmp_path: 
 
 def test_group_score_wants_text_and_video_right(tmp_path: Path) -> None:
     for score in ("text", "video"):
-        rows = [folders.vinoground_row(f"{n}_{half}", "A") for n in range(2) for half in ("pos", "neg")]
+        rows = [
+            folders.vinoground_row(f"{n}_{half}", "A") for n in range(2) for half in ("pos", "neg")
+        ]
         folders.write_json(tmp_path / f"vinoground_{score}score.json", rows)
-    answers = {f"{score}-{n}_{half}": "A" for score in ("text", "video") for n in range(2) for half in ("pos", "neg")}
+    answers = {
+        f"{score}-{n}_{half}": "A"
+        for score in ("text", "video")
+        for n in range(2)
+        for half in ("pos", "neg")
+    }
     _, result = _run("vinoground_group", tmp_path, answers | {"video-1_neg": "B"})
     assert result.headline.mean == 0.5
     assert (result.metrics["text score"], result.metrics["video score"]) == (1.0, 0.5)
@@ -157,15 +201,21 @@ def test_group_score_wants_text_and_video_right(tmp_path: Path) -> None:
 
 def test_mvbench_is_the_mean_of_tasks(tmp_path: Path) -> None:
     folders.mvbench(tmp_path)
-    folders.write_json(tmp_path / "json/moving_count.json", [folders.mvbench_row(n % 3) for n in range(8)])
+    folders.write_json(
+        tmp_path / "json/moving_count.json", [folders.mvbench_row(n % 3) for n in range(8)]
+    )
     samples = list(BENCHMARKS["mvbench"].open(tmp_path).samples())
     answers = {sample.sample_id.removeprefix("mvbench/"): "A" for sample in samples}
     samples, result = _run("mvbench", tmp_path, answers)
     shares = defaultdict(list)
     for sample in samples:
         shares[sample.kind].append(sample.answer == "A")
-    assert result.headline.mean == pytest.approx(np.mean([np.mean(found) for found in shares.values()]))
-    assert result.headline.mean != pytest.approx(np.mean([sample.answer == "A" for sample in samples]))
+    assert result.headline.mean == pytest.approx(
+        np.mean([np.mean(found) for found in shares.values()])
+    )
+    assert result.headline.mean != pytest.approx(
+        np.mean([sample.answer == "A" for sample in samples])
+    )
     assert result.breakdown["task"]["moving_count"].score == pytest.approx(3 / 8)
 
 
@@ -208,7 +258,10 @@ def test_vcrbench_pools_steps_and_averages_goals(tmp_path: Path) -> None:
 
 def test_videommmu_prints_micro_and_track_means(tmp_path: Path) -> None:
     folders.videommmu(tmp_path)
-    more = {str(n): {"id": f"dev_Math_{n}", "question": "?", "options": ["x", "y"], "answer": "B"} for n in range(4)}
+    more = {
+        str(n): {"id": f"dev_Math_{n}", "question": "?", "options": ["x", "y"], "answer": "B"}
+        for n in range(4)
+    }
     folders.write_json(tmp_path / "data/perception_video.json", {"Perception": more})
     samples = list(BENCHMARKS["videommmu"].open(tmp_path).samples())
     answers = {sample.sample_id.removeprefix("videommmu/"): "B" for sample in samples}
@@ -229,7 +282,17 @@ def test_cvbench_prints_groups_and_leaves_out_yes_or_no_rows(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "name",
-    ["tempcompass", "aotbench", "videomme", "lvbench", "longvideobench", "cgbench", "videott", "cvbench", "universal"],
+    [
+        "tempcompass",
+        "aotbench",
+        "videomme",
+        "lvbench",
+        "longvideobench",
+        "cgbench",
+        "videott",
+        "cvbench",
+        "universal",
+    ],
 )
 def test_choice_benchmarks_score_the_share_that_is_right(tmp_path: Path, name: str) -> None:
     """First characters, compared by a regular expression over what was asked and said."""
@@ -238,18 +301,31 @@ def test_choice_benchmarks_score_the_share_that_is_right(tmp_path: Path, name: s
     samples = [sample for sample in benchmark.samples() if sample.answer_kind == "choice"]
     texts = ["A", " A", "(B)", "B. because", "", "C"]
     said = [texts[index % len(texts)] for index in range(len(samples))]
-    result = benchmark.aggregate([benchmark.judge(sample, text) for sample, text in zip(samples, said, strict=True)])
-    paper = [bool(re.match(sample.answer, text)) for sample, text in zip(samples, said, strict=True)]
-    robust = [re.sub(r"\W", "", text)[:1] == sample.answer for sample, text in zip(samples, said, strict=True)]
+    result = benchmark.aggregate(
+        [benchmark.judge(sample, text) for sample, text in zip(samples, said, strict=True)]
+    )
+    paper = [
+        bool(re.match(sample.answer, text)) for sample, text in zip(samples, said, strict=True)
+    ]
+    robust = [
+        re.sub(r"\W", "", text)[:1] == sample.answer
+        for sample, text in zip(samples, said, strict=True)
+    ]
     assert result.headline.mean == pytest.approx(np.mean(paper))
     assert result.robust.mean == pytest.approx(np.mean(robust))
     letters = [sample.benchmark.letters for sample in samples if sample.benchmark]
-    assert result.num_unparsed == sum(not re.match(f"[{own}]", text) for own, text in zip(letters, said, strict=True))
+    assert result.num_unparsed == sum(
+        not re.match(f"[{own}]", text) for own, text in zip(letters, said, strict=True)
+    )
 
 
 def test_intervals_are_over_videos_not_questions(tmp_path: Path) -> None:
     lines = [f"V{video} 0 10##it moves {n}." for video in range(10) for n in range(10)]
     (tmp_path / "charades_sta_test.txt").write_text("\n".join(lines))
-    _, result = _run("charades_sta", tmp_path, {str(n): "0 - 10" if n < 50 else "50 - 60" for n in range(100)})
+    _, result = _run(
+        "charades_sta", tmp_path, {str(n): "0 - 10" if n < 50 else "50 - 60" for n in range(100)}
+    )
     assert (result.headline.num_items, result.headline.num_videos) == (100, 10)
-    assert result.headline.se == pytest.approx(0.5 / np.sqrt(9), rel=0.3), "as of 10 videos; 0.05 as of 100 questions"
+    assert result.headline.se == pytest.approx(0.5 / np.sqrt(9), rel=0.3), (
+        "as of 10 videos; 0.05 as of 100 questions"
+    )

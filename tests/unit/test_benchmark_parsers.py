@@ -35,7 +35,10 @@ def test_letters_reach_as_far_as_the_options_do() -> None:
 
 
 def test_yes_and_no_stand_for_their_letters() -> None:
-    said = {text: find_letter(text, "AB", ("Yes", "No")) for text in ("Yes.", "no", "No, they do not", "B", "Nothing")}
+    said = {
+        text: find_letter(text, "AB", ("Yes", "No"))
+        for text in ("Yes.", "no", "No, they do not", "B", "Nothing")
+    }
     assert said == {"Yes.": "A", "no": "B", "No, they do not": "B", "B": "B", "Nothing": None}
 
 
@@ -90,7 +93,9 @@ def test_options_are_found_at_the_end_of_a_question() -> None:
         ("2,1,3", None, None), ("3 8 12", None, None), ("3.0, 8.0", (3, 8), None), ("3.0\n8.0", (3, 8), None),
     ],
 )  # fmt: skip
-def test_interval(text: str, robust: tuple[float, float] | None, paper: tuple[float, float] | None) -> None:
+def test_interval(
+    text: str, robust: tuple[float, float] | None, paper: tuple[float, float] | None
+) -> None:
     assert find_interval(text) == robust
     assert paper_interval(text) == paper
 

@@ -29,6 +29,8 @@ _BROKEN: list[tuple[str, str, str, object]] = [
 def test_a_wrong_row_is_named_by_file_row_and_field(
     tmp_path: Path, name: str, file: str, field: str, row: dict[str, object]
 ) -> None:
-    write_lines(tmp_path / file, [row]) if file.endswith("l") else write_json(tmp_path / file, [row])
+    write_lines(tmp_path / file, [row]) if file.endswith("l") else write_json(
+        tmp_path / file, [row]
+    )
     with pytest.raises(InputError, match=rf"{re.escape(file)}, row 0, field '{field}'"):
         list(BENCHMARKS[name].open(tmp_path).samples())

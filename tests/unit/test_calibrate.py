@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from tasks.calibrate.measure import evidence_of, measure
-from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.select import select
 from tasks.core.choose import choose_in_turn
 from tasks.core.config import CalibrateConfig, PerturbConfig
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.measurement import NO_PLAN, CellEvidence, Measurement, PlannedCell
+from tasks.core.records import MeasuredShard
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Sample
 from tests.helpers.clips import make_clip
@@ -28,7 +28,9 @@ SAMPLES = plan_all([make_clip(name) for name in "abc"], PerturbConfig())
         ([0.0, 1.0], True, "spread"),
     ],
 )
-def test_a_group_is_kept_only_if_its_rewards_differ(rewards: list[float], kept: bool, reason: str) -> None:
+def test_a_group_is_kept_only_if_its_rewards_differ(
+    rewards: list[float], kept: bool, reason: str
+) -> None:
     found = measure("s", rewards, min_spread=1e-6)
     assert (found.kept, found.reason) == (kept, reason)
 
@@ -77,7 +79,11 @@ def test_measured_groups_without_spread_are_left_out_and_counted_by_reason(tmp_p
     assert sum(cell.num_groups for cell in read_rows(store, selection.cells.key, CellEvidence)) == 4
     counts = selection.report.counts
     assert (
-        counts["kept"] == counts["dropped_all_right"] == counts["dropped_all_wrong"] == counts["dropped_all_equal"] == 1
+        counts["kept"]
+        == counts["dropped_all_right"]
+        == counts["dropped_all_wrong"]
+        == counts["dropped_all_equal"]
+        == 1
     )
     assert counts["share_with_spread"] == 0.25
     assert counts["failed"] == 1
@@ -118,7 +124,13 @@ def test_the_next_round_starts_from_the_evidence_of_this_one(tmp_path: Path) -> 
 def test_nothing_to_learn_from_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     with pytest.raises(InputError, match=r"none of 2 measured samples .* warm_start.num_steps"):
-        select(store, [_shard(store, SAMPLES[:2], [[0.0, 0.0], [0.0, 0.0]])], NO_PLAN, CalibrateConfig(), 0)
+        select(
+            store,
+            [_shard(store, SAMPLES[:2], [[0.0, 0.0], [0.0, 0.0]])],
+            NO_PLAN,
+            CalibrateConfig(),
+            0,
+        )
 
 
 def test_artifacts_of_equal_rows_are_equal(tmp_path: Path) -> None:

@@ -19,13 +19,21 @@ ITEMS = plan_viubench(CLIPS, 3, seed=0)
 
 
 def card(items: list[Sample] = ITEMS, wanted: int = 3) -> Card:
-    tables = (Artifact("items.parquet", "1" * 16, len(items)), Artifact("clips.parquet", "2" * 16, len(CLIPS)))
+    tables = (
+        Artifact("items.parquet", "1" * 16, len(items)),
+        Artifact("clips.parquet", "2" * 16, len(CLIPS)),
+    )
     clips = {clip.clip_id: clip for clip in CLIPS}
-    return make_card(items, clips, items_per_type=wanted, seed=7, item_table=tables[0], clip_table=tables[1])
+    return make_card(
+        items, clips, items_per_type=wanted, seed=7, item_table=tables[0], clip_table=tables[1]
+    )
 
 
 def kept(store: Store) -> str:
-    samples, clips = write_rows(store, "s.parquet", Sample, ITEMS), write_rows(store, "c.parquet", Clip, CLIPS)
+    samples, clips = (
+        write_rows(store, "s.parquet", Sample, ITEMS),
+        write_rows(store, "c.parquet", Clip, CLIPS),
+    )
     return keep_benchmark(store, samples, clips, 3, 0).key
 
 
@@ -33,7 +41,10 @@ def test_version_follows_content_and_nothing_else() -> None:
     version = benchmark_version(ITEMS, CLIPS)
     elsewhere = [replace(clip, source=f"/elsewhere/{clip.source}") for clip in reversed(CLIPS)]
     assert benchmark_version(ITEMS, elsewhere) == version
-    assert benchmark_version(ITEMS, [replace(CLIPS[0], frames_key="frames/other"), *CLIPS[1:]]) != version
+    assert (
+        benchmark_version(ITEMS, [replace(CLIPS[0], frames_key="frames/other"), *CLIPS[1:]])
+        != version
+    )
     assert benchmark_version([replace(ITEMS[0], answer="1,2,3"), *ITEMS[1:]], CLIPS) != version
 
 
@@ -41,7 +52,9 @@ def test_card_counts_wanted_found_and_missing_items_and_gives_chance() -> None:
     without = [item for item in ITEMS if item.kind != "mirror"]
     types = card(without).types
     assert list(types) == list(VIUBENCH_TYPES)
-    assert {name: part.missing for name, part in types.items() if part.missing} == {"grounding_mirror": 3}
+    assert {name: part.missing for name, part in types.items() if part.missing} == {
+        "grounding_mirror": 3
+    }
     assert types["grounding_mirror"].chance is None
     expected = chance_by_type(ITEMS, {clip.clip_id: clip for clip in CLIPS})
     assert {name: part.chance for name, part in card().types.items()} == expected
@@ -58,7 +71,15 @@ def test_text_names_version_digests_every_type_and_every_video_but_no_folder() -
         clip_table=Artifact("c", "2" * 16, 3),
     )
     text = card_text(found)
-    for part in (found.version, "seed: 7", "1" * 16, "2" * 16, "| a.mp4 | 24.0 |", "Rights stay", *VIUBENCH_TYPES):
+    for part in (
+        found.version,
+        "seed: 7",
+        "1" * 16,
+        "2" * 16,
+        "| a.mp4 | 24.0 |",
+        "Rights stay",
+        *VIUBENCH_TYPES,
+    ):
         assert part in text
     assert "someone" not in text
 
@@ -77,6 +98,9 @@ def test_a_built_benchmark_gives_its_items_back_and_notices_other_tables(data_ro
 
 def test_benchmark_without_items_is_refused(data_root: str) -> None:
     store = Store(data_root)
-    samples, clips = write_rows(store, "s.parquet", Sample, []), write_rows(store, "c.parquet", Clip, CLIPS)
+    samples, clips = (
+        write_rows(store, "s.parquet", Sample, []),
+        write_rows(store, "c.parquet", Clip, CLIPS),
+    )
     with pytest.raises(InputError, match="none of the 3 clips allows an item"):
         keep_benchmark(store, samples, clips, 3, 0)

@@ -27,13 +27,19 @@ from tests.helpers.clips import make_clip
 
 CLIPS = {
     clip.clip_id: clip
-    for clip in (make_clip(f"c{i}", split=Split.HELDOUT, step_seconds=0.1 + 0.1 * i, side_px=256) for i in range(4))
+    for clip in (
+        make_clip(f"c{i}", split=Split.HELDOUT, step_seconds=0.1 + 0.1 * i, side_px=256)
+        for i in range(4)
+    )
 }
 TICKS = [tick / 10 for tick in range(5)]
 SPACES: list[tuple[AnswerSpace, set[str]]] = [
     (PermutationSpace(3), {"".join(order) for order in permutations("123")}),
     (CountsSpace(3, 2), {",".join(counts) for counts in product("12", repeat=3)}),
-    (IntervalSpace(4), {format_answer(Interval(start, end)) for start, end in combinations(TICKS, 2)}),
+    (
+        IntervalSpace(4),
+        {format_answer(Interval(start, end)) for start, end in combinations(TICKS, 2)},
+    ),
 ]
 
 
@@ -42,7 +48,9 @@ def items(per_type: int = 40) -> list[Sample]:
 
 
 @pytest.mark.parametrize(("space", "valid"), SPACES, ids=lambda value: type(value).__name__)
-def test_every_valid_answer_and_no_other_is_drawn_equally_often(space: AnswerSpace, valid: set[str]) -> None:
+def test_every_valid_answer_and_no_other_is_drawn_equally_often(
+    space: AnswerSpace, valid: set[str]
+) -> None:
     rng, expected = np.random.default_rng(0), 1000
     drawn = Counter(format_answer(space.draw(rng)) for _ in range(expected * space.size))
     assert drawn.keys() == valid

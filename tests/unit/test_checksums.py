@@ -10,12 +10,12 @@ import pytest
 
 from tasks.core.config import IngestConfig
 from tasks.core.manifest import read_rows
+from tasks.core.records import IngestedShard
 from tasks.core.store import Store
 from tasks.core.types import Clip
 from tasks.ingest.checksums import CONTRADICTORY, Entry, read_list
 from tasks.ingest.listing import list_shards
 from tasks.ingest.merge import merge_shards
-from tasks.ingest.outputs import IngestedShard
 from tasks.ingest.reasons import Reason
 from tasks.ingest.shard import ingest_videos, judge_shard
 from tasks.ingest.verdicts import Source, Verdict, find_verdict
@@ -45,7 +45,11 @@ def outcomes(verdicts: dict[str, Verdict]) -> dict[str, str]:
 
 
 def _outcome(verdict: Verdict) -> str:
-    return verdict.rejection.reason if verdict.rejection else f"verified: {verdict.clip and verdict.clip.is_verified}"
+    return (
+        verdict.rejection.reason
+        if verdict.rejection
+        else f"verified: {verdict.clip and verdict.clip.is_verified}"
+    )
 
 
 def test_lines_of_sha256sum_are_told_from_names() -> None:
@@ -60,7 +64,9 @@ def test_lines_of_sha256sum_are_told_from_names() -> None:
 
 
 def test_files_as_sha256sum_writes_them_are_kept_promises(store: Store, folder: Path) -> None:
-    for number, name in enumerate(("a.mp4", "Ж 1.mp4", "deep/b.mp4", "deep/c.mp4", "d.mp4", "plain.mp4")):
+    for number, name in enumerate(
+        ("a.mp4", "Ж 1.mp4", "deep/b.mp4", "deep/c.mp4", "d.mp4", "plain.mp4")
+    ):
         write_video(folder / name, num_frames=40 + number)
     # As people do it: the shell makes the file first, so that it lists itself, as it was before.
     for command in (
@@ -125,7 +131,9 @@ def test_promises_that_contradict_each_other_cannot_be_kept(store: Store, folder
 
 def test_what_is_promised_and_missing_is_missed_by_name(store: Store, folder: Path) -> None:
     write_video(folder / "a.mp4")
-    (folder / "sha256sums.txt").write_text(f"{OTHER}  gone.mp4\n{OTHER}  ../outside.mp4\n{OTHER}  /etc/hostname\n")
+    (folder / "sha256sums.txt").write_text(
+        f"{OTHER}  gone.mp4\n{OTHER}  ../outside.mp4\n{OTHER}  /etc/hostname\n"
+    )
     (folder.parent / "outside.mp4").touch()
     assert outcomes(judged(store, folder)) == {
         "../outside.mp4": Reason.OUTSIDE,
@@ -161,7 +169,10 @@ def test_a_checksum_file_is_a_list_too(store: Store, folder: Path) -> None:
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         write_video(folder / name)
     (folder / "list").write_text(f"{sha256_of(folder / 'a.mp4')}  a.mp4\nb.mp4\n")
-    assert outcomes(judged(store, folder / "list")) == {"a.mp4": "verified: True", "b.mp4": "verified: False"}
+    assert outcomes(judged(store, folder / "list")) == {
+        "a.mp4": "verified: True",
+        "b.mp4": "verified: False",
+    }
     (folder / "SHA256SUMS").write_text(f"{OTHER}  a.mp4\n")
     assert outcomes(judged(store, folder / "SHA256SUMS")) == {"a.mp4": Reason.WRONG_CHECKSUM}
     assert set(judged(store, f"{folder}/*.mp4")) == {"a.mp4", "b.mp4", "c.mp4"}
@@ -175,7 +186,10 @@ def test_checksums_in_an_object_store(store: Store, folder: Path) -> None:
     try:
         for name in ("a.mp4", "b.mp4"):
             files.pipe(f"/sums/deep/{name}", (folder / name).read_bytes())
-        files.pipe("/sums/deep/SHA256SUMS", f"{sha256_of(folder / 'a.mp4')}  a.mp4\n{OTHER}  b.mp4\n".encode())
+        files.pipe(
+            "/sums/deep/SHA256SUMS",
+            f"{sha256_of(folder / 'a.mp4')}  a.mp4\n{OTHER}  b.mp4\n".encode(),
+        )
         (shard,) = list_shards("memory://sums", CONFIG)
         assert shard.names == ["memory:///sums/deep/a.mp4", "memory:///sums/deep/b.mp4"]
         assert shard.checksums == [sha256_of(folder / "a.mp4"), OTHER]
@@ -187,14 +201,30 @@ def test_shards_carry_their_own_checksums_and_clips_are_counted(store: Store, fo
     names = [f"{number}.mp4" for number in range(4)]
     for number, name in enumerate(names):
         write_video(folder / name, num_frames=40 + number)
-    (folder / "SHA256SUMS").write_text("".join(f"{sha256_of(folder / name)}  {name}\n" for name in names[:3]))
-    config = IngestConfig(**{**vars(CONFIG), "shard_size_videos": 1, "near_duplicates": "keep", "min_heldout_clips": 0})
+    (folder / "SHA256SUMS").write_text(
+        "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names[:3])
+    )
+    config = IngestConfig(
+        **{
+            **vars(CONFIG),
+            "shard_size_videos": 1,
+            "near_duplicates": "keep",
+            "min_heldout_clips": 0,
+        }
+    )
     shards = list_shards(str(folder), config)
-    assert [shard.checksums for shard in shards] == [[sha256_of(folder / name)] for name in names[:3]] + [[""]]
+    assert [shard.checksums for shard in shards] == [
+        [sha256_of(folder / name)] for name in names[:3]
+    ] + [[""]]
     results: list[IngestedShard | None] = [ingest_videos(store, shard, config) for shard in shards]
     clip_set = merge_shards(store, results, shards, config)
     assert clip_set.reports[-1].counts["verified"] == 3
-    assert [clip.is_verified for clip in read_rows(store, clip_set.clips.key, Clip)] == [True, True, True, False]
+    assert [clip.is_verified for clip in read_rows(store, clip_set.clips.key, Clip)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_with_checksums_no_damage_is_accepted(tmp_path: Path, store: Store) -> None:

@@ -27,5 +27,7 @@ def test_some_are_taken_in_the_order_in_which_they_come() -> None:
 def test_whoever_comes_later_changes_the_place_of_nobody() -> None:
     order = shuffled(NAMES, str, "test", 0)
     assert order != NAMES
-    assert [name for name in shuffled([*NAMES, "one more"], str, "test", 0) if name in NAMES] == order
+    assert [
+        name for name in shuffled([*NAMES, "one more"], str, "test", 0) if name in NAMES
+    ] == order
     assert set(choose([*NAMES, "one more"], 7)) <= {*choose(NAMES, 7), "one more"}

@@ -10,8 +10,12 @@ from tasks.video.contact_sheet import SheetRow, contact_sheet, shown_frames
 from tests.helpers.videos import moving_frames
 
 
-def picture(rows: list[SheetRow], captions: list[str] | None = None, most_tiles: int = 16) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(contact_sheet(rows, captions or [], most_tiles=most_tiles))))
+def picture(
+    rows: list[SheetRow], captions: list[str] | None = None, most_tiles: int = 16
+) -> np.ndarray:
+    return np.asarray(
+        Image.open(io.BytesIO(contact_sheet(rows, captions or [], most_tiles=most_tiles)))
+    )
 
 
 def num_red(pixels: np.ndarray) -> int:
@@ -41,7 +45,9 @@ def test_several_videos_are_stacked() -> None:
 
 
 @given(st.integers(1, 200), st.integers(1, 40))
-def test_shown_frames_are_distinct_and_start_with_the_first(num_frames: int, most_tiles: int) -> None:
+def test_shown_frames_are_distinct_and_start_with_the_first(
+    num_frames: int, most_tiles: int
+) -> None:
     shown = shown_frames(num_frames, most_tiles)
     assert len(shown) == min(num_frames, most_tiles)
     assert shown[0] == 0

@@ -22,11 +22,20 @@ from workflows.presets import PRESETS
             ("train.zero_stage", "train.offload_optimizer"),
         ),
         (
-            {"train": {"processes": 8}, "rollout": {"engine": "vllm", "vllm": {"tensor_parallel": 3}}},
+            {
+                "train": {"processes": 8},
+                "rollout": {"engine": "vllm", "vllm": {"tensor_parallel": 3}},
+            },
             ("rollout.vllm.tensor_parallel", "train.processes"),
         ),
         (
-            {"rollout": {"engine": "vllm", "max_answer_tokens": 512, "vllm": {"max_model_tokens": 512}}},
+            {
+                "rollout": {
+                    "engine": "vllm",
+                    "max_answer_tokens": 512,
+                    "vllm": {"max_model_tokens": 512},
+                }
+            },
             ("rollout.max_answer_tokens", "rollout.vllm.max_model_tokens"),
         ),
     ],
@@ -53,13 +62,17 @@ def test_videos_that_are_all_held_out_can_be_checked_but_not_trained_on() -> Non
     with pytest.raises(InputError, match=r"ingest\.for_training"):
         check_split(config, trains=True)
     with pytest.raises(InputError, match=r"ingest\.for_training"):
-        check_split(apply_overrides(RetrainConfig(), {"ingest": {"for_training": False}}), trains=False)
+        check_split(
+            apply_overrides(RetrainConfig(), {"ingest": {"for_training": False}}), trains=False
+        )
 
 
 def test_an_engine_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     config = apply_overrides(PRESETS["smoke"](), {"rollout": {"engine": "vllm"}})
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"rollout.engine: got 'vllm', which is not installed here"):
+    with pytest.raises(
+        InputError, match=r"rollout.engine: got 'vllm', which is not installed here"
+    ):
         check_installed(config)
     check_installed(PRESETS["smoke"]())
     monkeypatch.setenv("FLYTE_INTERNAL_EXECUTION_ID", "a1")  # another image may have it

@@ -16,7 +16,9 @@ def test_counted_operations_are_those_of_the_forward_pass() -> None:
     config = policy.model.config
     use_shared_prefix_attention(policy.model)
     answers = [[[29, 28, 27, 26], [25], [24, 23]]] * 3
-    prompts = [batch_prompts(policy, [encode_prompt(policy.processor, p)]) for p in mixed_prompts(policy)]
+    prompts = [
+        batch_prompts(policy, [encode_prompt(policy.processor, p)]) for p in mixed_prompts(policy)
+    ]
     row = pack_row(prompts, answers)
     # torch counts fused attention on GPUs only
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as vision:

@@ -28,7 +28,9 @@ POLICY = PromoteConfig()
         (-math.inf, 0.05, 1.0, False),  # no interval
     ],
 )
-def test_every_rule_must_hold(viubench_low: float, heldout_low: float, shown: float, promoted: bool) -> None:
+def test_every_rule_must_hold(
+    viubench_low: float, heldout_low: float, shown: float, promoted: bool
+) -> None:
     gains = {"viubench": _gain(viubench_low), "heldout": _gain(heldout_low), "overall": _gain(0.0)}
     assert _judge(gains, shown).promoted is promoted
 
@@ -55,13 +57,17 @@ def test_the_reasons_say_the_numbers() -> None:
     assert "not enough: it may lose at most 0.02 on heldout" in decision.reason
 
 
-@pytest.mark.parametrize(("num_videos", "min_videos", "promoted"), [(9, 10, False), (9, 9, True), (9, 0, True)])
+@pytest.mark.parametrize(
+    ("num_videos", "min_videos", "promoted"), [(9, 10, False), (9, 9, True), (9, 0, True)]
+)
 def test_a_gain_on_too_few_videos_is_not_promoted_however_clear(
     num_videos: int, min_videos: int, promoted: bool
 ) -> None:
     gains = {"viubench": _gain(0.04), "heldout": _gain(0.04, num_videos), "overall": _gain(0.0)}
     assert _judge(gains, 1.0, replace(POLICY, min_videos=min_videos)).promoted is promoted
-    assert _judge(gains, 1.0, replace(POLICY, may_lose={})).promoted, "no rule names the place with few videos"
+    assert _judge(gains, 1.0, replace(POLICY, may_lose={})).promoted, (
+        "no rule names the place with few videos"
+    )
 
 
 def test_three_videos_that_agree_are_no_win_whatever_the_policy_asks_for() -> None:
@@ -69,25 +75,42 @@ def test_three_videos_that_agree_are_no_win_whatever_the_policy_asks_for() -> No
     after = [replace(row, score=row.score + 0.07 + 0.001 * int(row.video[1:])) for row in after]
     gains = measure_gains(before, after)
     policy = replace(POLICY, min_videos=0)
-    decision = judge({BEFORE: gains}, {BEFORE: 1.0, AFTER: 1.0}, policy, opponent=BEFORE, label="the start model")
+    decision = judge(
+        {BEFORE: gains}, {BEFORE: 1.0, AFTER: 1.0}, policy, opponent=BEFORE, label="the start model"
+    )
     assert not decision.promoted
-    assert "it must win on viubench: the 95 % interval of +0.0710 (3 videos: no interval, 9 items)" in decision.reason
+    assert (
+        "it must win on viubench: the 95 % interval of +0.0710 (3 videos: no interval, 9 items)"
+        in decision.reason
+    )
 
 
 def test_what_helps_is_part_of_the_reason() -> None:
     gains = {"viubench": _gain(0.04, 7), "heldout": _gain(0.04, 7), "overall": _gain(0.0, 7)}
     advice = promotion_advice(7, 8, RetrainConfig())
-    decision = judge({BEFORE: gains}, {BEFORE: 1.0, AFTER: 1.0}, POLICY, opponent=BEFORE, label="it", advice=advice)
+    decision = judge(
+        {BEFORE: gains},
+        {BEFORE: 1.0, AFTER: 1.0},
+        POLICY,
+        opponent=BEFORE,
+        label="it",
+        advice=advice,
+    )
     assert (
         "gains must rest on at least 10 videos: on viubench there are 7; 7 of 15 videos are held out, promotion needs "
-        "10 (promote.min_videos): add about 5 videos, or set promote.min_videos to 7" in decision.reason
+        "10 (promote.min_videos): add about 5 videos, or set promote.min_videos to 7"
+        in decision.reason
     )
 
 
 @pytest.mark.parametrize("num_videos", [1, 2, 9, 15, 19, 20, 40])
 @pytest.mark.parametrize("min_heldout_clips", [1, 10])
-def test_who_adds_as_many_videos_as_advised_has_enough_held_out(num_videos: int, min_heldout_clips: int) -> None:
-    config = RetrainConfig(ingest=IngestConfig(heldout_share=0.01, min_heldout_clips=min_heldout_clips))
+def test_who_adds_as_many_videos_as_advised_has_enough_held_out(
+    num_videos: int, min_heldout_clips: int
+) -> None:
+    config = RetrainConfig(
+        ingest=IngestConfig(heldout_share=0.01, min_heldout_clips=min_heldout_clips)
+    )
 
     def num_heldout(number: int, config: RetrainConfig) -> int:
         names = [f"{index:064x}" for index in range(number)]
@@ -140,7 +163,9 @@ def test_the_same_model_against_itself_is_promoted_at_most_one_time_in_twenty() 
         one, other = (_answers(eases, generator(run, name)) for name in ("one", "other"))
         gains = measure_gains(one, other)
         covered = {BEFORE: coverage(one), AFTER: coverage(other)}
-        promoted += judge({BEFORE: gains}, covered, POLICY, opponent=BEFORE, label="itself").promoted
+        promoted += judge(
+            {BEFORE: gains}, covered, POLICY, opponent=BEFORE, label="itself"
+        ).promoted
     assert promoted / runs <= 0.05
 
 
@@ -150,13 +175,17 @@ def test_a_model_that_is_better_everywhere_is_promoted() -> None:
     before, after = _answers(eases, generator(1, "")), _answers(eases + 0.4, generator(2, ""))
     gains = measure_gains(before, after)
     covered = {BEFORE: coverage(before), AFTER: coverage(after)}
-    assert judge({BEFORE: gains}, covered, POLICY, opponent=BEFORE, label="the start model").promoted
+    assert judge(
+        {BEFORE: gains}, covered, POLICY, opponent=BEFORE, label="the start model"
+    ).promoted
 
 
 def test_overall_is_the_mean_of_both_places() -> None:
     eases = [0.3, 0.6, 0.4, 0.5, 0.2]
     gains = measure_gains(_answers(eases, generator(1, "")), _answers(eases, generator(2, "")))
-    assert gains["overall"].mean == pytest.approx((gains["heldout"].mean + gains["viubench"].mean) / 2)
+    assert gains["overall"].mean == pytest.approx(
+        (gains["heldout"].mean + gains["viubench"].mean) / 2
+    )
 
 
 def _answers(eases, rng):  # type: ignore[no-untyped-def]
@@ -195,7 +224,13 @@ def _gain(low: float, num_videos: int = 10) -> Estimate:
 
 
 def _judge(gains: dict[str, Estimate], shown: float, policy: PromoteConfig = POLICY) -> Decision:
-    return judge({BEFORE: gains}, {BEFORE: 1.0, AFTER: shown}, policy, opponent=BEFORE, label="the start model")
+    return judge(
+        {BEFORE: gains},
+        {BEFORE: 1.0, AFTER: shown},
+        policy,
+        opponent=BEFORE,
+        label="the start model",
+    )
 
 
 def _decide(scored: tuple[str, ...], champion: str | None) -> Decision:
@@ -214,8 +249,13 @@ def _decide(scored: tuple[str, ...], champion: str | None) -> Decision:
         )
         for name in scored
     }
-    gains = {name: {place: _gain(0.01) for place in ("viubench", "heldout", "overall")} for name in scored}
-    model = champion and RegisteredModel(version="3", policy=Artifact(f"policies/{champion}", champion), tags={})
+    gains = {
+        name: {place: _gain(0.01) for place in ("viubench", "heldout", "overall")}
+        for name in scored
+    }
+    model = champion and RegisteredModel(
+        version="3", policy=Artifact(f"policies/{champion}", champion), tags={}
+    )
     return decide(
         scores,
         gains,

@@ -15,7 +15,9 @@ from tests.helpers.videos import SHARED_VIDEOS, moving_frames, write_video
 
 pytestmark = pytest.mark.slow
 
-CHOICE = FrameChoice(num_frames=16, edge_share=0.05, min_area_px=1024, max_area_px=96 * 64, max_damaged_share=0.02)
+CHOICE = FrameChoice(
+    num_frames=16, edge_share=0.05, min_area_px=1024, max_area_px=96 * 64, max_damaged_share=0.02
+)
 
 
 def ffmpeg(*arguments: str) -> None:
@@ -49,7 +51,15 @@ def test_a_display_matrix_is_applied(tmp_path: Path) -> None:
     upright = decode_video(write_video(tmp_path / "a.mp4"), CHOICE).frames
     # The picture is stored on its side; the matrix says to turn it back.
     write_mp4(tmp_path / "side.mp4", np.rot90(moving_frames(), 1, axes=(1, 2)), 20.0)
-    ffmpeg("-display_rotation:v:0", "-90", "-i", str(tmp_path / "side.mp4"), "-c", "copy", str(tmp_path / "turned.mp4"))
+    ffmpeg(
+        "-display_rotation:v:0",
+        "-90",
+        "-i",
+        str(tmp_path / "side.mp4"),
+        "-c",
+        "copy",
+        str(tmp_path / "turned.mp4"),
+    )
     turned = decode_video(tmp_path / "turned.mp4", CHOICE).frames
     assert turned.shape == upright.shape
     assert np.abs(turned.astype(int) - upright).mean() < 3
@@ -66,7 +76,9 @@ def test_a_stream_without_time_stamps_gets_its_nominal_rate_and_a_warning(tmp_pa
 def test_a_file_cut_off_after_its_index_gives_what_is_there_and_a_warning(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "a.mp4", num_frames=400).read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 7 // 10])
-    footage = decode_video(tmp_path / "cut.mp4", FrameChoice(**{**vars(CHOICE), "max_damaged_share": 1.0}))
+    footage = decode_video(
+        tmp_path / "cut.mp4", FrameChoice(**{**vars(CHOICE), "max_damaged_share": 1.0})
+    )
     assert len(set(footage.timestamps_seconds)) == 16
     assert footage.warnings
 
@@ -121,5 +133,7 @@ def test_vc1_frames_are_in_the_order_of_presentation_though_their_stamps_are_not
         stamps = [frame.pts for frame in container.decode(video=0)]
     by_stamp = np.argsort(stamps)
     assert (by_stamp != np.arange(len(stamps))).any()
-    footage = decode_video(path, FrameChoice(**{**vars(CHOICE), "num_frames": len(stamps), "edge_share": 0.0}))
+    footage = decode_video(
+        path, FrameChoice(**{**vars(CHOICE), "num_frames": len(stamps), "edge_share": 0.0})
+    )
     assert mean_motion(footage.frames) < 0.8 * mean_motion(footage.frames[by_stamp])

@@ -20,7 +20,13 @@ def test_without_a_file_the_default_counts() -> None:
 
 def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     changed = {
-        "stages": {"train": {"gpus": 4, "tolerations": [{"key": "nvidia.com/gpu"}], "node_selector": {"pool": "gpu"}}},
+        "stages": {
+            "train": {
+                "gpus": 4,
+                "tolerations": [{"key": "nvidia.com/gpu"}],
+                "node_selector": {"pool": "gpu"},
+            }
+        },
         "nightly": {"cron": "0 1 * * *"},
         "min_success_ratio": 0.5,
     }
@@ -40,7 +46,10 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         ([], "expected a JSON object"),
         ({"stage": {}}, "'stage': unknown key, did you mean stages"),
         ({"stages": {"trian": {}}}, "'stages.trian': unknown key, did you mean stages.train"),
-        ({"stages": {"train": {"gpu": 4}}}, r"'stages.train.gpu': unknown key, did you mean stages.train.gpus\?"),
+        (
+            {"stages": {"train": {"gpu": 4}}},
+            r"'stages.train.gpu': unknown key, did you mean stages.train.gpus\?",
+        ),
         ({"stages": {"train": {"gpus": "many"}}}, r"stages.train.gpus: got 'many'"),
         ({"nightly": {"crontab": ""}}, "'nightly.crontab': unknown key"),
         ({"stages": {"cpu": {"tolerations": 3}}}, "stages.cpu.tolerations: got 3"),
@@ -49,8 +58,14 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
             {"stages": {"cpu": {"tolerations": [{"value": "a"}]}}},
             r"tolerations\[0\]: got .*, expected an object with key",
         ),
-        ({"stages": {"cpu": {"tolerations": [{"kye": "a"}]}}}, r"'stages.cpu.tolerations\[0\].kye': unknown key"),
-        ({"stages": {"cpu": {"tolerations": [{"key": 3}]}}}, r"stages.cpu.tolerations\[0\].key: got 3"),
+        (
+            {"stages": {"cpu": {"tolerations": [{"kye": "a"}]}}},
+            r"'stages.cpu.tolerations\[0\].kye': unknown key",
+        ),
+        (
+            {"stages": {"cpu": {"tolerations": [{"key": 3}]}}},
+            r"stages.cpu.tolerations\[0\].key: got 3",
+        ),
         ({"pods": {"mounts": [3]}}, r"pods.mounts\[0\]: got 3"),
         ({"stages": {"gpu": {"nodes": 2}}}, r"stages.gpu.nodes: got 2, expected 1"),
         ({"stages": {"train": {"nodes": 0}}}, r"stages.train.nodes: got 0"),
@@ -59,18 +74,33 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
             r"nodes: got 10{30}, expected at least 1, at most 4096",
         ),
         ({"stages": {"train": {"gpus": 1e30}}}, r"stages.train.gpus: got 1e\+30"),
-        ({"stages": {"train": {"gpus": 100_000}}}, r"stages.train.gpus: got 100000, expected at least 0, at most 64"),
+        (
+            {"stages": {"train": {"gpus": 100_000}}},
+            r"stages.train.gpus: got 100000, expected at least 0, at most 64",
+        ),
         ({"stages": {"train": {"gpus": True}}}, "stages.train.gpus: got True"),
         ({"stages": {"train": {"gpus": "4"}}}, "stages.train.gpus: got '4'"),
         ({"stages": {"cpu": {"retries": -1}}}, "stages.cpu.retries: got -1, expected at least 0"),
         ({"stages": {"cpu": {"timeout_minutes": 0}}}, "stages.cpu.timeout_minutes: got 0"),
-        ({"stages": {"cpu": {"memory": "much"}}}, "stages.cpu.memory: got 'much', expected a quantity"),
-        ({"stages": {"cpu": {"cpu": "4Gi"}}}, "stages.cpu.cpu: got '4Gi', expected a number of processors"),
-        ({"stages": {"cpu": {"cpus": "4"}}}, r"'stages.cpu.cpus': unknown key, did you mean stages.cpu.cpu\?"),
+        (
+            {"stages": {"cpu": {"memory": "much"}}},
+            "stages.cpu.memory: got 'much', expected a quantity",
+        ),
+        (
+            {"stages": {"cpu": {"cpu": "4Gi"}}},
+            "stages.cpu.cpu: got '4Gi', expected a number of processors",
+        ),
+        (
+            {"stages": {"cpu": {"cpus": "4"}}},
+            r"'stages.cpu.cpus': unknown key, did you mean stages.cpu.cpu\?",
+        ),
         ({"stages": {"cpu": {"node_selectors": {}}}}, r"did you mean stages.cpu.node_selector\?"),
         ({"stages": []}, "stages: got"),
         ({"stages": {"train": 3}}, "stages.train"),
-        ({"nightly": {"cron": "every day"}}, "nightly.cron: got 'every day', expected five fields as cron has them"),
+        (
+            {"nightly": {"cron": "every day"}},
+            "nightly.cron: got 'every day', expected five fields as cron has them",
+        ),
         ({"nightly": {"overrides": "{"}}, "nightly.overrides: cannot read '{' as JSON"),
         ({"nightly": {"videos": ""}}, "nightly.videos: got ''"),
         ({"nightli": {}}, r"'nightli': unknown key, did you mean nightly\?"),
@@ -81,7 +111,9 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         ({"min_success_ratio": 2}, "min_success_ratio: got 2"),
     ],
 )
-def test_a_wrong_file_is_refused_by_name_and_key(tmp_path: Path, content: object, reason: str) -> None:
+def test_a_wrong_file_is_refused_by_name_and_key(
+    tmp_path: Path, content: object, reason: str
+) -> None:
     with pytest.raises(InputError, match=reason) as caught:
         read_deployment({DEPLOYMENT_VARIABLE: _write(tmp_path, content)})
     assert len(str(caught.value).splitlines()) == 1
@@ -104,12 +136,19 @@ def test_what_did_not_answer_is_tried_again_and_bad_input_is_not(
                      aws_access_key_id="a", aws_secret_access_key="b").list_buckets()  # fmt: skip
     assert is_transient(unreachable.value)
     with pytest.raises(InputError) as no_mlflow:
-        start_run(data_root, experiment="e", run_key="k", params={}, tracking_uri="http://127.0.0.1:9")
+        start_run(
+            data_root, experiment="e", run_key="k", params={}, tracking_uri="http://127.0.0.1:9"
+        )
     assert is_transient(no_mlflow.value)
     wrapped = OSError("could not be written")
     wrapped.__cause__ = ConnectionResetError()
     assert is_transient(wrapped)
-    for error in (InputError("videos: no file"), ValueError("x"), FileNotFoundError("y"), MemoryError()):
+    for error in (
+        InputError("videos: no file"),
+        ValueError("x"),
+        FileNotFoundError("y"),
+        MemoryError(),
+    ):
         assert not is_transient(error)
 
 
@@ -122,11 +161,17 @@ def test_a_size_is_one_of_those_there_are(tmp_path: Path, content: object) -> No
 @pytest.mark.parametrize(
     ("pods", "reason"),
     [
-        ({"env": {"AWS_SECRET_ACCESS_KEY": "x"}}, r"pods.env: AWS_SECRET_ACCESS_KEY looks like a secret"),
+        (
+            {"env": {"AWS_SECRET_ACCESS_KEY": "x"}},
+            r"pods.env: AWS_SECRET_ACCESS_KEY looks like a secret",
+        ),
         ({"env": {"PROXY": "http://user:pass@host"}}, r"pods.env: PROXY looks like a secret"),
         ({"env": {"a b": "x"}}, r"pods.env: got 'a b', expected the name of a variable"),
         ({"env": {DEPLOYMENT_VARIABLE: "{}"}}, r"pods.env: got 'VIDEOSSR_DEPLOYMENT'"),
-        ({"mounts": [{"name": "v", "mountPath": "/v"}]}, r"pods.mounts: got 'v', expected the name of one of"),
+        (
+            {"mounts": [{"name": "v", "mountPath": "/v"}]},
+            r"pods.mounts: got 'v', expected the name of one of",
+        ),
         ({"secret": ["a"]}, r"did you mean pods.secrets\?"),
     ],
 )
@@ -174,4 +219,6 @@ def test_what_a_task_carries_on_is_what_it_was_registered_with(content: dict[str
     carried = travelling(found)
     again = read_deployment({DEPLOYMENT_VARIABLE: carried})
     assert replace(again, nightly=found.nightly) == found
-    assert travelling(again) == carried, "or what a dynamic compiles in its pod would be another version"
+    assert travelling(again) == carried, (
+        "or what a dynamic compiles in its pod would be another version"
+    )

@@ -32,7 +32,12 @@ def test_digest_is_the_same_in_every_process() -> None:
 
 def test_folder_digest_sees_names_and_bytes(tmp_path: Path) -> None:
     digests = set()
-    for folder, name, content in [("a", "x", "1"), ("b", "y", "1"), ("c", "x", "2"), ("d", "sub/x", "1")]:
+    for folder, name, content in [
+        ("a", "x", "1"),
+        ("b", "y", "1"),
+        ("c", "x", "2"),
+        ("d", "sub/x", "1"),
+    ]:
         path = tmp_path / folder / name
         path.parent.mkdir(parents=True)
         path.write_text(content)

@@ -30,7 +30,9 @@ def kinds(footage: Footage) -> list[str]:
 
 
 @pytest.mark.parametrize("full_range", [0, 1])
-@pytest.mark.parametrize("matrix", [1, 5, 6, 7, 9], ids=["709", "601-625", "601-525", "240M", "2020"])
+@pytest.mark.parametrize(
+    "matrix", [1, 5, 6, 7, 9], ids=["709", "601-625", "601-525", "240M", "2020"]
+)
 def test_range_and_matrix_of_colours_are_read(tmp_path: Path, matrix: int, full_range: int) -> None:
     filter = f"h264_metadata=matrix_coefficients={matrix}:video_full_range_flag={full_range}"
     footage = decode(write_pattern(tmp_path / "a.mp4", *X264, "-bsf:v", filter))
@@ -38,9 +40,13 @@ def test_range_and_matrix_of_colours_are_read(tmp_path: Path, matrix: int, full_
     assert footage.warnings == ()
 
 
-@pytest.mark.parametrize("matrix", [8, 10, 14], ids=["YCgCo", "2020 of constant luminance", "ICtCp"])
+@pytest.mark.parametrize(
+    "matrix", [8, 10, 14], ids=["YCgCo", "2020 of constant luminance", "ICtCp"]
+)
 def test_a_matrix_of_colours_that_nobody_here_knows_is_refused(tmp_path: Path, matrix: int) -> None:
-    write_pattern(tmp_path / "a.mp4", *X264, "-bsf:v", f"h264_metadata=matrix_coefficients={matrix}")
+    write_pattern(
+        tmp_path / "a.mp4", *X264, "-bsf:v", f"h264_metadata=matrix_coefficients={matrix}"
+    )
     with pytest.raises(VideoError, match=f"matrix {matrix}") as caught:
         decode_video(tmp_path / "a.mp4", CHOICE)
     assert caught.value.problem is Problem.UNSUPPORTED_COLOURS
@@ -51,10 +57,14 @@ def test_hdr_is_mapped_to_what_it_was_made_from(tmp_path: Path, transfer: str, n
     """A picture of BT.709 is made HDR by zimg, with its white at 203 cd/m2 (ITU-R BT.2408): it has to come back."""
     natural = "format=gbrp,lutrgb=val*0.4+50:val*0.4+40:val*0.4+30"
     plain = decode(write_pattern(tmp_path / "plain.mp4", "-vf", natural, *X264))
-    to_linear = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709,zscale=t=linear:npl=203"
+    to_linear = (
+        "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709,zscale=t=linear:npl=203"
+    )
     to_hdr = f"format=gbrpf32le,zscale=p=bt2020,zscale=t={transfer}:m=bt2020nc:npl=203,format=yuv444p10le"
     colours = f"log-level=error:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"
-    write_pattern(tmp_path / "a.mp4", "-vf", f"{natural},{to_linear},{to_hdr}", *X265, "-x265-params", colours)
+    write_pattern(
+        tmp_path / "a.mp4", "-vf", f"{natural},{to_linear},{to_hdr}", *X265, "-x265-params", colours
+    )
     footage = decode(tmp_path / "a.mp4")
     assert footage.warnings == (f"HDR: {name}, mapped to BT.709",)
     unmapped = as_ffmpeg_shows(tmp_path / "a.mp4", 96, 64)
@@ -69,7 +79,9 @@ def test_hdr_is_mapped_to_what_it_was_made_from(tmp_path: Path, transfer: str, n
         ("transfer_characteristics=8", "transfer LINEAR"),
     ],
 )
-def test_colours_that_are_shown_as_if_they_were_of_bt_709_are_told(tmp_path: Path, filter: str, detail: str) -> None:
+def test_colours_that_are_shown_as_if_they_were_of_bt_709_are_told(
+    tmp_path: Path, filter: str, detail: str
+) -> None:
     footage = decode(write_pattern(tmp_path / "a.mp4", *X264, "-bsf:v", f"h264_metadata={filter}"))
     assert footage.warnings == (f"unusual colours: {detail} shown as BT.709",)
     assert gap(footage.frames, as_ffmpeg_shows(tmp_path / "a.mp4", 96, 64)) < 1
@@ -80,25 +92,36 @@ def test_colours_that_are_shown_as_if_they_were_of_bt_709_are_told(tmp_path: Pat
     [
         ("a.mov", ("-c:v", "qtrle", "-pix_fmt", "argb")),
         ("a.mkv", ("-c:v", "ffv1", "-pix_fmt", "yuva420p")),
-        ("a.webm", ("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-auto-alt-ref", "0", "-cpu-used", "8")),
+        (
+            "a.webm",
+            ("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-auto-alt-ref", "0", "-cpu-used", "8"),
+        ),
     ],
 )
-def test_what_is_transparent_is_shown_and_told(tmp_path: Path, name: str, options: tuple[str, ...]) -> None:
-    footage = decode(write_pattern(tmp_path / name, "-vf", "format=rgba,colorchannelmixer=aa=0.5", *options))
+def test_what_is_transparent_is_shown_and_told(
+    tmp_path: Path, name: str, options: tuple[str, ...]
+) -> None:
+    footage = decode(
+        write_pattern(tmp_path / name, "-vf", "format=rgba,colorchannelmixer=aa=0.5", *options)
+    )
     assert kinds(footage) == ["transparent"]
     assert gap(footage.frames, as_ffmpeg_shows(tmp_path / name, 96, 64)) < 1
 
 
 @pytest.mark.parametrize(("degrees", "shape"), [(0, (64, 128)), (90, (128, 64))])
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
-def test_pixels_that_are_not_square(tmp_path: Path, ending: str, degrees: int, shape: tuple[int, int]) -> None:
+def test_pixels_that_are_not_square(
+    tmp_path: Path, ending: str, degrees: int, shape: tuple[int, int]
+) -> None:
     stored = write_pattern(tmp_path / "a.mp4", "-vf", "setsar=4/3", *X264)
     path = tmp_path / f"b.{ending}"
     ffmpeg("-display_rotation", degrees, "-i", stored, "-c", "copy", path)
     wide = FrameChoice(**{**vars(CHOICE), "max_area_px": 128 * 64})
     frames = decode_video(path, wide).frames
     assert frames.shape[1:3] == shape
-    assert gap(frames, as_ffmpeg_shows(path, shape[1], shape[0])) < 3, "turned before it is enlarged, or after"
+    assert gap(frames, as_ffmpeg_shows(path, shape[1], shape[0])) < 3, (
+        "turned before it is enlarged, or after"
+    )
 
 
 @pytest.mark.parametrize(("degrees", "shape"), [(0, (64, 96)), (90, (96, 64))])
@@ -121,7 +144,9 @@ def test_what_the_container_crops_is_not_shown(
 @pytest.mark.parametrize("sides", [(16, 16, 8, 8), (32, 0, 0, 16), (2, 30, 16, 0)])
 def test_what_the_codec_crops_is_not_shown(tmp_path: Path, sides: tuple[int, ...]) -> None:
     left, right, top, bottom = sides
-    filter = f"h264_metadata=crop_left={left}:crop_right={right}:crop_top={top}:crop_bottom={bottom}"
+    filter = (
+        f"h264_metadata=crop_left={left}:crop_right={right}:crop_top={top}:crop_bottom={bottom}"
+    )
     grey = ("-vf", "hue=s=0", "-c:v", "libx264", "-pix_fmt", "yuv420p")
     path = write_pattern(tmp_path / "a.mp4", *grey, "-bsf:v", filter, size="128x80")
     footage = decode(path)
@@ -152,7 +177,12 @@ def test_frames_hidden_by_an_edit_list_are_not_shown(tmp_path: Path, start: floa
 
 
 def test_frames_at_uneven_times_are_those_of_their_times(tmp_path: Path) -> None:
-    uneven = ("-vf", r"setpts='PTS+mod(N\,3)*0.03/TB',select='not(eq(mod(n\,7)\,3))'", "-fps_mode", "vfr")
+    uneven = (
+        "-vf",
+        r"setpts='PTS+mod(N\,3)*0.03/TB',select='not(eq(mod(n\,7)\,3))'",
+        "-fps_mode",
+        "vfr",
+    )
     path = write_pattern(tmp_path / "a.mp4", *uneven, *X264, seconds=4)
     shown = as_ffmpeg_shows(path, 96, 64)
     every = FrameChoice(**{**vars(CHOICE), "num_frames": len(shown)})
@@ -165,20 +195,37 @@ def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
     with_sound = ("-f", "lavfi", "-i", "sine=d=2", "-c:v", "copy", "-c:a", "aac")
     ffmpeg("-i", tmp_path / "plain.mp4", *with_sound, tmp_path / "sound.mp4")
     inputs = ("-i", tmp_path / "sound.mp4", "-i", tmp_path / "cover.jpg", "-c", "copy")
-    ffmpeg(*inputs, "-map", "1", "-map", "0", "-disposition:v:0", "attached_pic", tmp_path / "a.mp4")
+    ffmpeg(
+        *inputs, "-map", "1", "-map", "0", "-disposition:v:0", "attached_pic", tmp_path / "a.mp4"
+    )
     footage = decode(tmp_path / "a.mp4")
     assert np.array_equal(footage.frames, decode(tmp_path / "plain.mp4").frames)
     assert footage.warnings == ()
-    ffmpeg(*inputs, "-map", "0:a", "-map", "1", "-disposition:v:0", "attached_pic", tmp_path / "song.m4a")
+    ffmpeg(
+        *inputs,
+        "-map",
+        "0:a",
+        "-map",
+        "1",
+        "-disposition:v:0",
+        "attached_pic",
+        tmp_path / "song.m4a",
+    )
     with pytest.raises(VideoError, match="cover picture") as caught:
         decode_video(tmp_path / "song.m4a", CHOICE)
     assert caught.value.problem is Problem.NO_VIDEO_STREAM
 
 
-@pytest.mark.parametrize(("name", "options"), [("a.mp4", ("-x264-params", "frame-packing=3")), ("a.mkv", ())])
-def test_two_views_in_one_picture_are_told(tmp_path: Path, name: str, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("name", "options"), [("a.mp4", ("-x264-params", "frame-packing=3")), ("a.mkv", ())]
+)
+def test_two_views_in_one_picture_are_told(
+    tmp_path: Path, name: str, options: tuple[str, ...]
+) -> None:
     stereo = ("-metadata:s:v:0", "stereo_mode=left_right")
-    assert kinds(decode(write_pattern(tmp_path / name, *X264, *options, *stereo))) == ["more than one flat picture"]
+    assert kinds(decode(write_pattern(tmp_path / name, *X264, *options, *stereo))) == [
+        "more than one flat picture"
+    ]
 
 
 def test_pictures_that_change_their_shape_are_told(tmp_path: Path) -> None:
@@ -190,7 +237,12 @@ def test_pictures_that_change_their_shape_are_told(tmp_path: Path) -> None:
     assert kinds(decode(tmp_path / "wide.ts")) == []
 
 
-ENCRYPTION = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb")
+ENCRYPTION = (
+    "-encryption_scheme",
+    "cenc-aes-ctr",
+    "-encryption_key",
+    "76a6c65c5ea762046bd749a2e632ccbb",
+)
 KEY_ID = ("-encryption_kid", "a7e61c373e219033c21091fa607bf3b8")
 
 
@@ -205,7 +257,9 @@ KEY_ID = ("-encryption_kid", "a7e61c373e219033c21091fa607bf3b8")
     ],
     ids=["h264", "fragments", "hevc", "vp9", "mpeg4"],
 )
-def test_an_encrypted_video_is_told_from_a_damaged_one(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_an_encrypted_video_is_told_from_a_damaged_one(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
     write_pattern(tmp_path / "a.mp4", *options, *ENCRYPTION, *KEY_ID)
     with pytest.raises(VideoError) as caught:
         decode_video(tmp_path / "a.mp4", CHOICE)
@@ -244,8 +298,14 @@ def test_a_scrambled_broadcast_is_encrypted(tmp_path: Path) -> None:
 
 def test_an_encrypted_asf_is_told_from_a_damaged_one(tmp_path: Path) -> None:
     data = bytearray(write_pattern(tmp_path / "a.wmv", "-c:v", "wmv2").read_bytes())
-    words = b"".join(struct.pack("<I", len(word)) + word for word in (b"data", b"DRM\0", b"key\0", b"http://\0"))
-    encryption = bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e") + struct.pack("<Q", 24 + len(words)) + words
+    words = b"".join(
+        struct.pack("<I", len(word)) + word for word in (b"data", b"DRM\0", b"key\0", b"http://\0")
+    )
+    encryption = (
+        bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e")
+        + struct.pack("<Q", 24 + len(words))
+        + words
+    )
     size, number = struct.unpack_from("<QI", data, 16)
     struct.pack_into("<QI", data, 16, size + len(encryption), number + 1)
     data[30:30] = encryption
@@ -255,7 +315,9 @@ def test_an_encrypted_asf_is_told_from_a_damaged_one(tmp_path: Path) -> None:
 
 def test_a_file_that_ends_inside_its_index_is_incomplete(tmp_path: Path) -> None:
     """At every place: FFmpeg opens some of them, and finds streams that are none."""
-    data = write_pattern(tmp_path / "whole.mp4", "-c:v", "libx265", "-x265-params", "log-level=error").read_bytes()
+    data = write_pattern(
+        tmp_path / "whole.mp4", "-c:v", "libx265", "-x265-params", "log-level=error"
+    ).read_bytes()
     start, path = data.index(b"moov") - 4, tmp_path / "a.mp4"
     for end in range(start + 8, data.index(b"stts"), 16):
         path.write_bytes(data[:end])
@@ -278,14 +340,18 @@ def with_element(data: bytes, more: bytes, *parents: str) -> bytes:
     """A Matroska file with one more element at the end of the one that `parents` lead to."""
     changed, start, end = bytearray(data), 0, 0
     for name in parents:
-        while True:  # The names stand in the table of contents too, where no size of this kind follows.
+        while (
+            True
+        ):  # The names stand in the table of contents too, where no size of this kind follows.
             start = changed.index(bytes.fromhex(name), start) + len(name) // 2
             length = 9 - changed[start].bit_length()
             size = int.from_bytes(changed[start : start + length], "big") & ((1 << 7 * length) - 1)
             if name != "1654AE6B" or changed[start + length] in (0xAE, 0xBF):
                 break
         end = start + length + size
-        changed[start : start + length] = ((1 << 7 * length) | size + len(more)).to_bytes(length, "big")
+        changed[start : start + length] = ((1 << 7 * length) | size + len(more)).to_bytes(
+            length, "big"
+        )
         start += length
     changed[end:end] = more
     return bytes(changed)

@@ -8,7 +8,11 @@ SAMPLES = plan_all([make_clip("a")], PerturbConfig())
 
 def test_an_epoch_shows_every_sample_once() -> None:
     size = len(SAMPLES) // 5
-    shown = [s.sample_id for step in range(5) for s in step_samples(SAMPLES[: 5 * size], step, size, seed=0)]
+    shown = [
+        s.sample_id
+        for step in range(5)
+        for s in step_samples(SAMPLES[: 5 * size], step, size, seed=0)
+    ]
     assert sorted(shown) == sorted(s.sample_id for s in SAMPLES[: 5 * size])
 
 

@@ -45,7 +45,9 @@ def test_a_copy_is_rejected_and_says_of_what() -> None:
 
 
 def test_who_resembles_a_rejected_copy_alone_stays() -> None:
-    kept, groups, rejected = drop_near([clip(name, text) for name, text in zip("abc", prints(3), strict=True)], CONFIG)
+    kept, groups, rejected = drop_near(
+        [clip(name, text) for name, text in zip("abc", prints(3), strict=True)], CONFIG
+    )
     assert ([row.source for row in kept], groups) == (["a.mp4", "c.mp4"], [0, 2])
     assert [row.source for row in rejected] == ["b.mp4"]
 

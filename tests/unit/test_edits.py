@@ -13,7 +13,13 @@ def span(kind: str, start_frame: int = 1, stop_frame: int = 3, amount: float = 1
 
 def shape(kind: str, size: float = 0.5, angle: float = 0.0) -> DrawEdit:
     return DrawEdit(
-        frame=1, shape=kind, centre_x=0.5, centre_y=0.5, size=size, angle_degrees=angle, color=(250, 60, 70)
+        frame=1,
+        shape=kind,
+        centre_x=0.5,
+        centre_y=0.5,
+        size=size,
+        angle_degrees=angle,
+        color=(250, 60, 70),
     )
 
 
@@ -50,9 +56,13 @@ def test_reorder_shows_original_frames_at_other_places() -> None:
     assert np.array_equal(edited, frames[[0, 1, 4, 2, 3, 5]])
 
 
-@pytest.mark.parametrize(("kind", "area"), [("circle", np.pi), ("square", 2.0), ("triangle", 3 * 3**0.5 / 4)])
+@pytest.mark.parametrize(
+    ("kind", "area"), [("circle", np.pi), ("square", 2.0), ("triangle", 3 * 3**0.5 / 4)]
+)
 @pytest.mark.parametrize("angle", [0.0, 17.0, 45.0])
-def test_shape_has_the_area_of_its_circumscribed_circle(kind: str, area: float, angle: float) -> None:
+def test_shape_has_the_area_of_its_circumscribed_circle(
+    kind: str, area: float, angle: float
+) -> None:
     mask = shape_mask(shape(kind, size=0.8, angle=angle), height_px=500, width_px=500)
     assert mask.sum() == pytest.approx(area * 200**2, rel=0.01)
 
@@ -117,12 +127,19 @@ def test_zoom_in_shows_the_middle_only() -> None:
 def test_saturation_moves_colours_away_from_their_luma() -> None:
     frames = np.full((4, 2, 2, 3), (100, 110, 120), np.uint8)
     # luma 0.299 * 100 + 0.587 * 110 + 0.114 * 120 = 108.15, twice as far from it
-    assert apply_edits(frames, (span("saturation", amount=2.0),))[1, 0, 0].tolist() == [92, 112, 132]
+    assert apply_edits(frames, (span("saturation", amount=2.0),))[1, 0, 0].tolist() == [
+        92,
+        112,
+        132,
+    ]
 
 
 def test_noise_has_its_sigma_and_depends_on_seed_and_frame_only() -> None:
     frames = np.full((4, 64, 64, 3), 128, np.uint8)
-    edits = [SpanEdit(kind="noise", start_frame=1, stop_frame=3, amount=20.0, seed=seed) for seed in (5, 5, 6)]
+    edits = [
+        SpanEdit(kind="noise", start_frame=1, stop_frame=3, amount=20.0, seed=seed)
+        for seed in (5, 5, 6)
+    ]
     one, same, other = (apply_edits(frames, (edit,)).astype(int) - 128 for edit in edits)
     assert one[1].std() == pytest.approx(20, rel=0.03)
     assert abs(one[1].mean()) < 1
@@ -132,7 +149,9 @@ def test_noise_has_its_sigma_and_depends_on_seed_and_frame_only() -> None:
 
 
 def test_blur_keeps_a_flat_picture_and_spreads_a_point_as_a_gaussian() -> None:
-    assert np.all(apply_edits(np.full((4, 20, 30, 3), 77, np.uint8), (span("blur", amount=2.0),)) == 77)
+    assert np.all(
+        apply_edits(np.full((4, 20, 30, 3), 77, np.uint8), (span("blur", amount=2.0),)) == 77
+    )
     frames = np.zeros((4, 41, 41, 3), np.uint8)
     frames[:, :, 20] = 255
     row = apply_edits(frames, (span("blur", amount=2.0),))[1, 20, :, 0].astype(float)

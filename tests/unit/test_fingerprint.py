@@ -20,7 +20,9 @@ def distance(one: Frames, other: Frames) -> float:
 def remade(frames: Frames, *, side: int, brightness: float, noise: float) -> Frames:
     """Scaled, brightened and noisy."""
     rng = np.random.default_rng(0)
-    pictures = [ImageEnhance.Brightness(Image.fromarray(frame)).enhance(brightness) for frame in frames]
+    pictures = [
+        ImageEnhance.Brightness(Image.fromarray(frame)).enhance(brightness) for frame in frames
+    ]
     small = np.stack([np.asarray(picture.resize((side, side))) for picture in pictures])
     return np.clip(small + rng.normal(0, noise, small.shape), 0, 255).astype(np.uint8)
 
@@ -88,19 +90,32 @@ def test_the_search_finds_what_comparing_every_pair_finds(number: int) -> None:
 
 def test_an_unknown_fingerprint_is_near_nothing() -> None:
     known = fingerprint(generate_frames(seed=0, index=0)[::10])
-    assert [tuple(pair) for pair in near_pairs(["", known, "", known], max_distance=LIMIT)] == [(1, 3, 0.0)]
+    assert [tuple(pair) for pair in near_pairs(["", known, "", known], max_distance=LIMIT)] == [
+        (1, 3, 0.0)
+    ]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not SHARED_VIDEOS.exists(), reason="needs the shared videos")
 def test_a_real_copy_is_near_and_another_dog_is_not() -> None:
-    choice = FrameChoice(num_frames=16, edge_share=0.05, min_area_px=1024, max_area_px=4096, max_damaged_share=0.02)
-    names = ("dog-fetch.mp4", "odd/dog-fetch-reencoded.mkv", "squirrel-eating.mp4", "webb-telescope-cleanroom.mp4")
+    choice = FrameChoice(
+        num_frames=16, edge_share=0.05, min_area_px=1024, max_area_px=4096, max_damaged_share=0.02
+    )
+    names = (
+        "dog-fetch.mp4",
+        "odd/dog-fetch-reencoded.mkv",
+        "squirrel-eating.mp4",
+        "webb-telescope-cleanroom.mp4",
+    )
     prints = [fingerprint(decode_video(SHARED_VIDEOS / name, choice).frames) for name in names]
-    assert [(pair.first, pair.second) for pair in near_pairs(prints, max_distance=LIMIT)] == [(0, 1)]
+    assert [(pair.first, pair.second) for pair in near_pairs(prints, max_distance=LIMIT)] == [
+        (0, 1)
+    ]
 
 
-def test_pairs_between_two_lists_are_those_of_one_list_that_cross(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_between_two_lists_are_those_of_one_list_that_cross(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     rng = np.random.default_rng(5)
     prints = [np.packbits(rng.integers(0, 2, NUM_BITS)).tobytes().hex() for _ in range(23)]
     prints[4] = ""

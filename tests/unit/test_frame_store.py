@@ -38,7 +38,9 @@ def _noisy(share: float) -> Frames:
 
 
 @pytest.mark.parametrize(("share", "quality"), [(0.0, 90), (0.1, 85), (0.2, 75), (1.0, 70)])
-def test_a_clip_gets_the_highest_quality_that_fits_or_else_the_lowest(share: float, quality: int) -> None:
+def test_a_clip_gets_the_highest_quality_that_fits_or_else_the_lowest(
+    share: float, quality: int
+) -> None:
     frames, config = _noisy(share), IngestConfig()
     packed = pack_clip(frames, config)
     assert packed.jpeg_quality == quality

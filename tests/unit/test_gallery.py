@@ -36,7 +36,9 @@ class Page(HTMLParser):
 
 def test_a_filter_fits_what_it_names() -> None:
     asked = SampleFilter(pretext="grounding", kind="mirror", level=0.5)
-    assert {(s.pretext, s.kind, s.level) for s in filter_samples(SAMPLES, asked)[0]} == {("grounding", "mirror", 0.5)}
+    assert {(s.pretext, s.kind, s.level) for s in filter_samples(SAMPLES, asked)[0]} == {
+        ("grounding", "mirror", 0.5)
+    }
     assert filter_samples(SAMPLES, SampleFilter(limit=1))[1] == len(SAMPLES)
     with pytest.raises(InputError, match=r"there are .* grounding mirror 0\.5 train"):
         filter_samples(SAMPLES, SampleFilter(kind="mirrored"))
@@ -48,7 +50,11 @@ def test_a_limit_draws_from_all_cells_the_same_each_time_and_otherwise_with_anot
     num_cells = len({sample.cell for sample in SAMPLES})
     chosen = filter_samples(SAMPLES, SampleFilter(limit=num_cells))
     assert len({sample.cell for sample in chosen[0]}) == num_cells
-    assert {s.pretext for s in filter_samples(SAMPLES, SampleFilter(limit=3))[0]} == {"counting", "grounding", "jigsaw"}
+    assert {s.pretext for s in filter_samples(SAMPLES, SampleFilter(limit=3))[0]} == {
+        "counting",
+        "grounding",
+        "jigsaw",
+    }
     assert chosen == filter_samples(reversed(SAMPLES), SampleFilter(limit=num_cells))
     assert chosen != filter_samples(SAMPLES, SampleFilter(limit=num_cells, seed=1))
     assert set(filter_samples(SAMPLES, SampleFilter(limit=0))[0]) == set(SAMPLES)
@@ -63,7 +69,9 @@ def test_the_page_shows_every_file_and_names_what_it_cannot_show(tmp_path: Path)
         make_sample("two", pretext="jigsaw", kind="../<b>/é 2", clip_id=clip.clip_id),
         make_sample("gone", clip_id="missing"),
     ]
-    found = write_gallery(store, Store(str(tmp_path / "out")), "", samples, {clip.clip_id: clip}, SampleFilter())
+    found = write_gallery(
+        store, Store(str(tmp_path / "out")), "", samples, {clip.clip_id: clip}, SampleFilter()
+    )
     assert (found.num_samples, found.num_fitting, list(found.left_out)) == (2, 3, ["gone"])
     index = Path(found.index)
     assert index == tmp_path / "out" / "index.html"
@@ -87,7 +95,9 @@ def test_the_latest_data_set_stands_for_keys_that_are_not_given(tmp_path: Path) 
     store = Store(str(tmp_path))
     with pytest.raises(InputError, match="no data set was checked yet"):
         find_manifests(store, "", "")
-    clips, samples = (write_rows(store, key, row, []) for key, row in (("c.parquet", Clip), ("s.parquet", Sample)))
+    clips, samples = (
+        write_rows(store, key, row, []) for key, row in (("c.parquet", Clip), ("s.parquet", Sample))
+    )
     point_to_latest(store, LatestDataset(clips=clips, samples=samples, run_id="r"))
     assert find_manifests(store, "", "") == ("s.parquet", "c.parquet")
     with pytest.raises(InputError, match="belong together"):
@@ -95,7 +105,9 @@ def test_the_latest_data_set_stands_for_keys_that_are_not_given(tmp_path: Path) 
     with pytest.raises(InputError, match="no manifest"):
         find_manifests(store, "other.parquet", "c.parquet")
     store.write_bytes("s.parquet", b"another one")
-    with pytest.raises(InputError, match=r"latest_dataset\.json names what is not there as it was: .*s\.parquet"):
+    with pytest.raises(
+        InputError, match=r"latest_dataset\.json names what is not there as it was: .*s\.parquet"
+    ):
         find_manifests(store, "", "")
 
 
@@ -106,7 +118,12 @@ def test_the_page_of_checked_samples_counts_them_and_shows_some(tmp_path: Path) 
     page = samples_page(
         store,
         write_rows(store, "clips.parquet", Clip, [clip]),
-        write_rows(store, "rejected.parquet", Rejection, [Rejection(source="a", reason="static", detail="")]),
+        write_rows(
+            store,
+            "rejected.parquet",
+            Rejection,
+            [Rejection(source="a", reason="static", detail="")],
+        ),
         write_rows(store, "samples.parquet", Sample, samples),
         seed=0,
     )

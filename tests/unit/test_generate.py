@@ -32,7 +32,9 @@ def test_scenes_tell_up_left_red_and_the_arrow_of_time() -> None:
 @pytest.mark.slow
 def test_sixteen_chosen_frames_are_half_a_second_apart(tmp_path: Path) -> None:
     (path,) = generate_clips(tmp_path, num_clips=1, seed=0)
-    choice = FrameChoice(num_frames=16, edge_share=0.05, min_area_px=1024, max_area_px=4096, max_damaged_share=0.0)
+    choice = FrameChoice(
+        num_frames=16, edge_share=0.05, min_area_px=1024, max_area_px=4096, max_damaged_share=0.0
+    )
     footage = decode_video(path, choice)
     assert footage.timestamps_seconds == tuple(index * 0.5 for index in range(16))
     assert footage.frames.shape == (16, 64, 64, 3)
@@ -41,7 +43,20 @@ def test_sixteen_chosen_frames_are_half_a_second_apart(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_clips_already_there_stay_and_nothing_else_is_left(tmp_path: Path) -> None:
     first = generate_clips(tmp_path, num_clips=1, seed=0)[0].stat()
-    command = [sys.executable, "-m", "tasks.video.generate", "--out", str(tmp_path), "--num", "2", "--seed", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "tasks.video.generate",
+        "--out",
+        str(tmp_path),
+        "--num",
+        "2",
+        "--seed",
+        "0",
+    ]
     subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parents[2])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["scene-0-00000.mp4", "scene-0-00001.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "scene-0-00000.mp4",
+        "scene-0-00001.mp4",
+    ]
     assert (tmp_path / "scene-0-00000.mp4").stat().st_mtime_ns == first.st_mtime_ns

@@ -22,7 +22,9 @@ def _file(sample: Sample) -> VideoFile:
     return found
 
 
-def test_activitynet_windows_are_clamped_and_empty_ones_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_activitynet_windows_are_clamped_and_empty_ones_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folders.activitynet(tmp_path)
     first, second, _ = _samples("activitynet", tmp_path)
     assert second.benchmark is not None
@@ -43,7 +45,9 @@ def test_charades_windows_are_left_and_exports_accepted(tmp_path: Path) -> None:
     write_json(tmp_path / "charades_sta_test.json", rows)
     assert [s.answer for s in _samples("charades_sta", tmp_path)] == ["2.0-4.5", "1.0-2.5"]
     write_json(tmp_path / "charades_sta_test.json", [{**rows[0], "timestamp": "soon"}])
-    with pytest.raises(InputError, match=r"charades_sta_test.json, row 0, field 'timestamp': got 'soon'"):
+    with pytest.raises(
+        InputError, match=r"charades_sta_test.json, row 0, field 'timestamp': got 'soon'"
+    ):
         _samples("charades_sta", tmp_path)
 
 
@@ -63,7 +67,13 @@ def test_tacos_times_are_frames_and_paraphrases_questions(tmp_path: Path) -> Non
 
 
 def test_tacos_export_has_seconds(tmp_path: Path) -> None:
-    row = {"qid": 1, "vid": "s1", "duration": 9, "query": "He cuts.", "relevant_windows": [[1.0, 6.0]]}
+    row = {
+        "qid": 1,
+        "vid": "s1",
+        "duration": 9,
+        "query": "He cuts.",
+        "relevant_windows": [[1.0, 6.0]],
+    }
     write_lines(tmp_path / "test.jsonl", [row])
     touch(tmp_path, "s1.mp4")
     (sample,) = _samples("tacos", tmp_path)

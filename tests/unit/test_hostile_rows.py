@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.core.job import DataSet
 from tasks.core.manifest import read_rows
+from tasks.core.records import DataSet
 from tasks.core.store import Store
 from tasks.core.types import Rejection
 from tasks.exchange.files import read_records, subset
@@ -40,21 +40,35 @@ def _rejected(store: Store, imported: DataSet) -> dict[int, Rejection]:
 
 def _check(store: Store, imported: DataSet, num_hostile: int) -> None:
     """The rows between two good ones are listed, each with a reason of one line, and everything adds up."""
-    assert [sample.question for sample in samples_of(store, imported.samples.key)] == ["What?", "What?"]
+    assert [sample.question for sample in samples_of(store, imported.samples.key)] == [
+        "What?",
+        "What?",
+    ]
     rejected = _rejected(store, imported)
     assert sorted(rejected) == list(range(1, num_hostile + 1))
     assert all(row.reason and row.detail and len(row.detail) < 1000 for row in rejected.values())
     counts = imported.reports[0].counts
-    assert (counts["rows"], counts["samples"], counts["rejected"]) == (num_hostile + 2, 2, num_hostile)
-    assert sum(number for name, number in counts.items() if name.startswith("rejected/")) == num_hostile
+    assert (counts["rows"], counts["samples"], counts["rejected"]) == (
+        num_hostile + 2,
+        2,
+        num_hostile,
+    )
+    assert (
+        sum(number for name, number in counts.items() if name.startswith("rejected/"))
+        == num_hostile
+    )
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "json"])
-def test_every_hostile_row_is_listed_and_the_rest_goes_on(store: Store, folder: Path, ending: str) -> None:
+def test_every_hostile_row_is_listed_and_the_rest_goes_on(
+    store: Store, folder: Path, ending: str
+) -> None:
     rows = hostile_rows("good.mp4", write_frames(folder / "frames"))
     texts = [json.dumps(GOOD).encode(), *rows.values(), json.dumps(GOOD).encode()]
     file = folder / f"rows.{ending}"
-    file.write_bytes(b"\n".join(texts) if ending == "jsonl" else b"[\n" + b",\n".join(texts) + b"\n]")
+    file.write_bytes(
+        b"\n".join(texts) if ending == "jsonl" else b"[\n" + b",\n".join(texts) + b"\n]"
+    )
     _check(store, import_from(store, file), len(rows))
 
 
@@ -78,7 +92,10 @@ def test_the_reasons_say_what_is_wrong(store: Store, folder: Path) -> None:
         "a question of 100 MB": ("bad question", "100000000 characters"),
         "a tiny frame rate": ("bad videos", "no finite numbers"),
     }.items():
-        assert (said[wrong].reason, detail in said[wrong].detail) == (reason, True), (wrong, said[wrong])
+        assert (said[wrong].reason, detail in said[wrong].detail) == (reason, True), (
+            wrong,
+            said[wrong],
+        )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +118,9 @@ def test_the_reasons_say_what_is_wrong(store: Store, folder: Path) -> None:
         (b"", 0, 0),
     ],
 )
-def test_a_broken_text_is_cut_into_its_rows(tmp_path: Path, text: bytes, num_rows: int, num_bad: int) -> None:
+def test_a_broken_text_is_cut_into_its_rows(
+    tmp_path: Path, text: bytes, num_rows: int, num_bad: int
+) -> None:
     (tmp_path / "rows.json").write_bytes(text)
     rows = [row for _, row in read_records(tmp_path / "rows.json")]
     assert len(rows) == num_rows
@@ -121,7 +140,9 @@ def test_an_archive_is_named_as_one(tmp_path: Path, sign: bytes) -> None:
 
 def test_rows_over_several_lines_are_filtered_as_they_stand(tmp_path: Path) -> None:
     file = tmp_path / "rows.json"
-    file.write_bytes(b"".join(json.dumps({"a": number}, indent=2).encode() + b"\n" for number in range(3)))
+    file.write_bytes(
+        b"".join(json.dumps({"a": number}, indent=2).encode() + b"\n" for number in range(3))
+    )
     file.write_bytes(subset(file, {0, 2}))
     assert [row for _, row in read_records(file)] == [{"a": 0}, {"a": 2}]
 

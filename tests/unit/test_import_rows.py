@@ -19,7 +19,13 @@ from tasks.core.manifest import read_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split
 from tasks.exchange.import_rows import ImportPlan, import_rows
-from tasks.exchange.import_videos import ImportedVideo, VideoJob, VideoReading, import_video, read_video
+from tasks.exchange.import_videos import (
+    ImportedVideo,
+    VideoJob,
+    VideoReading,
+    import_video,
+    read_video,
+)
 from tasks.exchange.layouts import parse_record
 from tasks.exchange.sample import sample_of
 from tasks.exchange.video_paths import VideoPaths, parse_rewrites
@@ -54,7 +60,9 @@ def test_plain_rows_find_their_answer_kind(store: Store, tmp_path: Path) -> None
         "a dog": AnswerKind.TEXT,
         "-3": AnswerKind.NUMBER,
     }
-    rows = [{"video": frames, "question": "What?", "answer": answer, "fps": 2} for answer in answers]
+    rows = [
+        {"video": frames, "question": "What?", "answer": answer, "fps": 2} for answer in answers
+    ]
     file = tmp_path / "rows.json"
     file.write_text(json.dumps(rows))
     imported = import_from(store, file)
@@ -73,16 +81,25 @@ def test_plain_rows_find_their_answer_kind(store: Store, tmp_path: Path) -> None
         ("A dog", "A dog", AnswerKind.TEXT),
     ],
 )
-def test_answers_are_read_as_data_sets_write_them(written: object, read: str, kind: AnswerKind) -> None:
+def test_answers_are_read_as_data_sets_write_them(
+    written: object, read: str, kind: AnswerKind
+) -> None:
     row = parse_record({"video": "a.mp4", "question": "What?", "answer": written})
     sample = sample_of(row, [make_clip()], "s", Split.TRAIN)
     assert (sample.answer, sample.answer_kind) == (read, kind)
 
 
 def test_digits_are_an_order_only_of_as_many_videos() -> None:
-    info = {"data_source": "", "reward_model": {"ground_truth": "21"}, "prompt": [{"role": "user", "content": "?"}]}
+    info = {
+        "data_source": "",
+        "reward_model": {"ground_truth": "21"},
+        "prompt": [{"role": "user", "content": "?"}],
+    }
     row = parse_record({**info, "videos": [{"video": "a.mp4"}, {"video": "b.mp4"}]})
-    assert sample_of(row, [make_clip("a"), make_clip("b")], "s", Split.TRAIN).answer_kind == AnswerKind.PERMUTATION
+    assert (
+        sample_of(row, [make_clip("a"), make_clip("b")], "s", Split.TRAIN).answer_kind
+        == AnswerKind.PERMUTATION
+    )
 
 
 def test_bad_rows_are_named_and_counted_and_stop_nothing(store: Store, tmp_path: Path) -> None:
@@ -101,7 +118,10 @@ def test_bad_rows_are_named_and_counted_and_stop_nothing(store: Store, tmp_path:
             {**plain, "video": [*frames[:2], "text.mp4"]},
             {**plain, "video": frames, "fps": 0},
         ],
-        "answer": [{"video": frames, "question": "What?", "fps": 2}, release_row(frames, truth="soon")],
+        "answer": [
+            {"video": frames, "question": "What?", "fps": 2},
+            release_row(frames, truth="soon"),
+        ],
         "layout": [{"image": "a.png"}, "no object"],
         "question": [{**plain, "video": frames, "question": " "}],
     }
@@ -114,7 +134,9 @@ def test_bad_rows_are_named_and_counted_and_stop_nothing(store: Store, tmp_path:
     imported = import_from(store, file)
     assert imported.samples.num_rows == 1
     rejected = read_rows(store, imported.rejected.key, Rejection)
-    assert sorted(int(row.source.rsplit(" ", 1)[1]) for row in rejected) == list(range(len(lines) - 1))
+    assert sorted(int(row.source.rsplit(" ", 1)[1]) for row in rejected) == list(
+        range(len(lines) - 1)
+    )
     counts = imported.reports[0].counts
     assert counts["rows"] == len(lines)
     assert counts["rejected"] == len(lines) - 1
@@ -129,7 +151,11 @@ def test_a_file_that_is_no_data_set_is_refused(store: Store, tmp_path: Path) -> 
             import_from(store, tmp_path / name)
     with pytest.raises(InputError, match="no file"):
         import_from(store, tmp_path / "missing")
-    for name, text in {"d.json": '[{"image": 1}]', "e.json": '[{"image": 1', "f.jsonl": '{"image": 1'}.items():
+    for name, text in {
+        "d.json": '[{"image": 1}]',
+        "e.json": '[{"image": 1',
+        "f.jsonl": '{"image": 1',
+    }.items():
         (tmp_path / name).write_text(text)
         with pytest.raises(InputError, match="none of the 1 rows"):
             import_from(store, tmp_path / name)
@@ -140,7 +166,11 @@ def test_a_file_that_is_no_data_set_is_refused(store: Store, tmp_path: Path) -> 
 
 def test_pictures_are_taken_over_at_their_own_size(store: Store, tmp_path: Path) -> None:
     file = tmp_path / "rows.json"
-    file.write_text(json.dumps([{"video": write_frames(tmp_path / "f"), "question": "?", "answer": "B", "fps": 2}]))
+    file.write_text(
+        json.dumps(
+            [{"video": write_frames(tmp_path / "f"), "question": "?", "answer": "B", "fps": 2}]
+        )
+    )
     where = VideoPaths(root=tmp_path)
     config = replace(CONFIG, max_area_px=128 * 96)
     imported = import_rows(store, ImportPlan(file=file, videos=where, config=config))
@@ -154,7 +184,9 @@ def test_pictures_are_turned_as_their_camera_says(store: Store, tmp_path: Path) 
     stored.mkdir()
     on_its_side[ExifTags.Base.Orientation] = 6  # To be turned to the right.
     for name in upright:
-        Image.open(tmp_path / name).rotate(90, expand=True).save(stored / f"{Path(name).stem}.png", exif=on_its_side)
+        Image.open(tmp_path / name).rotate(90, expand=True).save(
+            stored / f"{Path(name).stem}.png", exif=on_its_side
+        )
     rows = [
         {"video": names, "question": "?", "answer": "B", "fps": 2}
         for names in (upright, [f"stored/{Path(name).stem}.png" for name in upright])
@@ -170,7 +202,13 @@ def test_a_video_under_two_names_stays_on_one_side(store: Store, tmp_path: Path)
     for name in ("one", "two"):
         write_frames(tmp_path / name)
     rows = [
-        {"video": [f"{name}/{i}.jpg" for i in range(8)], "question": "?", "answer": "B", "fps": 2, "split": split}
+        {
+            "video": [f"{name}/{i}.jpg" for i in range(8)],
+            "question": "?",
+            "answer": "B",
+            "fps": 2,
+            "split": split,
+        }
         for name, split in (("one", "train"), ("two", "heldout"), ("two", "train"))
     ]
     file = tmp_path / "rows.json"
@@ -178,12 +216,17 @@ def test_a_video_under_two_names_stays_on_one_side(store: Store, tmp_path: Path)
     imported = import_from(store, file, split="keep")
     (clip,) = read_rows(store, imported.clips.key, Clip)
     assert clip.split == "train"
-    assert [sample.split for sample in samples_of(store, imported.samples.key)] == ["train", "train"]
+    assert [sample.split for sample in samples_of(store, imported.samples.key)] == [
+        "train",
+        "train",
+    ]
     (rejected,) = read_rows(store, imported.rejected.key, Rejection)
     assert (rejected.source, rejected.reason) == ("rows.json, row 1", "bad split")
 
 
-def test_broken_pictures_and_times_that_do_not_fit_cost_their_row(store: Store, tmp_path: Path) -> None:
+def test_broken_pictures_and_times_that_do_not_fit_cost_their_row(
+    store: Store, tmp_path: Path
+) -> None:
     frames = write_frames(tmp_path / "frames")
     picture = tmp_path / "frames" / "cut.png"
     Image.open(tmp_path / frames[0]).save(picture)
@@ -218,7 +261,9 @@ def test_times_of_a_long_video_count_from_its_start(store: Store, tmp_path: Path
     file = tmp_path / "rows.json"
     file.write_text(json.dumps([{"video": "long.mp4", "question": "When?", "answer": "0.5-1.5"}]))
     imported = import_from(store, file)
-    assert [sample.answer_kind for sample in samples_of(store, imported.samples.key)] == [AnswerKind.INTERVAL]
+    assert [sample.answer_kind for sample in samples_of(store, imported.samples.key)] == [
+        AnswerKind.INTERVAL
+    ]
     (clip,) = read_rows(store, imported.clips.key, Clip)
     frames, times = load_frames(store, clip), clip.timestamps_seconds
     assert len(times) == CONFIG.num_frames

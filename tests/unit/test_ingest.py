@@ -7,8 +7,8 @@ import pytest
 
 from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
-from tasks.core.job import DataSet
 from tasks.core.manifest import read_rows
+from tasks.core.records import DataSet
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection
 from tasks.ingest.listing import list_files, list_shards
@@ -36,7 +36,9 @@ CONFIG = IngestConfig(
 
 def ingest(store: Store, folder: Path, config: IngestConfig = CONFIG) -> DataSet:
     shards = list_shards(str(folder), config)
-    return merge_shards(store, [ingest_videos(store, shard, config) for shard in shards], shards, config)
+    return merge_shards(
+        store, [ingest_videos(store, shard, config) for shard in shards], shards, config
+    )
 
 
 def examine(store: Store, folder: Path, name: str, config: IngestConfig = CONFIG) -> Verdict:
@@ -83,14 +85,21 @@ def test_a_clip_says_what_was_stored(store: Store, folder: Path) -> None:
     write_video(folder / "a.mp4", num_frames=60, fps=20.0)
     clip = examine(store, folder, "a.mp4", CONFIG).clip
     assert clip is not None
-    assert (clip.width_px, clip.height_px, clip.duration_seconds, clip.source_fps) == (64, 32, 3.0, 20.0)
+    assert (clip.width_px, clip.height_px, clip.duration_seconds, clip.source_fps) == (
+        64,
+        32,
+        3.0,
+        20.0,
+    )
     assert len(clip.timestamps_seconds) == 16
     assert clip.timestamps_seconds[0] == 0.0
     assert clip.clip_id == clip.sha256[:16]
     assert store.exists(clip.frames_key)
 
 
-def test_a_second_run_decodes_nothing_and_a_new_video_is_the_only_work(store: Store, folder: Path) -> None:
+def test_a_second_run_decodes_nothing_and_a_new_video_is_the_only_work(
+    store: Store, folder: Path
+) -> None:
     for index in range(2):
         write_video(folder / f"{index}.mp4", num_frames=40 + index)
     (folder / "empty.mp4").touch()
@@ -137,7 +146,11 @@ def test_exact_duplicates_keep_the_first_by_name(store: Store, folder: Path) -> 
     result = ingest(store, folder)
     assert [clip.source for clip in read_rows(store, result.clips.key, Clip)] == ["a.mp4", "c.mp4"]
     (row,) = read_rows(store, result.rejected.key, Rejection)
-    assert (row.source, row.reason, row.detail) == ("b.mp4", "exact duplicate", "exact duplicate of a.mp4")
+    assert (row.source, row.reason, row.detail) == (
+        "b.mp4",
+        "exact duplicate",
+        "exact duplicate of a.mp4",
+    )
 
 
 def test_every_input_is_accounted_for(store: Store, folder: Path) -> None:
@@ -149,7 +162,12 @@ def test_every_input_is_accounted_for(store: Store, folder: Path) -> None:
     (folder / ".hidden.mp4").write_text("skipped")
     counts = ingest(store, folder).reports[-1].counts
     assert counts["videos"] == counts["accepted"] + counts["rejected"] == 5
-    assert counts["rejected/static"] == counts["rejected/too few frames"] == counts["rejected/not a video"] == 1
+    assert (
+        counts["rejected/static"]
+        == counts["rejected/too few frames"]
+        == counts["rejected/not a video"]
+        == 1
+    )
 
 
 def test_warnings_are_counted_by_their_kind(store: Store, folder: Path) -> None:
@@ -164,7 +182,9 @@ def test_warnings_are_counted_by_their_kind(store: Store, folder: Path) -> None:
     ]
 
 
-def test_shards_and_workers_do_not_change_the_outcome(store: Store, folder: Path, tmp_path: Path) -> None:
+def test_shards_and_workers_do_not_change_the_outcome(
+    store: Store, folder: Path, tmp_path: Path
+) -> None:
     for index in range(3):
         write_video(folder / f"{index}.mp4", num_frames=40 + index)
     (folder / "note.md").write_text("not a video")
@@ -174,7 +194,9 @@ def test_shards_and_workers_do_not_change_the_outcome(store: Store, folder: Path
     assert ingest(store, folder, one).clips.digest == ingest(other, folder, many).clips.digest
 
 
-def test_links_out_of_the_folder_are_not_followed(store: Store, folder: Path, tmp_path: Path) -> None:
+def test_links_out_of_the_folder_are_not_followed(
+    store: Store, folder: Path, tmp_path: Path
+) -> None:
     write_video(tmp_path / "outside.mp4")
     write_video(folder / "inside.mp4")
     (folder / "link.mp4").symlink_to(tmp_path / "outside.mp4")
@@ -202,7 +224,8 @@ def test_pipes_are_not_inputs(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "message"), [(None, "nothing at"), ("file", "names no video"), ("folder", "holds no file")]
+    ("make", "message"),
+    [(None, "nothing at"), ("file", "names no video"), ("folder", "holds no file")],
 )
 def test_a_useless_folder_is_one_clear_line(tmp_path: Path, make: str | None, message: str) -> None:
     path = tmp_path / "here"
@@ -232,25 +255,36 @@ def test_a_small_folder_is_trained_on_with_a_warning(
     heldout = number // 2 if share < 0.5 else number - 1
     assert (counts["train"], counts["heldout"]) == (number - heldout, heldout)
     (warning,) = caplog.messages
-    assert warning.startswith(f"{heldout} of {number} clips are held out, fewer than the 10 aimed at")
+    assert warning.startswith(
+        f"{heldout} of {number} clips are held out, fewer than the 10 aimed at"
+    )
 
 
 def test_fewer_clips_than_training_needs_end_with_what_to_do(store: Store, folder: Path) -> None:
     write_video(folder / "a.mp4")
     (folder / "note.md").write_text("not a video")
-    with pytest.raises(InputError, match=r"1 clips accepted, .* at least 2 needed .*1 not a video.*add videos"):
+    with pytest.raises(
+        InputError, match=r"1 clips accepted, .* at least 2 needed .*1 not a video.*add videos"
+    ):
         ingest(store, folder, replace(CONFIG, min_train_clips=2))
 
 
-def test_videos_that_are_never_trained_on_are_held_out_and_not_remembered(store: Store, folder: Path) -> None:
+def test_videos_that_are_never_trained_on_are_held_out_and_not_remembered(
+    store: Store, folder: Path
+) -> None:
     write_video(folder / "a.mp4")
     write_video(folder / "b.mp4", num_frames=50)
     counts = ingest(store, folder, replace(CONFIG, for_training=False)).reports[-1].counts
     assert (counts["train"], counts["heldout"]) == (0, 2)
-    assert ingest(store, folder, replace(CONFIG, heldout_share=0.999)).reports[-1].counts["heldout"] == 1
+    assert (
+        ingest(store, folder, replace(CONFIG, heldout_share=0.999)).reports[-1].counts["heldout"]
+        == 1
+    )
 
 
-def test_videos_of_a_shard_that_failed_are_listed_with_that_reason(store: Store, folder: Path) -> None:
+def test_videos_of_a_shard_that_failed_are_listed_with_that_reason(
+    store: Store, folder: Path
+) -> None:
     for number in range(7):
         write_video(folder / f"v{number}.mp4", num_frames=60 + 3 * number)
     config = replace(CONFIG, near_duplicates="keep")

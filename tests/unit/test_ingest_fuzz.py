@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.records import VideoShard
 from tasks.core.store import Store
-from tasks.ingest.outputs import VideoShard
 from tasks.ingest.reasons import Reason
 from tasks.ingest.shard import judge_shard
 from tasks.ingest.verdicts import Verdict
@@ -40,7 +40,9 @@ def test_what_is_lost_is_never_made_up_in_silence(tmp_path: Path) -> None:
     sources = [source for source in make_sources(tmp_path / "sources") if source.name != "wmv2.wmv"]
     items = list(damaged(sources, 150, seed=2, kinds=LOSSES))
     store, verdicts = judge_all(tmp_path, items)
-    clips = [(verdict.clip, item) for verdict, item in zip(verdicts, items, strict=True) if verdict.clip]
+    clips = [
+        (verdict.clip, item) for verdict, item in zip(verdicts, items, strict=True) if verdict.clip
+    ]
     assert len(clips) > 20
     silent = [(clip, item) for clip, item in clips if not clip.warnings]
     assert [

@@ -11,10 +11,10 @@ import pytest
 
 from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
+from tasks.core.records import VideoShard
 from tasks.core.store import Store
 from tasks.core.types import Rejection
 from tasks.ingest.listing import list_shards
-from tasks.ingest.outputs import VideoShard
 from tasks.ingest.reasons import Reason
 from tasks.ingest.verdicts import Source, Verdict, find_verdict
 from tests.helpers.judged import judge_here
@@ -43,14 +43,29 @@ def listed(videos: str, config: IngestConfig = CONFIG) -> list[str]:
     return [name for shard in list_shards(videos, config) for name in shard.names]
 
 
-def job(store: Store, shard: VideoShard, name: str, tmp_path: Path, config: IngestConfig = CONFIG) -> Source:
+def job(
+    store: Store, shard: VideoShard, name: str, tmp_path: Path, config: IngestConfig = CONFIG
+) -> Source:
     more = tuple(shard.more_roots)
-    return Source(store=store, root=shard.root, name=name, config=config, scratch=str(tmp_path), more_roots=more)
+    return Source(
+        store=store,
+        root=shard.root,
+        name=name,
+        config=config,
+        scratch=str(tmp_path),
+        more_roots=more,
+    )
 
 
-def judged(store: Store, videos: str, tmp_path: Path, config: IngestConfig = CONFIG) -> dict[str, Verdict]:
+def judged(
+    store: Store, videos: str, tmp_path: Path, config: IngestConfig = CONFIG
+) -> dict[str, Verdict]:
     shards = list_shards(videos, config)
-    return {name: judge_here(job(store, shard, name, tmp_path, config)) for shard in shards for name in shard.names}
+    return {
+        name: judge_here(job(store, shard, name, tmp_path, config))
+        for shard in shards
+        for name in shard.names
+    }
 
 
 def rejection_of(verdict: Verdict) -> Rejection:
@@ -86,7 +101,9 @@ def test_one_video_is_an_input(store: Store, folder: Path, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_a_list_names_files_beside_it(store: Store, folder: Path, tmp_path: Path) -> None:
     write_video(folder / "deep" / "Ж 1.mp4")
-    (folder / "list").write_text(f"# mine\n\n  deep/Ж 1.mp4\r\n{folder}/deep/Ж 1.mp4\nnone.mp4\n", encoding="utf-8-sig")
+    (folder / "list").write_text(
+        f"# mine\n\n  deep/Ж 1.mp4\r\n{folder}/deep/Ж 1.mp4\nnone.mp4\n", encoding="utf-8-sig"
+    )
     verdicts = judged(store, str(folder / "list"), tmp_path)
     assert len(verdicts) == 3
     assert verdicts["deep/Ж 1.mp4"].clip is not None
@@ -115,15 +132,23 @@ def test_a_list_cannot_lead_out(store: Store, folder: Path, tmp_path: Path) -> N
     verdicts = judged(store, str(folder / "list.txt"), tmp_path)
     reasons = {name: rejection_of(verdict).reason for name, verdict in verdicts.items()}
     assert set(reasons) == set(lines)
-    assert {name for name, reason in reasons.items() if reason != Reason.OUTSIDE} == {
-        f"simplecache::file://{tmp_path}/outside.mp4"  # no URI at all: a file of that name, which is not there
-    }
+    assert (
+        {name for name, reason in reasons.items() if reason != Reason.OUTSIDE}
+        == {
+            f"simplecache::file://{tmp_path}/outside.mp4"  # no URI at all: a file of that name, which is not there
+        }
+    )
     allowing = IngestConfig(**{**vars(CONFIG), "list_roots": (str(tmp_path),)})
-    assert judged(store, str(folder / "list.txt"), tmp_path, allowing)["../outside.mp4"].clip is not None
+    assert (
+        judged(store, str(folder / "list.txt"), tmp_path, allowing)["../outside.mp4"].clip
+        is not None
+    )
 
 
 def test_a_uri_is_allowed_below_a_root_and_not_beside_it(store: Store, tmp_path: Path) -> None:
-    config = IngestConfig(**{**vars(CONFIG), "list_roots": ("https://good.example/videos", "s3://mine")})
+    config = IngestConfig(
+        **{**vars(CONFIG), "list_roots": ("https://good.example/videos", "s3://mine")}
+    )
     (tmp_path / "list").write_text(
         "https://good.example/videos-of-others/a.mp4\nhttps://good.example.evil.example/videos/a.mp4\n"
         "https://good.example@evil.example/videos/a.mp4\ns3://mine-not/a.mp4\nhttp://good.example/videos/a.mp4\n"
@@ -176,10 +201,20 @@ def test_a_list_on_the_web_names_what_lies_beside_it(
 ) -> None:
     url, _ = web
     write_video(folder / "deep" / "b.mp4")
-    lines = ["deep/b.mp4", f"{url}/deep/b.mp4", "none.mp4", "/etc/hostname", "../up.mp4", "file:///etc/hostname"]
+    lines = [
+        "deep/b.mp4",
+        f"{url}/deep/b.mp4",
+        "none.mp4",
+        "/etc/hostname",
+        "../up.mp4",
+        "file:///etc/hostname",
+    ]
     (folder / "list").write_text("\n".join(lines))
     verdicts = judged(store, f"{url}/list", tmp_path)
-    reasons = {name: verdict.rejection.reason if verdict.rejection else None for name, verdict in verdicts.items()}
+    reasons = {
+        name: verdict.rejection.reason if verdict.rejection else None
+        for name, verdict in verdicts.items()
+    }
     assert reasons == {
         "deep/b.mp4": None,
         f"{url}/deep/b.mp4": None,
@@ -203,9 +238,16 @@ def test_what_is_larger_than_the_limit_is_not_fetched(
 
 
 @pytest.mark.slow
-def test_an_object_store_is_a_folder_a_glob_or_an_object(store: Store, folder: Path, tmp_path: Path) -> None:
+def test_an_object_store_is_a_folder_a_glob_or_an_object(
+    store: Store, folder: Path, tmp_path: Path
+) -> None:
     files = fsspec.filesystem("memory")
-    files.pipe({"/bucket/in/a.mp4": write_video(folder / "a.mp4").read_bytes(), "/bucket/in/deep/b.mp4": b"no video"})
+    files.pipe(
+        {
+            "/bucket/in/a.mp4": write_video(folder / "a.mp4").read_bytes(),
+            "/bucket/in/deep/b.mp4": b"no video",
+        }
+    )
     files.pipe({"/bucket/in/.hidden/c.mp4": b"", "/bucket/out.mp4": b""})
     try:
         verdicts = judged(store, "memory://bucket/in", tmp_path)

@@ -47,26 +47,43 @@ def test_a_bucket_is_ingested_and_read_once(s3: fsspec.AbstractFileSystem, tmp_p
     store = Store(str(tmp_path / "root"))
 
     (shard,) = list_shards("s3://videos/in", CONFIG)
-    assert shard.names == ["s3://videos/in/a.mp4", "s3://videos/in/deep/Ж 2.mp4", "s3://videos/in/note.md"]
+    assert shard.names == [
+        "s3://videos/in/a.mp4",
+        "s3://videos/in/deep/Ж 2.mp4",
+        "s3://videos/in/note.md",
+    ]
     verdicts = judge_shard(store, shard, CONFIG)
-    assert [verdict.clip.source if verdict.clip else None for verdict in verdicts] == [*shard.names[:2], None]
+    assert [verdict.clip.source if verdict.clip else None for verdict in verdicts] == [
+        *shard.names[:2],
+        None,
+    ]
     assert verdicts[2].rejection is not None
     assert verdicts[2].rejection.reason == Reason.NOT_A_VIDEO
     assert [verdict.is_reused for verdict in judge_shard(store, shard, CONFIG)] == [True] * 3
 
-    s3.pipe("videos/in/a.mp4", write_video(tmp_path / "a.mp4", num_frames=60, fps=15.0).read_bytes())
+    s3.pipe(
+        "videos/in/a.mp4", write_video(tmp_path / "a.mp4", num_frames=60, fps=15.0).read_bytes()
+    )
     (shard,) = list_shards("s3://videos/in", CONFIG)
-    assert [verdict.is_reused for verdict in judge_shard(store, shard, CONFIG)] == [False, True, True]
+    assert [verdict.is_reused for verdict in judge_shard(store, shard, CONFIG)] == [
+        False,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.slow
 def test_a_glob_and_a_list_in_a_bucket(s3: fsspec.AbstractFileSystem, tmp_path: Path) -> None:
     s3.pipe({"videos/in/a.mp4": b"a", "videos/in/b.mkv": b"b", "videos/in/deep/c.mp4": b"c"})
-    s3.pipe("videos/in/list.txt", b"a.mp4\ns3://videos/in/deep/c.mp4\n../up.mp4\nfile:///etc/hostname\n")
+    s3.pipe(
+        "videos/in/list.txt", b"a.mp4\ns3://videos/in/deep/c.mp4\n../up.mp4\nfile:///etc/hostname\n"
+    )
     assert list_shards("s3://videos/in/*.mp4", CONFIG)[0].names == ["s3://videos/in/a.mp4"]
     (shard,) = list_shards("s3://videos/in/list.txt", CONFIG)
     reasons = {}
-    for name, verdict in zip(shard.names, judge_shard(Store(str(tmp_path / "root")), shard, CONFIG), strict=True):
+    for name, verdict in zip(
+        shard.names, judge_shard(Store(str(tmp_path / "root")), shard, CONFIG), strict=True
+    ):
         assert verdict.rejection is not None
         reasons[name] = verdict.rejection.reason
     assert reasons == {

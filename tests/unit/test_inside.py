@@ -110,10 +110,27 @@ class _Judge:
         return found
 
 
-def test_a_list_cannot_name_this_machine_in_any_spelling(secret: _Server, rejections: _Judge) -> None:
+def test_a_list_cannot_name_this_machine_in_any_spelling(
+    secret: _Server, rejections: _Judge
+) -> None:
     hosts = [
-        *("127.0.0.1", "0x7f000001", "0x7f.0.0.1", "0.0.0.0", "localhost", "LOCALHOST", "user@127.0.0.1"),
-        *("127.255.255.254", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]"),
+        *(
+            "127.0.0.1",
+            "0x7f000001",
+            "0x7f.0.0.1",
+            "0.0.0.0",
+            "localhost",
+            "LOCALHOST",
+            "user@127.0.0.1",
+        ),
+        *(
+            "127.255.255.254",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[::127.0.0.1]",
+        ),
         *("[64:ff9b::7f00:1]", "[2002:7f00:1::]"),
     ]
     found = rejections([f"http://{host}:{secret.server_port}/a.mp4" for host in hosts])
@@ -122,10 +139,21 @@ def test_a_list_cannot_name_this_machine_in_any_spelling(secret: _Server, reject
         assert "is not on the public internet" in row.detail, name
         assert "ingest.list_roots" in row.detail
     # The client itself refuses these, or no resolver knows them.
-    hosts = ["127.1", "2130706433", "017700000001", "0177.0.0.1", "0", "127.0.0.1.", "\uff11\uff12\uff17.0.0.1"]
+    hosts = [
+        "127.1",
+        "2130706433",
+        "017700000001",
+        "0177.0.0.1",
+        "0",
+        "127.0.0.1.",
+        "\uff11\uff12\uff17.0.0.1",
+    ]
     found = rejections([f"http://{host}:{secret.server_port}/a.mp4" for host in hosts])
     assert {row.reason for row in found.values()} <= {Reason.OUTSIDE, Reason.UNREADABLE}
-    assert "is not a canonical IPv4 address" in found[f"http://127.1:{secret.server_port}/a.mp4"].detail
+    assert (
+        "is not a canonical IPv4 address"
+        in found[f"http://127.1:{secret.server_port}/a.mp4"].detail
+    )
     assert secret.asked == []
 
 
@@ -151,7 +179,9 @@ def test_a_name_that_leads_inside_is_refused_whenever_it_does(
     """It is not looked up first and connected to later: what is connected to is looked at."""
     looked_up: list[str] = []
 
-    def look_up(host: str, port: object, *args: object, **kwargs: object) -> list[tuple[object, ...]]:
+    def look_up(
+        host: str, port: object, *args: object, **kwargs: object
+    ) -> list[tuple[object, ...]]:
         looked_up.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", secret.server_port))]
 
@@ -159,7 +189,10 @@ def test_a_name_that_leads_inside_is_refused_whenever_it_does(
     (row,) = rejections([f"http://videos.example:{secret.server_port}/a.mp4"]).values()
     assert looked_up
     assert row.reason == Reason.OUTSIDE
-    assert f"videos.example:{secret.server_port} (127.0.0.1) is not on the public internet" in row.detail
+    assert (
+        f"videos.example:{secret.server_port} (127.0.0.1) is not on the public internet"
+        in row.detail
+    )
     assert secret.asked == []
 
 
@@ -174,7 +207,9 @@ def test_a_host_that_is_named_may_lie_inside_and_only_at_its_port(
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_a_redirect_cannot_lead_inside(secret: _Server, named: _Server, rejections: _Judge, code: int) -> None:
+def test_a_redirect_cannot_lead_inside(
+    secret: _Server, named: _Server, rejections: _Judge, code: int
+) -> None:
     named.leads = {
         "/a.mp4": (code, f"{secret.url}/secret"),
         f"/{_HEAD_IS_FINE}.mp4": (code, f"http://localhost:{secret.server_port}/secret"),
@@ -183,11 +218,16 @@ def test_a_redirect_cannot_lead_inside(secret: _Server, named: _Server, rejectio
         "/cloud.mp4": (code, "http://169.254.169.254/latest/meta-data/"),
         "/moved.mp4": (code, "/at-its-new-place.mp4"),
     }
-    found = rejections([f"{named.url}{path}" for path in named.leads if path != "/longer.mp4"], named.url)
+    found = rejections(
+        [f"{named.url}{path}" for path in named.leads if path != "/longer.mp4"], named.url
+    )
     reasons = {name.rpartition("/")[2]: row.reason for name, row in found.items()}
     assert reasons.pop("moved.mp4") == Reason.NOT_A_VIDEO
     assert set(reasons.values()) == {Reason.OUTSIDE}
-    assert f"127.0.0.1:{secret.server_port} is not on the public internet" in found[f"{named.url}/a.mp4"].detail
+    assert (
+        f"127.0.0.1:{secret.server_port} is not on the public internet"
+        in found[f"{named.url}/a.mp4"].detail
+    )
     assert "GET /at-its-new-place.mp4" in named.asked
     assert secret.asked == []
 
@@ -198,7 +238,9 @@ def test_a_redirect_to_another_scheme_is_not_followed(named: _Server, rejections
     assert {row.reason for row in found.values()} == {Reason.UNREADABLE}
 
 
-def test_what_the_user_gives_as_videos_is_named_and_its_redirects_are_not(secret: _Server, named: _Server) -> None:
+def test_what_the_user_gives_as_videos_is_named_and_its_redirects_are_not(
+    secret: _Server, named: _Server
+) -> None:
     (shard,) = list_shards(f"{named.url}/a.mp4", IngestConfig())
     assert shard.names == [f"{named.url}/a.mp4"]
     named.leads = {"/a.mp4": (302, f"{secret.url}/secret")}
@@ -210,10 +252,28 @@ def test_what_the_user_gives_as_videos_is_named_and_its_redirects_are_not(secret
 @pytest.mark.parametrize(
     ("address", "public"),
     [
-        *[(address, True) for address in ("8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808")],
-        *[(address, False) for address in ("127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "198.18.0.1")],
-        *[(address, False) for address in ("::1", "::", "fe80::1%eth0", "fec0::1", "ff02::1", "2002:7f00:1::")],
-        *[(address, False) for address in ("0.0.0.0", "255.255.255.255", "240.0.0.1", "192.0.2.1", "::ffff:10.0.0.1")],
+        *[
+            (address, True)
+            for address in ("8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808")
+        ],
+        *[
+            (address, False)
+            for address in ("127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "198.18.0.1")
+        ],
+        *[
+            (address, False)
+            for address in ("::1", "::", "fe80::1%eth0", "fec0::1", "ff02::1", "2002:7f00:1::")
+        ],
+        *[
+            (address, False)
+            for address in (
+                "0.0.0.0",
+                "255.255.255.255",
+                "240.0.0.1",
+                "192.0.2.1",
+                "::ffff:10.0.0.1",
+            )
+        ],
     ],
 )
 def test_which_addresses_are_everybodys(address: str, public: bool) -> None:

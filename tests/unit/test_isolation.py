@@ -46,7 +46,9 @@ def be_killed(how: int) -> str:
 
 
 def environment(_: int) -> dict[str, str]:
-    said = dict(line.split("=", 1) for line in Path("/proc/self/environ").read_text().split("\0") if line)
+    said = dict(
+        line.split("=", 1) for line in Path("/proc/self/environ").read_text().split("\0") if line
+    )
     return {**said, **os.environ}
 
 
@@ -73,7 +75,9 @@ def test_a_signal_from_outside_is_told_from_a_crash(how: signal.Signals) -> None
     assert how.name in outcome.detail
 
 
-@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL])
+@pytest.mark.parametrize(
+    "how", [signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL]
+)
 def test_a_signal_of_its_own_making_is_a_crash(how: signal.Signals) -> None:
     ((_, outcome),) = run_isolated(be_killed, [how.value], LIMITS)
     assert outcome.failure is Failure.CRASHED
@@ -81,7 +85,12 @@ def test_a_signal_of_its_own_making_is_a_crash(how: signal.Signals) -> None:
 
 
 def test_a_worker_knows_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    secrets = ("AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_PASSWORD", "GOOGLE_APPLICATION_CREDENTIALS", "FSSPEC_S3_KEY")
+    secrets = (
+        "AWS_SECRET_ACCESS_KEY",
+        "MLFLOW_TRACKING_PASSWORD",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "FSSPEC_S3_KEY",
+    )
     for name in (*secrets, "HTTPS_PROXY", "SOME_TOKEN"):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -128,7 +137,12 @@ def test_a_worker_loads_nothing_that_it_does_not_need() -> None:
     )
     # From standard input there is no main file that a worker could run.
     done = subprocess.run(
-        [sys.executable, "-"], input=program, cwd=REPO_ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-"],
+        input=program,
+        cwd=REPO_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "tasks.video.isolation" in done.stdout.split()
     assert not {"torch", "flytekit"} & set(done.stdout.split())
@@ -145,7 +159,9 @@ def test_no_worker_outlives_the_run(tmp_path: Path, ending: signal.Signals) -> N
         f"list(run_isolated(wait_beside_marker, [{str(tmp_path)!r}] * 2, "
         "Limits(num_workers=2, seconds=60.0, memory_mib=512)))\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", program], cwd=REPO_ROOT, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=REPO_ROOT, stderr=subprocess.DEVNULL
+    )
     assert until(lambda: len(list(tmp_path.iterdir())) == 2)
     process.send_signal(ending)
     process.wait(30)

@@ -24,7 +24,12 @@ JOB = GrpoJob(
 )
 
 
-OTHER = {"reward": "strict", "learning_rate_decay": "cosine", "loss_average": "sequence", "flat_groups": "resample"}
+OTHER = {
+    "reward": "strict",
+    "learning_rate_decay": "cosine",
+    "loss_average": "sequence",
+    "flat_groups": "resample",
+}
 
 
 def other(name: str) -> Any:
@@ -33,7 +38,9 @@ def other(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(TrainConfig)])
-def test_a_run_goes_on_under_other_settings_only_if_they_change_nothing_that_it_computes(name: str) -> None:
+def test_a_run_goes_on_under_other_settings_only_if_they_change_nothing_that_it_computes(
+    name: str,
+) -> None:
     changed = replace(TrainConfig(), **{name: other(name)})
     assert (replace(JOB, config=changed).key == JOB.key) == (name in HARMLESS)
 

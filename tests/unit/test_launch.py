@@ -34,7 +34,9 @@ def _job(pool: Pool, **config: Any) -> GrpoJob:
 
 
 @pytest.mark.slow
-def test_two_processes_train_together_and_the_first_one_reports(started_root: Path, tmp_path: Path) -> None:
+def test_two_processes_train_together_and_the_first_one_reports(
+    started_root: Path, tmp_path: Path
+) -> None:
     pool = copy_pool(started_root, tmp_path / "root")
     job = _job(pool, num_steps=2, processes=2, zero_stage=2)
     before = signal.getsignal(signal.SIGTERM)
@@ -54,9 +56,17 @@ def test_training_that_another_job_is_at_is_left_to_it(started_root: Path, tmp_p
                 [path] = Path(job.run.data_root).glob("leases/outputs/trained/*/000001.json")
                 held = json.loads(path.read_text())
             # The same job but for what comes after training, in a process that still runs.
-            theirs = {"pid": other.pid, "started": started(other.pid), "name": "process of another job"}
-            path.write_text(json.dumps(held | {"is_released": False, "owner": held["owner"] | theirs}))
-            with pytest.raises(InputError, match=rf"another job makes {job.key} just now: process of another job"):
+            theirs = {
+                "pid": other.pid,
+                "started": started(other.pid),
+                "name": "process of another job",
+            }
+            path.write_text(
+                json.dumps(held | {"is_released": False, "owner": held["owner"] | theirs})
+            )
+            with pytest.raises(
+                InputError, match=rf"another job makes {job.key} just now: process of another job"
+            ):
                 train_on_nodes(job)
             assert not job.store.exists(job.key)
         finally:

@@ -12,7 +12,9 @@ from tasks.train.metrics import values
 
 
 def completion(*logprobs: float) -> Completion:
-    return Completion(token_ids=tuple(range(len(logprobs))), logprobs=logprobs, text="", truncated=False)
+    return Completion(
+        token_ids=tuple(range(len(logprobs))), logprobs=logprobs, text="", truncated=False
+    )
 
 
 def test_mean_and_largest_are_over_real_tokens_and_never_over_padding() -> None:

@@ -53,13 +53,17 @@ def test_new_adapters_change_nothing_and_are_all_that_is_trainable() -> None:
 
 def test_a_frozen_tower_gets_no_adapters() -> None:
     policy = _adapted(FROZEN)
-    assert not any(".visual." in name for name, p in policy.model.named_parameters() if p.requires_grad)
+    assert not any(
+        ".visual." in name for name, p in policy.model.named_parameters() if p.requires_grad
+    )
 
 
 def test_merged_weights_are_an_ordinary_models_and_answer_as_the_adapted_one() -> None:
     policy, plain = _adapted(LORA), fresh_policy()
     weights = dict(merged(policy.model.named_parameters(), LORA))
-    assert {name: p.shape for name, p in weights.items()} == {n: p.shape for n, p in plain.model.named_parameters()}
+    assert {name: p.shape for name, p in weights.items()} == {
+        n: p.shape for n, p in plain.model.named_parameters()
+    }
     plain.model.load_state_dict(weights)
     assert not torch.allclose(_logits(plain), _logits(fresh_policy()), atol=1e-2)
     torch.testing.assert_close(_logits(plain), _logits(policy), atol=1e-5, rtol=0)
@@ -83,13 +87,20 @@ def test_a_run_trains_the_adapters_and_leaves_a_whole_policy_and_the_adapters_al
     steps = pool.steps(trained)
     assert steps[0].kl == pytest.approx(0.0, abs=1e-9)
     assert steps[-1].kl > 0, "the reference is the base, and the policy has left it"
-    assert max(row.metrics["rollout/logprob_gap_max"] for row in steps) < 1e-4, "rollouts come from the adapted policy"
+    assert max(row.metrics["rollout/logprob_gap_max"] for row in steps) < 1e-4, (
+        "rollouts come from the adapted policy"
+    )
     before = open_policy(pool.store, start, "float32")
     after = pool.weights(trained)
-    changed = {name for name, tensor in before.model.state_dict().items() if not torch.equal(tensor, after[name])}
+    changed = {
+        name
+        for name, tensor in before.model.state_dict().items()
+        if not torch.equal(tensor, after[name])
+    }
     assert changed
     assert all(
-        name.endswith(("_proj.weight", "qkv.weight", "fc1.weight", "fc2.weight", "proj.weight")) for name in changed
+        name.endswith(("_proj.weight", "qkv.weight", "fc1.weight", "fc2.weight", "proj.weight"))
+        for name in changed
     )
     assert any(".visual." in name for name in changed) != config.freeze_vision
     adapters = Path(pool.store.path(trained.policy.key)).parent / "adapters"

@@ -23,7 +23,11 @@ def test_constant_group_gets_zero_advantage() -> None:
 
 
 def _loss(
-    policy: list[float], old: list[float], ref: list[float] | None, advantage: float, **options: float
+    policy: list[float],
+    old: list[float],
+    ref: list[float] | None,
+    advantage: float,
+    **options: float,
 ) -> GrpoLoss:
     shape = (1, 1, len(policy))
     return grpo_loss(
@@ -65,16 +69,22 @@ def test_without_division_advantages_are_the_bare_deviations() -> None:
     advantages = group_advantages(torch.tensor([[0.0, 1.0], [1.0, 4.0]]), divide_by_std=False)
     assert torch.equal(advantages, torch.tensor([[-0.5, 0.5], [-1.5, 1.5]]))
     # 0.7 is no binary fraction: the mean of eight is off by a rounding error
-    assert torch.equal(group_advantages(torch.full((1, 8), 0.7), divide_by_std=False), torch.zeros(1, 8))
+    assert torch.equal(
+        group_advantages(torch.full((1, 8), 0.7), divide_by_std=False), torch.zeros(1, 8)
+    )
 
 
-@pytest.mark.parametrize(("average", "expected"), [("token", 3.25), ("sequence", 2.5), ("constant", 1.3)])
+@pytest.mark.parametrize(
+    ("average", "expected"), [("token", 3.25), ("sequence", 2.5), ("constant", 1.3)]
+)
 def test_averages_of_two_answers_by_hand(average: str, expected: float) -> None:
     # On-policy, advantages -4 over three tokens and -1 over one: token losses 4 4 4 | 1.
     mask = torch.tensor([[[True, True, True], [True, False, False]]])
     denominators = loss_denominators(mask, average, num_tokens=4, num_rollouts=2, max_tokens=5)
     zeros = torch.zeros(1, 2, 3)
-    loss = grpo_loss(zeros, zeros, None, torch.tensor([[-4.0, -1.0]]), mask, denominators=denominators, **LIMITS).loss
+    loss = grpo_loss(
+        zeros, zeros, None, torch.tensor([[-4.0, -1.0]]), mask, denominators=denominators, **LIMITS
+    ).loss
     # (4 + 4 + 4 + 1) / 4, (4 + 1) / 2, 13 / (2 * 5)
     assert loss.item() == pytest.approx(expected)
 
@@ -82,15 +92,25 @@ def test_averages_of_two_answers_by_hand(average: str, expected: float) -> None:
 def test_a_truncated_ratio_keeps_its_gradient() -> None:
     logprob = torch.full((1, 1, 1), math.log(8.0), requires_grad=True)
     zeros, ones = torch.zeros(1, 1, 1), torch.ones(1, 1)
-    result = grpo_loss(logprob, zeros, None, -ones, zeros == 0, denominators=ones, **LIMITS | {"ratio_cap": 2.0})
+    result = grpo_loss(
+        logprob, zeros, None, -ones, zeros == 0, denominators=ones, **LIMITS | {"ratio_cap": 2.0}
+    )
     result.loss.backward()
     assert result.loss.item() == pytest.approx(2.0)
     assert logprob.grad is not None
-    assert logprob.grad.item() == pytest.approx(2.0)  # d(ratio)/d(logprob) is the ratio, as truncated
+    assert logprob.grad.item() == pytest.approx(
+        2.0
+    )  # d(ratio)/d(logprob) is the ratio, as truncated
 
 
 def _oracle(
-    policy: Tensor, old: Tensor, ref: Tensor, advantages: Tensor, mask: Tensor, average: str, max_tokens: int
+    policy: Tensor,
+    old: Tensor,
+    ref: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    average: str,
+    max_tokens: int,
 ) -> float:
     """The loss token by token, in plain Python."""
     num_groups, num_rollouts, width = policy.shape
@@ -126,7 +146,9 @@ def test_the_loss_equals_a_slow_oracle_and_microbatches_add_up_to_it(average: st
     mask = torch.arange(5) < torch.randint(1, 6, (4, 3, 1), generator=random)
 
     def loss(part: slice) -> float:
-        denominators = loss_denominators(mask[part], average, num_tokens=int(mask.sum()), num_rollouts=12, max_tokens=7)
+        denominators = loss_denominators(
+            mask[part], average, num_tokens=int(mask.sum()), num_rollouts=12, max_tokens=7
+        )
         return grpo_loss(
             policy[part],
             old[part],

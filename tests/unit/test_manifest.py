@@ -12,7 +12,14 @@ from tasks.core.store import Store
 from tasks.core.types import Rejection, Rollout
 
 _ROLLOUT = Rollout(
-    sample_id="s", index=0, text="1-2", reward=0.5, strict_reward=0.0, parsed=True, truncated=False, num_tokens=3
+    sample_id="s",
+    index=0,
+    text="1-2",
+    reward=0.5,
+    strict_reward=0.0,
+    parsed=True,
+    truncated=False,
+    num_tokens=3,
 )
 
 
@@ -28,7 +35,9 @@ def test_empty_manifest_reads_as_no_rows(data_root: str) -> None:
     assert read_rows(Store(data_root), "empty.parquet", Rollout) == []
 
 
-@pytest.mark.parametrize(("start", "stop"), [(0, None), (0, 4), (3, 3), (2, 5), (3, 9), (6, 7), (7, 20), (9, None)])
+@pytest.mark.parametrize(
+    ("start", "stop"), [(0, None), (0, 4), (3, 3), (2, 5), (3, 9), (6, 7), (7, 20), (9, None)]
+)
 def test_some_rows_are_those_of_the_whole(
     data_root: str, monkeypatch: pytest.MonkeyPatch, start: int, stop: int | None
 ) -> None:
@@ -51,7 +60,9 @@ def test_malformed_value_is_reported_with_file_row_and_field(data_root: str) -> 
     write_rows(store, "bad.parquet", Rejection, rejections)
     table = pq.read_table(io.BytesIO(store.read_bytes("bad.parquet")))
     _write_table(store, table.set_column(1, "reason", pa.array(["short", None, "short"])))
-    with pytest.raises(InputError, match=r"bad\.parquet, row 1, field 'reason': .*got None.*columns of Rejection"):
+    with pytest.raises(
+        InputError, match=r"bad\.parquet, row 1, field 'reason': .*got None.*columns of Rejection"
+    ):
         read_rows(store, "bad.parquet", Rejection)
 
 

@@ -18,7 +18,9 @@ from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.proof import Verdict, prove_answer
 
 CONFIG = PerturbConfig(
-    pretexts=("marks", "timed_marks"), train_samples_per_clip=(5, 5), heldout_samples_per_clip=(5, 5)
+    pretexts=("marks", "timed_marks"),
+    train_samples_per_clip=(5, 5),
+    heldout_samples_per_clip=(5, 5),
 )
 DISCS = {"red": (230, 30, 30), "green": (30, 200, 40)}
 
@@ -54,7 +56,9 @@ def test_marks_appear_in_the_answered_order(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     clip, sample = make_clip(num_frames=16), next(s for s in plan_marks(store) if s.level == 0.0)
     frames = render_sample(store, sample, {clip.clip_id: clip})[0].frames
-    first = [np.argmax(np.all(frames == color, axis=-1).any(axis=(1, 2))) for color in DISCS.values()]
+    first = [
+        np.argmax(np.all(frames == color, axis=-1).any(axis=(1, 2))) for color in DISCS.values()
+    ]
     assert sample.answer == "".join(str(number + 1) for number in np.argsort(first))
 
 
@@ -70,6 +74,9 @@ def test_timed_marks_lie_in_the_answered_part_and_are_rewarded_by_part(tmp_path:
         assert when == f"{changed[0] / 2:.1f}-{(changed[-1] + 1) / 2:.1f}"
         schema = read_schema(sample.answer_kind)
         half = score(f"{order}; 0.0-0.1", sample.answer, schema)
-        assert half.parts == {"order": 1.0, "when": score("0.0-0.1", when, read_schema("interval")).total}
+        assert half.parts == {
+            "order": 1.0,
+            "when": score("0.0-0.1", when, read_schema("interval")).total,
+        }
         assert half.total == sum(half.parts.values()) / 2
         assert not score(order, sample.answer, schema).parsed

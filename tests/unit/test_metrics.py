@@ -30,5 +30,7 @@ def test_what_only_some_parts_measure_is_of_those() -> None:
 
 
 @given(parts=_PARTS, cut=st.integers(0, 8))
-def test_it_does_not_matter_which_rank_measured_what(parts: list[dict[str, Metric]], cut: int) -> None:
+def test_it_does_not_matter_which_rank_measured_what(
+    parts: list[dict[str, Metric]], cut: int
+) -> None:
     assert merge([merge(parts[:cut]), merge(parts[cut:])]) == merge(parts)

@@ -13,7 +13,9 @@ from tasks.video.official import official_size, select_frames
 _AREA = {"min_area_px": 128 * 128, "max_area_px": 512 * 512}
 
 num_frames = st.integers(1, 200_000)
-rates = st.one_of(st.sampled_from([24.0, 25.0, 29.97, 30000 / 1001, 60.0, 8.0]), st.floats(0.5, 240))
+rates = st.one_of(
+    st.sampled_from([24.0, 25.0, 29.97, 30000 / 1001, 60.0, 8.0]), st.floats(0.5, 240)
+)
 max_frames = st.sampled_from([4, 32, 48, 63, 64])
 sides = st.integers(16, 4096)
 

@@ -29,19 +29,31 @@ def _official(path: Path, part: dict[str, float]) -> tuple[torch.Tensor, VideoMe
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
     ele: dict[str, Any] = {"fps": _SHOWING.fps, "max_frames": _SHOWING.max_frames, **part}
     first, last, count = official.calculate_video_frame_range(ele, len(frames), rate)
-    indices = torch.linspace(first, last, official.smart_nframes(ele, count, rate)).round().long().tolist()
+    indices = (
+        torch.linspace(first, last, official.smart_nframes(ele, count, rate))
+        .round()
+        .long()
+        .tolist()
+    )
     height, width = official.smart_resize(
-        *frames[0].shape[:2], factor=32, min_pixels=_SHOWING.min_area_px, max_pixels=_SHOWING.max_area_px
+        *frames[0].shape[:2],
+        factor=32,
+        min_pixels=_SHOWING.min_area_px,
+        max_pixels=_SHOWING.max_area_px,
     )
     video = torch.from_numpy(np.stack([frames[index] for index in indices])).permute(0, 3, 1, 2)
-    resized = torch.nn.functional.interpolate(video.float(), (height, width), mode="bicubic", antialias=True)
+    resized = torch.nn.functional.interpolate(
+        video.float(), (height, width), mode="bicubic", antialias=True
+    )
     return resized, VideoMetadata(fps=rate, frames_indices=indices, total_num_frames=len(frames))
 
 
 def _check(path: Path, **part: float) -> None:
     policy = fresh_policy()
     start, stop = part.get("video_start"), part.get("video_end")
-    shown = show_file(path.parent, VideoFile(paths=(path.name,), start_seconds=start, stop_seconds=stop), _SHOWING)
+    shown = show_file(
+        path.parent, VideoFile(paths=(path.name,), start_seconds=start, stop_seconds=stop), _SHOWING
+    )
     prompt = make_prompt(policy, "What happens?", shown)
     video, metadata = _official(path, part)
     expected = policy.processor(
@@ -61,7 +73,9 @@ def test_a_prompt_is_the_official_one(tmp_path: Path, num_frames: int) -> None:
 
 
 def test_a_prompt_on_a_part_of_a_video_is_the_official_one(tmp_path: Path) -> None:
-    _check(write_video(tmp_path / "v.mp4", num_frames=200, fps=20.0), video_start=2.2, video_end=7.9)
+    _check(
+        write_video(tmp_path / "v.mp4", num_frames=200, fps=20.0), video_start=2.2, video_end=7.9
+    )
 
 
 @pytest.mark.skipif(not SHARED_VIDEOS.is_dir(), reason="real videos are not beside the project")

@@ -22,7 +22,9 @@ class MoodyTracker(MemoryTracker):
 
     is_away = False
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None) -> None:
+    def log_metrics(
+        self, metrics: Mapping[str, float], step: int = 0, at_seconds: float | None = None
+    ) -> None:
         if self.is_away:
             raise TrackerUnreachableError("away")
         if "bad" in metrics:
@@ -36,7 +38,9 @@ def moody(data_root: str) -> tuple[MoodyTracker, PatientTracker]:
     return moody, PatientTracker(moody, Store(data_root), pause_seconds=0.0)
 
 
-def test_metrics_wait_in_order_and_nothing_overtakes_them(moody: tuple[MoodyTracker, PatientTracker]) -> None:
+def test_metrics_wait_in_order_and_nothing_overtakes_them(
+    moody: tuple[MoodyTracker, PatientTracker],
+) -> None:
     tracker, patient = moody
     tracker.is_away = True
     for step in range(3):
@@ -92,10 +96,18 @@ def server(tmp_path: Path) -> Iterator[MlflowServer]:
 
 @pytest.mark.slow
 def test_a_killed_mlflow_server_gets_everything_when_it_is_back(
-    server: MlflowServer, data_root: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: MlflowServer,
+    data_root: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    arguments = {"experiment": "patience", "run_key": "k", "params": {"seed": 0}, "tracking_uri": server.uri}
+    arguments = {
+        "experiment": "patience",
+        "run_key": "k",
+        "params": {"seed": 0},
+        "tracking_uri": server.uri,
+    }
     server.start()
     run_id = start_run(data_root, **arguments)
     run = Run(data_root=data_root, run_id=run_id, preset="patience", tracking_uri=server.uri)

@@ -12,20 +12,41 @@ NO_GPU = "0/2 nodes are available: 2 Insufficient nvidia.com/gpu."
 
 
 def pod(
-    name: str, minutes: float, *, execution: str = "f1", reason: str = "Unschedulable", phase: str = "Pending"
+    name: str,
+    minutes: float,
+    *,
+    execution: str = "f1",
+    reason: str = "Unschedulable",
+    phase: str = "Pending",
 ) -> dict[str, Any]:
     """As the Kubernetes API writes one that has waited so long; 0 minutes for one that runs."""
     since = (NOW - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
-    scheduled: dict[str, str] = {"type": "PodScheduled", "status": "True", "lastTransitionTime": since}
+    scheduled: dict[str, str] = {
+        "type": "PodScheduled",
+        "status": "True",
+        "lastTransitionTime": since,
+    }
     if minutes:
         scheduled |= {"status": "False", "reason": reason, "message": NO_GPU}
-    labels = {"execution-id": execution, "project": "videossr", "domain": "production"} if execution else {"app": "x"}
+    labels = (
+        {"execution-id": execution, "project": "videossr", "domain": "production"}
+        if execution
+        else {"app": "x"}
+    )
     conditions = [{"type": "Initialized", "status": "True", "lastTransitionTime": since}, scheduled]
-    return {"metadata": {"name": name, "labels": labels}, "status": {"phase": phase, "conditions": conditions}}
+    return {
+        "metadata": {"name": name, "labels": labels},
+        "status": {"phase": phase, "conditions": conditions},
+    }
 
 
 def test_the_pod_that_waits_longest_speaks_for_its_execution() -> None:
-    pods = [pod("f1-n3-0-1", 61), pod("f1-n3-0-0", 75.9), pod("f2-n1-0", 59), pod("f3-n1-0", 60, execution="f3")]
+    pods = [
+        pod("f1-n3-0-1", 61),
+        pod("f1-n3-0-0", 75.9),
+        pod("f2-n1-0", 59),
+        pod("f3-n1-0", 60, execution="f3"),
+    ]
     pods[2]["metadata"]["labels"]["execution-id"] = "f2"
     assert find_stuck(pods, 60, NOW) == [
         PendingPod(execution="videossr/production/f1", pod="f1-n3-0-0", minutes=75, message=NO_GPU),
@@ -34,7 +55,9 @@ def test_the_pod_that_waits_longest_speaks_for_its_execution() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [pod("f1-n3-0-1", 0, phase="Running"), pod("f1-n3-0-1", 0)], ids=["runs", "has its node"]
+    "other",
+    [pod("f1-n3-0-1", 0, phase="Running"), pod("f1-n3-0-1", 0)],
+    ids=["runs", "has its node"],
 )
 def test_one_that_works_meanwhile_is_not_stuck(other: dict[str, Any]) -> None:
     """A thousand shards on a few nodes wait for each other."""

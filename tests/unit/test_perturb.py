@@ -7,31 +7,46 @@ import pytest
 from tasks.core.config import PerturbConfig
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
+from tasks.core.records import PlannedShard
 from tasks.core.store import Store
 from tasks.core.types import Sample, Split
 from tasks.core.viubench import VIUBENCH_TYPES, viubench_type
 from tasks.perturb.difficulty import counting_difficulty, grounding_difficulty, jigsaw_num_clips
 from tasks.perturb.donors import ring_donors
 from tasks.perturb.grounding import span_interval
-from tasks.perturb.outputs import PlannedShard
 from tasks.perturb.plan import check_config, num_donors, plan_clip, plan_item
 from tasks.perturb.shard import merge_shards, plan_clips
 from tasks.perturb.viubench import plan_viubench
 from tests.helpers.clips import make_clip
 
-CONFIG = PerturbConfig(train_samples_per_clip=(4, 2, 3), heldout_samples_per_clip=(2, 2, 2), viubench_items_per_type=2)
+CONFIG = PerturbConfig(
+    train_samples_per_clip=(4, 2, 3), heldout_samples_per_clip=(2, 2, 2), viubench_items_per_type=2
+)
 
 
 def test_training_recipe_is_level_one_half() -> None:
     spans = grounding_difficulty(0.5, 48, "zoom_out")
-    assert (spans.min_span_frames, spans.max_span_frames, spans.min_amount, spans.max_amount) == (8, 16, 1.2, 1.4)
+    assert (spans.min_span_frames, spans.max_span_frames, spans.min_amount, spans.max_amount) == (
+        8,
+        16,
+        1.2,
+        1.4,
+    )
     counting = counting_difficulty(0.5, 256)
-    assert (counting.max_frames, counting.max_shapes, counting.min_size, counting.max_size) == (3, 3, 0.2, 0.4)
+    assert (counting.max_frames, counting.max_shapes, counting.min_size, counting.max_size) == (
+        3,
+        3,
+        0.2,
+        0.4,
+    )
     assert jigsaw_num_clips(0.5, 48) == 6
 
 
 def test_viubench_hard_is_level_three_quarters() -> None:
-    assert (counting_difficulty(0.75, 256).max_frames, counting_difficulty(0.75, 256).max_shapes) == (4, 4)
+    assert (
+        counting_difficulty(0.75, 256).max_frames,
+        counting_difficulty(0.75, 256).max_shapes,
+    ) == (4, 4)
     assert jigsaw_num_clips(0.75, 48) == 8
 
 
@@ -62,14 +77,18 @@ def test_levels_and_kinds_cover_the_pool_evenly() -> None:
     assert len(cells) == 20 + 5 + 5
 
 
-def test_clip_that_does_not_allow_an_item_loses_only_that_item(caplog: pytest.LogCaptureFixture) -> None:
+def test_clip_that_does_not_allow_an_item_loses_only_that_item(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     clip = make_clip(num_frames=3)
     assert plan_item(clip, "jigsaw", "clips", 0.5, 0, seed=1) is None
     assert "3 frames do not make two clips" in caplog.text
     assert plan_item(clip, "grounding", "mirror", 0.5, 0, seed=1) is not None
 
 
-def test_frames_too_close_for_tenths_of_seconds_are_not_planned(caplog: pytest.LogCaptureFixture) -> None:
+def test_frames_too_close_for_tenths_of_seconds_are_not_planned(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     clip = make_clip(num_frames=16, step_seconds=0.001)
     assert plan_item(clip, "grounding", "mirror", 1.0, 0, seed=1) is None
     assert "too close in time" in caplog.text
@@ -78,7 +97,10 @@ def test_frames_too_close_for_tenths_of_seconds_are_not_planned(caplog: pytest.L
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (PerturbConfig(pretexts=("grounding", "sorting", "jigsaw")), "perturb.pretexts: unknown sorting"),
+        (
+            PerturbConfig(pretexts=("grounding", "sorting", "jigsaw")),
+            "perturb.pretexts: unknown sorting",
+        ),
         (PerturbConfig(grounding_kinds=("sparkle",)), "perturb.grounding_kinds: unknown sparkle"),
         (PerturbConfig(jigsaw_kinds=("film",)), "perturb.jigsaw_kinds: unknown film"),
     ],
@@ -158,12 +180,18 @@ def test_limits_of_the_jigsaw_are_counted(tmp_path: Path) -> None:
 
 
 def test_donors_are_the_next_clips_of_the_same_split() -> None:
-    clips = [make_clip(name) for name in "abcd"] + [make_clip(name, split=Split.HELDOUT) for name in "efg"]
+    clips = [make_clip(name) for name in "abcd"] + [
+        make_clip(name, split=Split.HELDOUT) for name in "efg"
+    ]
     donors = ring_donors(clips, clips, 3)
     for clip in clips:
         assert clip.clip_id not in {donor.clip_id for donor in donors[clip.clip_id]}
-    assert [donor.clip_id for donor in donors[clips[3].clip_id]] == [clip.clip_id for clip in clips[:3]]
-    assert [donor.clip_id for donor in donors[clips[6].clip_id]] == [clip.clip_id for clip in clips[4:6]]
+    assert [donor.clip_id for donor in donors[clips[3].clip_id]] == [
+        clip.clip_id for clip in clips[:3]
+    ]
+    assert [donor.clip_id for donor in donors[clips[6].clip_id]] == [
+        clip.clip_id for clip in clips[4:6]
+    ]
     some = ring_donors(clips[2:5], iter(clips), 3)
     assert some == {clip.clip_id: donors[clip.clip_id] for clip in clips[2:5]}
 

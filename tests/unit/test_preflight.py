@@ -15,7 +15,9 @@ GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"
 TRAIN = Ask(kind="train", amounts={"cpu": "64", "memory": "768Gi", "nvidia.com/gpu": "8"})
 
 
-def _node(name: str, *taints: dict[str, str], labels: dict[str, str] | None = None, **amounts: str) -> dict[str, Any]:
+def _node(
+    name: str, *taints: dict[str, str], labels: dict[str, str] | None = None, **amounts: str
+) -> dict[str, Any]:
     allocatable = {key.replace("gpu", "nvidia.com/gpu"): value for key, value in amounts.items()}
     return {
         "metadata": {"name": name, "labels": labels or {}},
@@ -28,7 +30,9 @@ def _tolerating(*tolerations: Toleration) -> Ask:
     return Ask(kind="train", amounts=TRAIN.amounts, tolerations=tolerations)
 
 
-@pytest.mark.parametrize(("text", "number"), [("500m", "0.5"), ("2Ki", "2048"), ("16", "16"), ("1M", "1000000")])
+@pytest.mark.parametrize(
+    ("text", "number"), [("500m", "0.5"), ("2Ki", "2048"), ("16", "16"), ("1M", "1000000")]
+)
 def test_quantities_are_kubernetes_own(text: str, number: str) -> None:
     assert quantity(text) == Decimal(number)
 
@@ -60,7 +64,11 @@ def test_a_node_too_small_is_told_with_what_it_has() -> None:
         (Toleration(key="nvidia.com/gpu", effect=""), GPU_TAINT | {"effect": "NoExecute"}, True),
         (Toleration(key="nvidia.com/gpu", operator="Equal", value="present"), GPU_TAINT, True),
         (Toleration(key="nvidia.com/gpu", operator="Equal", value="other"), GPU_TAINT, False),
-        (Toleration(key="nvidia.com/gpu", operator="Equal"), {"key": "nvidia.com/gpu", "effect": "NoSchedule"}, True),
+        (
+            Toleration(key="nvidia.com/gpu", operator="Equal"),
+            {"key": "nvidia.com/gpu", "effect": "NoSchedule"},
+            True,
+        ),
         (Toleration(key="other"), GPU_TAINT, False),
         (Toleration(key=""), GPU_TAINT, True),
     ],
@@ -71,7 +79,9 @@ def test_taints_keep_pods_away_unless_tolerated(
 ) -> None:
     ask = _tolerating(*([toleration] if toleration else []))
     lacks = misses(ask, _node("a", taint, cpu="96", memory="1Ti", gpu="8"))
-    assert lacks == ([] if fits else [f"has the taint nvidia.com/gpu=present:{taint['effect']} (not tolerated)"])
+    assert lacks == (
+        [] if fits else [f"has the taint nvidia.com/gpu=present:{taint['effect']} (not tolerated)"]
+    )
 
 
 def test_labels_of_the_selector_must_be_there() -> None:
@@ -82,7 +92,10 @@ def test_labels_of_the_selector_must_be_there() -> None:
 
 
 def test_the_line_of_a_stage_that_fits_nowhere_names_the_nearest_node() -> None:
-    nodes = [_node("cpu-0", cpu="8", memory="31Gi"), _node("gpu-0", GPU_TAINT, cpu="96", memory="1Ti", gpu="8")]
+    nodes = [
+        _node("cpu-0", cpu="8", memory="31Gi"),
+        _node("gpu-0", GPU_TAINT, cpu="96", memory="1Ti", gpu="8"),
+    ]
     (found,) = check_nodes([TRAIN], nodes)
     assert found.status is Status.MISSING
     assert found.detail == (
@@ -122,7 +135,11 @@ def _quota(hard: dict[str, str], **spec: Any) -> dict[str, Any]:
 
 
 def _of_quota(ask: Ask, quota: dict[str, Any]) -> list[str]:
-    return [found.detail for found in check_quotas([ask], [quota], [], "p-d") if found.status is Status.MISSING]
+    return [
+        found.detail
+        for found in check_quotas([ask], [quota], [], "p-d")
+        if found.status is Status.MISSING
+    ]
 
 
 @pytest.mark.parametrize(
@@ -235,4 +252,6 @@ def test_what_flyte_adds_to_pods_counts() -> None:
     node = _node("a", {"key": "example/gpu", "value": "nvidia-h100", "effect": "NoSchedule"}, cpu="8", memory="4Gi",
                  gpu="8", labels={"example/gpu": "nvidia-h100"})  # fmt: skip
     assert misses(train, node) == []
-    assert misses(train, _node("b", cpu="8", memory="4Gi", gpu="8")) == ["lacks the label example/gpu=nvidia-h100"]
+    assert misses(train, _node("b", cpu="8", memory="4Gi", gpu="8")) == [
+        "lacks the label example/gpu=nvidia-h100"
+    ]

@@ -23,9 +23,14 @@ def store(tmp_path: Path) -> Store:
 
 
 def sample_of(
-    clip: Clip, edits: tuple[Edit, ...] = (), answer: str = "1.5-3.0", kind: AnswerKind = AnswerKind.INTERVAL
+    clip: Clip,
+    edits: tuple[Edit, ...] = (),
+    answer: str = "1.5-3.0",
+    kind: AnswerKind = AnswerKind.INTERVAL,
 ) -> Sample:
-    view = View(clip_id=clip.clip_id, start_frame=0, stop_frame=len(clip.timestamps_seconds), edits=edits)
+    view = View(
+        clip_id=clip.clip_id, start_frame=0, stop_frame=len(clip.timestamps_seconds), edits=edits
+    )
     return Sample(
         sample_id="a", split=Split.HELDOUT, pretext="grounding", kind="mirror", level=0.5, views=(view,),
         question="In one part of this video, something happens. When?", answer=answer, answer_kind=kind, seed=0,

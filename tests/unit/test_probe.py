@@ -17,8 +17,17 @@ def ffmpeg(*arguments: str) -> None:
 def test_of_several_streams_the_default_one_is_read_and_named(tmp_path: Path) -> None:
     source = str(write_video(tmp_path / "a.mp4"))
     both = ["-i", source, "-map", "0:v", "-map", "0:v", "-s:v:0", "48x32", "-s:v:1", "96x64"]
-    ffmpeg(*both, "-disposition:v:0", "default", "-disposition:v:1", "0", str(tmp_path / "first.mkv"))
-    ffmpeg(*both, "-disposition:v:0", "default", "-disposition:v:1", "default", str(tmp_path / "larger.mkv"))
+    ffmpeg(
+        *both, "-disposition:v:0", "default", "-disposition:v:1", "0", str(tmp_path / "first.mkv")
+    )
+    ffmpeg(
+        *both,
+        "-disposition:v:0",
+        "default",
+        "-disposition:v:1",
+        "default",
+        str(tmp_path / "larger.mkv"),
+    )
     assert probe(tmp_path / "first.mkv").warnings == (
         "several video streams: 2 video streams; stream 0 (48x32) was read",
     )
@@ -40,7 +49,15 @@ def test_a_picture_that_is_never_shown_is_not_promised(tmp_path: Path) -> None:
 
 
 def test_stamps_of_avi_are_not_trusted_to_name_pictures(tmp_path: Path) -> None:
-    ffmpeg("-i", str(write_video(tmp_path / "a.mp4")), "-c:v", "mpeg4", "-bf", "2", str(tmp_path / "a.avi"))
+    ffmpeg(
+        "-i",
+        str(write_video(tmp_path / "a.mp4")),
+        "-c:v",
+        "mpeg4",
+        "-bf",
+        "2",
+        str(tmp_path / "a.avi"),
+    )
     assert probe(tmp_path / "a.avi").packets is None
     assert probe(tmp_path / "a.mp4").packets is not None
 

@@ -12,11 +12,11 @@ import pytest
 
 from tasks.core.config import RetrainConfig
 from tasks.core.manifest import read_rows
+from tasks.core.records import Promotion
 from tasks.core.scores import AFTER, BEFORE, SampleScore
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Run
 from tasks.promote.evidence import Inputs, load_evidence
-from tasks.promote.outputs import Promotion
 from tasks.promote.pictures import choose_samples, sample_pictures
 from tasks.promote.promote import promote_challenger
 from tasks.tracking.memory_tracker import MemoryTracker
@@ -30,11 +30,15 @@ pytestmark = pytest.mark.slow
 class Outcome:
     """A promoted run in memory, and what it left."""
 
-    def __init__(self, data_root: str, inputs: Inputs, registry: MemoryRegistry, run_id: str = "r1") -> None:
+    def __init__(
+        self, data_root: str, inputs: Inputs, registry: MemoryRegistry, run_id: str = "r1"
+    ) -> None:
         self.data_root, self.inputs, self.registry = data_root, inputs, registry
         self.store, self.tracker = Store(data_root), MemoryTracker()
         run = Run(data_root=data_root, run_id=run_id, preset="demo", seed=5)
-        done = promote_challenger(self.store, run, RetrainConfig(seed=5), inputs, registry, self.tracker)
+        done = promote_challenger(
+            self.store, run, RetrainConfig(seed=5), inputs, registry, self.tracker
+        )
         self.promotion: Promotion = done[0]
         self.table: str = done[1]
         self.summary = json.loads(self.store.read_bytes("summary.json"))
@@ -74,14 +78,18 @@ def test_a_better_challenger_becomes_champion(outcome: Outcome) -> None:
     assert champion.tags["videossr.promoted"] == "true"
 
 
-def test_a_worse_challenger_is_registered_but_not_champion(data_root: str, registry: MemoryRegistry) -> None:
+def test_a_worse_challenger_is_registered_but_not_champion(
+    data_root: str, registry: MemoryRegistry
+) -> None:
     outcome = Outcome(data_root, make_inputs(Store(data_root), gain=-0.1), registry)
     assert not outcome.promotion.promoted
     assert outcome.promotion.version == "1"
     assert registry.standing("videossr").champion is None
 
 
-def test_a_second_try_of_the_same_run_decides_the_same(outcome: Outcome, again: Callable[[str], Outcome]) -> None:
+def test_a_second_try_of_the_same_run_decides_the_same(
+    outcome: Outcome, again: Callable[[str], Outcome]
+) -> None:
     assert again("r1").promotion == outcome.promotion
 
 
@@ -90,12 +98,17 @@ def test_a_later_run_with_the_same_weights_leaves_the_champion_as_it_is(
 ) -> None:
     later = again("r2")
     assert not later.promotion.promoted
-    assert later.registry.standing("videossr").champion == outcome.registry.standing("videossr").champion
+    assert (
+        later.registry.standing("videossr").champion
+        == outcome.registry.standing("videossr").champion
+    )
     assert later.summary["decision"]["champion"] == later.promotion.version
     assert "Version 1 stays champion" in later.report
 
 
-def test_a_champion_that_another_run_made_meanwhile_is_not_overwritten(data_root: str, inputs: Inputs) -> None:
+def test_a_champion_that_another_run_made_meanwhile_is_not_overwritten(
+    data_root: str, inputs: Inputs
+) -> None:
     registry = _Overtaken()
     outcome = Outcome(data_root, inputs, registry)
     champion = registry.standing("videossr").champion
@@ -110,8 +123,17 @@ def test_a_champion_that_another_run_made_meanwhile_is_not_overwritten(data_root
 def test_the_version_says_where_it_comes_from(outcome: Outcome) -> None:
     tags = outcome.registry.versions["videossr"][0].tags
     assert tags["videossr.report"] == f"{outcome.data_root}/runs/r1/report.html"
-    assert {"videossr.code", "videossr.parent_model", "videossr.digest.clips", "videossr.digest.config"} <= tags.keys()
-    assert {"videossr.package.torch", "videossr.digest.difficulty_plan", "videossr.viubench_mean"} <= tags.keys()
+    assert {
+        "videossr.code",
+        "videossr.parent_model",
+        "videossr.digest.clips",
+        "videossr.digest.config",
+    } <= tags.keys()
+    assert {
+        "videossr.package.torch",
+        "videossr.digest.difficulty_plan",
+        "videossr.viubench_mean",
+    } <= tags.keys()
 
 
 def test_the_summary_has_the_numbers(outcome: Outcome) -> None:
@@ -127,7 +149,10 @@ def test_the_summary_has_the_numbers(outcome: Outcome) -> None:
         "verified": 0,
         "by_jpeg_quality": {"92": 2},
     }
-    assert summary["samples"] == {"by_split": {"heldout": 80, "train": 16, "viubench": 180}, "selected": 12}
+    assert summary["samples"] == {
+        "by_split": {"heldout": 80, "train": 16, "viubench": 180},
+        "selected": 12,
+    }
     assert summary["calibration"]["share_with_spread_before"] == 0.75
     assert summary["calibration"]["dropped_by_reason"] == {"all wrong": 4}
     assert summary["heldout"]["gain"]["mean"] == pytest.approx(0.1, abs=0.05)
@@ -136,7 +161,10 @@ def test_the_summary_has_the_numbers(outcome: Outcome) -> None:
     assert summary["decision"]["compared_with"] == BEFORE
     before, after = (
         fmean(row.score for row in rows if row.viubench_type == "grounding_mirror")
-        for rows in (read_rows(outcome.store, f"predictions-{name}.parquet", SampleScore) for name in (BEFORE, AFTER))
+        for rows in (
+            read_rows(outcome.store, f"predictions-{name}.parquet", SampleScore)
+            for name in (BEFORE, AFTER)
+        )
     )
     gain = summary["viubench"]["gain"]["by_type"]["grounding_mirror"]
     assert gain["mean"] == pytest.approx(after - before)
@@ -163,9 +191,17 @@ def test_the_closing_table_says_what_a_person_wants_to_know(outcome: Outcome) ->
 
 def test_the_run_s_record_gets_report_pictures_and_metrics(outcome: Outcome) -> None:
     tracker = outcome.tracker
-    assert {"report/report.html", "report/summary.json", "charts/training.png"} <= tracker.files.keys()
+    assert {
+        "report/report.html",
+        "report/summary.json",
+        "charts/training.png",
+    } <= tracker.files.keys()
     assert sum(name.startswith("samples/") for name in tracker.files) == 6
-    assert {"heldout/before", "viubench/after", "viubench_after/jigsaw_easy"} <= tracker.metrics.keys()
+    assert {
+        "heldout/before",
+        "viubench/after",
+        "viubench_after/jigsaw_easy",
+    } <= tracker.metrics.keys()
 
 
 def test_the_report_needs_nothing_from_outside(outcome: Outcome) -> None:
@@ -173,7 +209,10 @@ def test_the_report_needs_nothing_from_outside(outcome: Outcome) -> None:
     parser = _References()
     parser.feed(report)
     assert len(parser.found) == 6 + 6 + 3  # charts, contact sheets and videos
-    assert all(reference.startswith(("data:image/png;base64,", "data:video/mp4;base64,")) for reference in parser.found)
+    assert all(
+        reference.startswith(("data:image/png;base64,", "data:video/mp4;base64,"))
+        for reference in parser.found
+    )
     assert not re.search(r"(https?:)?//[a-z]", re.sub(r"base64,[^\"]*", "", report))
 
 
@@ -193,7 +232,9 @@ def test_without_a_known_error_numbers_become_null_and_the_decision_is_found_aga
     assert Outcome(data_root, inputs, registry).promotion == first.promotion
 
 
-@pytest.mark.parametrize(("num_videos", "reason"), [(3, "3 videos: no interval"), (0, "0 videos: no interval")])
+@pytest.mark.parametrize(
+    ("num_videos", "reason"), [(3, "3 videos: no interval"), (0, "0 videos: no interval")]
+)
 def test_too_few_videos_are_reported_and_promote_nothing(
     data_root: str, registry: MemoryRegistry, num_videos: int, reason: str
 ) -> None:
@@ -204,7 +245,9 @@ def test_too_few_videos_are_reported_and_promote_nothing(
     assert (gain["no_interval"], gain["num_videos"]) == (reason, num_videos)
     assert (gain["se"], gain["low"], gain["high"], gain["degrees_of_freedom"]) == (None,) * 4
     assert not outcome.promotion.promoted
-    assert "promotion needs 10 (promote.min_videos): add about 18 videos" in outcome.promotion.reason
+    assert (
+        "promotion needs 10 (promote.min_videos): add about 18 videos" in outcome.promotion.reason
+    )
     assert f"held-out reward: {reason}" in outcome.table
     assert reason in outcome.report
     assert not re.search(r"\bnan\b", outcome.table + re.sub(r"base64,[^\"]*", "", outcome.report))
@@ -223,7 +266,9 @@ def test_an_interval_says_what_it_rests_on(outcome: Outcome) -> None:
     assert degrees in outcome.promotion.reason
     assert outcome.summary["intervals"] in outcome.table
     assert "Student" in outcome.report
-    assert outcome.tracker.metrics["viubench/gain_degrees_of_freedom"] == [(0, gain["degrees_of_freedom"])]
+    assert outcome.tracker.metrics["viubench/gain_degrees_of_freedom"] == [
+        (0, gain["degrees_of_freedom"])
+    ]
 
 
 def test_scores_of_both_models_are_needed(data_root: str, inputs: Inputs) -> None:
@@ -231,7 +276,9 @@ def test_scores_of_both_models_are_needed(data_root: str, inputs: Inputs) -> Non
         load_evidence(Store(data_root), replace(inputs, scores=inputs.scores[:1]))
 
 
-def test_a_sample_that_cannot_be_rendered_does_not_end_the_report(data_root: str, inputs: Inputs) -> None:
+def test_a_sample_that_cannot_be_rendered_does_not_end_the_report(
+    data_root: str, inputs: Inputs
+) -> None:
     store = Store(data_root)
     evidence = load_evidence(store, inputs)
     store.write_bytes(evidence.clips[1].frames_key, b"damaged")
@@ -247,7 +294,9 @@ def test_pictures_show_different_kinds_of_each_pretext_task() -> None:
     samples = [make_sample(f"s{i}", kind=kind) for i, kind in enumerate(kinds)]
     chosen = choose_samples([*samples, make_sample("c", pretext="counting", kind="shapes")], 2)
     assert sorted(sample.kind for sample in chosen) == ["mirror", "shapes", "zoom_out"]
-    assert chosen == choose_samples([make_sample("c", pretext="counting", kind="shapes"), *reversed(samples)], 2)
+    assert chosen == choose_samples(
+        [make_sample("c", pretext="counting", kind="shapes"), *reversed(samples)], 2
+    )
 
 
 class _Overtaken(MemoryRegistry):
@@ -267,4 +316,6 @@ class _References(HTMLParser):
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data")]
+        self.found += [
+            value or "" for name, value in attrs if name in ("src", "href", "srcset", "data")
+        ]

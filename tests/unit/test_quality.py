@@ -15,7 +15,9 @@ from tasks.video.generate import generate_frames
 from tests.helpers.videos import moving_frames
 
 CONFIG = IngestConfig(num_frames=48)
-CHOICE = FrameChoice(num_frames=48, edge_share=0.05, min_area_px=1024, max_area_px=96 * 96, max_damaged_share=0.0)
+CHOICE = FrameChoice(
+    num_frames=48, edge_share=0.05, min_area_px=1024, max_area_px=96 * 96, max_damaged_share=0.0
+)
 
 
 def flaw_of(frames: Frames, config: IngestConfig = CONFIG, seconds: float = 9.0) -> Reason | None:
@@ -50,7 +52,9 @@ def test_slides_that_come_again_are_not_new() -> None:
 
 @pytest.mark.slow
 def test_a_clip_that_freezes_is_found_though_coding_adds_noise(tmp_path: Path) -> None:
-    frozen = np.concatenate([generate_frames(seed=1, index=2)[:12], *[generate_frames(seed=1, index=2)[12:13]] * 140])
+    frozen = np.concatenate(
+        [generate_frames(seed=1, index=2)[:12], *[generate_frames(seed=1, index=2)[12:13]] * 140]
+    )
     write_mp4(tmp_path / "a.mp4", frozen, 18.0, quality=35)
     footage = decode_video(tmp_path / "a.mp4", CHOICE)
     assert flaw_of(footage.frames, replace(CONFIG, min_motion=0.0)) is Reason.TOO_FEW_DISTINCT
@@ -69,7 +73,9 @@ def test_black_and_blank_frames_are_told(level: int) -> None:
     frames[:20] = level
     assert flaw_of(frames) is None
     frames[:25] = level
-    frames[:25] += np.random.default_rng(0).integers(0, 1 + (level < 255), frames[:25].shape, dtype=np.uint8)
+    frames[:25] += np.random.default_rng(0).integers(
+        0, 1 + (level < 255), frames[:25].shape, dtype=np.uint8
+    )
     assert flaw_of(frames) is Reason.BLANK
     assert flaw_of(frames, replace(CONFIG, max_blank_share=0.6)) is None
 
@@ -91,7 +97,10 @@ def test_pictures_too_small_or_too_large_are_told_by_the_header(tmp_path: Path) 
 @pytest.mark.slow
 def test_a_file_of_huge_pictures_is_turned_away_undecoded(tmp_path: Path) -> None:
     source = ["-f", "lavfi", "-i", "color=black:s=9000x4400:r=1:d=1"]
-    subprocess.run([ffmpeg_binary(), "-loglevel", "error", *source, "-c:v", "mjpeg", tmp_path / "a.avi"], check=True)
+    subprocess.run(
+        [ffmpeg_binary(), "-loglevel", "error", *source, "-c:v", "mjpeg", tmp_path / "a.avi"],
+        check=True,
+    )
     flaw = find_size_flaw(tmp_path / "a.avi", CONFIG)
     assert flaw is not None
     assert flaw[0] is Reason.FRAMES_TOO_LARGE

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.config import TrainConfig
-from tasks.core.training import Trained
+from tasks.core.training import TrainedPolicy
 from tasks.core.types import Artifact
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.train.ranks import Ranks, balanced_shares
@@ -35,7 +35,7 @@ class Alone(NamedTuple):
 
     start: Artifact
     pool: Pool
-    trained: Trained
+    trained: TrainedPolicy
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,9 @@ def alone(started_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Alone
 
 
 @given(st.lists(st.integers(0, 1000), max_size=40), st.integers(1, 8))
-def test_every_item_falls_to_one_rank_and_loads_are_balanced(costs: list[int], num_ranks: int) -> None:
+def test_every_item_falls_to_one_rank_and_loads_are_balanced(
+    costs: list[int], num_ranks: int
+) -> None:
     shares = balanced_shares(costs, num_ranks)
     assert sorted(i for share in shares for i in share) == list(range(len(costs)))
     loads = [sum(costs[i] for i in share) for share in shares]
@@ -67,7 +69,9 @@ def test_the_cut_into_microbatches_does_not_change_the_training(
 
 
 @pytest.mark.slow
-def test_two_ranks_equal_one_whatever_the_zero_stage(alone: Alone, started_root: Path, tmp_path: Path) -> None:
+def test_two_ranks_equal_one_whatever_the_zero_stage(
+    alone: Alone, started_root: Path, tmp_path: Path
+) -> None:
     roots = [tmp_path / str(number) for number in range(len(SHARED) + 1)]
     for root in roots:
         copy_pool(started_root, root)
@@ -88,17 +92,27 @@ def test_one_process_goes_on_where_two_ranks_were_told_to_stop(
 ) -> None:
     pool = copy_pool(started_root, tmp_path / "other")
     told = replace(CONFIG, zero_stage=3, checkpoint_every_steps=100)
-    on_two_ranks(_train_until_told_to_stop, tmp_path / "other", alone.start, told, exit_code=128 + signal.SIGTERM)
+    on_two_ranks(
+        _train_until_told_to_stop,
+        tmp_path / "other",
+        alone.start,
+        told,
+        exit_code=128 + signal.SIGTERM,
+    )
     tracker = MemoryTracker(run_id="another")
     trained = pool.train(alone.start, replace(CONFIG, zero_stage=1), tracker)
     _assert_equal(alone, pool, trained)
-    assert [step for step, _ in tracker.metrics["train/loss"]] == [0, 1, 2], "another run gets the whole curve"
+    assert [step for step, _ in tracker.metrics["train/loss"]] == [0, 1, 2], (
+        "another run gets the whole curve"
+    )
 
 
 class StoppingTracker(MemoryTracker):
     """Sends this process a SIGTERM, as Kubernetes does, when step 1 is logged."""
 
-    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+    def log_step(
+        self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None
+    ) -> None:
         super().log_step(metrics, step, series)
         if step == 1:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -113,13 +127,15 @@ def _train_until_told_to_stop(root: Path, start: Artifact, config: TrainConfig) 
     make_pool(root).train(start, config, StoppingTracker())
 
 
-def _reused(trained: Trained) -> Trained:
+def _reused(trained: TrainedPolicy) -> TrainedPolicy:
     assert trained.report.counts["reused"] == 1.0
     return trained
 
 
-def _assert_equal(alone: Alone, pool: Pool, trained: Trained) -> None:
-    for one, two in zip(numbers(alone.pool.steps(alone.trained)), numbers(pool.steps(trained)), strict=True):
+def _assert_equal(alone: Alone, pool: Pool, trained: TrainedPolicy) -> None:
+    for one, two in zip(
+        numbers(alone.pool.steps(alone.trained)), numbers(pool.steps(trained)), strict=True
+    ):
         assert two == pytest.approx(one, abs=1e-5)
     weights = alone.pool.weights(alone.trained)
     for name, tensor in pool.weights(trained).items():

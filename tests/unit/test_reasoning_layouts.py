@@ -19,7 +19,10 @@ def _sample(record: dict[str, object]) -> Sample:
 def test_options_follow_the_question_as_the_authors_put_them() -> None:
     sample = _sample(video_r1("a.mp4"))
     asked, _, how = sample.question.rpartition("\n")
-    assert asked == "What does the dog do after it has jumped?Options:\nA. It barks\nB. It sleeps\nC. It runs"
+    assert (
+        asked
+        == "What does the dog do after it has jumped?Options:\nA. It barks\nB. It sleeps\nC. It runs"
+    )
     assert "letter" in how
     assert (sample.answer, sample.answer_kind, sample.kind) == ("B", "choice", "multiple_choice")
 
@@ -36,9 +39,13 @@ def test_options_follow_the_question_as_the_authors_put_them() -> None:
         ("some new type", "<answer>C</answer>", "C", "choice"),
     ],
 )
-def test_a_type_tells_how_an_answer_is_checked(problem_type: str, solution: str, answer: str, kind: str) -> None:
+def test_a_type_tells_how_an_answer_is_checked(
+    problem_type: str, solution: str, answer: str, kind: str
+) -> None:
     options = ["A. x", "B. y", "C. z"] if kind == "choice" else []
-    sample = _sample(video_r1("a.mp4", problem_type=problem_type, solution=solution, options=options))
+    sample = _sample(
+        video_r1("a.mp4", problem_type=problem_type, solution=solution, options=options)
+    )
     assert (sample.answer, sample.answer_kind) == (answer, kind)
     assert "Options:" in sample.question or kind != "choice"
 
@@ -49,13 +56,22 @@ def test_a_type_tells_how_an_answer_is_checked(problem_type: str, solution: str,
         (PICTURES, "picture instead of a video"),
         ({"data_type": "audio"}, "bad data_type"),
         (FREE_FORM, "answer without a rule"),
-        ({"problem_type": "OCR", "solution": "<answer>EXIT</answer>", "options": []}, "answer without a rule"),
-        ({"problem_type": "math", "solution": "<answer>x^2</answer>", "options": []}, "answer without a rule"),
+        (
+            {"problem_type": "OCR", "solution": "<answer>EXIT</answer>", "options": []},
+            "answer without a rule",
+        ),
+        (
+            {"problem_type": "math", "solution": "<answer>x^2</answer>", "options": []},
+            "answer without a rule",
+        ),
         ({"solution": "<answer>D</answer>"}, "bad solution"),
         ({"solution": "<answer>A, C</answer>"}, "bad solution"),
         ({"options": []}, "bad solution"),
         ({"problem_type": "numerical", "solution": "<answer>three</answer>"}, "bad solution"),
-        ({"problem_type": "temporal grounding", "solution": "<answer>9 to 3</answer>"}, "bad solution"),
+        (
+            {"problem_type": "temporal grounding", "solution": "<answer>9 to 3</answer>"},
+            "bad solution",
+        ),
         ({"solution": None}, "bad solution"),
         ({"path": 1}, "bad path"),
         ({"options": [1]}, "bad options"),
@@ -63,7 +79,9 @@ def test_a_type_tells_how_an_answer_is_checked(problem_type: str, solution: str,
         ({"problem_type": "x" * 300, "solution": "<answer>B</answer>"}, "bad kind"),
     ],
 )
-def test_what_cannot_be_asked_or_checked_is_refused_with_its_reason(changes: dict[str, object], reason: str) -> None:
+def test_what_cannot_be_asked_or_checked_is_refused_with_its_reason(
+    changes: dict[str, object], reason: str
+) -> None:
     with pytest.raises(RowError) as refused:
         _sample(video_r1("a.mp4") | changes)
     assert refused.value.reason == reason
@@ -93,18 +111,25 @@ def test_an_option_may_be_named_by_its_letter_or_its_words(said: str, options: o
         ({"options": ["x", "x", "y"], "solution": "x"}, "among A, B, C"),
         ({"problem": " \n"}, "empty"),
         ({"problem_type": "numerical", "solution": "1,5"}, "expected an answer of kind number"),
-        ({"problem_type": "numerical", "solution": True}, "'solution': Input should be a valid string"),
+        (
+            {"problem_type": "numerical", "solution": True},
+            "'solution': Input should be a valid string",
+        ),
         ({"options": [1, 2]}, r"'options.0': Input should be a valid string"),
         ({"options": "A. x"}, "'options': Input should be a valid list"),
     ],
 )
-def test_what_could_mean_two_things_or_nothing_is_refused(changes: dict[str, object], message: str) -> None:
+def test_what_could_mean_two_things_or_nothing_is_refused(
+    changes: dict[str, object], message: str
+) -> None:
     with pytest.raises(RowError, match=message):
         _sample(video_r1("a.mp4") | changes)
 
 
 def test_a_number_may_be_one_of_json() -> None:
-    assert _sample(video_r1("a.mp4", problem_type="numerical", solution=3, options=[])).answer == "3"
+    assert (
+        _sample(video_r1("a.mp4", problem_type="numerical", solution=3, options=[])).answer == "3"
+    )
     assert _sample(long_video_reason("a.mp4", answer=2.5, problem="How far?")).answer == "2.5"
 
 
@@ -133,7 +158,12 @@ def test_options_without_letters_get_theirs() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "right", "kind"),
-    [("<answer>D</answer>", "D", "choice"), ("B", "B", "choice"), ("no", "no", "text"), ("12", "12", "number")],
+    [
+        ("<answer>D</answer>", "D", "choice"),
+        ("B", "B", "choice"),
+        ("no", "no", "text"),
+        ("12", "12", "number"),
+    ],
 )
 def test_answers_of_long_videos_show_what_they_are(answer: str, right: str, kind: str) -> None:
     sample = _sample(long_video_reason("longvila_videos/a.mp4", answer=answer))
@@ -141,7 +171,9 @@ def test_answers_of_long_videos_show_what_they_are(answer: str, right: str, kind
     assert sample.question.startswith("Why is the dog shown first?\nA. It is small.")
 
 
-@pytest.mark.parametrize("answer", ["Because the dog is the hero of the story.", "", "<answer></answer>"])
+@pytest.mark.parametrize(
+    "answer", ["Because the dog is the hero of the story.", "", "<answer></answer>"]
+)
 def test_open_questions_about_long_videos_are_refused(answer: str) -> None:
     with pytest.raises(RowError, match="no rule") as refused:
         _sample(long_video_reason("a.mp4", answer=answer, problem="Why?"))
@@ -159,7 +191,9 @@ def test_videos_of_rewatch_lie_in_the_folder_of_their_source() -> None:
     row = parse_record(rewatch("x/1.5.mp4"))
     assert row.videos[0].paths == ("MiraData/x/1.5.mp4",)
     sample = _sample(rewatch("x/1.5.mp4"))
-    assert sample.question.startswith("What happens at 00:03?Options:\nA. The dog jumps\nB. The dog sleeps")
+    assert sample.question.startswith(
+        "What happens at 00:03?Options:\nA. The dog jumps\nB. The dog sleeps"
+    )
     assert (sample.answer, sample.answer_kind) == ("A", "choice")
     with pytest.raises(RowError, match="no rule"):
         _sample(rewatch("a.mp4", answer="It jumps over the fence.", options=None))

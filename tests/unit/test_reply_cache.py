@@ -19,12 +19,21 @@ from tests.helpers.rollouts import Script, make_sample
 
 def samples(number: int) -> tuple[list[Sample], dict[str, Clip]]:
     clip = make_clip("c", num_frames=16)
-    return [make_sample(f"s{index}", clip_id=clip.clip_id) for index in range(number)], {clip.clip_id: clip}
+    return [make_sample(f"s{index}", clip_id=clip.clip_id) for index in range(number)], {
+        clip.clip_id: clip
+    }
 
 
-def ask(folder: Path, rows: list[Sample], clips: Mapping[str, Clip], script: Script) -> dict[str, Reply]:
+def ask(
+    folder: Path, rows: list[Sample], clips: Mapping[str, Clip], script: Script
+) -> dict[str, Reply]:
     store, sampling = Store(str(folder)), Sampling(2, 1.0, 8, ("rollout", "test"))
-    return ask_all(ReplyCache(store, script, ClipVideos(store, clips), sampling, "test"), rows, batch_size=8, label="")
+    return ask_all(
+        ReplyCache(store, script, ClipVideos(store, clips), sampling, "test"),
+        rows,
+        batch_size=8,
+        label="",
+    )
 
 
 def test_after_a_kill_finished_rows_are_not_asked_again(tmp_path: Path) -> None:
@@ -34,10 +43,14 @@ def test_after_a_kill_finished_rows_are_not_asked_again(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         ask(tmp_path / "killed", rows, clips, first)
     resumed = ask(tmp_path / "killed", rows, clips, second)
-    assert sorted(first.asked + second.asked) == sorted([*(sample.sample_id for sample in rows), "s3"]), "s3 failed"
+    assert sorted(first.asked + second.asked) == sorted(
+        [*(sample.sample_id for sample in rows), "s3"]
+    ), "s3 failed"
     assert resumed == ask(tmp_path / "whole", rows, clips, whole)
     kept = {path.name: path.read_bytes() for path in (tmp_path / "killed").rglob("*.parquet")}
-    assert kept == {path.name: path.read_bytes() for path in (tmp_path / "whole").rglob("*.parquet")}
+    assert kept == {
+        path.name: path.read_bytes() for path in (tmp_path / "whole").rglob("*.parquet")
+    }
     assert len(kept) == 5
 
 
@@ -54,7 +67,9 @@ def test_a_corrected_label_costs_no_rollout_and_another_question_does(tmp_path: 
 
 
 def test_the_label_prior_draws_from_answers_to_questions_of_its_kind() -> None:
-    rows = [make_sample(f"g{i}", pretext="grounding") for i in range(3)] + [make_sample("j", pretext="jigsaw")]
+    rows = [make_sample(f"g{i}", pretext="grounding") for i in range(3)] + [
+        make_sample("j", pretext="jigsaw")
+    ]
     sampling, show = Sampling(5, 1.0, 8, ("rollout", "test")), ClipVideos(Store("/"), {}).show
     replies = LabelPriorGuesser(rows, seed=0).answer(rows, show, sampling)
     assert replies[3].texts == ("213",) * 5

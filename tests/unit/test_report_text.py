@@ -38,6 +38,14 @@ def test_json_has_null_for_what_is_not_finite_at_whatever_depth() -> None:
 
 def test_tables_stand_in_columns() -> None:
     rows = [["a|b", "1"], ["c", "10"]]
-    assert aligned_table(["", "items"], rows) == "      items\n───────────\na|b       1\nc        10\n"
-    assert markdown_table(["part", "of"], rows) == "| part | of |\n| ---- | -- |\n| a\\|b | 1  |\n| c    | 10 |\n"
-    assert labelled_lines([("videos", "3 found"), ("", "1 x static")]) == f"{'videos':20}3 found\n{'':20}1 x static\n"
+    assert (
+        aligned_table(["", "items"], rows) == "      items\n───────────\na|b       1\nc        10\n"
+    )
+    assert (
+        markdown_table(["part", "of"], rows)
+        == "| part | of |\n| ---- | -- |\n| a\\|b | 1  |\n| c    | 10 |\n"
+    )
+    assert (
+        labelled_lines([("videos", "3 found"), ("", "1 x static")])
+        == f"{'videos':20}3 found\n{'':20}1 x static\n"
+    )

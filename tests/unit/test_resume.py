@@ -19,12 +19,22 @@ from tasks.core.errors import InputError, Interrupted
 from tasks.core.types import Artifact
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.train.checkpoints import rng_state, set_rng_state
-from tests.helpers.training import TRAIN, Pool, copy_pool, make_pool, numbers, start_process, train_in_process
+from tests.helpers.training import (
+    TRAIN,
+    Pool,
+    copy_pool,
+    make_pool,
+    numbers,
+    start_process,
+    train_in_process,
+)
 from tests.helpers.warm.process import WarmProcess
 
 pytestmark = pytest.mark.slow
 
-CONFIG = replace(TRAIN, num_steps=8, prompts_per_step=2, checkpoint_every_steps=1, checkpoints_kept=2)
+CONFIG = replace(
+    TRAIN, num_steps=8, prompts_per_step=2, checkpoint_every_steps=1, checkpoints_kept=2
+)
 _NUM_KILLS = 4
 
 
@@ -44,7 +54,9 @@ def finished(started_root: Path, tmp_path_factory: pytest.TempPathFactory) -> St
     policy = pool.start().policy
     trained = pool.train(policy, CONFIG)
     steps = pool.steps(trained)
-    assert any(row.reward_mean > 0 and row.spread_share > 0 for row in steps), "there was something to learn"
+    assert any(row.reward_mean > 0 and row.spread_share > 0 for row in steps), (
+        "there was something to learn"
+    )
     return Started(pool, policy, numbers(steps))
 
 
@@ -54,7 +66,9 @@ def started(finished: Started, started_root: Path, tmp_path: Path) -> Started:
     return replace(finished, pool=copy_pool(started_root, tmp_path / "root"))
 
 
-def test_killed_at_any_moment_a_run_goes_on_bit_for_bit(started: Started, finished: Started) -> None:
+def test_killed_at_any_moment_a_run_goes_on_bit_for_bit(
+    started: Started, finished: Started
+) -> None:
     root = Path(started.pool.store.path("trained")).parent
     rng = random.Random(0)
     num_killed_while_writing = 0
@@ -118,7 +132,12 @@ def test_the_last_few_checkpoints_are_kept_until_the_end(started: Started) -> No
     (newest / "contents.json").write_text('{"num_st')
     (newest.parent / "000003" / "record.parquet").unlink()
     assert _stop_after(started, num_steps=2).is_dir()
-    assert [path.name for path in sorted(newest.parent.iterdir())] == ["000001", "000002", "000003", "000004"]
+    assert [path.name for path in sorted(newest.parent.iterdir())] == [
+        "000001",
+        "000002",
+        "000003",
+        "000004",
+    ]
     trained = started.pool.train(started.policy, CONFIG)
     assert trained.report.counts["checkpoints_damaged"] == 2.0
     assert numbers(started.pool.steps(trained)) == started.whole
@@ -128,7 +147,9 @@ def test_the_last_few_checkpoints_are_kept_until_the_end(started: Started) -> No
 def test_sigterm_saves_before_it_ends_the_process(started: Started) -> None:
     config = replace(CONFIG, checkpoint_every_steps=100)
     tracker = TellingTracker(at_step=2)
-    with pytest.raises(Interrupted, match=r"stopped by SIGTERM after 3 steps, all kept") as interrupted:
+    with pytest.raises(
+        Interrupted, match=r"stopped by SIGTERM after 3 steps, all kept"
+    ) as interrupted:
         started.pool.train(started.policy, config, tracker)
     assert interrupted.value.code == 128 + signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
@@ -158,18 +179,32 @@ def test_an_object_store_keeps_checkpoints_too(started: Started) -> None:
     with pytest.raises(Interrupted):
         pool.train(policy, CONFIG, TellingTracker(at_step=3))
     [folder] = pool.store.list_keys("trained")
-    assert [key[-6:] for key in pool.store.list_keys(f"{folder}/checkpoints")] == ["000003", "000004"]
+    assert [key[-6:] for key in pool.store.list_keys(f"{folder}/checkpoints")] == [
+        "000003",
+        "000004",
+    ]
     trained = pool.train(policy, CONFIG)
     assert numbers(pool.steps(trained)) == started.whole
     assert pool.store.list_keys(f"{folder}/checkpoints") == []
 
 
-def test_updates_that_are_not_finite_are_left_out_and_end_the_run_if_they_do_not_stop(started: Started) -> None:
+def test_updates_that_are_not_finite_are_left_out_and_end_the_run_if_they_do_not_stop(
+    started: Started,
+) -> None:
     tracker = MemoryTracker()
     config = Unchecked(**vars(CONFIG) | {"learning_rate": 1e30})
-    with pytest.raises(InputError, match="the gradients of 5 steps in a row, up to step 6, were not finite"):
+    with pytest.raises(
+        InputError, match="the gradients of 5 steps in a row, up to step 6, were not finite"
+    ):
         started.pool.train(started.policy, config, tracker)
-    assert [value for _, value in tracker.metrics["train/skipped"]] == [0.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    assert [value for _, value in tracker.metrics["train/skipped"]] == [
+        0.0,
+        1.0,
+        1.0,
+        1.0,
+        1.0,
+        1.0,
+    ]
 
 
 def test_random_state_comes_back() -> None:
@@ -197,7 +232,9 @@ class TellingTracker(MemoryTracker):
         super().__init__()
         self._at_step = at_step
 
-    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+    def log_step(
+        self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None
+    ) -> None:
         super().log_step(metrics, step, series)
         if step == self._at_step:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -49,7 +49,13 @@ def test_counts_must_be_the_whole_text(text: str, expected: Counts | None) -> No
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("3124", Permutation((3, 1, 2, 4))), ("1", Permutation((1,))), ("3144", None), ("0123", None), ("3,1,2", None)],
+    [
+        ("3124", Permutation((3, 1, 2, 4))),
+        ("1", Permutation((1,))),
+        ("3144", None),
+        ("0123", None),
+        ("3,1,2", None),
+    ],
 )
 def test_permutation_must_use_each_digit_once(text: str, expected: Permutation | None) -> None:
     assert parse_answer(text, AnswerKind.PERMUTATION) == expected

@@ -36,12 +36,19 @@ def test_an_earlier_version_becomes_champion_again(store: Store, registry: Memor
     assert champion is not None
     assert champion.version == "1"
     assert told == "videossr: the champion is version 1 now, before it was version 2"
-    assert move_champion(store, registry, "videossr", "1") == "videossr: version 1 is the champion already"
+    assert (
+        move_champion(store, registry, "videossr", "1")
+        == "videossr: version 1 is the champion already"
+    )
 
 
 def test_going_back_twice_takes_the_first_one_back(store: Store, registry: MemoryRegistry) -> None:
-    assert move_champion(store, registry, "videossr").endswith("is version 1 now, before it was version 2")
-    assert move_champion(store, registry, "videossr").endswith("is version 2 now, before it was version 1")
+    assert move_champion(store, registry, "videossr").endswith(
+        "is version 1 now, before it was version 2"
+    )
+    assert move_champion(store, registry, "videossr").endswith(
+        "is version 2 now, before it was version 1"
+    )
 
 
 def test_without_an_earlier_champion_a_version_must_be_named(store: Store) -> None:
@@ -49,7 +56,9 @@ def test_without_an_earlier_champion_a_version_must_be_named(store: Store) -> No
         move_champion(store, MemoryRegistry(), "videossr")
 
 
-def test_a_version_that_is_not_there_or_lost_its_files_is_refused(store: Store, registry: MemoryRegistry) -> None:
+def test_a_version_that_is_not_there_or_lost_its_files_is_refused(
+    store: Store, registry: MemoryRegistry
+) -> None:
     with pytest.raises(InputError, match="no version '7'"):
         move_champion(store, registry, "videossr", "7")
     store.delete("policies/a/config.json")
@@ -61,7 +70,9 @@ def test_a_version_that_is_not_there_or_lost_its_files_is_refused(store: Store, 
     assert champion.version == "2"
 
 
-def test_the_champions_files_are_copied_for_a_server(store: Store, registry: MemoryRegistry, tmp_path: Path) -> None:
+def test_the_champions_files_are_copied_for_a_server(
+    store: Store, registry: MemoryRegistry, tmp_path: Path
+) -> None:
     assert fetch_champion(store, registry, "videossr", tmp_path / "model").version == "2"
     assert (tmp_path / "model" / "config.json").read_text() == "b"
     with pytest.raises(InputError, match="no champion yet"):
@@ -73,4 +84,7 @@ def test_a_server_without_a_champion_ends_with_one_line(
 ) -> None:
     with pytest.raises(SystemExit, match="1"):
         main(["--model", "videossr", "--data-root", data_root, "--to", str(tmp_path / "model")])
-    assert capsys.readouterr().err == "model 'videossr' has no champion yet: a run must promote one first\n"
+    assert (
+        capsys.readouterr().err
+        == "model 'videossr' has no champion yet: a run must promote one first\n"
+    )

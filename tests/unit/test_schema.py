@@ -35,11 +35,15 @@ class Early:
 
 def test_weights_of_nested_fields_multiply() -> None:
     weights = {part.name: part.weight for part in schema_of(Story)}
-    assert weights == pytest.approx({"event.when": 2 / 15, "event.how_many": 1 / 15, "order": 3 / 5, "title": 1 / 5})
+    assert weights == pytest.approx(
+        {"event.when": 2 / 15, "event.how_many": 1 / 15, "order": 3 / 5, "title": 1 / 5}
+    )
 
 
 def test_reward_is_the_weighted_sum_of_its_parts() -> None:
-    reward = score("4.0-8.0; 1", write_answer(Event(Interval(2.0, 6.0), Counts((2,)))), schema_of(Event))
+    reward = score(
+        "4.0-8.0; 1", write_answer(Event(Interval(2.0, 6.0), Counts((2,)))), schema_of(Event)
+    )
     assert reward.parts == pytest.approx({"when": 2 / 6, "how_many": 0.5})
     assert reward.total == pytest.approx(2 / 3 * 2 / 6 + 1 / 3 * 0.5)
     assert (reward.strict, reward.parsed) == (0.0, True)
@@ -59,7 +63,11 @@ def test_wrong_number_of_parts_earns_nothing(text: str) -> None:
 
 
 def test_words_come_last_and_may_hold_the_separator() -> None:
-    truth = write_answer(Story(Event(Interval(0.0, 1.0), Counts((1, 2))), Permutation((2, 1)), Text("cut; and paste")))
+    truth = write_answer(
+        Story(
+            Event(Interval(0.0, 1.0), Counts((1, 2))), Permutation((2, 1)), Text("cut; and paste")
+        )
+    )
     assert truth == "0.0-1.0; 1,2; 21; cut; and paste"
     assert score(truth, truth, schema_of(Story)).total == 1.0
 

@@ -10,7 +10,7 @@ from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.paper import beside_paper
 from tasks.core.statistics import Estimate
 from tasks.core.types import Sample
-from tasks.evaluate.score_benchmark import markdown_table, result_json, score_benchmark
+from tasks.evaluate.score_benchmark import result_json, results_table, score_benchmark
 from tasks.rollout.answerer import Reply
 from tests.helpers.questions import make_benchmark
 from tests.helpers.rollouts import make_reply
@@ -26,7 +26,12 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> FolderBenchmark:
 
 def _replies(samples: list[Sample]) -> dict[str, Reply]:
     """Two letters right, one after a space, one question that could not be shown, the rest unreadable."""
-    texts = {"universal/0-0": "A", "universal/0-1": " B", "universal/0-2": "C because", "universal/0-g": "nothing"}
+    texts = {
+        "universal/0-0": "A",
+        "universal/0-1": " B",
+        "universal/0-2": "C because",
+        "universal/0-g": "nothing",
+    }
     return {
         sample.sample_id: make_reply(sample.sample_id, failure="no video")
         if "gone" in sample.sample_id
@@ -39,26 +44,34 @@ def _replies(samples: list[Sample]) -> dict[str, Reply]:
     }
 
 
-def test_missing_and_unreadable_questions_stay_in_the_denominator(benchmark: FolderBenchmark) -> None:
+def test_missing_and_unreadable_questions_stay_in_the_denominator(
+    benchmark: FolderBenchmark,
+) -> None:
     samples = list(benchmark.samples())
-    found, rows = score_benchmark(benchmark, samples, _replies(samples), model="m", num_available=20, min_coverage=0.0)
+    found, rows = score_benchmark(
+        benchmark, samples, _replies(samples), model="m", num_available=20, min_coverage=0.0
+    )
     assert found.result.num_items == 9
     assert found.result.headline.mean == pytest.approx(2 / 9)
     assert found.result.robust.mean == pytest.approx(3 / 9)
     assert (found.result.num_missing, found.result.num_unparsed, found.num_truncated) == (1, 6, 1)
     assert found.num_answer_tokens == 1 + 2 + 9 + 7 + 4
     assert [row.sample_id for row in rows] == [sample.sample_id for sample in samples]
-    assert {row.sample_id: row.failure for row in rows if row.failure} == {"universal/gone-0": "no video"}
+    assert {row.sample_id: row.failure for row in rows if row.failure} == {
+        "universal/gone-0": "no video"
+    }
     assert found.metrics()["benchmark/score"] == pytest.approx(2 / 9)
 
 
 def test_low_coverage_gives_no_headline(benchmark: FolderBenchmark) -> None:
     samples = list(benchmark.samples())
-    found, _ = score_benchmark(benchmark, samples, _replies(samples), model="m", num_available=9, min_coverage=0.98)
+    found, _ = score_benchmark(
+        benchmark, samples, _replies(samples), model="m", num_available=9, min_coverage=0.98
+    )
     assert found.headline is None
     assert "1 of 9 questions could not be shown (most often: no video)" in found.refused
     assert not any(name.startswith("benchmark/score") for name in found.metrics())
-    table = markdown_table([found])
+    table = results_table([found])
     assert "refused" in table
     assert "88.9%" in table
     assert "22.2" not in table
@@ -67,8 +80,10 @@ def test_low_coverage_gives_no_headline(benchmark: FolderBenchmark) -> None:
 
 def test_the_table_says_what_limits_the_numbers(benchmark: FolderBenchmark) -> None:
     samples = list(benchmark.samples())
-    found, _ = score_benchmark(benchmark, samples, _replies(samples), model="m", num_available=20, min_coverage=0.0)
-    table = markdown_table([found])
+    found, _ = score_benchmark(
+        benchmark, samples, _replies(samples), model="m", num_available=20, min_coverage=0.0
+    )
+    table = results_table([found])
     for text in ("22.2", "3 videos: no interval", "9 of 20 questions (limit)", "1 x no video", "1 answers were cut off",
                  "deviation: max_frames: 8 (paper: 32, 48, 64)"):  # fmt: skip
         assert text in table
@@ -76,7 +91,13 @@ def test_the_table_says_what_limits_the_numbers(benchmark: FolderBenchmark) -> N
 
 @pytest.mark.parametrize(
     ("mean", "reach", "differs"),
-    [(0.641, 0.002, False), (0.6505, 0.002, False), (0.652, 0.002, True), (0.652, 0.012, False), (0.60, 0.02, True)],
+    [
+        (0.641, 0.002, False),
+        (0.6505, 0.002, False),
+        (0.652, 0.002, True),
+        (0.652, 0.012, False),
+        (0.60, 0.02, True),
+    ],
 )
 def test_a_difference_from_the_paper_is_marked_beyond_a_point_and_outside_the_interval(
     mean: float, reach: float, differs: bool

@@ -40,7 +40,11 @@ def test_a_heldout_sample_scores_its_mean_reward() -> None:
 def test_viubench_is_scored_by_overlap_by_the_share_of_right_counts_and_by_whole_orders(
     pretext: str, kind: str, viubench_type: str, truth: str, text: str, score: float, strict: float
 ) -> None:
-    kinds = {"grounding": AnswerKind.INTERVAL, "counting": AnswerKind.COUNTS, "jigsaw": AnswerKind.PERMUTATION}
+    kinds = {
+        "grounding": AnswerKind.INTERVAL,
+        "counting": AnswerKind.COUNTS,
+        "jigsaw": AnswerKind.PERMUTATION,
+    }
     made = make_sample("v", pretext=pretext, kind=kind, split=Split.VIUBENCH)
     sample = replace(made, answer=truth, answer_kind=kinds[pretext])
     row = score_sample(sample, [reward_answer(sample, 0, text, num_tokens=1)])
@@ -49,7 +53,11 @@ def test_viubench_is_scored_by_overlap_by_the_share_of_right_counts_and_by_whole
 
 
 def test_a_sample_that_could_not_be_shown_scores_zero_and_stays_in_the_mean() -> None:
-    rows = [*_heldout([1.0, 1.0]), score_sample(make_sample("lost"), (), "frames missing"), *_viubench("mirror", [1.0])]
+    rows = [
+        *_heldout([1.0, 1.0]),
+        score_sample(make_sample("lost"), (), "frames missing"),
+        *_viubench("mirror", [1.0]),
+    ]
     scores = _aggregate(rows)
     assert scores.heldout.mean == pytest.approx(2 / 3)
     assert scores.heldout.num_items == 3
@@ -57,7 +65,11 @@ def test_a_sample_that_could_not_be_shown_scores_zero_and_stays_in_the_mean() ->
 
 
 def test_viubench_is_the_mean_of_its_types_with_an_error_over_videos() -> None:
-    rows = [*_heldout([0.0, 0.5]), *_viubench("mirror", [0.0, 1.0]), *_viubench("zoom_out", [0.2, 0.2, 0.8])]
+    rows = [
+        *_heldout([0.0, 0.5]),
+        *_viubench("mirror", [0.0, 1.0]),
+        *_viubench("zoom_out", [0.2, 0.2, 0.8]),
+    ]
     scores = _aggregate(rows)
     assert {name: part.mean for name, part in scores.viubench_by_type.items()} == pytest.approx(
         {"grounding_mirror": 0.5, "grounding_zoom_out": 0.4}
@@ -91,15 +103,22 @@ def test_the_report_says_what_was_found() -> None:
 
 
 def _heldout(scores: list[float]) -> list[SampleScore]:
-    return [score_sample(make_sample(f"h{i}"), [make_rollout(f"h{i}", reward=score)]) for i, score in enumerate(scores)]
+    return [
+        score_sample(make_sample(f"h{i}"), [make_rollout(f"h{i}", reward=score)])
+        for i, score in enumerate(scores)
+    ]
 
 
 def _viubench(kind: str, scores: list[float]) -> list[SampleScore]:
     samples = [
-        make_sample(f"{kind}{i}", kind=kind, split=Split.VIUBENCH, clip_id=f"{kind}{i}") for i in range(len(scores))
+        make_sample(f"{kind}{i}", kind=kind, split=Split.VIUBENCH, clip_id=f"{kind}{i}")
+        for i in range(len(scores))
     ]
     rows = [score_sample(sample, [make_rollout(sample.sample_id)]) for sample in samples]
-    return [replace(row, score=score, strict_score=score / 2) for row, score in zip(rows, scores, strict=True)]
+    return [
+        replace(row, score=score, strict_score=score / 2)
+        for row, score in zip(rows, scores, strict=True)
+    ]
 
 
 def _aggregate(rows: list[SampleScore]) -> ModelScores:

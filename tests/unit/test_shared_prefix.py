@@ -6,7 +6,12 @@ from torch import Tensor
 
 from tasks.policy.checkpoint import Policy
 from tasks.rollout.inputs import EncodedPrompt, batch_prompts, encode_prompt
-from tasks.train.shared_prefix import PackedRow, pack_row, shared_prefix_logprobs, use_shared_prefix_attention
+from tasks.train.shared_prefix import (
+    PackedRow,
+    pack_row,
+    shared_prefix_logprobs,
+    use_shared_prefix_attention,
+)
 from tests.helpers.policy import fresh_policy, mixed_prompts
 
 # Three groups (grounding, six-clip jigsaw, counting) of three responses with different lengths.
@@ -24,9 +29,9 @@ def plain_logprobs(policy: Policy, prompt: EncodedPrompt, tokens: list[int]) -> 
     response = torch.tensor(tokens)
     output = policy.model(
         input_ids=torch.cat([prompt.input_ids, response])[None],
-        mm_token_type_ids=torch.cat([prompt.token_types, torch.zeros(len(tokens), dtype=prompt.token_types.dtype)])[
-            None
-        ],
+        mm_token_type_ids=torch.cat(
+            [prompt.token_types, torch.zeros(len(tokens), dtype=prompt.token_types.dtype)]
+        )[None],
         pixel_values_videos=prompt.pixel_values,
         video_grid_thw=prompt.grid_thw,
     )
@@ -40,7 +45,9 @@ def gradients(policy: Policy, loss: Tensor) -> Tensor:
     return torch.cat([p.grad.flatten() for p in policy.model.parameters() if p.grad is not None])
 
 
-def packed(policy: Policy, encoded: list[EncodedPrompt], groups: list[list[list[int]]] = RESPONSES) -> PackedRow:
+def packed(
+    policy: Policy, encoded: list[EncodedPrompt], groups: list[list[list[int]]] = RESPONSES
+) -> PackedRow:
     return pack_row([batch_prompts(policy, [prompt]) for prompt in encoded], groups)
 
 
@@ -72,7 +79,9 @@ def dense_mask(row: PackedRow) -> Tensor:
     mask = torch.zeros(size, size, dtype=torch.bool)
     for span in row.spans:
         middle, stop = span.start + span.num_prompt, span.start + span.sees.shape[1]
-        mask[span.start : middle, span.start : middle] = torch.ones(span.num_prompt, span.num_prompt).tril().bool()
+        mask[span.start : middle, span.start : middle] = (
+            torch.ones(span.num_prompt, span.num_prompt).tril().bool()
+        )
         mask[middle:stop, span.start : stop] = span.sees
     return mask
 
@@ -82,7 +91,8 @@ def test_the_split_call_equals_attention_with_the_whole_mask(case: Case) -> None
     row = packed(policy, encoded)
     split, _ = shared_prefix_logprobs(policy.model, row)
     dense, _ = shared_prefix_logprobs(
-        lambda spans, **inputs: policy.model(attention_mask=dense_mask(row)[None, None], **inputs), row
+        lambda spans, **inputs: policy.model(attention_mask=dense_mask(row)[None, None], **inputs),
+        row,
     )
     torch.testing.assert_close(split, dense, atol=1e-6, rtol=0)
     found, expected = gradients(policy, split.sum()), gradients(policy, dense.sum())
@@ -95,7 +105,9 @@ def test_gradient_checkpointing_changes_no_gradient(case: Case) -> None:
     policy.model.train()
     expected = gradients(policy, shared_prefix_logprobs(policy.model, row)[0].sum())
     policy.model.gradient_checkpointing_enable()
-    torch.testing.assert_close(gradients(policy, shared_prefix_logprobs(policy.model, row)[0].sum()), expected)
+    torch.testing.assert_close(
+        gradients(policy, shared_prefix_logprobs(policy.model, row)[0].sum()), expected
+    )
 
 
 def test_vision_features_may_be_given(case: Case) -> None:
@@ -115,7 +127,9 @@ def test_a_response_does_not_see_its_siblings_nor_a_group_its_neighbours(case: C
     with torch.no_grad():
         before, _ = shared_prefix_logprobs(policy.model, packed(policy, encoded))
         after, _ = shared_prefix_logprobs(policy.model, packed(policy, encoded, changed))
-        alone, _ = shared_prefix_logprobs(policy.model, packed(policy, encoded[1:2], RESPONSES[1:2]))
+        alone, _ = shared_prefix_logprobs(
+            policy.model, packed(policy, encoded[1:2], RESPONSES[1:2])
+        )
     torch.testing.assert_close(after[:, [0, 2], :3], before[:, [0, 2], :3])
     torch.testing.assert_close(alone[0], before[1, :, :3])
 

@@ -12,18 +12,27 @@ def packets_of(num: int, *, group: int, num_leading: int = 0) -> Packets:
     stamps = []
     for first in range(0, num, group):
         leading = num_leading if first else 0
-        shown = list(range(first - leading, first)) + list(range(first + 1, first + group - num_leading))
+        shown = list(range(first - leading, first)) + list(
+            range(first + 1, first + group - num_leading)
+        )
         stamps += [first, *shown]
     keys = (
-        tuple(range(0, len(stamps), group)) if not num_leading else tuple(stamps.index(k) for k in range(0, num, group))
+        tuple(range(0, len(stamps), group))
+        if not num_leading
+        else tuple(stamps.index(k) for k in range(0, num, group))
     )
-    return Packets(stamps=array("q", stamps), dts=array("q", range(len(stamps))), keys=keys, has_index=True)
+    return Packets(
+        stamps=array("q", stamps), dts=array("q", range(len(stamps))), keys=keys, has_index=True
+    )
 
 
 def test_few_pictures_of_a_long_video_are_read_from_the_key_frames_before_them() -> None:
     packets = packets_of(10_000, group=250)
     runs = plan_reading(packets, [2510, 5005, 5030])
-    assert [(run.start, sorted(run.wanted)) for run in runs] == [(2500, [2510]), (5000, [5005, 5030])]
+    assert [(run.start, sorted(run.wanted)) for run in runs] == [
+        (2500, [2510]),
+        (5000, [5005, 5030]),
+    ]
 
 
 def test_a_short_video_is_read_in_one_pass() -> None:
@@ -53,7 +62,9 @@ def test_every_picture_is_in_one_run_from_a_key_frame_shown_no_later(
     assert sorted(position for run in runs for position in run.wanted) == sorted(wanted)
     for run in runs:
         assert run.start in packets.keys
-        assert all(run.start <= at and packets.stamps[run.start] <= packets.stamps[at] for at in run.wanted)
+        assert all(
+            run.start <= at and packets.stamps[run.start] <= packets.stamps[at] for at in run.wanted
+        )
     assert sum(run.stop - run.start for run in runs) <= max(wanted) + 1
     assert plan_reading(packets, wanted, may_seek=False)[0].start == 0
 

@@ -53,11 +53,15 @@ def test_a_revision_can_be_named_and_stays(hub: Path) -> None:
 
 @pytest.mark.parametrize("name", ["team/other", f"team/model@{'c' * 40}", "team/model@no-branch"])
 def test_a_name_that_stands_for_nothing_here_is_one_line(hub: Path, name: str) -> None:
-    with pytest.raises(InputError, match=f"{name}.* is not in its cache on this machine; expected the name"):
+    with pytest.raises(
+        InputError, match=f"{name}.* is not in its cache on this machine; expected the name"
+    ):
         check_named(name)
 
 
-@pytest.mark.parametrize("name", ["a b", "team/model/more", "-x-", "..", "/nowhere", "~/nowhere", "./nowhere"])
+@pytest.mark.parametrize(
+    "name", ["a b", "team/model/more", "-x-", "..", "/nowhere", "~/nowhere", "./nowhere"]
+)
 def test_what_can_be_no_name_is_one_line(hub: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"^model: .*expected the name of a Qwen3-VL on the hub"):
         check_named(name)
@@ -70,7 +74,9 @@ def test_a_folder_counts_by_its_files(tmp_path: Path) -> None:
     assert outside_policy(str(tmp_path)) == before
     (tmp_path / "model.safetensors").write_bytes(b"new")
     assert outside_policy(str(tmp_path)).digest != before.digest
-    with pytest.raises(InputError, match="was replaced while the run went on; run the same command again"):
+    with pytest.raises(
+        InputError, match="was replaced while the run went on; run the same command again"
+    ):
         open_policy(Store(str(tmp_path / "root")), before, "float32")
 
 
@@ -109,14 +115,22 @@ def _into_parts(folder: Path) -> None:
 
 
 _SPOILERS: dict[str, Callable[[Path], object]] = {
-    "is a 'qwen2_5_vl'": lambda folder: (folder / "config.json").write_text('{"model_type": "qwen2_5_vl"}'),
-    "is a 'qwen3_vl_moe'": lambda folder: (folder / "config.json").write_text('{"model_type": "qwen3_vl_moe"}'),
+    "is a 'qwen2_5_vl'": lambda folder: (folder / "config.json").write_text(
+        '{"model_type": "qwen2_5_vl"}'
+    ),
+    "is a 'qwen3_vl_moe'": lambda folder: (folder / "config.json").write_text(
+        '{"model_type": "qwen3_vl_moe"}'
+    ),
     "config.json that cannot be read": lambda folder: (folder / "config.json").write_text("[]"),
     "no config.json": lambda folder: (folder / "config.json").unlink(),
-    "no model.safetensors or": lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"),
+    "no model.safetensors or": lambda folder: (folder / "model.safetensors").rename(
+        folder / "pytorch_model.bin"
+    ),
     "no model-00002-of-00002.safetensors": _into_parts,
     "is damaged or not whole": lambda folder: _cut(folder / "model.safetensors"),
-    "run git lfs pull": lambda folder: (folder / "tokenizer.json").write_text("version https://git-lfs.github.com/"),
+    "run git lfs pull": lambda folder: (folder / "tokenizer.json").write_text(
+        "version https://git-lfs.github.com/"
+    ),
     "no tokenizer.json": lambda folder: (folder / "tokenizer.json").unlink(),
     "no preprocessor_config.json or": lambda folder: (folder / "processor_config.json").unlink(),
 }
@@ -135,7 +149,12 @@ def test_a_folder_that_no_policy_can_be_loaded_from_is_one_line(tmp_path: Path, 
 def test_without_a_network_a_hub_model_needs_more_than_its_configuration_in_the_cache(
     hub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(InputError, match=r"hub cannot be reached, and of 'team/model' there is no model.safetensors"):
+    with pytest.raises(
+        InputError,
+        match=r"hub cannot be reached, and of 'team/model' there is no model.safetensors",
+    ):
         check_source("team/model")
-    monkeypatch.setenv("FLYTE_INTERNAL_EXECUTION_ID", "f1")  # the pods that load it may reach another cache
+    monkeypatch.setenv(
+        "FLYTE_INTERNAL_EXECUTION_ID", "f1"
+    )  # the pods that load it may reach another cache
     check_source("team/model")

@@ -4,7 +4,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.core.statistics import METHOD, MIN_VIDEOS, Estimate, Scored, estimate, paired_difference
+from tasks.core.statistics import (
+    METHOD,
+    MIN_VIDEOS,
+    Estimate,
+    ItemScore,
+    estimate,
+    paired_difference,
+)
 from tests.helpers.intervals import KINDS, SIZES, coverage
 
 FIVE = [1.0, 3.0, 5.0, 7.0, 4.0]
@@ -12,10 +19,15 @@ FIVE = [1.0, 3.0, 5.0, 7.0, 4.0]
 
 
 def test_with_equally_many_items_a_video_it_is_student_s_interval_of_the_videos_means() -> None:
-    found = _estimate([("", f"v{index}", score + shift) for index, score in enumerate(FIVE) for shift in (-1, 1)])
+    found = _estimate(
+        [("", f"v{index}", score + shift) for index, score in enumerate(FIVE) for shift in (-1, 1)]
+    )
     assert (found.mean, found.se) == (4.0, pytest.approx(1.0))
     assert found.degrees_of_freedom == pytest.approx(4)
-    assert (found.low, found.high) == (pytest.approx(4 - 2.776, abs=1e-3), pytest.approx(4 + 2.776, abs=1e-3))
+    assert (found.low, found.high) == (
+        pytest.approx(4 - 2.776, abs=1e-3),
+        pytest.approx(4 + 2.776, abs=1e-3),
+    )
     assert (found.num_items, found.num_videos, found.no_interval) == (10, 5, "")
 
 
@@ -39,7 +51,10 @@ def test_equal_means_of_all_videos_give_no_interval(score: float) -> None:
     assert (found.mean, found.se, found.low) == (pytest.approx(score), math.inf, -math.inf)
     assert found.no_interval == "equal means of all 12 videos: no interval"
     before, after = (
-        {f"{n}": Scored(score=value, video=f"v{n}") for n, value in enumerate(np.linspace(0, 0.9, 12) + shift)}
+        {
+            f"{n}": ItemScore(score=value, video=f"v{n}")
+            for n, value in enumerate(np.linspace(0, 0.9, 12) + shift)
+        }
         for shift in (0.0, 0.072)
     )
     assert "equal means" in paired_difference(before, after).no_interval
@@ -51,9 +66,17 @@ def test_a_stratum_on_one_video_gives_no_interval() -> None:
 
 
 def test_every_stratum_counts_the_same_unless_weights_say_otherwise() -> None:
-    items = [("a", "v1", 1.0), ("a", "v2", 3.0), ("a", "v3", 5.0), ("b", "v1", 0.0), ("b", "v2", 1.0)]
+    items = [
+        ("a", "v1", 1.0),
+        ("a", "v2", 3.0),
+        ("a", "v3", 5.0),
+        ("b", "v1", 0.0),
+        ("b", "v2", 1.0),
+    ]
     assert _estimate(items).mean == pytest.approx((3.0 + 0.5) / 2)
-    assert _estimate(items, weights={"a": 3.0, "b": 1.0}).mean == pytest.approx(0.75 * 3 + 0.25 * 0.5)
+    assert _estimate(items, weights={"a": 3.0, "b": 1.0}).mean == pytest.approx(
+        0.75 * 3 + 0.25 * 0.5
+    )
 
 
 def test_of_nothing_there_is_no_mean() -> None:
@@ -102,15 +125,23 @@ def test_one_video_that_carries_all_the_spread_leaves_few_degrees_of_freedom() -
 
 
 def test_paired_difference_of_hand_computed_scores() -> None:
-    before = {f"q{n}": Scored(score=0.5 * (n % 2), video=f"v{n // 2}") for n in range(10)}
-    after = {name: replace(item, score=item.score + FIVE[int(name[1:]) // 2] / 10) for name, item in before.items()}
+    before = {f"q{n}": ItemScore(score=0.5 * (n % 2), video=f"v{n // 2}") for n in range(10)}
+    after = {
+        name: replace(item, score=item.score + FIVE[int(name[1:]) // 2] / 10)
+        for name, item in before.items()
+    }
     found = paired_difference(before, after)
     assert (found.mean, found.se) == (pytest.approx(0.4), pytest.approx(0.1))
-    assert (found.low, found.high) == (pytest.approx(0.4 - 0.2776, abs=1e-4), pytest.approx(0.4 + 0.2776, abs=1e-4))
+    assert (found.low, found.high) == (
+        pytest.approx(0.4 - 0.2776, abs=1e-4),
+        pytest.approx(0.4 + 0.2776, abs=1e-4),
+    )
 
 
 def test_different_items_cannot_be_paired() -> None:
-    one, other = ({name: Scored(score=0.0, video=name) for name in names} for names in ("ab", "ac"))
+    one, other = (
+        {name: ItemScore(score=0.0, video=name) for name in names} for names in ("ab", "ac")
+    )
     with pytest.raises(ValueError, match="2 items were scored for one"):
         paired_difference(one, other)
 
@@ -128,7 +159,9 @@ def test_the_method_says_from_how_many_videos_on_there_are_intervals() -> None:
 @pytest.mark.parametrize("num_videos", [5, 10, 30])
 @pytest.mark.parametrize("sizes", ["equal", "1 or 5"])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_intervals_hold_the_true_mean_as_often_as_they_say(kind, sizes: str, num_videos: int) -> None:  # type: ignore[no-untyped-def]
+def test_intervals_hold_the_true_mean_as_often_as_they_say(
+    kind, sizes: str, num_videos: int
+) -> None:  # type: ignore[no-untyped-def]
     """At least 93 % and, from ten videos on, at most 97 %, give or take three standard errors of the runs."""
     runs = 1000
     held = [
@@ -137,10 +170,17 @@ def test_intervals_hold_the_true_mean_as_often_as_they_say(kind, sizes: str, num
     ]
     slack = 3 * math.sqrt(0.95 * 0.05 / runs)
     # Answers that are nearly always right, on videos of which few are hard: what the bench says of them.
-    least = 0.91 if (kind.name, sizes, num_videos) == ("right or wrong, 0.9", "1 or 5", 30) else 0.93
+    least = (
+        0.91 if (kind.name, sizes, num_videos) == ("right or wrong, 0.9", "1 or 5", 30) else 0.93
+    )
     assert min(held) >= least - slack
     assert num_videos < 10 or max(held) <= 0.97 + slack
 
 
-def _estimate(items: list[tuple[str, str, float]], *, weights: dict[str, float] | None = None) -> Estimate:
-    return estimate([Scored(score=score, video=video, stratum=stratum) for stratum, video, score in items], weights)
+def _estimate(
+    items: list[tuple[str, str, float]], *, weights: dict[str, float] | None = None
+) -> Estimate:
+    return estimate(
+        [ItemScore(score=score, video=video, stratum=stratum) for stratum, video, score in items],
+        weights,
+    )

@@ -138,7 +138,9 @@ os.kill(os.getpid(), 9)
 
 
 @pytest.mark.slow
-def test_what_a_killed_writer_left_is_removed_at_the_next_start_and_nothing_else(data_root: str) -> None:
+def test_what_a_killed_writer_left_is_removed_at_the_next_start_and_nothing_else(
+    data_root: str,
+) -> None:
     store = Store(data_root)
     own = store.scratch_folder()
     stranger = Path(data_root, "scratch", "of-another-machine")
@@ -165,7 +167,9 @@ def test_many_writers_at_once_do_not_take_the_scratch_from_each_other(data_root:
     assert not Path(data_root, "scratch").exists()
 
 
-def test_a_remote_folder_is_downloaded_once_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_remote_folder_is_downloaded_once_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     store = Store("memory://once")
     for content in ("first", "second"):
@@ -174,5 +178,7 @@ def test_a_remote_folder_is_downloaded_once_a_process(tmp_path: Path, monkeypatc
         store.write_folder("policy", source)
         local = store.local_folder("policy")
         assert store.local_folder("policy") == local
-        assert (local / "file.txt").read_text() == content, "another folder under the same key is another copy"
+        assert (local / "file.txt").read_text() == content, (
+            "another folder under the same key is another copy"
+        )
     assert len(list(tmp_path.iterdir())) == 1, "the first copy is gone"

@@ -61,17 +61,23 @@ def test_what_cannot_be_used_is_named(benchmarks: str, conditions: str, reason: 
         read_suite(benchmarks, conditions)
 
 
-def test_every_question_is_in_one_shard_and_a_video_in_one_only(data_root: str, universal: BenchmarkFolder) -> None:
+def test_every_question_is_in_one_shard_and_a_video_in_one_only(
+    data_root: str, universal: BenchmarkFolder
+) -> None:
     store = Store(data_root)
     questions = list_suite(store, [universal], limit=0, seed=0, questions_per_shard=5)
     shards = _samples(store, questions)
     assert questions.num_available == questions.num_selected == {"universal": 13}
-    assert Counter(sample.sample_id for shard in shards for sample in shard).most_common(1)[0][1] == 1
+    assert (
+        Counter(sample.sample_id for shard in shards for sample in shard).most_common(1)[0][1] == 1
+    )
     assert len(shards) == 2
     assert sum(len({video_of(sample) for sample in shard}) for shard in shards) == 4
 
 
-def test_a_limit_draws_the_same_questions_each_time(data_root: str, universal: BenchmarkFolder) -> None:
+def test_a_limit_draws_the_same_questions_each_time(
+    data_root: str, universal: BenchmarkFolder
+) -> None:
     store = Store(data_root)
     drawn = {
         seed: [s.sample_id for shard in _samples(store, found) for s in shard]
@@ -85,7 +91,9 @@ def test_a_limit_draws_the_same_questions_each_time(data_root: str, universal: B
     assert [s.sample_id for shard in _samples(store, again) for s in shard] == drawn[0]
 
 
-def test_a_limit_keeps_questions_together_that_are_scored_together(tmp_path: Path, data_root: str) -> None:
+def test_a_limit_keeps_questions_together_that_are_scored_together(
+    tmp_path: Path, data_root: str
+) -> None:
     FOLDERS["vinoground_group"][0](tmp_path)
     (folder,) = read_suite(json.dumps({"vinoground_group": str(tmp_path)}), "{}")
     store = Store(data_root)
@@ -93,7 +101,9 @@ def test_a_limit_keeps_questions_together_that_are_scored_together(tmp_path: Pat
     some = list_suite(store, [folder], limit=1, seed=0, questions_per_shard=100)
 
     def sizes(questions: Questions) -> Counter[str]:
-        return Counter(s.benchmark.group for shard in _samples(store, questions) for s in shard if s.benchmark)
+        return Counter(
+            s.benchmark.group for shard in _samples(store, questions) for s in shard if s.benchmark
+        )
 
     assert len(sizes(some)) == 1
     assert sizes(some).items() <= sizes(every).items()

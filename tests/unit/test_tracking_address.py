@@ -16,7 +16,16 @@ from tasks.tracking.check import check_tracking
 from tasks.tracking.run import start_run
 
 WRONG = [
-    *["file:///x", "/x", "x", "./mlruns", "localhost:5000", "127.0.0.1:5000", "ftp://host/x", "databricks"],
+    *[
+        "file:///x",
+        "/x",
+        "x",
+        "./mlruns",
+        "localhost:5000",
+        "127.0.0.1:5000",
+        "ftp://host/x",
+        "databricks",
+    ],
     *[
         "sqlite:////x/mlflow.db",
         "postgresql://me:s3cret@host/db",
@@ -25,8 +34,21 @@ WRONG = [
         "http:/host",
         "https://:5000",
     ],
-    *["http://host:port", "http://host:99999", "http://host:0", "http://host:", "http://host:50 00", "http://ho st"],
-    *["http://http://host", "http://host?token=s3cret", "http://host#x", "http://[::1", "http://host/\n/x"],
+    *[
+        "http://host:port",
+        "http://host:99999",
+        "http://host:0",
+        "http://host:",
+        "http://host:50 00",
+        "http://ho st",
+    ],
+    *[
+        "http://http://host",
+        "http://host?token=s3cret",
+        "http://host#x",
+        "http://[::1",
+        "http://host/\n/x",
+    ],
     *[
         "http://me:s3cret@",
         "me:s3cret@host:5000",
@@ -54,7 +76,18 @@ def test_a_wrong_address_is_one_line_without_its_password_and_writes_nothing(
     with pytest.raises(InputError) as started:
         start_run(data_root, experiment="e", run_key="k", params={}, tracking_uri=uri)
     with pytest.raises(SystemExit):
-        fetch(["--model", "m", "--data-root", data_root, "--to", f"{data_root}/m", "--tracking-uri", uri])
+        fetch(
+            [
+                "--model",
+                "m",
+                "--data-root",
+                data_root,
+                "--to",
+                f"{data_root}/m",
+                "--tracking-uri",
+                uri,
+            ]
+        )
     for told in (str(checked.value), str(started.value), capsys.readouterr().err.strip()):
         assert told.startswith("tracking_uri: got ")
         assert "expected the address of an MLflow server" in told
@@ -76,7 +109,10 @@ def test_a_wrong_address_is_one_line_without_its_password_and_writes_nothing(
 def test_an_address_is_parted_from_its_password(uri: str, address: str) -> None:
     assert log_in(uri) == log_in(address) == address
     expected = ("me@there", "s3/cret") if "@" in uri else ("", "")
-    assert (os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"]) == expected
+    assert (
+        os.environ["MLFLOW_TRACKING_USERNAME"],
+        os.environ["MLFLOW_TRACKING_PASSWORD"],
+    ) == expected
 
 
 def test_in_a_pod_a_password_in_the_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +123,9 @@ def test_in_a_pod_a_password_in_the_address_is_refused(monkeypatch: pytest.Monke
     assert log_in("http://host:5000") == "http://host:5000"
 
 
-def test_a_password_is_not_registered_with_a_launch_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_is_not_registered_with_a_launch_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deployment = tmp_path / "deployment.json"
     deployment.write_text('{"nightly": {"tracking_uri": "http://me:s3cret@host:5000"}}')
     monkeypatch.setenv("VIDEOSSR_DEPLOYMENT", str(deployment))
@@ -96,7 +134,9 @@ def test_a_password_is_not_registered_with_a_launch_plan(tmp_path: Path, monkeyp
     assert "s3cret" not in str(refused.value)
 
 
-_SECRET = st.text("abcXYZ019-_.~!$'()*+,;:@/?#%&=", min_size=1).map(lambda text: f"s3cret{text}s3cret")
+_SECRET = st.text("abcXYZ019-_.~!$'()*+,;:@/?#%&=", min_size=1).map(
+    lambda text: f"s3cret{text}s3cret"
+)
 
 
 @given(secret=_SECRET)
@@ -108,6 +148,14 @@ def test_no_address_shows_the_password_in_it(secret: str) -> None:
 
 def test_signatures_of_links_are_hidden_and_the_rest_stays() -> None:
     link = "https://b.s3/v.mp4?X-Amz-Date=1&X-Amz-Signature=abc&X-Amz-Credential=def/x"
-    assert redact(link) == "https://b.s3/v.mp4?X-Amz-Date=1&X-Amz-Signature=***&X-Amz-Credential=***"
-    for plain in ("s3://bucket/a@b/c", "/data/x", "mail me@host: a://b", "gs://b/k=v?key", "http://h:1/a:b@c"):
+    assert (
+        redact(link) == "https://b.s3/v.mp4?X-Amz-Date=1&X-Amz-Signature=***&X-Amz-Credential=***"
+    )
+    for plain in (
+        "s3://bucket/a@b/c",
+        "/data/x",
+        "mail me@host: a://b",
+        "gs://b/k=v?key",
+        "http://h:1/a:b@c",
+    ):
         assert redact(plain) == plain

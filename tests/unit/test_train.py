@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tasks.core.config import WarmStartConfig
-from tasks.core.training import Trained
+from tasks.core.training import TrainedPolicy
 from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
 from tasks.train.trainable import switch_dropout_off
@@ -29,7 +29,9 @@ class StoppingTracker(MemoryTracker):
         super().__init__()
         self._stop_at = stop_at
 
-    def log_step(self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None) -> None:
+    def log_step(
+        self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None
+    ) -> None:
         if step == self._stop_at:
             raise StoppedError
         super().log_step(metrics, step, series)
@@ -42,14 +44,18 @@ def pool(started_root: Path, tmp_path: Path) -> Pool:
 
 
 @pytest.fixture(scope="module")
-def trained(started_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pool, Trained]:
+def trained(
+    started_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Pool, TrainedPolicy]:
     """A run of `TRAIN` from beginning to end."""
     pool = copy_pool(started_root, tmp_path_factory.mktemp("trained") / "root")
     return pool, pool.train(pool.start().policy)
 
 
 @pytest.mark.parametrize("zero_stage", [0, 1, 2, 3])
-def test_a_run_cut_off_and_resumed_equals_the_uninterrupted_one_bit_for_bit(pool: Pool, zero_stage: int) -> None:
+def test_a_run_cut_off_and_resumed_equals_the_uninterrupted_one_bit_for_bit(
+    pool: Pool, zero_stage: int
+) -> None:
     start = pool.start().policy
     config = replace(TRAIN, zero_stage=zero_stage)
     with pytest.raises(StoppedError):
@@ -63,31 +69,39 @@ def test_a_run_cut_off_and_resumed_equals_the_uninterrupted_one_bit_for_bit(pool
         assert torch.equal(tensor, resumed_weights[name]), name
 
 
-def test_prompts_made_ahead_of_time_change_nothing(pool: Pool, trained: tuple[Pool, Trained]) -> None:
+def test_prompts_made_ahead_of_time_change_nothing(
+    pool: Pool, trained: tuple[Pool, TrainedPolicy]
+) -> None:
     with warm_children():
         ahead = pool.steps(pool.train(pool.start().policy, replace(TRAIN, prefetch_workers=2)))
     whole, done = trained
     assert numbers(ahead) == numbers(whole.steps(done))
 
 
-def test_some_groups_are_shown_with_their_frames_at_the_first_the_last_and_every_nth_step(pool: Pool) -> None:
+def test_some_groups_are_shown_with_their_frames_at_the_first_the_last_and_every_nth_step(
+    pool: Pool,
+) -> None:
     tracker = MemoryTracker()
     pool.train(pool.start().policy, replace(TRAIN, show_every_steps=2), tracker)
     pages = {name: data.decode() for name, data in tracker.files.items()}
     assert sorted(pages) == [f"rollouts/step-00000{number}.html" for number in (0, 2, 3)]
     for page in pages.values():
         assert "data:image/png;base64," in page
-        assert page.count("<tr>") > ROLLOUT.rollouts_per_prompt, "one row for each answer of a group"
+        assert page.count("<tr>") > ROLLOUT.rollouts_per_prompt, (
+            "one row for each answer of a group"
+        )
 
 
-def test_a_finished_run_is_not_trained_again(trained: tuple[Pool, Trained]) -> None:
+def test_a_finished_run_is_not_trained_again(trained: tuple[Pool, TrainedPolicy]) -> None:
     pool, first = trained
     again = pool.train(pool.start().policy, tracker=StoppingTracker(stop_at=0))
     assert (again.policy, again.record) == (first.policy, first.record)
     assert again.report.counts["reused"] == 1.0
 
 
-def test_rollout_and_policy_agree_on_logprobs_in_every_step(trained: tuple[Pool, Trained]) -> None:
+def test_rollout_and_policy_agree_on_logprobs_in_every_step(
+    trained: tuple[Pool, TrainedPolicy],
+) -> None:
     pool, done = trained
     steps = pool.steps(done)
     assert [row.step for row in steps] == [0, 1, 2, 3]
@@ -105,8 +119,12 @@ def test_warm_start_lowers_the_loss_and_is_reused(tmp_path: Path) -> None:
     assert pool.start(config).policy == first.policy
 
 
-def test_a_warm_start_cut_off_and_resumed_equals_the_uninterrupted_one(pool: Pool, tmp_path: Path) -> None:
-    config = WarmStartConfig(num_steps=4, batch_size=4, learning_rate=1e-3, checkpoint_every_steps=2)
+def test_a_warm_start_cut_off_and_resumed_equals_the_uninterrupted_one(
+    pool: Pool, tmp_path: Path
+) -> None:
+    config = WarmStartConfig(
+        num_steps=4, batch_size=4, learning_rate=1e-3, checkpoint_every_steps=2
+    )
     with pytest.raises(StoppedError):
         pool.start(config, StoppingTracker(stop_at=3))
     tracker = MemoryTracker()
@@ -115,9 +133,13 @@ def test_a_warm_start_cut_off_and_resumed_equals_the_uninterrupted_one(pool: Poo
     assert resumed.policy.digest == make_pool(tmp_path / "other").start(config).policy.digest
 
 
-def test_a_step_of_flat_groups_refills_then_drops_them_and_leaves_the_policy_alone(pool: Pool) -> None:
+def test_a_step_of_flat_groups_refills_then_drops_them_and_leaves_the_policy_alone(
+    pool: Pool,
+) -> None:
     start = pool.start(WarmStartConfig(num_steps=0)).policy  # an untrained policy earns nothing
-    config = replace(TRAIN, num_steps=1, flat_groups="resample", refill_rounds=2, prompts_per_step=2)
+    config = replace(
+        TRAIN, num_steps=1, flat_groups="resample", refill_rounds=2, prompts_per_step=2
+    )
     trained = pool.train(start, config)
     [row] = pool.steps(trained)
     assert (row.spread_share, row.grad_norm, row.skipped) == (0.0, 0.0, False)
@@ -130,7 +152,9 @@ def test_a_step_of_flat_groups_refills_then_drops_them_and_leaves_the_policy_alo
 
 
 def test_later_updates_of_a_batch_have_ratios_to_the_rollouts(pool: Pool) -> None:
-    config = replace(TRAIN, num_steps=1, updates_per_batch=2, prompts_per_step=2, kl_coefficient=0.0)
+    config = replace(
+        TRAIN, num_steps=1, updates_per_batch=2, prompts_per_step=2, kl_coefficient=0.0
+    )
     [row] = pool.steps(pool.train(pool.start().policy, config))
     assert row.metrics["train/ratio_max"] > 1.0001
     assert row.metrics["train/ratio_mean"] == pytest.approx(1.0, abs=0.5)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.config import IngestConfig
-from tasks.core.job import DataSet
 from tasks.core.manifest import read_rows
+from tasks.core.records import DataSet
 from tasks.core.store import Store
 from tasks.ingest.arrivals import find_arrivals
 from tasks.ingest.contents import ReadContent, mark_trained
@@ -19,7 +19,12 @@ from tests.helpers.videos import write_video
 pytestmark = pytest.mark.slow
 
 CONFIG = IngestConfig(
-    num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, num_workers=1, min_train_clips=0, shard_size_videos=1
+    num_frames=16,
+    min_area_px=32 * 32,
+    max_area_px=64 * 64,
+    num_workers=1,
+    min_train_clips=0,
+    shard_size_videos=1,
 )
 
 
@@ -35,7 +40,9 @@ def _ingest(store: Store, folder: Path, lost: int | None = None) -> DataSet:
     return merge_shards(store, kept, shards, CONFIG)
 
 
-def test_a_retrain_that_fails_starts_again_and_one_that_ends_well_does_not(store: Store, folder: Path) -> None:
+def test_a_retrain_that_fails_starts_again_and_one_that_ends_well_does_not(
+    store: Store, folder: Path
+) -> None:
     write_video(folder / "a.mp4")
     write_video(folder / "too short.mp4", num_frames=5)
     (folder / "notes.txt").write_text("some words\n" * 30)
@@ -71,7 +78,9 @@ def test_what_a_lost_shard_had_read_is_new(store: Store, folder: Path) -> None:
     assert _new(store, folder) == 1
 
 
-def test_in_a_data_root_of_an_earlier_version_nothing_that_was_read_is_new(store: Store, folder: Path) -> None:
+def test_in_a_data_root_of_an_earlier_version_nothing_that_was_read_is_new(
+    store: Store, folder: Path
+) -> None:
     write_video(folder / "a.mp4")
     write_video(folder / "too short.mp4", num_frames=5)
     _ingest(store, folder)
@@ -100,4 +109,6 @@ def test_a_kill_at_any_moment_loses_no_video(tmp_path: Path, folder: Path) -> No
     write_video(folder / "a.mp4")
     _ingest(store, folder)
     marked = store.written.index("ingest/untrained")
-    assert all(marked < store.written.index(name) for name in store.written if name != "ingest/untrained")
+    assert all(
+        marked < store.written.index(name) for name in store.written if name != "ingest/untrained"
+    )

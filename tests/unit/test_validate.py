@@ -12,7 +12,13 @@ from tasks.core.kept import read_json
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Sample, Split
-from tasks.validate.check import check_manifests, draw_samples, find_or_check, rejected_share, stop_if_bad
+from tasks.validate.check import (
+    check_manifests,
+    draw_samples,
+    find_or_check,
+    rejected_share,
+    stop_if_bad,
+)
 from tasks.validate.findings import ManifestFinding, Severity, findings_json, findings_table
 from tasks.validate.frames import check_frames
 from tasks.video.fingerprint import fingerprint
@@ -62,8 +68,14 @@ def test_good_manifests_pass(store: Store, clips: list[Clip], samples: list[Samp
         (lambda s: [replace(s[0], question=""), *s[1:]], "question_chars"),
         (lambda s: [replace(s[0], answer="soon"), *s[1:]], "answer: values to match regex"),
         (lambda s: [replace(s[0], answer="9.0-1.0"), *s[1:]], "answer / canonical_answer"),
-        (lambda s: [replace(s[0], views=(replace(s[0].views[0], stop_frame=99),)), *s[1:]], "views_fit"),
-        (lambda s: [replace(s[0], views=(replace(s[0].views[0], clip_id="gone"),)), *s[1:]], "clips_split"),
+        (
+            lambda s: [replace(s[0], views=(replace(s[0].views[0], stop_frame=99),)), *s[1:]],
+            "views_fit",
+        ),
+        (
+            lambda s: [replace(s[0], views=(replace(s[0].views[0], clip_id="gone"),)), *s[1:]],
+            "clips_split",
+        ),
         (lambda s: [replace(s[0], split=Split.HELDOUT), *s[1:]], "clips_split"),
         (lambda s: [replace(x, split=Split.HELDOUT) for x in s], "split: distinct values"),
     ],
@@ -75,7 +87,9 @@ def test_bad_sample_manifest_is_found(
     damage: Callable[[list[Sample]], list[Sample]],
     check: str,
 ) -> None:
-    assert any(finding.check.startswith(check) for finding in failures(store, clips, damage(samples)))
+    assert any(
+        finding.check.startswith(check) for finding in failures(store, clips, damage(samples))
+    )
 
 
 @pytest.mark.slow
@@ -112,10 +126,24 @@ def _flip(data: bytes, place: int) -> bytes:
         (lambda data, other: data[:-1], "damaged"),
         (lambda data, other: b"", "damaged"),
         (lambda data, other: _upside_down(other), "another video than 't.mp4'"),
-        (lambda data, other: pack_frames(unpack_frames(data)[:-1], jpeg_quality=92), "holds frames (15, 64, 64, 3)"),
-        (lambda data, other: pack_frames(unpack_frames(data)[:, :32], jpeg_quality=92), "holds frames (16, 32, 64, 3)"),
+        (
+            lambda data, other: pack_frames(unpack_frames(data)[:-1], jpeg_quality=92),
+            "holds frames (15, 64, 64, 3)",
+        ),
+        (
+            lambda data, other: pack_frames(unpack_frames(data)[:, :32], jpeg_quality=92),
+            "holds frames (16, 32, 64, 3)",
+        ),
     ],
-    ids=["cut in half", "one bit", "last byte", "empty", "another clip's", "one frame less", "smaller frames"],
+    ids=[
+        "cut in half",
+        "one bit",
+        "last byte",
+        "empty",
+        "another clip's",
+        "one frame less",
+        "smaller frames",
+    ],
 )
 def test_a_damaged_or_exchanged_archive_stops_the_run(
     store: Store,
@@ -127,7 +155,10 @@ def test_a_damaged_or_exchanged_archive_stops_the_run(
     clip, other = clips
     known = replace(clip, fingerprint=fingerprint(load_frames(store, clip)))
     assert check_frames(store, samples, {known.clip_id: known, other.clip_id: other}).passed
-    store.write_bytes(clip.frames_key, damage(store.read_bytes(clip.frames_key), store.read_bytes(other.frames_key)))
+    store.write_bytes(
+        clip.frames_key,
+        damage(store.read_bytes(clip.frames_key), store.read_bytes(other.frames_key)),
+    )
     finding = check_frames(store, samples, {known.clip_id: known, other.clip_id: other})
     shown = [sample for sample in samples if sample.views[0].clip_id == clip.clip_id]
     assert finding.stops_the_run
@@ -138,15 +169,21 @@ def test_a_damaged_or_exchanged_archive_stops_the_run(
         stop_if_bad([finding])
 
 
-def test_missing_frames_are_counted_and_no_crash(store: Store, clips: list[Clip], samples: list[Sample]) -> None:
+def test_missing_frames_are_counted_and_no_crash(
+    store: Store, clips: list[Clip], samples: list[Sample]
+) -> None:
     gone = [replace(clip, frames_key="frames/gone") for clip in clips]
     failed = failures(store, gone, samples)
     assert failed[0].num_unexpected == len(samples)
     assert "frames/gone" in failed[0].example
 
 
-def test_an_edit_that_cannot_be_applied_stops_the_run(store: Store, clips: list[Clip], samples: list[Sample]) -> None:
-    view = replace(samples[0].views[0], edits=(SpanEdit(kind="sparkle", start_frame=0, stop_frame=2),))
+def test_an_edit_that_cannot_be_applied_stops_the_run(
+    store: Store, clips: list[Clip], samples: list[Sample]
+) -> None:
+    view = replace(
+        samples[0].views[0], edits=(SpanEdit(kind="sparkle", start_frame=0, stop_frame=2),)
+    )
     failed = failures(store, clips, [replace(samples[0], views=(view,)), *samples[1:]])
     assert [finding.num_unexpected for finding in failed] == [1]
     assert "cannot be rendered: unknown span edit 'sparkle'" in failed[0].example
@@ -157,7 +194,9 @@ def test_too_many_rejections_stop_the_run() -> None:
     assert rejected_share(1, 10, 0.9).stops_the_run
 
 
-def test_findings_are_kept_and_only_good_ones_reused(store: Store, clips: list[Clip], samples: list[Sample]) -> None:
+def test_findings_are_kept_and_only_good_ones_reused(
+    store: Store, clips: list[Clip], samples: list[Sample]
+) -> None:
     inputs = (
         write_rows(store, "clips.parquet", Clip, clips),
         write_rows(store, "rejected.parquet", Rejection, []),
@@ -174,15 +213,25 @@ def test_findings_are_kept_and_only_good_ones_reused(store: Store, clips: list[C
 
 
 def test_warnings_are_logged_and_let_the_run_go_on(caplog: pytest.LogCaptureFixture) -> None:
-    stop_if_bad([ManifestFinding(manifest="samples", check="odd", passed=False, severity=Severity.WARNING)])
+    stop_if_bad(
+        [ManifestFinding(manifest="samples", check="odd", passed=False, severity=Severity.WARNING)]
+    )
     assert "odd" in caplog.text
 
 
 def test_table_columns_are_aligned() -> None:
     lines = findings_table(
         [
-            ManifestFinding(manifest="clips", check="short", passed=False, num_unexpected=3, example="x"),
-            ManifestFinding(manifest="samples", check="rather longer", passed=False, num_unexpected=12, example="y"),
+            ManifestFinding(
+                manifest="clips", check="short", passed=False, num_unexpected=3, example="x"
+            ),
+            ManifestFinding(
+                manifest="samples",
+                check="rather longer",
+                passed=False,
+                num_unexpected=12,
+                example="y",
+            ),
         ]
     ).splitlines()
     assert [line.index("error") for line in lines[1:]] == [lines[0].index("severity")] * 2

@@ -34,14 +34,21 @@ def _loader(name: str, *files: str) -> Callable[[BenchmarkSource], Iterator[Samp
     def load(source: BenchmarkSource) -> Iterator[Sample]:
         for where, row in read_nested(find_file(source.root, *files), _Row):
             if len(row.timestamps) != len(row.sentences):
-                raise where.error("sentences", f"{len(row.sentences)} for {len(row.timestamps)} timestamps")
+                raise where.error(
+                    "sentences", f"{len(row.sentences)} for {len(row.timestamps)} timestamps"
+                )
             video = str(where.row)
             file = source.videos.find(video, _FOLDERS, link_id=video.removeprefix("v_"))
-            for number, (window, sentence) in enumerate(zip(row.timestamps, row.sentences, strict=True)):
+            for number, (window, sentence) in enumerate(
+                zip(row.timestamps, row.sentences, strict=True)
+            ):
                 start, end = (min(max(time, 0.0), row.duration) for time in window)
                 if start >= end:
                     logger.warning(
-                        "%s: %s, sentence %d left out: no time is left inside the video", name, video, number
+                        "%s: %s, sentence %d left out: no time is left inside the video",
+                        name,
+                        video,
+                        number,
                     )
                     continue
                 yield grounding_sample(

@@ -16,7 +16,9 @@ from tasks.benchmarks.annotations import find_file, read_rows_of
 from tasks.benchmarks.choices import ask_choice, choice_facts, options_in, right_letter
 from tasks.core.types import Sample
 
-_QA: Mapping[str, tuple[str, ...]] = {"QA": ("data_files/AoTBench_QA.json", "AoTBench_QA.json", "valid_data.json")}
+_QA: Mapping[str, tuple[str, ...]] = {
+    "QA": ("data_files/AoTBench_QA.json", "AoTBench_QA.json", "valid_data.json")
+}
 _ALL: Mapping[str, tuple[str, ...]] = {
     **{
         name: (f"data_files/{name}.json", f"{name}.json")
@@ -35,7 +37,9 @@ class _Row:
     question_type: str = ""
 
 
-def _loader(name: str, files: Mapping[str, tuple[str, ...]]) -> Callable[[BenchmarkSource], Iterator[Sample]]:
+def _loader(
+    name: str, files: Mapping[str, tuple[str, ...]]
+) -> Callable[[BenchmarkSource], Iterator[Sample]]:
     def load(source: BenchmarkSource) -> Iterator[Sample]:
         for subset, names in files.items():
             for where, row in read_rows_of(find_file(source.root, *names), _Row):
@@ -55,6 +59,8 @@ def _loader(name: str, files: Mapping[str, tuple[str, ...]]) -> Callable[[Benchm
 
 
 AOTBENCH = Adapter(
-    name="aotbench", load=_loader("aotbench", _ALL), choices=("files: all five, every question counts the same",)
+    name="aotbench",
+    load=_loader("aotbench", _ALL),
+    choices=("files: all five, every question counts the same",),
 )
 AOTBENCH_QA = Adapter(name="aotbench_qa", load=_loader("aotbench_qa", _QA))

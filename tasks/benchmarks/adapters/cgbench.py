@@ -37,7 +37,9 @@ def _load(source: BenchmarkSource) -> Iterator[Sample]:
             "cgbench",
             row.qid,
             kind=row.sub_category,
-            files=[(row.video_uid, source.videos.find(row.video_uid, ("cg_videos_720p", "videos")))],
+            files=[
+                (row.video_uid, source.videos.find(row.video_uid, ("cg_videos_720p", "videos")))
+            ],
             question=ask_choice(row.question, row.choices, source.conditions),
             answer=right_letter(where, "right_answer", row.right_answer, facts),
             facts=facts,

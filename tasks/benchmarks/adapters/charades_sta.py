@@ -76,7 +76,10 @@ def _lines(path: Path) -> Iterator[_Query]:
     for number, line in enumerate(line for line in read_text(path).split("\n") if line.strip()):
         found, where = _LINE.fullmatch(line.strip()), Where(path, number)
         if found is None:
-            raise where.error("line", f"got {line!r:.80}, expected VIDEO START END##SENTENCE; is the file cut off?")
+            raise where.error(
+                "line",
+                f"got {line!r:.80}, expected VIDEO START END##SENTENCE; is the file cut off?",
+            )
         yield where, found[1], (float(found[2]), float(found[3])), found[4]
 
 
@@ -91,7 +94,9 @@ def _records(paths: Sequence[Path]) -> Iterator[_Query]:
 def _by_video(path: Path) -> Iterator[_Query]:
     for where, row in read_nested(path, _ByVideo):
         if len(row.timestamps) != len(row.sentences):
-            raise where.error("sentences", f"{len(row.sentences)} for {len(row.timestamps)} timestamps")
+            raise where.error(
+                "sentences", f"{len(row.sentences)} for {len(row.timestamps)} timestamps"
+            )
         for number, (times, sentence) in enumerate(zip(row.timestamps, row.sentences, strict=True)):
             yield Where(path, f"{where.row}-{number}"), str(where.row), times, sentence
 

@@ -63,7 +63,9 @@ class _Row:
 
 def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_parts(source.root, *_FILES), _Row):
-        videos = row.videos or [v for v in (row.video_1, row.video_2, row.video_3, row.video_4) if v]
+        videos = row.videos or [
+            v for v in (row.video_1, row.video_2, row.video_3, row.video_4) if v
+        ]
         if len(videos) < 2:
             raise where.error("video_1", f"got {len(videos)} videos, expected two to four")
         options, answer = _options(row), row.answer

@@ -44,7 +44,9 @@ def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_parts(source.root, *_FILES), _Row):
         options = _options(where, row)
         if not 0 <= row.correct_choice < len(options):
-            raise where.error("correct_choice", f"got {row.correct_choice}, expected 0 to {len(options) - 1}")
+            raise where.error(
+                "correct_choice", f"got {row.correct_choice}, expected 0 to {len(options) - 1}"
+            )
         facts = choice_facts(options)
         yield make_sample(
             "longvideobench",

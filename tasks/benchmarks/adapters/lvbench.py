@@ -53,13 +53,17 @@ def _load(source: BenchmarkSource) -> Iterator[Sample]:
         for where, video in read_rows_of(paths, _Video):
             for number, question in enumerate(video.qa):
                 inner = Where(where.file, f"{where.row}, qa {number}")
-                yield _sample(source, inner, video.key, question, question.uid or f"{video.key}-{number}")
+                yield _sample(
+                    source, inner, video.key, question, question.uid or f"{video.key}-{number}"
+                )
         return
     for where, row in read_rows_of(paths, _Flat):
         yield _sample(source, where, row.video_path, row, row.uid or where.row)
 
 
-def _sample(source: BenchmarkSource, where: Where, video: str, row: _Question, item_id: int | str) -> Sample:
+def _sample(
+    source: BenchmarkSource, where: Where, video: str, row: _Question, item_id: int | str
+) -> Sample:
     inside = options_in(row.question)
     facts = choice_facts(inside or row.options or ())
     abilities = [row.question_type] if isinstance(row.question_type, str) else row.question_type
@@ -67,7 +71,9 @@ def _sample(source: BenchmarkSource, where: Where, video: str, row: _Question, i
         "lvbench",
         item_id,
         kind=", ".join(abilities),
-        files=[(video, source.videos.find(video, _FOLDERS, link_id=stem_of(PurePosixPath(video).name)))],
+        files=[
+            (video, source.videos.find(video, _FOLDERS, link_id=stem_of(PurePosixPath(video).name)))
+        ],
         question=ask_choice(row.question, () if inside else row.options or (), source.conditions),
         answer=right_letter(where, "answer", row.answer, facts),
         facts=facts,

@@ -23,7 +23,11 @@ from tasks.benchmarks.choices import ask_choice, choice_facts
 from tasks.core.types import Sample, VideoFile
 from tasks.video.official import select_frames
 
-_CLEVRER, _PERCEPTION, _STAR = "clevrer/video_validation", "perception/videos", "star/Charades_v1_480"
+_CLEVRER, _PERCEPTION, _STAR = (
+    "clevrer/video_validation",
+    "perception/videos",
+    "star/Charades_v1_480",
+)
 _STAR_CUT = "star/Charades_segment"
 _TVQA_PICTURES, _TVQA_PICTURES_PER_SECOND = "tvqa/frames_fps3_hq", 3.0
 _LATER = "data0613"
@@ -95,8 +99,14 @@ def _rows(source: BenchmarkSource) -> Iterator[tuple[str, Where, _Row]]:
         return
     path = source.root / "test.json"
     meta = read_object(path).get("meta")
-    if not isinstance(meta, dict) or set(meta) != set(_PLACES) or not all(isinstance(v, list) for v in meta.values()):
-        raise Where(path, "meta").error("meta", f"expected an object with a list for each of {', '.join(_PLACES)}")
+    if (
+        not isinstance(meta, dict)
+        or set(meta) != set(_PLACES)
+        or not all(isinstance(v, list) for v in meta.values())
+    ):
+        raise Where(path, "meta").error(
+            "meta", f"expected an object with a list for each of {', '.join(_PLACES)}"
+        )
     for task in _PLACES:
         for number, record in enumerate(meta[task]):
             where = Where(path, f"{task} {number}")
@@ -114,21 +124,33 @@ def _video(source: BenchmarkSource, place: _Place, row: _Row) -> VideoFile:
     if row.start is None or row.end is None or not found.paths or not place.cut:
         return found
     is_cut = PurePosixPath(found.paths[0]).parent.as_posix().endswith(place.cut)
-    return found if is_cut else VideoFile(paths=found.paths, start_seconds=row.start, stop_seconds=row.end)
+    return (
+        found
+        if is_cut
+        else VideoFile(paths=found.paths, start_seconds=row.start, stop_seconds=row.end)
+    )
 
 
 def _pictures(source: BenchmarkSource, pictures: Sequence[str], row: _Row) -> VideoFile:
     """The pictures that the sampling rule takes: they are numbered from 1, three a second."""
     rate, last = _TVQA_PICTURES_PER_SECOND, len(pictures)
     start, end = row.start or 0.0, row.end if row.end is not None else last / rate
-    inside = pictures[min(max(round(start * rate), 1), last) - 1 : min(max(round(end * rate), 1), last)]
+    inside = pictures[
+        min(max(round(start * rate), 1), last) - 1 : min(max(round(end * rate), 1), last)
+    ]
     try:
-        chosen = select_frames(len(inside), rate, fps=source.conditions.fps, max_frames=source.conditions.max_frames)
+        chosen = select_frames(
+            len(inside), rate, fps=source.conditions.fps, max_frames=source.conditions.max_frames
+        )
     except ValueError as error:
-        return VideoFile(paths=(), missing=f"pictures of {row.video!r} from {start} to {end} s: {error}")
+        return VideoFile(
+            paths=(), missing=f"pictures of {row.video!r} from {start} to {end} s: {error}"
+        )
     shown = tuple(inside[index] for index in chosen.indices)
     return VideoFile(paths=shown, is_frames=True, fps=len(shown) / (len(inside) / rate))
 
 
-MVBENCH = Adapter(name="mvbench", load=_load, num_items=4000, units=mean_of("task"), official_units=each_question)
+MVBENCH = Adapter(
+    name="mvbench", load=_load, num_items=4000, units=mean_of("task"), official_units=each_question
+)
 """The official notebook (video_chat2/mvbench.ipynb of github.com/OpenGVLab/Ask-Anything) averages over questions."""

@@ -65,5 +65,9 @@ def _average_precision(row: AnswerScore) -> float:
 
 
 QVHIGHLIGHTS = grounding_adapter(
-    "qvhighlights", _load, 1550, metrics=_metrics, choices=("several windows: the best overlap counts",)
+    "qvhighlights",
+    _load,
+    1550,
+    metrics=_metrics,
+    choices=("several windows: the best overlap counts",),
 )

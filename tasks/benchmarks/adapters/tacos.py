@@ -46,7 +46,9 @@ class _ByQuery:
 def _load(source: BenchmarkSource) -> Iterator[Sample]:
     path = find_file(source.root, *_FILES)
     found: dict[str, VideoFile] = {}
-    for number, (video, window, query) in enumerate(_by_query(path) if is_list_file(path) else _by_video(path)):
+    for number, (video, window, query) in enumerate(
+        _by_query(path) if is_list_file(path) else _by_video(path)
+    ):
         if video not in found:
             found[video] = _video(source, video)
         yield grounding_sample(
@@ -65,7 +67,9 @@ _Query = tuple[str, Window, str]
 def _by_video(path: Path) -> Iterator[_Query]:
     for where, row in read_nested(path, _ByVideo):
         if len(row.timestamps) != len(row.sentences):
-            raise where.error("sentences", f"{len(row.sentences)} for {len(row.timestamps)} timestamps")
+            raise where.error(
+                "sentences", f"{len(row.sentences)} for {len(row.timestamps)} timestamps"
+            )
         if not row.fps > 0:
             raise where.error("fps", f"got {row.fps}, expected a number above 0")
         for (first, last), told in zip(row.timestamps, row.sentences, strict=True):
@@ -77,7 +81,9 @@ def _by_video(path: Path) -> Iterator[_Query]:
 def _by_query(path: Path) -> Iterator[_Query]:
     for where, row in read_rows_of(path, _ByQuery):
         if len(row.relevant_windows) != 1:
-            raise where.error("relevant_windows", f"{len(row.relevant_windows)} windows, expected one")
+            raise where.error(
+                "relevant_windows", f"{len(row.relevant_windows)} windows, expected one"
+            )
         yield row.vid, window_of(*row.relevant_windows[0]), row.query
 
 

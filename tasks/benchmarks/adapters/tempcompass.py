@@ -60,15 +60,21 @@ class _Flat(_Row):
 
 
 def _items(source: BenchmarkSource, task: str) -> Iterator[_Item]:
-    paths = find_parts(source.root, f"questions/{task}.json", f"{task}/test-*.parquet", f"{task}.json")
-    yield from _flat_items(source, paths) if is_list_file(paths[0]) else _nested_items(source, paths[0])
+    paths = find_parts(
+        source.root, f"questions/{task}.json", f"{task}/test-*.parquet", f"{task}.json"
+    )
+    yield from (
+        _flat_items(source, paths) if is_list_file(paths[0]) else _nested_items(source, paths[0])
+    )
 
 
 def _flat_items(source: BenchmarkSource, paths: Sequence[Path]) -> Iterator[_Item]:
     counts: Counter[tuple[str, str]] = Counter()
     for where, row in read_rows_of(paths, _Flat):
         if row.dim not in _DIMENSIONS:
-            raise where.error("dim", f"got {row.dim!r:.80}, expected one of {', '.join(_DIMENSIONS)}")
+            raise where.error(
+                "dim", f"got {row.dim!r:.80}, expected one of {', '.join(_DIMENSIONS)}"
+            )
         video = stem_of(row.video_id).removesuffix(".jpg")
         number, counts[video, row.dim] = counts[video, row.dim], counts[video, row.dim] + 1
         found = source.videos.find(f"{video}.mp4", ("videos",))
@@ -80,17 +86,28 @@ def _nested_items(source: BenchmarkSource, path: Path) -> Iterator[_Item]:
         video = stem_of(key).removesuffix(".jpg")
         found = source.videos.find(f"{video}.mp4", ("videos",))
         if not isinstance(dimensions, dict) or not set(dimensions) <= set(_DIMENSIONS):
-            raise Where(path, key).error("", f"expected an object with some of {', '.join(_DIMENSIONS)}")
+            raise Where(path, key).error(
+                "", f"expected an object with some of {', '.join(_DIMENSIONS)}"
+            )
         for dimension, records in dimensions.items():
             where = Where(path, f"{key}, {dimension}")
             if not isinstance(records, list):
                 raise where.error("", f"expected a list of questions, got {records!r:.80}")
             for number, record in enumerate(records):
                 inner = Where(path, f"{key}, {dimension} {number}")
-                yield _Item(inner, f"{key}-{dimension}-{number}", video, found, dimension, inner.parse(_Row, record))
+                yield _Item(
+                    inner,
+                    f"{key}-{dimension}-{number}",
+                    video,
+                    found,
+                    dimension,
+                    inner.parse(_Row, record),
+                )
 
 
-def _sample(name: str, item: _Item, question: str, answer: str, answer_kind: str, facts: BenchmarkFacts) -> Sample:
+def _sample(
+    name: str, item: _Item, question: str, answer: str, answer_kind: str, facts: BenchmarkFacts
+) -> Sample:
     return make_sample(
         name,
         item.item_id,
@@ -117,8 +134,12 @@ def _load_yes_no(source: BenchmarkSource) -> Iterator[Sample]:
         answer = item.row.answer.strip().lower()
         if answer not in {"yes", "no"}:
             raise item.where.error("answer", f"got {item.row.answer!r:.80}, expected yes or no")
-        question = worded(source.conditions.wording or _YES_NO_WORDS.usual, item.row.question.strip())
-        yield _sample("tempcompass_yes_no", item, question, answer, "text", BenchmarkFacts(options=_YES_NO))
+        question = worded(
+            source.conditions.wording or _YES_NO_WORDS.usual, item.row.question.strip()
+        )
+        yield _sample(
+            "tempcompass_yes_no", item, question, answer, "text", BenchmarkFacts(options=_YES_NO)
+        )
 
 
 def _load_matching(source: BenchmarkSource) -> Iterator[Sample]:
@@ -129,9 +150,18 @@ def _load_matching(source: BenchmarkSource) -> Iterator[Sample]:
             raise item.where.error("question", "expected two options in its second and third line")
         if not any(answer.rstrip(".") in _forms(line) for line in lines):
             raise item.where.error("answer", f"got {answer!r:.80}, expected one of {lines}")
-        question = worded(source.conditions.wording or _MATCHING_WORDS.usual, item.row.question.strip())
+        question = worded(
+            source.conditions.wording or _MATCHING_WORDS.usual, item.row.question.strip()
+        )
         right = next(line for line in lines if answer.rstrip(".") in _forms(line))
-        yield _sample("tempcompass_caption_matching", item, question, right, "text", BenchmarkFacts(options=lines))
+        yield _sample(
+            "tempcompass_caption_matching",
+            item,
+            question,
+            right,
+            "text",
+            BenchmarkFacts(options=lines),
+        )
 
 
 def _read_yes_no(sample: Sample, text: str) -> Reading:
@@ -151,8 +181,12 @@ def _read_matching(sample: Sample, text: str) -> Reading:
     assert facts is not None
     said = text.replace("</s>", "").strip()
     official = next((line for line in facts.options if _is_said(line, said)), "")
-    letters = {_label(line)[1].lower(): letter for letter, line in zip("AB", facts.options, strict=True)}
-    lettered = _SPOKEN_LABEL.sub(lambda match: f"option {letters.get(match[1].lower(), match[1])}", text)
+    letters = {
+        _label(line)[1].lower(): letter for letter, line in zip("AB", facts.options, strict=True)
+    }
+    lettered = _SPOKEN_LABEL.sub(
+        lambda match: f"option {letters.get(match[1].lower(), match[1])}", text
+    )
     letter = letters.get(said.rstrip(".").lower()) or find_letter(
         lettered, "AB", [_label(line)[2] for line in facts.options]
     )
@@ -162,7 +196,10 @@ def _read_matching(sample: Sample, text: str) -> Reading:
 def _is_said(line: str, said: str) -> bool:
     label, number, sentence = _label(line)
     words = {part.rstrip(".") for part in (said, *said.split(") ", 2)[1:2])}
-    return bool(words & {line.rstrip("."), sentence.rstrip(".")} or {said, said.replace(".", "")} & {label, number})
+    return bool(
+        words & {line.rstrip("."), sentence.rstrip(".")}
+        or {said, said.replace(".", "")} & {label, number}
+    )
 
 
 def _label(line: str) -> tuple[str, str, str]:
@@ -195,7 +232,11 @@ TEMPCOMPASS = Adapter(
     choices=("task: multiple choice (the paper does not say which)",),
 )
 TEMPCOMPASS_YES_NO = Adapter(
-    name="tempcompass_yes_no", load=_load_yes_no, read=_read_yes_no, num_items=2453, words=_YES_NO_WORDS
+    name="tempcompass_yes_no",
+    load=_load_yes_no,
+    read=_read_yes_no,
+    num_items=2453,
+    words=_YES_NO_WORDS,
 )
 TEMPCOMPASS_CAPTION_MATCHING = Adapter(
     name="tempcompass_caption_matching",

@@ -39,7 +39,11 @@ from tasks.exchange.row import RowError, check_question, check_text, short, why
 _ENDINGS = {".json", ".jsonl", ".parquet"}
 _ORDER = re.compile(r"\s*[1-9](?:(?:\s*,\s*|)[1-9])+\s*")
 _MOST_CHARS = {"video": 4096, "answer": 4096, "id": 200, "tags": 200}
-_READERS: dict[str, Reader] = {"choice": read_choice, "interval": read_interval, "permutation": read_order}
+_READERS: dict[str, Reader] = {
+    "choice": read_choice,
+    "interval": read_interval,
+    "permutation": read_order,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +72,8 @@ def _load(source: BenchmarkSource) -> Iterator[Sample]:
             kinds.add(sample.kind)
         if source.conditions.wording and len(kinds) > 1:
             raise where.error(
-                "answer", f"one wording for questions of the kinds {' and '.join(sorted(kinds))}; part them"
+                "answer",
+                f"one wording for questions of the kinds {' and '.join(sorted(kinds))}; part them",
             )
         used.add(sample.sample_id)
         yield sample
@@ -105,7 +110,9 @@ def _sample(source: BenchmarkSource, where: Where, row: _Row, used: Set[str]) ->
 
 
 def _unusable(where: Where, reason: str, used: Set[str]) -> Sample:
-    names = (f"row {where.row}{mark}" for mark in itertools.accumulate(itertools.repeat("'"), initial=""))
+    names = (
+        f"row {where.row}{mark}" for mark in itertools.accumulate(itertools.repeat("'"), initial="")
+    )
     name = next(name for name in names if f"universal/{name}" not in used)
     return make_sample(
         "universal",
@@ -127,14 +134,25 @@ def _reason(where: Where, error: Exception) -> str:
 
 
 def _words(tags: Mapping[str, str | list[str]]) -> list[str]:
-    return [*tags, *(word for found in tags.values() for word in ([found] if isinstance(found, str) else found))]
+    return [
+        *tags,
+        *(
+            word
+            for found in tags.values()
+            for word in ([found] if isinstance(found, str) else found)
+        ),
+    ]
 
 
 def _file(root: Path) -> Path:
     listed = sorted(root.iterdir()) if root.is_dir() else []
     videos = {stem_of(path.name) for path in listed} - {path.name for path in listed}
     # What a downloader writes beside a video is called as the video is.
-    found = [p for p in listed if p.suffix.lower() in _ENDINGS and p.stem.removesuffix(".info") not in videos]
+    found = [
+        p
+        for p in listed
+        if p.suffix.lower() in _ENDINGS and p.stem.removesuffix(".info") not in videos
+    ]
     if len(found) != 1:
         raise InputError(
             f"{len(found)} files with questions in {str(root)!r}; expected one .json, .jsonl or .parquet file with "
@@ -143,17 +161,27 @@ def _file(root: Path) -> Path:
     return found[0]
 
 
-def _asked(source: BenchmarkSource, where: Where, row: _Row) -> tuple[str, str, str, BenchmarkFacts]:
+def _asked(
+    source: BenchmarkSource, where: Where, row: _Row
+) -> tuple[str, str, str, BenchmarkFacts]:
     """Question, answer, its kind, and what else there is to know."""
     if OFFICIAL_INTERVAL.fullmatch(row.answer.strip()):
         window = paper_interval(row.answer)
         if window is None or not all(map(math.isfinite, window)):
             raise where.error("answer", f"got {short(row.answer)}, expected start-end in seconds")
-        return ask_when(row.question, source.conditions), written(window), "interval", BenchmarkFacts(windows=(window,))
+        return (
+            ask_when(row.question, source.conditions),
+            written(window),
+            "interval",
+            BenchmarkFacts(windows=(window,)),
+        )
     if _ORDER.fullmatch(row.answer):
         digits = "".join(filter(str.isdigit, row.answer))
         if sorted(map(int, digits)) != list(range(1, len(digits) + 1)):
-            raise where.error("answer", f"got {row.answer!r}, expected an order in which each of 1 to n stands once")
+            raise where.error(
+                "answer",
+                f"got {row.answer!r}, expected an order in which each of 1 to n stands once",
+            )
         question = worded(source.conditions.wording or "{question}", row.question.strip())
         return question, digits, "permutation", BenchmarkFacts()
     facts = choice_facts(row.options or options_in(row.question))

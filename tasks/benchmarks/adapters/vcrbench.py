@@ -46,7 +46,9 @@ def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for where, row in read_rows_of(find_file(source.root, "data.json"), _Row):
         count = len(row.ground_truth)
         if sorted(row.ground_truth) != list(range(count)) or not 1 < count <= _MOST_STEPS:
-            raise where.error("ground_truth", f"got {row.ground_truth}, expected each of 0 to {count - 1} once")
+            raise where.error(
+                "ground_truth", f"got {row.ground_truth}, expected each of 0 to {count - 1} once"
+            )
         yield make_sample(
             "vcrbench",
             row.qid,

@@ -29,7 +29,11 @@ _SUBJECTS = {
     "Engineering": "Agriculture Architecture_and_Engineering Computer_Science Electronics Energy_and_Power Materials "
     "Mechanical_Engineering",
 }
-_DISCIPLINE_OF = {subject: discipline for discipline, subjects in _SUBJECTS.items() for subject in subjects.split()}
+_DISCIPLINE_OF = {
+    subject: discipline
+    for discipline, subjects in _SUBJECTS.items()
+    for subject in subjects.split()
+}
 _ID = re.compile(r"[^_]+_(.+)_[^_]+")
 _UNKNOWN = "unknown"
 
@@ -64,14 +68,18 @@ def _load(source: BenchmarkSource) -> Iterator[Sample]:
 
 def _rows(source: BenchmarkSource, track: str) -> Iterator[tuple[Where, _Row]]:
     name = f"{track.lower()}_video.json"
-    paths = find_parts(source.root, f"data/{name}", f"{track}/test-*.parquet", f"{track}.parquet", name)
+    paths = find_parts(
+        source.root, f"data/{name}", f"{track}/test-*.parquet", f"{track}.parquet", name
+    )
     path = paths[0]
     if path.suffix.lower() == ".parquet":
         yield from read_rows_of(paths, _Row)
         return
     rows = read_object(path).get(track)
     if not isinstance(rows, dict):
-        raise Where(path, track).error(track, "expected an object of questions under the track's name")
+        raise Where(path, track).error(
+            track, "expected an object of questions under the track's name"
+        )
     for key, record in rows.items():
         where = Where(path, key)
         yield where, where.parse(_Row, record)

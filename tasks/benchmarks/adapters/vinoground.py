@@ -49,10 +49,14 @@ def _loader(name: str, *scores: str) -> Callable[[BenchmarkSource], Iterator[Sam
     def load(source: BenchmarkSource) -> Iterator[Sample]:
         categories = _categories(source.root)
         for score in scores:
-            for where, row in read_rows_of(find_file(source.root, f"vinoground_{score}score.json"), _Row):
+            for where, row in read_rows_of(
+                find_file(source.root, f"vinoground_{score}score.json"), _Row
+            ):
                 number = _NUMBER.fullmatch(row.idx)
                 if number is None:
-                    raise where.error("idx", f"got {row.idx!r:.80}, expected a number with _pos or _neg")
+                    raise where.error(
+                        "idx", f"got {row.idx!r:.80}, expected a number with _pos or _neg"
+                    )
                 major, minors = categories.get(int(number[1]), ("", ()))
                 facts = choice_facts(options_in(row.question), letters="AB")
                 yield make_sample(
@@ -76,7 +80,10 @@ def _categories(root: Path) -> _Categories:
         return {}
     rows = read_rows_of(find_file(root, _TABLE), _Category)
     return {
-        int(where.row): (row.major, tuple(part.strip() for part in (row.minor or "").split(";") if part.strip()))
+        int(where.row): (
+            row.major,
+            tuple(part.strip() for part in (row.minor or "").split(";") if part.strip()),
+        )
         for where, row in rows
     }
 

@@ -30,8 +30,17 @@ from tasks.exchange.row import question_of
 _FRAMES = 48
 _WORDS = Words(usual="{question}")
 """The data hold all that is asked."""
-_PRETEXTS = {"grounding": "grounding", "counting": "counting", "shuffled": "jigsaw", "jigsaw": "jigsaw"}
-_KINDS = {"grounding": AnswerKind.INTERVAL, "counting": AnswerKind.COUNTS, "jigsaw": AnswerKind.PERMUTATION}
+_PRETEXTS = {
+    "grounding": "grounding",
+    "counting": "counting",
+    "shuffled": "jigsaw",
+    "jigsaw": "jigsaw",
+}
+_KINDS = {
+    "grounding": AnswerKind.INTERVAL,
+    "counting": AnswerKind.COUNTS,
+    "jigsaw": AnswerKind.PERMUTATION,
+}
 _JIGSAW = {6: "jigsaw_easy", 8: "jigsaw_hard"}
 """By number of clips."""
 _ANOMALIES = {"channel": "channel_swap", "swap": "channel_swap", "rotat": "rotate_180", "zoom": "zoom_out",
@@ -87,7 +96,9 @@ class _Item:
 
 def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for sample in _built(source.root) if is_built(source.root) else _published(source):
-        yield replace(sample, question=worded(source.conditions.wording or _WORDS.usual, sample.question))
+        yield replace(
+            sample, question=worded(source.conditions.wording or _WORDS.usual, sample.question)
+        )
 
 
 def _built(root: Path) -> Iterator[Sample]:
@@ -136,9 +147,15 @@ def _published(source: BenchmarkSource) -> Iterator[Sample]:
 
 
 def _files(root: Path) -> list[Path]:
-    found = sorted(p for p in root.rglob("*") if p.suffix.lower() in {".parquet", ".jsonl", ".json"} and p.is_file())
+    found = sorted(
+        p
+        for p in root.rglob("*")
+        if p.suffix.lower() in {".parquet", ".jsonl", ".json"} and p.is_file()
+    )
     if not found:
-        raise InputError(f"no annotation file in {str(root)!r}; expected the .parquet or .json files of VIUBench")
+        raise InputError(
+            f"no annotation file in {str(root)!r}; expected the .parquet or .json files of VIUBench"
+        )
     return found
 
 
@@ -155,7 +172,9 @@ def _item(where: Where, record: object) -> _Item:
         )
     plain = where.parse(_Plain, record)
     if plain.type not in VIUBENCH_TYPES:
-        raise where.error("type", f"got {plain.type!r}, expected one of {', '.join(VIUBENCH_TYPES)}")
+        raise where.error(
+            "type", f"got {plain.type!r}, expected one of {', '.join(VIUBENCH_TYPES)}"
+        )
     return _Item(
         type=plain.type,
         question=question_of(plain.question),
@@ -172,7 +191,9 @@ def _type_of(where: Where, row: _Verl) -> str:
         kinds = [kind for part, kind in _ANOMALIES.items() if part in told]
         if kinds:
             return f"grounding_{kinds[0]}"
-        raise where.error("extra_info.perturbation_type", f"got {told!r}, expected one of {', '.join(_ANOMALIES)}")
+        raise where.error(
+            "extra_info.perturbation_type", f"got {told!r}, expected one of {', '.join(_ANOMALIES)}"
+        )
     if pretext == "jigsaw":
         if len(row.videos) in _JIGSAW:
             return _JIGSAW[len(row.videos)]
@@ -181,13 +202,23 @@ def _type_of(where: Where, row: _Verl) -> str:
         for difficulty in ("easy", "hard"):
             if difficulty in f"{where.file.stem} {row.extra_info.get('difficulty', '')}".lower():
                 return f"counting_{difficulty}"
-        raise where.error("extra_info.difficulty", "expected easy or hard, here or in the name of the file")
-    raise where.error("data_source", f"got {row.data_source!r}, expected one of {', '.join(_PRETEXTS)}")
+        raise where.error(
+            "extra_info.difficulty", "expected easy or hard, here or in the name of the file"
+        )
+    raise where.error(
+        "data_source", f"got {row.data_source!r}, expected one of {', '.join(_PRETEXTS)}"
+    )
 
 
 def _name(video: _Video) -> str:
     """Of pictures their folder."""
-    return video.video if isinstance(video.video, str) else str(Path(video.video[0]).parent) if video.video else ""
+    return (
+        video.video
+        if isinstance(video.video, str)
+        else str(Path(video.video[0]).parent)
+        if video.video
+        else ""
+    )
 
 
 def _file(source: BenchmarkSource, video: _Video) -> VideoFile:

@@ -71,7 +71,10 @@ class Card:
 
 def benchmark_version(items: Sequence[Sample], clips: Sequence[Clip]) -> str:
     """Digest of the items, in their order, and of the clips' content, in any order."""
-    content = [asdict(replace(clip, source="", warnings=())) for clip in sorted(clips, key=lambda clip: clip.clip_id)]
+    content = [
+        asdict(replace(clip, source="", warnings=()))
+        for clip in sorted(clips, key=lambda clip: clip.clip_id)
+    ]
     return digest_of([asdict(item) for item in items], content)
 
 
@@ -93,9 +96,15 @@ def make_card(
         seed=seed,
         items=item_table,
         clips=clip_table,
-        types={name: _type_card(name, items, items_per_type, chances.get(name)) for name in VIUBENCH_TYPES},
+        types={
+            name: _type_card(name, items, items_per_type, chances.get(name))
+            for name in VIUBENCH_TYPES
+        },
         chance=chance_overall(chances),
-        videos=tuple(_video_card(clip, items) for clip in sorted(clips.values(), key=lambda clip: clip.clip_id)),
+        videos=tuple(
+            _video_card(clip, items)
+            for clip in sorted(clips.values(), key=lambda clip: clip.clip_id)
+        ),
     )
 
 
@@ -150,7 +159,9 @@ def _types(card: Card) -> Iterator[str]:
     for name, part in card.types.items():
         example = f"`{part.example_answer}`" if part.example_answer else ""
         yield f"| {name} | {part.wanted} | {part.found} | {part.missing} | {_guess(part.chance)} | {example} |"
-    wanted, missing = (sum(getattr(part, key) for part in card.types.values()) for key in ("wanted", "missing"))
+    wanted, missing = (
+        sum(getattr(part, key) for part in card.types.values()) for key in ("wanted", "missing")
+    )
     yield f"| mean of types | {wanted} | {card.items.num_rows} | {missing} | {_guess(card.chance)} | |"
     yield ""
     yield "## Answers"
@@ -161,7 +172,11 @@ def _types(card: Card) -> Iterator[str]:
 
 
 def _guess(chance: Chance | None) -> str:
-    return "- | -" if chance is None else f"{chance.mean:.4f} ± {chance.se:.4f} | {chance.best_constant:.4f}"
+    return (
+        "- | -"
+        if chance is None
+        else f"{chance.mean:.4f} ± {chance.se:.4f} | {chance.best_constant:.4f}"
+    )
 
 
 def _videos(card: Card) -> Iterator[str]:

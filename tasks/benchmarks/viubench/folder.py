@@ -16,7 +16,9 @@ from tasks.core.types import Artifact, Clip, Sample
 _CARD = "card.json"
 
 
-def keep_benchmark(store: Store, samples: Artifact, clips: Artifact, items_per_type: int, seed: int) -> BuiltBenchmark:
+def keep_benchmark(
+    store: Store, samples: Artifact, clips: Artifact, items_per_type: int, seed: int
+) -> BuiltBenchmark:
     """Write the tables and the card; `card.json` comes last, so who finds it finds everything.
 
     Raises:
@@ -24,12 +26,19 @@ def keep_benchmark(store: Store, samples: Artifact, clips: Artifact, items_per_t
     """
     items, shown = read_rows(store, samples, Sample), read_clips(store, clips)
     if not items:
-        raise InputError(f"none of the {len(shown)} clips allows an item; give longer or livelier videos")
+        raise InputError(
+            f"none of the {len(shown)} clips allows an item; give longer or livelier videos"
+        )
     key = f"benchmarks/viubench-{benchmark_version(items, list(shown.values()))}"
     item_table = write_rows(store, f"{key}/items.parquet", Sample, items)
     clip_table = write_rows(store, f"{key}/clips.parquet", Clip, shown.values())
     card = make_card(
-        items, shown, items_per_type=items_per_type, seed=seed, item_table=item_table, clip_table=clip_table
+        items,
+        shown,
+        items_per_type=items_per_type,
+        seed=seed,
+        item_table=item_table,
+        clip_table=clip_table,
     )
     store.write_bytes(f"{key}/card.md", card_text(card).encode())
     store.write_bytes(f"{key}/{_CARD}", json.dumps(asdict(card), indent=1).encode())
@@ -52,7 +61,9 @@ def built_items(folder: Path) -> list[Sample]:
     Raises:
         InputError: its tables are not those that its card describes.
     """
-    card = parse_json((folder / _CARD).read_bytes(), str(folder / _CARD), Card, "build the benchmark again")
+    card = parse_json(
+        (folder / _CARD).read_bytes(), str(folder / _CARD), Card, "build the benchmark again"
+    )
     key = _checked(folder, "items.parquet", card.items)
     _checked(folder, "clips.parquet", card.clips)
     return read_rows(data_root_of(folder), key, Sample)
@@ -60,7 +71,10 @@ def built_items(folder: Path) -> list[Sample]:
 
 def built_clips(folder: Path) -> dict[str, Clip]:
     """The clips that its items show, by id."""
-    return {clip.clip_id: clip for clip in read_rows(data_root_of(folder), _key(folder, "clips.parquet"), Clip)}
+    return {
+        clip.clip_id: clip
+        for clip in read_rows(data_root_of(folder), _key(folder, "clips.parquet"), Clip)
+    }
 
 
 def _checked(folder: Path, name: str, described: Artifact) -> str:

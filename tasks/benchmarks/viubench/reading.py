@@ -33,7 +33,9 @@ def read_viubench(sample: Sample, text: str) -> Reading:
         reading = read_window(text, ((truth.start_seconds, truth.end_seconds),))
         strict = verify(strictly, truth)
     else:
-        reading = _read_counts(sample, text) if kind is AnswerKind.COUNTS else _read_order(sample, text)
+        reading = (
+            _read_counts(sample, text) if kind is AnswerKind.COUNTS else _read_order(sample, text)
+        )
         strict = reading.paper if strictly else 0.0
     return replace(reading, dropped=False, values={STRICT: strict})
 
@@ -53,9 +55,19 @@ def _read_order(sample: Sample, text: str) -> Reading:
     words = [word for word in re.findall(r"(?<!\d)\d+(?!\d)", text) if len(word) == count]
     spread = re.findall(rf"(?<!\d)(?:\d[,\s-]++){{{count - 1}}}\d(?!\d)", text)
     candidates = words if words else ["".join(filter(str.isdigit, run)) for run in spread]
-    answer = candidates[0] if len(candidates) == 1 and sorted(candidates[0]) == sorted(sample.answer) else ""
+    answer = (
+        candidates[0]
+        if len(candidates) == 1 and sorted(candidates[0]) == sorted(sample.answer)
+        else ""
+    )
     return _both(float(answer == sample.answer), answer)
 
 
 def _both(score: float, answer: str) -> Reading:
-    return Reading(paper=score, robust=score, paper_parsed=bool(answer), robust_parsed=bool(answer), answer=answer)
+    return Reading(
+        paper=score,
+        robust=score,
+        paper_parsed=bool(answer),
+        robust_parsed=bool(answer),
+        answer=answer,
+    )

@@ -76,15 +76,22 @@ class Case:
         torch.manual_seed(0)
 
         def heads(num_queries: int, num_keys: int) -> Heads:
-            sizes = ((shape.heads, num_queries), (shape.kv_heads, num_keys), (shape.kv_heads, num_keys))
+            sizes = (
+                (shape.heads, num_queries),
+                (shape.kv_heads, num_keys),
+                (shape.kv_heads, num_keys),
+            )
             query, key, value = (
-                torch.randn(*size, shape.head_size, device=setting.device, dtype=setting.dtype) for size in sizes
+                torch.randn(*size, shape.head_size, device=setting.device, dtype=setting.dtype)
+                for size in sizes
             )
             return query, key, value
 
         return cls(
             prompts=[heads(num_prompt, num_prompt) for _ in range(scale.num_prompts)],
-            answers=[heads(sum(lengths), num_prompt + sum(lengths)) for _ in range(scale.num_prompts)],
+            answers=[
+                heads(sum(lengths), num_prompt + sum(lengths)) for _ in range(scale.num_prompts)
+            ],
             num_prompt=num_prompt,
             lengths=lengths,
             repeats=shape.heads // shape.kv_heads,
@@ -113,7 +120,9 @@ class Prompts:
         def way(groups: Sequence[Heads]) -> Any:
             query, key, value = _joined(groups, self.case.repeated if repeats else None)
             longest = self.case.num_prompt
-            return self.case.varlen(query, key, value, starts, starts, longest, longest, window_size=(-1, 0), **options)
+            return self.case.varlen(
+                query, key, value, starts, starts, longest, longest, window_size=(-1, 0), **options
+            )
 
         return way
 
@@ -139,7 +148,15 @@ class Answers:
             most = self.case.num_prompt + longest
             own_key, own_value = key.index_select(0, chosen), value.index_select(0, chosen)
             return self.case.varlen(
-                query, own_key, own_value, asked, seen, longest, most, window_size=(-1, 0), **options
+                query,
+                own_key,
+                own_value,
+                asked,
+                seen,
+                longest,
+                most,
+                window_size=(-1, 0),
+                **options,
             )
 
         return way
@@ -149,10 +166,14 @@ class Answers:
         width = self.case.num_prompt + sum(self.case.lengths)
         columns, start = [], self.case.num_prompt
         for length in self.case.lengths:
-            columns.append(torch.cat([torch.arange(self.case.num_prompt), torch.arange(start, start + length)]))
+            columns.append(
+                torch.cat([torch.arange(self.case.num_prompt), torch.arange(start, start + length)])
+            )
             start += length
         one = torch.cat(columns)
-        return torch.cat([one + g * width for g in range(len(self.case.answers))]).to(self.case.device)
+        return torch.cat([one + g * width for g in range(len(self.case.answers))]).to(
+            self.case.device
+        )
 
 
 def _table(
@@ -163,7 +184,14 @@ def _table(
     ways: Sequence[tuple[str, str | None, SDPBackend | None, Way]],
 ) -> None:
     report.table(
-        title, "how", "forward, ms", "forward and backward, ms", "output: relative difference", "query", "key", "value"
+        title,
+        "how",
+        "forward, ms",
+        "forward and backward, ms",
+        "output: relative difference",
+        "query",
+        "key",
+        "value",
     )
     wide = [tuple(tensor.float() for tensor in heads) for heads in groups]
     with sdpa_kernel(SDPBackend.MATH):
@@ -171,7 +199,9 @@ def _table(
 
     def look(what: str, backend: SDPBackend | None, way: Way) -> Callable[[], None]:
         def work() -> None:
-            only: AbstractContextManager[Any] = nullcontext() if backend is None else sdpa_kernel(backend)
+            only: AbstractContextManager[Any] = (
+                nullcontext() if backend is None else sdpa_kernel(backend)
+            )
             with only:
                 found = _results(way, groups)
                 forward = seconds_of(lambda: way(groups), repeats=5)
@@ -186,13 +216,17 @@ def _table(
 
 def _results(way: Way, groups: Sequence[Heads]) -> list[Tensor]:
     """Output, and the gradients of queries, keys and values."""
-    leaves: list[Any] = [tuple(tensor.detach().requires_grad_() for tensor in heads) for heads in groups]
+    leaves: list[Any] = [
+        tuple(tensor.detach().requires_grad_() for tensor in heads) for heads in groups
+    ]
     output = way(leaves)
     output.float().square().sum().backward()
     return [output, *(torch.cat([heads[i].grad for heads in leaves], dim=1) for i in range(3))]
 
 
-def _one_by_one(groups: Sequence[Heads], repeated: Callable[[Tensor], Tensor] | None, mask: Tensor | None) -> Tensor:
+def _one_by_one(
+    groups: Sequence[Heads], repeated: Callable[[Tensor], Tensor] | None, mask: Tensor | None
+) -> Tensor:
     parts = []
     for query, key, value in groups:
         if repeated is not None:

@@ -76,13 +76,20 @@ def _recomputed(setting: Setting, report: Report, policy: Policy, row: PackedRow
 
         return prepare
 
-    everything, halves = "every layer", "every second layer, of tower and decoder (every_n_layers=2)"
+    everything, halves = (
+        "every layer",
+        "every second layer, of tower and decoder (every_n_layers=2)",
+    )
     half, nothing = "the tower, and every second layer of the decoder", "the tower alone"
     why = setting.why_not("every n layers")
     report.parts(
         [
             (everything, None, look(everything, lambda: None)),
-            (halves, why, look(halves, lambda: model.gradient_checkpointing_enable(every_n_layers=2))),
+            (
+                halves,
+                why,
+                look(halves, lambda: model.gradient_checkpointing_enable(every_n_layers=2)),
+            ),
             (half, None, look(half, keep(2))),
             (nothing, None, look(nothing, keep(1))),
         ]
@@ -108,7 +115,9 @@ def _compiled(setting: Setting, report: Report, policy: Policy, row: PackedRow) 
     )
 
     def call(function: Any) -> Tensor:
-        found: Tensor = function(hidden, position_embeddings=positions, attention_mask=None, spans=row.spans)
+        found: Tensor = function(
+            hidden, position_embeddings=positions, attention_mask=None, spans=row.spans
+        )
         return found
 
     def look(what: str, function: Any, expected: Tensor | None) -> Tensor:

@@ -42,7 +42,9 @@ def _do(report: Report, name: str) -> None:
         return
     report.ends_at = time.monotonic() + turn["seconds"]
     # Only from here on is the device touched: until now it belonged to the step before.
-    step(make_setting(turn["facts"], layers=turn.get("layers"), tiny=turn.get("tiny", False)), report)
+    step(
+        make_setting(turn["facts"], layers=turn.get("layers"), tiny=turn.get("tiny", False)), report
+    )
     report.finished()
 
 

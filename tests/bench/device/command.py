@@ -30,19 +30,38 @@ def main(arguments: Sequence[str]) -> int:
     keeper = Keeper(folder)
     keeper.say(f"# Device bench, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n\nResults: {folder}")
     try:
-        return Runner(keeper, told.seconds, {"layers": told.layers, "tiny": told.tiny}).run(told.steps)
+        return Runner(keeper, told.seconds, {"layers": told.layers, "tiny": told.tiny}).run(
+            told.steps
+        )
     finally:
         keeper.close()
 
 
 def _parser() -> _Parser:
-    parser = _Parser(prog="bench_device", description="Measures a training step on this machine's GPU.")
+    parser = _Parser(
+        prog="bench_device", description="Measures a training step on this machine's GPU."
+    )
     numbers = ",".join(str(step.number) for step in STEPS)
-    parser.add_argument("--steps", type=_steps, default=STEPS, help=f"which of {numbers}, with commas (default: all)")
-    parser.add_argument("--seconds", type=_seconds, default=_SECONDS, help="for all together (default: %(default)s)")
-    parser.add_argument("--layers", type=_layers, help="of the decoder (default: what the free memory allows, to 36)")
-    parser.add_argument("--tiny", action="store_true", help="a small model, as on a machine without a GPU")
-    parser.add_argument("--out", type=_folder, help="folder for results (default: $OUT, else a new one)")
+    parser.add_argument(
+        "--steps",
+        type=_steps,
+        default=STEPS,
+        help=f"which of {numbers}, with commas (default: all)",
+    )
+    parser.add_argument(
+        "--seconds", type=_seconds, default=_SECONDS, help="for all together (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--layers",
+        type=_layers,
+        help="of the decoder (default: what the free memory allows, to 36)",
+    )
+    parser.add_argument(
+        "--tiny", action="store_true", help="a small model, as on a machine without a GPU"
+    )
+    parser.add_argument(
+        "--out", type=_folder, help="folder for results (default: $OUT, else a new one)"
+    )
     return parser
 
 
@@ -75,5 +94,7 @@ def _folder(text: str) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no folder to write to: {error.strerror}") from error
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no folder to write to: {error.strerror}"
+        ) from error
     return path

@@ -76,13 +76,19 @@ class _Case:
         self._policy = make_policy(SMALL_SHAPE, setting.device, dtype)
         rounded = make_policy(SMALL_SHAPE, setting.device, torch.bfloat16)
         with torch.no_grad():  # the same numbers in both types, so that only arithmetic differs
-            for parameter, other in zip(self._policy.model.parameters(), rounded.model.parameters(), strict=True):
+            for parameter, other in zip(
+                self._policy.model.parameters(), rounded.model.parameters(), strict=True
+            ):
                 parameter.copy_(other)
         make_trainable(self._policy.model, TrainConfig(), seed=0)
         self._policy.model.train()
-        self._prompts = [encode_prompt(self._policy.processor, p) for p in mixed_prompts(self._policy)]
+        self._prompts = [
+            encode_prompt(self._policy.processor, p) for p in mixed_prompts(self._policy)
+        ]
         self._row = make_row(self._policy, self._prompts, _ANSWERS)
-        self._weights = torch.randn(self._row.mask.shape, generator=torch.Generator().manual_seed(0))
+        self._weights = torch.randn(
+            self._row.mask.shape, generator=torch.Generator().manual_seed(0)
+        )
 
     def plain(self) -> _Result:
         logprobs = torch.zeros(self._row.mask.shape, device=self._policy.device)
@@ -114,14 +120,20 @@ class _Case:
     def _result(self, logprobs: Tensor) -> _Result:
         self._policy.model.zero_grad()
         (logprobs * self._weights.to(logprobs.device)).sum().backward()
-        gradients = [p.grad.float().flatten().cpu() for p in self._policy.model.parameters() if p.grad is not None]
+        gradients = [
+            p.grad.float().flatten().cpu()
+            for p in self._policy.model.parameters()
+            if p.grad is not None
+        ]
         return _Result(logprobs.detach().float().cpu()[self._row.mask.cpu()], torch.cat(gradients))
 
 
 def plain_logprobs(policy: Policy, prompt: EncodedPrompt, tokens: list[int]) -> Tensor:
     """One row `[prompt, answer]` through the model's own positions and mask."""
     answer = torch.tensor(tokens)
-    types = torch.cat([prompt.token_types, torch.zeros_like(answer, dtype=prompt.token_types.dtype)])
+    types = torch.cat(
+        [prompt.token_types, torch.zeros_like(answer, dtype=prompt.token_types.dtype)]
+    )
     output = policy.model(
         input_ids=torch.cat([prompt.input_ids, answer])[None].to(policy.device),
         mm_token_type_ids=types[None].to(policy.device),
@@ -137,10 +149,16 @@ def _shared(policy: Policy, row: PackedRow) -> Tensor:
     return shared_prefix_logprobs(policy.model, row)[0]
 
 
-def _row(report: Report, what: str, against: str, found: _Result, truth: _Result, noise: "_Gap | None") -> "_Gap":
+def _row(
+    report: Report, what: str, against: str, found: _Result, truth: _Result, noise: "_Gap | None"
+) -> "_Gap":
     gaps = (found.logprobs - truth.logprobs).abs()
     gap = _Gap(gaps.mean().item(), difference(found.gradient, truth.gradient))
-    allowed = _Gap(_EXACT_NATS, _EXACT_GRADIENT) if noise is None else _Gap(*(_AS_NEAR * value for value in noise))
+    allowed = (
+        _Gap(_EXACT_NATS, _EXACT_GRADIENT)
+        if noise is None
+        else _Gap(*(_AS_NEAR * value for value in noise))
+    )
     is_near = gap.nats <= allowed.nats and gap.gradient <= allowed.gradient
     verdict = "the noise" if what.startswith("plain") else "yes" if is_near else "NO"
     report.row(what, against, gap.nats, gaps.max().item(), gap.gradient, verdict)

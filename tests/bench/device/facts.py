@@ -25,12 +25,24 @@ _WITHOUT = {
 
 
 def tell(setting: Setting, report: Report) -> None:
-    from tests.bench.device import attention, block, exact, low_logits, one_rank, prefix, start, training  # noqa: F401
+    from tests.bench.device import (
+        attention,
+        block,
+        exact,
+        low_logits,
+        one_rank,
+        prefix,
+        start,
+        training,
+    )  # noqa: F401
 
     imported = time.monotonic() - report.began
     report.table("This machine", "what", "found")
     report.row("Python", platform.python_version())
-    report.row("torch, CUDA, cuDNN", f"{torch.__version__}, {torch.version.cuda}, {torch.backends.cudnn.version()}")
+    report.row(
+        "torch, CUDA, cuDNN",
+        f"{torch.__version__}, {torch.version.cuda}, {torch.backends.cudnn.version()}",
+    )
     report.row("transformers, numpy", f"{transformers.__version__}, {numpy.__version__}")
     report.row("processor cores", os.cpu_count())
     layers, is_large = setting.shape.layers, setting.shape.hidden > SMALL_SHAPE.hidden
@@ -38,9 +50,15 @@ def tell(setting: Setting, report: Report) -> None:
         free, total = torch.cuda.mem_get_info()
         report.row("GPU", f"{torch.cuda.get_device_name()}, {torch.cuda.get_device_capability()}")
         report.row("memory", f"{free / 1e9:.0f} of {total / 1e9:.0f} GB free")
-        report.row("model", explain(layers, free) if is_large else "small: asked for, or memory for no more")
+        report.row(
+            "model",
+            explain(layers, free) if is_large else "small: asked for, or memory for no more",
+        )
     else:
-        report.row("model", f"small, {setting.shape.num_parameters / 1e6:.1f} million parameters, float32 (no GPU)")
+        report.row(
+            "model",
+            f"small, {setting.shape.num_parameters / 1e6:.1f} million parameters, float32 (no GPU)",
+        )
     report.row("importing, s", imported)
     for thing, why in setting.missing.items():
         report.left_out(_WITHOUT[thing], why)

@@ -68,7 +68,10 @@ class Scale:
     @property
     def num_tokens(self) -> int:
         """Of all groups: four patches become a token; chat, times and question about a fifth more."""
-        return int(self.num_patches / 4 * 1.3) + self.num_prompts * self.num_answers * self.answer_tokens
+        return (
+            int(self.num_patches / 4 * 1.3)
+            + self.num_prompts * self.num_answers * self.answer_tokens
+        )
 
 
 FULL_SHAPE = Shape(
@@ -110,7 +113,13 @@ FULL_SCALE = Scale(
 )
 """A rank's part of the paper's 64 prompts a step."""
 SMALL_SCALE = Scale(
-    num_prompts=2, num_answers=4, answer_tokens=6, num_frames=8, side_px=64, microbatch_tokens=128, long_tokens=2048
+    num_prompts=2,
+    num_answers=4,
+    answer_tokens=6,
+    num_frames=8,
+    side_px=64,
+    microbatch_tokens=128,
+    long_tokens=2048,
 )
 
 
@@ -119,15 +128,22 @@ def step_bytes(shape: Shape, scale: Scale) -> float:
     weights = shape.num_parameters * (3 * 2 + (4 + 8) / NUM_RANKS)
     tokens = min(scale.num_tokens, scale.long_tokens)
     kept = 2 * (
-        (shape.layers + 1) * shape.hidden * tokens + shape.tower_layers * shape.tower_hidden * scale.num_patches
+        (shape.layers + 1) * shape.hidden * tokens
+        + shape.tower_layers * shape.tower_hidden * scale.num_patches
     )
-    optimizer = shape.num_parameters * (4 + 4) / NUM_RANKS  # float32 gradients and temporaries, without activations
+    optimizer = (
+        shape.num_parameters * (4 + 4) / NUM_RANKS
+    )  # float32 gradients and temporaries, without activations
     return weights + max(kept + _TOP_BYTES * max(1.0, tokens / _TOP_TOKENS), optimizer) + _LIBRARIES
 
 
 def choose_layers(free_bytes: float) -> int:
     """The most layers of the large shape that fit; fewer than `LEAST_LAYERS` is 0: not even those do."""
-    fits = (n for n in range(MOST_LAYERS, LEAST_LAYERS - 1, -1) if _with_layers(n) <= _SHARE_USED * free_bytes)
+    fits = (
+        n
+        for n in range(MOST_LAYERS, LEAST_LAYERS - 1, -1)
+        if _with_layers(n) <= _SHARE_USED * free_bytes
+    )
     return next(fits, 0)
 
 

@@ -49,7 +49,11 @@ def look(setting: Setting, report: Report) -> None:
             ]
             report.parts(
                 [
-                    (f"{num_keys}, logits near {logit:.0f}, {name}", why, case.look(report, name, only))
+                    (
+                        f"{num_keys}, logits near {logit:.0f}, {name}",
+                        why,
+                        case.look(report, name, only),
+                    )
                     for name, why, only in kernels
                 ]
             )
@@ -62,7 +66,9 @@ class _Case:
         shape = setting.shape
         self._num_keys, self._logit = num_keys, logit
         torch.manual_seed(num_keys)
-        direction = torch.nn.functional.normalize(torch.randn(shape.head_size, device=setting.device), dim=0)
+        direction = torch.nn.functional.normalize(
+            torch.randn(shape.head_size, device=setting.device), dim=0
+        )
         length = (abs(logit) * shape.head_size**0.5) ** 0.5  # so that q k / sqrt(E) is the logit
 
         def heads(count: int, tokens: int, sign: float) -> Tensor:
@@ -79,7 +85,9 @@ class _Case:
         with sdpa_kernel(SDPBackend.MATH):
             self._expected = self._results([leaf.float() for leaf in self._leaves])
 
-    def look(self, report: Report, kernel: str, only: Callable[[], AbstractContextManager[Any]]) -> Callable[[], None]:
+    def look(
+        self, report: Report, kernel: str, only: Callable[[], AbstractContextManager[Any]]
+    ) -> Callable[[], None]:
         def work() -> None:
             with only():
                 found = self._results(self._leaves)
@@ -92,6 +100,8 @@ class _Case:
     def _results(self, tensors: list[Tensor]) -> list[Tensor]:
         leaves = [tensor.detach().requires_grad_() for tensor in tensors]
         query, key, value = leaves
-        output = scaled_dot_product_attention(query, key, value, attn_mask=self._mask, enable_gqa=True)
+        output = scaled_dot_product_attention(
+            query, key, value, attn_mask=self._mask, enable_gqa=True
+        )
         output.float().square().sum().backward()
         return [output.detach(), *(leaf.grad for leaf in leaves if leaf.grad is not None)]

@@ -40,8 +40,12 @@ def make_policy(shape: Shape, device: torch.device, dtype: torch.dtype, seed: in
 def make_prompts(policy: Policy, scale: Scale) -> list[EncodedPrompt]:
     """One for each prompt of a step."""
     question = "When does the video run backwards?"
-    videos = [noise_video(scale.num_frames, i, size_px=scale.side_px) for i in range(scale.num_prompts)]
-    return [encode_prompt(policy.processor, make_prompt(policy, question, video)) for video in videos]
+    videos = [
+        noise_video(scale.num_frames, i, size_px=scale.side_px) for i in range(scale.num_prompts)
+    ]
+    return [
+        encode_prompt(policy.processor, make_prompt(policy, question, video)) for video in videos
+    ]
 
 
 def make_answers(policy: Policy, scale: Scale, seed: int = 0) -> list[list[list[int]]]:
@@ -49,7 +53,9 @@ def make_answers(policy: Policy, scale: Scale, seed: int = 0) -> list[list[list[
     generator = torch.Generator().manual_seed(seed)
     size = (scale.num_prompts, scale.num_answers, scale.answer_tokens)
     most = policy.model.config.text_config.vocab_size
-    ids: list[list[list[int]]] = torch.randint(_free_id(policy), most, size, generator=generator).tolist()
+    ids: list[list[list[int]]] = torch.randint(
+        _free_id(policy), most, size, generator=generator
+    ).tolist()
     return ids
 
 

@@ -67,7 +67,9 @@ def make_trainer(setting: Setting, microbatch_tokens: int) -> Trainer:
     """
     scale, peaks = setting.scale, Peaks(setting.device)
     folder = tempfile.TemporaryDirectory(prefix="device-bench-")
-    policy, reference = (make_policy(setting.shape, setting.device, setting.dtype, seed) for seed in range(2))
+    policy, reference = (
+        make_policy(setting.shape, setting.device, setting.dtype, seed) for seed in range(2)
+    )
     grpo, samples = make_grpo(
         Path(folder.name),
         policy,

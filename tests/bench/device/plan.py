@@ -26,7 +26,12 @@ class Step:
 FACTS = Step(number=0, title="What is here", function="facts.tell", limit_seconds=240)
 
 STEPS = (
-    Step(number=1, title="Two models and a share of the optimizer", function="start.build", limit_seconds=60),
+    Step(
+        number=1,
+        title="Two models and a share of the optimizer",
+        function="start.build",
+        limit_seconds=60,
+    ),
     Step(
         number=2,
         title="A group in one pass against one plain pass an answer",
@@ -54,7 +59,9 @@ STEPS = (
         limit_seconds=70,
         environment=CUDNN_LAST,
     ),
-    Step(number=6, title="Attention kernel by kernel", function="attention.compare", limit_seconds=75),
+    Step(
+        number=6, title="Attention kernel by kernel", function="attention.compare", limit_seconds=75
+    ),
     Step(
         number=7,
         title="torch.compile, and less recomputation",
@@ -62,7 +69,12 @@ STEPS = (
         limit_seconds=100,
         environment=CUDNN_LAST,
     ),
-    Step(number=8, title="Masked attention with low logits", function="low_logits.look", limit_seconds=40),
+    Step(
+        number=8,
+        title="Masked attention with low logits",
+        function="low_logits.look",
+        limit_seconds=40,
+    ),
     Step(
         number=9,
         title="DeepSpeed",

@@ -36,7 +36,12 @@ def compare(setting: Setting, report: Report) -> None:
     shared: list[Part] = list(zip(prompts, answers, strict=True))
     repeated: list[Part] = [(prompt, [answer]) for prompt, group in shared for answer in group]
     report.table(
-        f"{_NUM_GROUPS} groups of {setting.scale.num_answers} answers", "prefix", "s", "ratio", "peak GiB", "rows"
+        f"{_NUM_GROUPS} groups of {setting.scale.num_answers} answers",
+        "prefix",
+        "s",
+        "ratio",
+        "peak GiB",
+        "rows",
     )
     forget_peak(setting.device)
     first = seconds_of(lambda: _pass(policy, shared, budget), repeats=3)
@@ -44,7 +49,13 @@ def compare(setting: Setting, report: Report) -> None:
     with report.part("repeated"):
         forget_peak(setting.device)
         second = seconds_of(lambda: _pass(policy, repeated, budget), repeats=1)
-        report.row("repeated", second, second / first, peak_gib(setting.device), _num_rows(repeated, budget))
+        report.row(
+            "repeated",
+            second,
+            second / first,
+            peak_gib(setting.device),
+            _num_rows(repeated, budget),
+        )
 
 
 def _pass(policy: Policy, parts: Sequence[Part], budget: int) -> None:

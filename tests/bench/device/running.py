@@ -96,7 +96,9 @@ class Runner:
                 for number, step in enumerate(everything):
                     self._one(step, everything[number + 1 :], ends_at)
                     if step is FACTS and not self.facts:
-                        self.keeper.say("The bench cannot start here: see the line above and the log.")
+                        self.keeper.say(
+                            "The bench cannot start here: see the line above and the log."
+                        )
                         break
             except _Stopped as stopped:
                 code = 128 + stopped.signal_number
@@ -111,7 +113,9 @@ class Runner:
         self.keeper.say(f"## {step.number}. {step.title}")
         try:
             why = self._why_not(step, ends_at - began)
-            how = f"left out: {why}" if why else self._in_a_process(step, following, ends_at - began)
+            how = (
+                f"left out: {why}" if why else self._in_a_process(step, following, ends_at - began)
+            )
         finally:
             seconds = time.monotonic() - began
             self.outcomes.append((step, how, seconds))
@@ -125,7 +129,9 @@ class Runner:
         return reason
 
     def _in_a_process(self, step: Step, following: Sequence[Step], seconds: float) -> str:
-        limit = seconds if "cuda" in self.facts.get("missing", {}) else min(step.limit_seconds, seconds)
+        limit = (
+            seconds if "cuda" in self.facts.get("missing", {}) else min(step.limit_seconds, seconds)
+        )
         process = self._take(step)
         num_failed, code = 0, None
         try:
@@ -154,7 +160,11 @@ class Runner:
     def _prepare(self, following: Sequence[Step]) -> None:
         """Let the next step that is not left out import; what the first one lacks is not known yet."""
         missing = self.facts.get("missing", {})
-        wanted = [step for step in following if step.needs is None or (self.facts and step.needs not in missing)]
+        wanted = [
+            step
+            for step in following
+            if step.needs is None or (self.facts and step.needs not in missing)
+        ]
         if wanted:
             self._next = StepProcess(wanted[0], self.child, self.keeper.log_path)
 
@@ -184,7 +194,9 @@ class Runner:
         for step in steps[len(self.outcomes) :]:
             self.outcomes.append((step, "not begun", 0.0))
         self.keeper.say("## All steps")
-        self.keeper.keep(0, "table", {"title": "What was done", "columns": ["step", "what", "how it ended", "s"]})
+        self.keeper.keep(
+            0, "table", {"title": "What was done", "columns": ["step", "what", "how it ended", "s"]}
+        )
         for step, how, seconds in self.outcomes:
             self.keeper.keep(0, "row", [str(step.number), step.title, how, f"{seconds:.0f}"])
 

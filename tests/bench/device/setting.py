@@ -75,7 +75,8 @@ def find_missing() -> dict[str, str]:
         "gqa in varlen": _gqa_in_varlen(),
         "given features": _unless(
             any(
-                takes(owner.forward, "mm_encoder_outputs") for owner in (Qwen3VLForConditionalGeneration, Qwen3VLModel)
+                takes(owner.forward, "mm_encoder_outputs")
+                for owner in (Qwen3VLForConditionalGeneration, Qwen3VLModel)
             ),
             _lacks("transformers", "mm_encoder_outputs"),
         ),
@@ -104,7 +105,9 @@ def varlen_attention() -> Any:
 def _varlen() -> str | None:
     if varlen_attention() is None:
         return _lacks("torch", "nn.attention.varlen")
-    return None if torch.cuda.is_available() else f"{NO_CUDA}, and varlen attention has no CPU kernel"
+    return (
+        None if torch.cuda.is_available() else f"{NO_CUDA}, and varlen attention has no CPU kernel"
+    )
 
 
 def _gqa_in_varlen() -> str | None:

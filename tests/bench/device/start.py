@@ -19,7 +19,11 @@ def build(setting: Setting, report: Report) -> None:
     seconds = time.perf_counter() - began
     model = trainer.grpo.policy.model
     num = sum(parameter.numel() for parameter in model.parameters())
-    buffers = {str(buffer.dtype).removeprefix("torch.") for name, buffer in model.named_buffers() if "inv_freq" in name}
+    buffers = {
+        str(buffer.dtype).removeprefix("torch.")
+        for name, buffer in model.named_buffers()
+        if "inv_freq" in name
+    }
     report.table("Policy, reference, and AdamW's state of one rank of eight", "what", "found")
     report.row("parameters of a model, billions", num / 1e9)
     report.row("type of weights", str(setting.dtype).removeprefix("torch."))

@@ -44,7 +44,9 @@ def compare(setting: Setting, report: Report) -> None:
         return what, work
 
     first = look(
-        "a call for each frame pair, cuDNN first", lambda: sdpa_kernel(_CUDNN_FIRST, set_priority=True), "sdpa"
+        "a call for each frame pair, cuDNN first",
+        lambda: sdpa_kernel(_CUDNN_FIRST, set_priority=True),
+        "sdpa",
     )
     second = look("one call of varlen_attn", nullcontext, VARLEN)
     report.parts([(first[0], without, first[1]), (second[0], varlen, second[1])])
@@ -69,7 +71,9 @@ def by_varlen(attention: Callable[..., Any]) -> Callable[..., tuple[Tensor, None
     ) -> tuple[Tensor, None]:
         rows = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
         lengths = (cu_seq_lens_q.int(), cu_seq_lens_k.int())
-        return attention(*rows, *lengths, int(max_length_q), int(max_length_k), scale=scaling)[None], None
+        return attention(*rows, *lengths, int(max_length_q), int(max_length_k), scale=scaling)[
+            None
+        ], None
 
     return forward
 
@@ -90,16 +94,24 @@ class Tower:
         self._device = setting.device
         if varlen is not None:
             AttentionInterface.register(VARLEN, by_varlen(varlen))
-        model = make_policy(setting.with_layers(_LAYERS).shape, setting.device, setting.dtype).model.train()
+        model = make_policy(
+            setting.with_layers(_LAYERS).shape, setting.device, setting.dtype
+        ).model.train()
         model.gradient_checkpointing_enable()
         self._tower: Any = model.model.visual
         scale, side = setting.scale, setting.scale.side_px // 16
         torch.manual_seed(0)
         values = self._tower.config.in_channels * self._tower.config.temporal_patch_size * 16 * 16
-        self._patches = torch.randn(scale.num_patches, values, device=setting.device, dtype=setting.dtype)
-        self._grid = torch.tensor([[scale.num_frames // 2, side, side]] * scale.num_prompts, device=setting.device)
+        self._patches = torch.randn(
+            scale.num_patches, values, device=setting.device, dtype=setting.dtype
+        )
+        self._grid = torch.tensor(
+            [[scale.num_frames // 2, side, side]] * scale.num_prompts, device=setting.device
+        )
 
-    def run(self, backends: Callable[[], AbstractContextManager[Any]], implementation: str = "sdpa") -> Run:
+    def run(
+        self, backends: Callable[[], AbstractContextManager[Any]], implementation: str = "sdpa"
+    ) -> Run:
         self._tower.config._attn_implementation = implementation
         try:
             with backends():
@@ -114,7 +126,9 @@ class Tower:
         forget_peak(self._device)
         seconds = seconds_of(self._both)
         peak = peak_gib(self._device)
-        gradients = [p.grad.float().flatten().cpu() for p in self._tower.parameters() if p.grad is not None]
+        gradients = [
+            p.grad.float().flatten().cpu() for p in self._tower.parameters() if p.grad is not None
+        ]
         return Run(forward_seconds, seconds, peak, output, torch.cat(gradients))
 
     def _output(self) -> Tensor:

@@ -41,11 +41,18 @@ def cudnn_last(setting: Setting, report: Report) -> None:
 
 
 def one_row(setting: Setting, report: Report) -> None:
-    _measure(setting, report, num_steps=4, microbatch_tokens=setting.scale.long_tokens, profiled=False)
+    _measure(
+        setting, report, num_steps=4, microbatch_tokens=setting.scale.long_tokens, profiled=False
+    )
 
 
 def _measure(
-    setting: Setting, report: Report, *, num_steps: int, microbatch_tokens: int, profiled: bool = True
+    setting: Setting,
+    report: Report,
+    *,
+    num_steps: int,
+    microbatch_tokens: int,
+    profiled: bool = True,
 ) -> None:
     trainer = make_trainer(setting, microbatch_tokens)
     report.table(
@@ -68,7 +75,9 @@ def _measure(
     if len(steps) > 2:
         report.row("median without the first", *_cells(trainer, steps[1:]))
     last = steps[-1].row.metrics
-    prompt, answer, vision = (last[f"cost/tokens_{kind}"] for kind in ("prompt", "answer", "vision"))
+    prompt, answer, vision = (
+        last[f"cost/tokens_{kind}"] for kind in ("prompt", "answer", "vision")
+    )
     report.note(
         f"{prompt:.0f} prompt tokens, {answer:.0f} answer tokens, {vision:.0f} of pictures; "
         f"updates left out: {sum(step.row.skipped for step in steps)}; "
@@ -107,7 +116,9 @@ def _cells(trainer: Trainer, steps: list[_Step]) -> list[Any]:
 def _profile(trainer: Trainer, setting: Setting, report: Report) -> None:
     """The kernels that take longest, and how busy the device is: what is left is the host's."""
     activity, device = (
-        (ProfilerActivity.CUDA, DeviceType.CUDA) if setting.on_gpu else (ProfilerActivity.CPU, DeviceType.CPU)
+        (ProfilerActivity.CUDA, DeviceType.CUDA)
+        if setting.on_gpu
+        else (ProfilerActivity.CPU, DeviceType.CPU)
     )
     with profile(activities=[activity]) as profiler:
         step = _one_step(trainer, 100)
@@ -115,8 +126,18 @@ def _profile(trainer: Trainer, setting: Setting, report: Report) -> None:
     results: Any = profiler.profiler
     times, calls = kernel_times(results.kineto_results.events(), device)
     busy = sum(times.values())
-    share = f"the device is busy for {busy / step.seconds:.0%} of it" if setting.on_gpu else "a CPU's operators, nested"
-    report.table(f"A profiled step of {step.seconds:.2f} s, {share}", "kernel", "s", "of all kernels", "calls")
+    share = (
+        f"the device is busy for {busy / step.seconds:.0%} of it"
+        if setting.on_gpu
+        else "a CPU's operators, nested"
+    )
+    report.table(
+        f"A profiled step of {step.seconds:.2f} s, {share}",
+        "kernel",
+        "s",
+        "of all kernels",
+        "calls",
+    )
     for name, seconds in times.most_common(_TOP_KERNELS):
         report.row(name[:120], seconds, f"{seconds / busy:.1%}", calls[name])
 
@@ -126,7 +147,9 @@ def kernel_times(events: Iterable[Any], device: DeviceType) -> tuple[Counter[str
     times: Counter[str] = Counter()
     calls: Counter[str] = Counter()
     for event in events:
-        if event.device_type() == device and not event.is_user_annotation():  # those stand for several kernels
+        if (
+            event.device_type() == device and not event.is_user_annotation()
+        ):  # those stand for several kernels
             times[event.name()] += event.duration_ns() / _NS_PER_S  # type: ignore[assignment]
             calls[event.name()] += 1
     return times, calls

@@ -13,7 +13,14 @@ from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.train.shared_prefix import PackedRow, shared_prefix_logprobs
 from tasks.train.trainable import make_trainable
 from tests.bench.device.layers import LEAST_LAYERS
-from tests.bench.device.models import forget_peak, make_answers, make_policy, make_prompts, make_row, peak_gib
+from tests.bench.device.models import (
+    forget_peak,
+    make_answers,
+    make_policy,
+    make_prompts,
+    make_row,
+    peak_gib,
+)
 from tests.bench.device.report import Report
 from tests.bench.device.setting import Setting
 
@@ -36,8 +43,12 @@ def update(setting: Setting, report: Report) -> None:
     row = make_row(policy, make_prompts(policy, setting.scale), make_answers(policy, setting.scale))
     engine = TrainEngine(policy.model, learning_rate=1e-6, max_grad_norm=1.0, zero_stage=2)
     rotary = {str(b.dtype) for name, b in policy.model.named_buffers() if "inv_freq" in name}
-    report.note(f"{setting.shape.layers} layers, ready after {time.perf_counter() - began:.1f} s; rotary in {rotary}")
-    report.table("Updates", "update", "s", "gradient norm", "largest change of a weight", "peak GiB")
+    report.note(
+        f"{setting.shape.layers} layers, ready after {time.perf_counter() - began:.1f} s; rotary in {rotary}"
+    )
+    report.table(
+        "Updates", "update", "s", "gradient norm", "largest change of a weight", "peak GiB"
+    )
     for number in range(_UPDATES):
         _update(setting, report, engine, policy, row, str(number))
     if setting.on_gpu and report.seconds_left < _STATE_SECONDS:
@@ -46,13 +57,21 @@ def update(setting: Setting, report: Report) -> None:
     with report.part("state out and in"):
         before = policy.model.lm_head.weight.detach().clone()
         seconds = _out_and_in(engine)
-        report.row("state out and in", seconds, None, (policy.model.lm_head.weight - before).abs().max().item(), None)
+        report.row(
+            "state out and in",
+            seconds,
+            None,
+            (policy.model.lm_head.weight - before).abs().max().item(),
+            None,
+        )
         del before
         _update(setting, report, engine, policy, row, "after it")
     engine.close()
 
 
-def _update(setting: Setting, report: Report, engine: Any, policy: Policy, row: PackedRow, name: str) -> None:
+def _update(
+    setting: Setting, report: Report, engine: Any, policy: Policy, row: PackedRow, name: str
+) -> None:
     before = policy.model.lm_head.weight.detach().clone()
     forget_peak(setting.device)
     began = time.perf_counter()
@@ -81,7 +100,10 @@ def _num_layers(setting: Setting) -> int:
     if not setting.on_gpu:
         return _LAYERS
     room = 0.95 * torch.cuda.mem_get_info()[0] - _BESIDES
-    sizes = {n: replace(setting.shape, layers=n).num_parameters * _BYTES for n in range(LEAST_LAYERS, _LAYERS + 1)}
+    sizes = {
+        n: replace(setting.shape, layers=n).num_parameters * _BYTES
+        for n in range(LEAST_LAYERS, _LAYERS + 1)
+    }
     return max((n for n, size in sizes.items() if size <= room), default=LEAST_LAYERS)
 
 

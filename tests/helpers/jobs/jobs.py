@@ -20,7 +20,11 @@ _HALF = 1_200_000
 
 
 def _seen() -> str:
-    child = ["python", "-c", "import os, sys; print(os.getuid(), os.getcwd(), 'torch' in sys.modules)"]
+    child = [
+        "python",
+        "-c",
+        "import os, sys; print(os.getuid(), os.getcwd(), 'torch' in sys.modules)",
+    ]
     places = ("/app", ".", "/tmp", "/usr/lib", "/opt/venv", str(Path(json.__file__).parent))
     return json.dumps(
         {
@@ -48,7 +52,9 @@ def look_as_before() -> str:
 
 @task(
     container_image=_IMAGE,
-    pod_template=PodTemplate(pod_spec=V1PodSpec(containers=[V1Container(name="primary", working_dir="/app")])),
+    pod_template=PodTemplate(
+        pod_spec=V1PodSpec(containers=[V1Container(name="primary", working_dir="/app")])
+    ),
 )
 def look_in_app() -> str:
     """It starts where the image had its working directory before, which is root's."""

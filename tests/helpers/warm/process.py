@@ -103,8 +103,14 @@ def start(
     program, *rest = args
     script = Path(sys.executable).with_name(program)
     with open(os.devnull, "rb") as null:
-        streams = [null.fileno(), stdout.fileno() if stdout else 1, stderr.fileno() if stderr else 2]
-        return WarmProcess(rest if program == "python" else [str(script), *rest], cwd, env, streams, family, room)
+        streams = [
+            null.fileno(),
+            stdout.fileno() if stdout else 1,
+            stderr.fileno() if stderr else 2,
+        ]
+        return WarmProcess(
+            rest if program == "python" else [str(script), *rest], cwd, env, streams, family, room
+        )
 
 
 def run(
@@ -117,7 +123,9 @@ def run(
             code = process.wait()
         finally:
             process.kill()
-        said = [(file.seek(0), file.read().decode(errors="replace"))[1] for file in (stdout, stderr)]
+        said = [
+            (file.seek(0), file.read().decode(errors="replace"))[1] for file in (stdout, stderr)
+        ]
     return subprocess.CompletedProcess(list(args), code, *said)
 
 
@@ -169,15 +177,22 @@ def _server(family: str) -> Path:
     address = folder / family
     if family != PLAIN:
         _server(PLAIN)
-    with (folder / f"{family}.lock").open("w") as lock, (folder / f"{family}.log").open("ab") as log:
+    with (
+        (folder / f"{family}.lock").open("w") as lock,
+        (folder / f"{family}.log").open("ab") as log,
+    ):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not address.exists():
-            env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | _ENV
+            env = {
+                name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ
+            } | _ENV
             if family == PLAIN:
                 # Not a `Popen`: it outlives this process, so nobody here waits for it.
                 streams = [(os.POSIX_SPAWN_DUP2, log.fileno(), number) for number in (1, 2)]
                 command = [sys.executable, str(_SERVER), name, str(owner)]
-                pid = os.posix_spawn(sys.executable, command, env, file_actions=streams, setsid=True)
+                pid = os.posix_spawn(
+                    sys.executable, command, env, file_actions=streams, setsid=True
+                )
             else:
                 _ask(folder / PLAIN, ["serve", family], folder, env, [log.fileno()] * 3).close()
                 pid = 0
@@ -203,7 +218,13 @@ def _ask(
     """Send what `server.Job` holds."""
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(str(server))
-    job = {"args": list(args), "cwd": str(cwd), "env": dict(env), "numbers": [0, 1, 2], "room": room}
+    job = {
+        "args": list(args),
+        "cwd": str(cwd),
+        "env": dict(env),
+        "numbers": [0, 1, 2],
+        "room": room,
+    }
     body = json.dumps(job).encode()
     socket.send_fds(connection, [len(body).to_bytes(4, "little")], list(streams))
     connection.sendall(body)

@@ -49,7 +49,10 @@ def why_none() -> str:
     if shutil.which("unshare") is None:
         return "no program unshare"
     tried = subprocess.run(
-        ["unshare", "-m", "mount", "--make-rprivate", "/"], capture_output=True, text=True, check=False
+        ["unshare", "-m", "mount", "--make-rprivate", "/"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return "" if tried.returncode == 0 else f"unshare -m: {tried.stderr.strip()}"
 
@@ -71,7 +74,9 @@ def enter(room: Room) -> None:
 
 def join(connection: socket.socket) -> None:
     """Go where the process at the other end of `connection` is, if that is another user's."""
-    pid, user, group = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    pid, user, group = struct.unpack(
+        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    )
     if user == os.getuid():
         return
     status = Path(f"/proc/{pid}/status").read_text()
@@ -105,7 +110,14 @@ def _become(user: int, group: int, groups: list[int]) -> None:
 
 
 def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    _call("mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
+    _call(
+        "mount",
+        source.encode(),
+        target.encode(),
+        kind.encode(),
+        ctypes.c_ulong(flags),
+        data.encode(),
+    )
 
 
 def _call(name: str, *arguments: Any) -> None:

@@ -104,7 +104,9 @@ class Server:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(f"{socket_path}.new")
         self._listener.listen(64)
-        os.chmod(f"{socket_path}.new", 0o666)  # for users in rooms; nobody else gets into its folder
+        os.chmod(
+            f"{socket_path}.new", 0o666
+        )  # for users in rooms; nobody else gets into its folder
         os.rename(f"{socket_path}.new", socket_path)  # there only when it can be used
         self._wake, wake = os.pipe2(os.O_NONBLOCK)
         signal.set_wakeup_fd(wake)

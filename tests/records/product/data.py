@@ -5,13 +5,20 @@ from dataclasses import dataclass, replace
 
 from rewards.schema import canonical_answer, read_schema, score
 from tasks.calibrate.measure import measure
-from tasks.calibrate.outputs import MeasuredShard
 from tasks.calibrate.select import select
-from tasks.core.config import CalibrateConfig, ModelConfig, PerturbConfig, PromoteConfig, RolloutConfig, TrainConfig
+from tasks.core.config import (
+    CalibrateConfig,
+    ModelConfig,
+    PerturbConfig,
+    PromoteConfig,
+    RolloutConfig,
+    TrainConfig,
+)
 from tasks.core.digest import digest_of, digest_of_bytes, digest_of_folder
 from tasks.core.edits import DrawEdit, Edit, ReorderEdit, ReplaceEdit, SpanEdit
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.measurement import NO_PLAN, DifficultyPlan, Measurement, PlannedCell
+from tasks.core.records import MeasuredShard
 from tasks.core.seeding import derive_seed, generator, uniform_hash
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Run, Sample, Split
@@ -80,11 +87,16 @@ def pretext_kinds(pretext: str) -> tuple[str, ...]:
 
 
 def plan_samples(
-    clips: Sequence[Clip], config: PerturbConfig, seed: int, odds: Mapping[tuple[str, str, float], float] | None = None
+    clips: Sequence[Clip],
+    config: PerturbConfig,
+    seed: int,
+    odds: Mapping[tuple[str, str, float], float] | None = None,
 ) -> list[Sample]:
     """The samples of all clips, by the odds of a difficulty plan if there is one."""
     donors = ring_donors(clips, clips, num_donors(config))
-    return [s for clip in clips for s in plan_clip(clip, config, seed, donors[clip.clip_id], odds or {})]
+    return [
+        s for clip in clips for s in plan_clip(clip, config, seed, donors[clip.clip_id], odds or {})
+    ]
 
 
 def plan_benchmark_items(clips: Sequence[Clip], items_per_type: int, seed: int) -> list[Sample]:
@@ -132,7 +144,9 @@ def select_samples(
     )
 
 
-def order_of_step(num_samples: int, step: int, batch_size: int, seed: int, num_spares: int = 0) -> list[int]:
+def order_of_step(
+    num_samples: int, step: int, batch_size: int, seed: int, num_spares: int = 0
+) -> list[int]:
     """Which of so many samples a step takes, or which stand by."""
     rows = [_numbered(number) for number in range(num_samples)]
     chosen = step_samples(rows, step, batch_size, seed)
@@ -149,11 +163,23 @@ def learning_rate_at(step: int, config: TrainConfig, decay: str) -> float:
 
 
 def store_key_of_training(
-    inputs: Sequence[Artifact], model: ModelConfig, rollout: RolloutConfig, config: TrainConfig, seed: int
+    inputs: Sequence[Artifact],
+    model: ModelConfig,
+    rollout: RolloutConfig,
+    config: TrainConfig,
+    seed: int,
 ) -> str:
     start, samples, clips = inputs
     run = Run(data_root="root", run_id="run", preset="test", seed=seed)
-    return GrpoJob(run=run, start=start, samples=samples, clips=clips, model=model, rollout=rollout, config=config).key
+    return GrpoJob(
+        run=run,
+        start=start,
+        samples=samples,
+        clips=clips,
+        model=model,
+        rollout=rollout,
+        config=config,
+    ).key
 
 
 def _numbered(number: int) -> Sample:

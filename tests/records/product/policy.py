@@ -7,7 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig, TrainConfig, WarmStartConfig
+from tasks.core.config import (
+    EvaluateConfig,
+    ModelConfig,
+    RolloutConfig,
+    TrainConfig,
+    WarmStartConfig,
+)
 from tasks.core.manifest import write_rows
 from tasks.core.reward import RewardKind
 from tasks.core.scores import SampleScore
@@ -61,7 +67,10 @@ def score_with_policy(
     engine = TransformersEngine(policy, prompts_per_batch=RolloutConfig().prompts_per_batch)
     answerer = PolicyAnswerer("a policy", lambda: (policy.processor, engine), seed)
     videos = ClipVideos(store, {clip.clip_id: clip for clip in clips})
-    rollout, config = RolloutConfig(max_answer_tokens=6), EvaluateConfig(heldout_rollouts_per_sample=2)
+    rollout, config = (
+        RolloutConfig(max_answer_tokens=6),
+        EvaluateConfig(heldout_rollouts_per_sample=2),
+    )
     return score_policy(store, answerer, samples, videos, rollout, config)
 
 
@@ -77,7 +86,9 @@ def policy_logprobs(
 ) -> list[list[float]]:
     """As the trainer computes them."""
     row = _row(policy, prompt, group)
-    logprobs, _ = shared_prefix_logprobs(_prepared(policy).model, row, temperature, None, _banned(policy))
+    logprobs, _ = shared_prefix_logprobs(
+        _prepared(policy).model, row, temperature, None, _banned(policy)
+    )
     return [found[: len(c.token_ids)] for found, c in zip(logprobs[0].tolist(), group, strict=True)]
 
 
@@ -107,7 +118,12 @@ class NotingEngine(TrainEngine):
     """Remembers the gradients of every update."""
 
     def __init__(self, model: Any, config: TrainConfig) -> None:
-        super().__init__(model, learning_rate=config.learning_rate, max_grad_norm=config.max_grad_norm, zero_stage=0)
+        super().__init__(
+            model,
+            learning_rate=config.learning_rate,
+            max_grad_norm=config.max_grad_norm,
+            zero_stage=0,
+        )
         self._model = model
         self.gradients: list[dict[str, Tensor]] = []
 
@@ -131,16 +147,30 @@ class Trainer:
 
 
 def grpo_over(
-    policy: Policy, start: Policy, answers: Any, store: Store, clips: Sequence[Clip], config: TrainConfig, seed: int
+    policy: Policy,
+    start: Policy,
+    answers: Any,
+    store: Store,
+    clips: Sequence[Clip],
+    config: TrainConfig,
+    seed: int,
 ) -> Trainer:
     """Trains `policy` on what the rollout engine `answers` says; `start` is the reference."""
     make_trainable(policy.model, config, seed)
     engine = NotingEngine(policy.model, config)
     by_id = {clip.clip_id: clip for clip in clips}
-    reference = base_of(policy) if config.lora_rank else frozen_copy(start) if config.kl_coefficient else None
+    reference = (
+        base_of(policy)
+        if config.lora_rank
+        else frozen_copy(start)
+        if config.kl_coefficient
+        else None
+    )
 
     def weights() -> Any:
-        return merged(engine.named_weights(), config) if config.lora_rank else engine.named_weights()
+        return (
+            merged(engine.named_weights(), config) if config.lora_rank else engine.named_weights()
+        )
 
     collector = Collector(
         engine=answers,
@@ -176,7 +206,11 @@ def warm_start_losses(
         tracker,
         seed,
     )
-    return {name: [value for _, value in found] for name, found in sorted(tracker.metrics.items()) if "/" in name}
+    return {
+        name: [value for _, value in found]
+        for name, found in sorted(tracker.metrics.items())
+        if "/" in name
+    }
 
 
 _NAMES = {
@@ -202,7 +236,9 @@ def _recorded(row: TrainStep) -> Any:
         "spread_share": row.spread_share,
         "reward_by_part": _below(row, "reward_part/"),
         "flat_by_pretext": {
-            name: value for name, value in _below(row, "flat_groups/").items() if name not in _NAMES["flat_groups"]
+            name: value
+            for name, value in _below(row, "flat_groups/").items()
+            if name not in _NAMES["flat_groups"]
         },
         "flops_by_phase": dict.fromkeys(_FLOPS, 0.0) | _below(row, "cost/flops_"),
     }
@@ -216,7 +252,9 @@ def _recorded(row: TrainStep) -> Any:
 
 _FLOPS = ("rollout", "reference", "update", "vision_forward")
 _COUNTS = ("refilled", "left_out", "samples_failed", *_NAMES["cost"])
-_TYPES: dict[str, type] = dict.fromkeys(_COUNTS, int) | dict.fromkeys(("skipped", "logprob_gap_alarm"), bool)
+_TYPES: dict[str, type] = dict.fromkeys(_COUNTS, int) | dict.fromkeys(
+    ("skipped", "logprob_gap_alarm"), bool
+)
 
 
 def _below(row: TrainStep, prefix: str) -> dict[str, float]:

@@ -33,14 +33,19 @@ __all__ = ["AFTER", "BEFORE", "CHAMPION", "ModelScores", "SampleScore"]
 
 def _replies(samples: Sequence[Sample], texts: Mapping[str, Sequence[str]]) -> dict[str, Reply]:
     """Given texts as replies; a sample without any could not be shown."""
-    return {sample.sample_id: _reply(sample.sample_id, texts.get(sample.sample_id)) for sample in samples}
+    return {
+        sample.sample_id: _reply(sample.sample_id, texts.get(sample.sample_id))
+        for sample in samples
+    }
 
 
 def _reply(name: str, texts: Sequence[str] | None, failure: str = "no frames") -> Reply:
     if texts is None:
         return Reply(sample_id=name, failure=failure)
     num_tokens = tuple(map(len, texts))
-    return Reply(sample_id=name, texts=tuple(texts), num_tokens=num_tokens, truncated=(False,) * len(texts))
+    return Reply(
+        sample_id=name, texts=tuple(texts), num_tokens=num_tokens, truncated=(False,) * len(texts)
+    )
 
 
 def _no_video(sample: Sample) -> tuple[ShownVideo, ...]:
@@ -68,7 +73,9 @@ def sum_up(rows: Sequence[SampleScore], name: str) -> ModelScores:
     return aggregate(rows, name=name, policy=policy, predictions=policy)
 
 
-def gains_over(predictions: Mapping[str, Sequence[SampleScore]]) -> tuple[dict[str, Any], dict[str, Any]]:
+def gains_over(
+    predictions: Mapping[str, Sequence[SampleScore]],
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Of `AFTER` over each other model, by place and by part."""
     after = predictions[AFTER]
     others = {name: rows for name, rows in predictions.items() if name != AFTER}
@@ -89,14 +96,22 @@ def decide_promotion(
 
 
 def diagnose_answers(
-    samples: Sequence[Sample], texts: Mapping[str, Sequence[str]], reward_kind: str, num_rollouts: int
+    samples: Sequence[Sample],
+    texts: Mapping[str, Sequence[str]],
+    reward_kind: str,
+    num_rollouts: int,
 ) -> dict[str, Any]:
     """The summary of a data set, and a line for each row."""
     kind = RewardKind(reward_kind)
     numbers = {sample.sample_id: place for place, sample in enumerate(samples)}
     rows = judge_rows(samples, numbers, _replies(samples, texts), kind)
     request = Request(
-        dataset="records", model="fixed", num_rollouts=num_rollouts, temperature=1.0, reward=kind.value, seed=0
+        dataset="records",
+        model="fixed",
+        num_rollouts=num_rollouts,
+        temperature=1.0,
+        reward=kind.value,
+        seed=0,
     )
     counts = {"rows": float(len(samples)), "rejected": 0.0, "beyond_limit": 0.0}
     lines = {
@@ -124,7 +139,9 @@ def open_benchmark(name: str, folder: Path) -> Benchmark:
     return BENCHMARKS[name].open(folder)
 
 
-def random_answers(samples: Sequence[Sample], seed: int, times: Sequence[float]) -> dict[str, str | None]:
+def random_answers(
+    samples: Sequence[Sample], seed: int, times: Sequence[float]
+) -> dict[str, str | None]:
     """Of the guesser that draws from the valid answers, to videos with such times; None where it fails."""
     shown = ShownVideo(np.zeros((len(times), 32, 32, 3), np.uint8), tuple(times))
     replies = RandomGuesser(samples, seed).answer(
@@ -133,8 +150,13 @@ def random_answers(samples: Sequence[Sample], seed: int, times: Sequence[float])
     return {reply.sample_id: None if reply.failure else reply.texts[0] for reply in replies}
 
 
-def judge_texts(benchmark: Benchmark, samples: Sequence[Sample], texts: Mapping[str, str | None]) -> Judgement:
-    replies = {name: _reply(name, None if text is None else [text], "not answered") for name, text in texts.items()}
+def judge_texts(
+    benchmark: Benchmark, samples: Sequence[Sample], texts: Mapping[str, str | None]
+) -> Judgement:
+    replies = {
+        name: _reply(name, None if text is None else [text], "not answered")
+        for name, text in texts.items()
+    }
     found, rows = score_benchmark(
         benchmark, samples, replies, model="fixed", num_available=len(samples), min_coverage=0.0
     )
@@ -143,7 +165,12 @@ def judge_texts(benchmark: Benchmark, samples: Sequence[Sample], texts: Mapping[
         headline=result.headline,
         robust=result.robust,
         official_like=result.official_like,
-        counts=[result.num_items, result.num_missing, result.num_unparsed, result.num_unparsed_robust],
+        counts=[
+            result.num_items,
+            result.num_missing,
+            result.num_unparsed,
+            result.num_unparsed_robust,
+        ],
         metrics=result.metrics,
         breakdown=result.breakdown,
         lines={
@@ -159,7 +186,10 @@ def build_benchmark(
 ) -> tuple[Path, Card]:
     """A VIUBench in a data root: where it lies, and its card."""
     store = Store(str(folder))
-    samples, shown = write_rows(store, "s.parquet", Sample, items), write_rows(store, "c.parquet", Clip, clips)
+    samples, shown = (
+        write_rows(store, "s.parquet", Sample, items),
+        write_rows(store, "c.parquet", Clip, clips),
+    )
     kept = keep_benchmark(store, samples, shown, items_per_type, seed)
     card = make_card(
         items,
