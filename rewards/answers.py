@@ -1,4 +1,5 @@
-"""The typed answers a question can have. Standard library only: this package is the leaf of the house.
+"""The typed answers a question can have. Standard library only: this package is the leaf of the
+house.
 
 An answer is one of the six types below, or any frozen dataclass made of them (`rewards.schema`).
 """

@@ -1,10 +1,10 @@
 """Which option a text chooses, as a careful person would read it.
 
-A sentence asserts a letter ("the answer is C", "C is right"), consists of it ("(C)"), begins with it ("C. Because"),
-only names it, or rejects it ("not C", "C is wrong"). The last assertion decides, else the only letter that is a
-sentence, else the only one that begins one, else the only one that is named; else an option's own words where a
-sentence says nothing more. Alternatives ("A or B") and letters that are rejected afterwards decide nothing. It never
-guesses.
+A sentence asserts a letter ("the answer is C", "C is right"), consists of it ("(C)"), begins with
+it ("C. Because"), only names it, or rejects it ("not C", "C is wrong"). The last assertion decides,
+else the only letter that is a sentence, else the only one that begins one, else the only one that
+is named; else an option's own words where a sentence says nothing more. Alternatives ("A or B") and
+letters that are rejected afterwards decide nothing. It never guesses.
 """
 
 import re
@@ -55,7 +55,8 @@ class _Mention:
 
 @dataclass(frozen=True)
 class _Place:
-    """Of letters named together: first and last character in the sentence, and the text to both sides."""
+    """Of letters named together: first and last character in the sentence, and the text to both
+    sides."""
 
     letters: str
     start: int
@@ -64,7 +65,8 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Sides:
-    """The text before and after letters, to the next ones or to the ends of the sentence; lower case."""
+    """The text before and after letters, to the next ones or to the ends of the sentence; lower
+    case."""
 
     before: str
     after: str
@@ -83,13 +85,19 @@ class _Mood:
 
 
 def find_letter(text: str, letters: str, options: Sequence[str] = ()) -> str | None:
-    """The letter of `letters` that `text` chooses, or None; `options` are the texts that belong to them."""
+    """The letter of `letters` that `text` chooses, or None; `options` are the texts that belong to
+    them."""
     plain = _plain(spoken(text))
     same = option_of(plain, letters, options)
     if same is not None:
         return same
     mentions = list(_mentions(_without_names(plain, options), letters))
-    rejected = {letter: place for place, m in enumerate(mentions) if m.said is _Said.REJECTED for letter in m.letters}
+    rejected = {
+        letter: place
+        for place, m in enumerate(mentions)
+        if m.said is _Said.REJECTED
+        for letter in m.letters
+    }
     asserted = [(place, m.letters) for place, m in enumerate(mentions) if m.said is _Said.ASSERTED]
     standing = [letters for place, letters in asserted if rejected.get(letters, -1) < place]
     if standing:
@@ -107,18 +115,32 @@ def find_words(text: str, options: Sequence[str]) -> int | None:
     """The place of the option whose own words `text` states, where options bear no letters."""
     letters = _PLACES[: len(options)]
     plain = _plain(spoken(text))
-    stated = option_of(plain, letters, options) or option_stated(_sentences(plain), letters, options)
+    stated = option_of(plain, letters, options) or option_stated(
+        _sentences(plain), letters, options
+    )
     return letters.index(stated) if stated else None
 
 
 def _without_names(text: str, options: Sequence[str]) -> str:
     """Without letters that are a part of what options are about: `Cup C`, `D minor`."""
-    pairs = {(pair[0], pair[1].lower()) for option in options for pair in phrases.NAMED.findall(_plain(option))}
-    pairs |= {(pair[1], pair[0].lower()) for option in options for pair in phrases.NAMING.findall(_plain(option))}
+    pairs = {
+        (pair[0], pair[1].lower())
+        for option in options
+        for pair in phrases.NAMED.findall(_plain(option))
+    }
+    pairs |= {
+        (pair[1], pair[0].lower())
+        for option in options
+        for pair in phrases.NAMING.findall(_plain(option))
+    }
     if not pairs:
         return text
-    named = phrases.NAMED.sub(lambda m: m[0].replace(m[1], "0", 1) if (m[1], m[2].lower()) in pairs else m[0], text)
-    return phrases.NAMING.sub(lambda m: f"{m[0][:-1]}0" if (m[2], m[1].lower()) in pairs else m[0], named)
+    named = phrases.NAMED.sub(
+        lambda m: m[0].replace(m[1], "0", 1) if (m[1], m[2].lower()) in pairs else m[0], text
+    )
+    return phrases.NAMING.sub(
+        lambda m: f"{m[0][:-1]}0" if (m[2], m[1].lower()) in pairs else m[0], named
+    )
 
 
 def _only(letters: str) -> str | None:
@@ -129,7 +151,13 @@ def _plain(text: str) -> str:
     """One alphabet, one kind of quote, no markup."""
     if len(text) > _HEAD_CHARS + _TAIL_CHARS:
         text = f"{text[:_HEAD_CHARS]}\n...\n{text[-_TAIL_CHARS:].partition(' ')[2]}"
-    text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("[", "(").replace("]", ")").replace("\r", "\n")
+    text = (
+        unicodedata.normalize("NFKC", text)
+        .replace("’", "'")
+        .replace("[", "(")
+        .replace("]", ")")
+        .replace("\r", "\n")
+    )
     text = _QUOTE.sub(" ", _SHORT.sub(r"\1", _MARKUP.sub(" ", text)))
     text = phrases.ANSWER_MARK.sub("Answer: ", text)
     return phrases.RUN_ON.sub(r"\1\n", _BLANKS.sub(" ", text.replace("İ", "I")), count=1)
@@ -162,7 +190,12 @@ def _mentions(text: str, letters: str) -> Iterator[_Mention]:
         for number, place in enumerate(places):
             start = places[number - 1].stop if number else 0
             stop = places[number + 1].start if number + 1 < len(places) else len(level)
-            side = _Sides(level[start : place.start], level[place.stop : stop], number == 0, stop == len(level))
+            side = _Sides(
+                level[start : place.start],
+                level[place.stop : stop],
+                number == 0,
+                stop == len(level),
+            )
             yield _Mention(place.letters, _said(side, mood))
 
 
@@ -173,7 +206,10 @@ def _enlarged(match: re.Match[str]) -> str:
 
 def _places(sentence: str, level: str, letters: str) -> Iterator[_Place]:
     """Letters that are listed (`A, B and D`) come together."""
-    pattern = rf"(?<![A-Za-zÀ-ɏ0-9'])(?<![A-Za-z]-)(?:\( ?)?([{letters}])\)?(?![A-Za-zÀ-ɏ0-9'])(?!-[A-Za-z])"
+    pattern = (
+        rf"(?<![A-Za-zÀ-ɏ0-9'])(?<![A-Za-z]-)(?:\( ?)?([{letters}])\)?"
+        r"(?![A-Za-zÀ-ɏ0-9'])(?!-[A-Za-z])"
+    )
     run: list[_Place] = []
     joints: list[str] = []
     for match in re.finditer(pattern, sentence):
@@ -190,7 +226,8 @@ def _places(sentence: str, level: str, letters: str) -> Iterator[_Place]:
 
 
 def _is_letter(match: re.Match[str], sentence: str, level: str) -> bool:
-    """`A man walks`, `I think`, `vitamin C`: an article, a pronoun and a name are no letters of options."""
+    """`A man walks`, `I think`, `vitamin C`: an article, a pronoun and a name are no letters of
+    options."""
     before = level[max(0, match.start() - _AROUND_CHARS) : match.start()]
     if match[0][0] == "(" or match[0][-1] == ")" or phrases.OPTION_WORD.search(before):
         return True
@@ -204,7 +241,8 @@ def _is_letter(match: re.Match[str], sentence: str, level: str) -> bool:
 
 
 def _parted(run: list[_Place], joints: list[str], level: str) -> Iterator[_Place]:
-    """`The answer is C, A and B are wrong` names C apart; in `it is A and B is wrong` the predicate is B's alone."""
+    """`The answer is C, A and B are wrong` names C apart; in `it is A and B is wrong` the predicate
+    is B's alone."""
     before = level[max(0, run[0].start - _AROUND_CHARS) : run[0].start]
     after = level[run[-1].stop : run[-1].stop + _AROUND_CHARS]
     has_predicate = phrases.PREDICATE.match(after) is not None
@@ -242,7 +280,9 @@ def _said(sides: _Sides, mood: _Mood) -> _Said:
     if is_asserted or (phrases.LED_BEFORE.search(before) and phrases.REASON.match(after)):
         is_open = mood.is_hedged and not phrases.CONCLUDED_BEFORE.search(before)
         return _Said.NAMED if is_open else _Said.ASSERTED
-    return _judged_later(sides, after) or (_lead(sides.before, after) if sides.is_first else _Said.NAMED)
+    return _judged_later(sides, after) or (
+        _lead(sides.before, after) if sides.is_first else _Said.NAMED
+    )
 
 
 def _own(sides: _Sides) -> str:
@@ -270,5 +310,9 @@ def _lead(before: str, after: str) -> _Said:
         return _Said.ALONE
     is_label = phrases.REASON.match(after) or not phrases.OPTION_WORD.search(before)
     word = _WORD.match(after)
-    is_subject = word is not None and phrases.LETTER_FOLLOWS.fullmatch(word[1]) and not phrases.REASON.match(after)
+    is_subject = (
+        word is not None
+        and phrases.LETTER_FOLLOWS.fullmatch(word[1])
+        and not phrases.REASON.match(after)
+    )
     return _Said.LEADING if is_label and not is_subject else _Said.NAMED

@@ -1,4 +1,5 @@
-"""Which option's own words a text states: they must be all that it, or one of its sentences, says."""
+"""Which option's own words a text states: they must be all that it, or one of its sentences,
+says."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,12 +8,15 @@ _LABEL = re.compile(r"^\(?[A-Za-z][.):](?:\s|$)")
 _ARTICLE = re.compile(r"^(?:an?|the)\s")
 _MARKS = " \t\n\"'*.,:;!()"
 _LEAD_IN = re.compile(
-    r"(?:(?:so|thus|therefore|hence|well|ok|okay|i (?:think|believe|guess|would say|say|see)|i'd say|in my opinion|"
+    r"(?:(?:so|thus|therefore|hence|well|ok|okay|i (?:think|believe|guess|would say|say|see)|"
+    r"i'd say|in my opinion|"
     r"probably|likely|clearly|most likely|definitely|because|that|my|final answer|"
     r"(?:the )?(?:(?:correct|right|best|final|most likely) )?(?:answer|option|choice)"
     r"(?: is| would be| must be| should be)?|"
-    r"it(?:'s| is| was| shows?| must be| depicts| seems to be| looks like)|(?:this|that) (?:is|was|shows)|that's|"
-    r"(?:in )?(?:the|this) (?:video|clip|picture|image|scene|film)(?: shows| depicts| is)?|there(?: is| are|'s)|"
+    r"it(?:'s| is| was| shows?| must be| depicts| seems to be| looks like)|(?:this|that) (?:is|"
+    r"was|shows)|that's|"
+    r"(?:in )?(?:the|this) (?:video|clip|picture|image|scene|film)(?: shows| depicts| is)?|"
+    r"there(?: is| are|'s)|"
     r"(?:they are|he is|she is))\b\W*+)++"
 )
 """`The answer is`, `it shows`: says nothing of its own."""
@@ -22,13 +26,19 @@ _YES_NO = re.compile(
 
 
 def option_of(text: str, letters: str, options: Sequence[str]) -> str | None:
-    """The letter of the only option that `text` is, word for word; None for a text of one character."""
+    """The letter of the only option that `text` is, word for word; None for a text of one
+    character."""
     said = _plain(text)
-    return _only(letter for letter, option in _levelled(letters, options) if option == said) if len(said) > 1 else None
+    return (
+        _only(letter for letter, option in _levelled(letters, options) if option == said)
+        if len(said) > 1
+        else None
+    )
 
 
 def option_stated(sentences: Iterable[str], letters: str, options: Sequence[str]) -> str | None:
-    """The letter of the only option that is all that a sentence says after an introduction; yes or no may begin it."""
+    """The letter of the only option that is all that a sentence says after an introduction; yes or
+    no may begin it."""
     levelled = _levelled(letters, options)
     is_yes_no = {option for _, option in levelled} == {"yes", "no"}
     exact: set[str] = set()
@@ -41,7 +51,8 @@ def option_stated(sentences: Iterable[str], letters: str, options: Sequence[str]
             starts = (_YES_NO.match(rest) for rest in rests)
             rests |= {start[1] for start in starts if start}
         bare = {_ARTICLE.sub("", rest) for rest in rests}
-        known = {rest.removeprefix("the ") for rest in rests}  # `the dog` is `a dog` of the options; not the other way
+        # `the dog` is `a dog` of the options; not the other way
+        known = {rest.removeprefix("the ") for rest in rests}
         exact |= {letter for letter, option in levelled if option in rests | bare}
         close |= {letter for letter, option in levelled if _ARTICLE.sub("", option) in known}
     return _only(exact or close)

@@ -1,4 +1,5 @@
-"""Text -> answer and back, by the official formats: the whole text must be the answer, nothing around it but blanks.
+"""Text -> answer and back, by the official formats: the whole text must be the answer, nothing
+around it but blanks.
 
     interval      a-b       seconds, a <= b          2.0-4.5
     counts        a,b,c     non-negative integers    2,1,3
@@ -7,7 +8,8 @@
     number        decimal   no exponent              -2.5
     text          words     not empty                a red car
 
-Any text is allowed and none raises: only ASCII digits count, and their number is capped before conversion.
+Any text is allowed and none raises: only ASCII digits count, and their number is capped before
+conversion.
 """
 
 import re
@@ -34,7 +36,11 @@ def parse_answer(text: str, kind: AnswerKind) -> Answer | None:
             match = _INTERVAL.fullmatch(text)
             return interval(match[1], match[2]) if match else None
         case AnswerKind.COUNTS:
-            return Counts(tuple(int(part) for part in text.split(","))) if _COUNTS.fullmatch(text) else None
+            return (
+                Counts(tuple(int(part) for part in text.split(",")))
+                if _COUNTS.fullmatch(text)
+                else None
+            )
         case AnswerKind.PERMUTATION:
             return permutation(text) if _PERMUTATION.fullmatch(text) else None
         case AnswerKind.CHOICE:
@@ -46,7 +52,8 @@ def parse_answer(text: str, kind: AnswerKind) -> Answer | None:
 
 
 def format_answer(answer: Answer) -> str:
-    """The canonical text of an answer; intervals are rounded to one decimal, as the questions ask for."""
+    """The canonical text of an answer; intervals are rounded to one decimal, as the questions ask
+    for."""
     match answer:
         case Interval():
             return f"{answer.start_seconds:.1f}-{answer.end_seconds:.1f}"
@@ -71,4 +78,6 @@ def interval(start: str, end: str) -> Interval | None:
 def permutation(digits: str) -> Permutation | None:
     """From ASCII digits; None unless each of 1..n stands once."""
     positions = tuple(int(digit) for digit in digits)
-    return Permutation(positions) if sorted(positions) == list(range(1, len(positions) + 1)) else None
+    return (
+        Permutation(positions) if sorted(positions) == list(range(1, len(positions) + 1)) else None
+    )

@@ -1,5 +1,6 @@
-"""How sentences assert, reject and only name a letter. What stands before a letter is matched at its end, what stands
-after it at its beginning; both are lower case. English in the main, with the set phrases of a few other languages.
+"""How sentences assert, reject and only name a letter. What stands before a letter is matched at
+its end, what stands after it at its beginning; both are lower case. English in the main, with the
+set phrases of a few other languages.
 """
 
 import re
@@ -13,9 +14,13 @@ _NOUN = (
     r"(?:answer|option|choice|solution|response|pick|selection|letter|result|match|verdict|guess|vote|bet|conclusion|"
     r"candidate|fit|one|correction|respuesta|opción|réponse|antwort|lösung|risposta|resposta|ответ)"
 )
-_IS = r"(?:is|are|be|being|remains|must be|should be|would be|will be|has to be|es|est|ist|lautet|è|é)"
+_IS = (
+    r"(?:is|are|be|being|remains|must be|should be|would be|will be|has to be|es|est|ist|"
+    r"lautet|è|é)"
+)
 _VERB = (
-    r"(?:choos(?:e|ing)|chose|pick(?:ed|ing)?|select(?:ed|ing)?|go(?:es|ing)? (?:with|for)|went with|opt(?:ing)? for|"
+    r"(?:choos(?:e|ing)|chose|pick(?:ed|ing)?|select(?:ed|ing)?|go(?:es|ing)? (?:with|for)|"
+    r"went with|opt(?:ing)? for|"
     r"settled? (?:on|for)|say(?:ing)?|guess|conclude|answer(?:ing)?(?: with)?|prefer|vote for|"
     r"lean(?:ing)?(?: towards?)?|points? to(?:wards?)?|pointing to|leav(?:es?|ing)|left with|"
     r"corresponds? to|match(?:es)?|supports?|indicates?|"
@@ -23,13 +28,15 @@ _VERB = (
 )
 _WRONG = (
     r"(?:wrong|incorrect|false|inaccurate|invalid|implausible|impossible|improbable|unlikely|irrelevant|untrue|mistaken|"
-    r"unsupported|ruled out|excluded|eliminated|rejected|dismissed|discarded|discounted|crossed out|incorrecta?s?|"
+    r"unsupported|ruled out|excluded|eliminated|rejected|dismissed|discarded|discounted|"
+    r"crossed out|incorrecta?s?|"
     r"falsch|fausse|faux|неверн\w*|неправильн\w*)"
 )
 _NOT = r"(?:not|never|cannot|n't|\w+n't|hardly|no longer|nicht|pas|не)"
 _ADVERB = (
     r"(?:also|both|all|clearly|however|therefore|thus|then|obviously|definitely|certainly|simply|just|probably|likely|"
-    r"most|more|too|so|very|either|each|again|hence|still|really|actually|completely|simply|an?|the|as|here|by far|"
+    r"most|more|too|so|very|either|each|again|hence|still|really|actually|completely|simply|an?|"
+    r"the|as|here|by far|"
     r"indeed|only|to|it|option|choice)"
 )
 _IS_SAID = (
@@ -52,7 +59,8 @@ NO_NEGATION = re.compile(
 ASSERTED_BEFORE = re.compile(
     rf"(?:(?:^|\W){_NOUN}s?(?:\W+\w+){{0,5}}?\W+{_IS}|(?:^|\W){_NOUN}s?\W*[:=>→-]|"
     rf"(?:^|\W)(?:shows|depicts|illustrates|represents|describes)\W+(?:the\W+)?(?=(?:option|choice)\W)|"
-    rf"(?:^|\W)(?:it|this|that|which|c)(?:'s|'est|\W+{_IS}|\W+(?:can|could) only be)|(?:^|\W){_VERB}|"
+    rf"(?:^|\W)(?:it|this|that|which|c)(?:'s|'est|\W+{_IS}|\W+(?:can|could) only be)|(?:^|"
+    rf"\W){_VERB}|"
     rf"答案|正解|答え|선택|정답|应该?选?|故选|选择?|而是|应为)"
     rf"(?:\s|[:,=>→是为은는は项\"-])*+(?:{_FILLER}\W+)*+\W*$"
 )
@@ -60,19 +68,22 @@ ASSERTED_BEFORE = re.compile(
 
 LED_BEFORE = re.compile(
     r"(?:^|\W)(?:so|thus|hence|therefore|ergo|finally|lastly|ultimately|rather|instead|actually|definitely|clearly|"
-    r"obviously|probably|certainly|surely|likely|but|no,|yes,|wait,|in the end|in conclusion|overall|all in all)"
+    r"obviously|probably|certainly|surely|likely|but|no,|yes,|wait,|in the end|in conclusion|"
+    r"overall|all in all)"
     rf"\W+(?:{_FILLER}\W+)*+\W*$"
 )
 """`so B`: asserts only if nothing is said about the letter after it."""
 
 CONCLUDED_BEFORE = re.compile(rf"(?:^|\W)(?:so|thus|hence|therefore)\W+(?:{_FILLER}\W+)*+\W*$")
-"""`If it had melted, it would be A, but it did not, so B`: what is concluded is no part of the condition."""
+"""`If it had melted, it would be A, but it did not, so B`: what is concluded is no part of the
+condition."""
 
 REJECTED_BEFORE = re.compile(
     rf"(?:(?:^|\W|\w(?=n't)){_NOT}\W+(?:(?!and\b)\w+\W+){{0,5}}|"
     r"(?:^|\W)(?:unlike|contrary to)\W+(?:\w+\W+){0,5}|"
     r"(?:^|\W)(?:neither|nor|without|except|excluding|exclud\w+|eliminat\w+|reject\w*|dismiss\w*|discard\w*|"
-    r"discount\w*|rul\w+\W+out|cross\w*\W+out|drop|ignor\w+|avoid\w*|versus|vs|than|instead of|over|besides|against|no|"
+    r"discount\w*|rul\w+\W+out|cross\w*\W+out|drop|ignor\w+|avoid\w*|versus|vs|than|instead of|"
+    r"over|besides|against|no|"
     r"anything but|unless)\W+(?:(?:either|both|all|options?|choices?|letters?|for|of|the|as)\W+)*|"
     r"\b(?:wrong|incorrect|false)\W+(?:answers?|options?|choices?|ones?)\W+(?:is|are|include)\W+(?:\w+\W+){0,2}|"
     r"(?:不是|不选|并非|排除|而非|不可能是|不应选|不应该选|除了)(?:选项|选择)?\W*|"
@@ -90,11 +101,14 @@ SPARED = re.compile(
 
 ALL_BUT = re.compile(
     r"\b(?:all|every|everything|each|any)\W+(?:(?:of|the|other|one|options?|choices?|answers?)\W+)*+"
-    r"(?:except|but|save|apart from|other than|besides)\W+(?:for\W+)?(?:options?\W+|choices?\W+)?\W*$"
+    r"(?:except|but|save|apart from|other than|besides)\W+(?:for\W+)?(?:options?\W+|"
+    r"choices?\W+)?\W*$"
 )
 """`All but`: what is said of the others is not true of this one."""
 
-REJECTED_ALIKE = re.compile(rf"\b{_WRONG}\W+(?:and\W+)?(?:so|neither|nor)\W+(?:is|are|does|do|can)\W+(?:option\W+)?$")
+REJECTED_ALIKE = re.compile(
+    rf"\b{_WRONG}\W+(?:and\W+)?(?:so|neither|nor)\W+(?:is|are|does|do|can)\W+(?:option\W+)?$"
+)
 """`A is wrong and so is`."""
 
 NOT_WRONG = re.compile(
@@ -111,7 +125,8 @@ REJECTED_AFTER = re.compile(
 AFFIRMED_AFTER = re.compile(
     rf"^{_SAME_CLAUSE}(?:(?:{_IS_SAID}|{_ADVERB}|best|must)\W+){{0,7}}(?:correct|right|true|accurate(?:ly)?|valid|plausible|consistent|"
     r"supported|appropriate|suitable|(?:\w+\W+){0,2}?(?:answer|match|fit|solution)|best|fits?|match(?:es)?|works|wins|"
-    r"better|likelier|makes? sense|(?:is|does)(?=[^\w\s]|\s*$)|it is|it's|left|stays|remains|korrekt|richtig|"
+    r"better|likelier|makes? sense|(?:is|does)(?=[^\w\s]|\s*$)|it is|it's|left|stays|remains|"
+    r"korrekt|richtig|"
     r"correcta?)(?!\w)|^\s*[:–—-]?\s*[✓✔✅]|^(?:选项|项)?(?:是)?(?:正确|对的?)"
 )
 """`is right`, `fits best`, `is the answer`."""
@@ -121,7 +136,8 @@ OTHERS = re.compile(r"\b(?:others?|rest|remaining|else|distractors|everyone|ever
 """What is wrong then is not the letter."""
 
 VERDICT = re.compile(
-    rf"[:–—-]\s*(?:(?:this|that|it) is )?(?:(?P<wrong>{_WRONG}|no|✗|❌)|(?:correct|right|true|yes|✓|✔|✅))\W*$"
+    rf"[:–—-]\s*(?:(?:this|that|it) is )?(?:(?P<wrong>{_WRONG}|no|✗|❌)|(?:correct|right|true|yes|"
+    r"✓|✔|✅))\W*$"
 )
 """At the end of what follows a label: `A. The lid melts: wrong`."""
 HEDGED = re.compile(r"\b(?:if|whether|assuming|suppos(?:e|ing)|had (?:it|the|he|she|they))\b")
@@ -131,7 +147,8 @@ BOUNDARY = re.compile(
 )
 """Where a clause ends."""
 REASON = re.compile(
-    r"^(?:\s*$|[^\w\s]|\s+(?:because|since|as|for|due|given|so|but|and|not|rather|instead|is it)\b|[^\x00-\u024f])"
+    r"^(?:\s*$|[^\w\s]|\s+(?:because|since|as|for|due|given|so|but|and|not|rather|instead|"
+    r"is it)\b|[^\x00-\u024f])"
 )
 """What may follow a letter that stands for itself."""
 
@@ -141,7 +158,8 @@ SHARE = re.compile(r"\W*\d{1,3}(?:\.\d+)? ?%")
 """After a letter it says how likely that is."""
 
 LISTED = re.compile(
-    r"\s*(?:(?P<comma>[,、，])|(?P<word>(?:,\s*)?(?:and/or|and|or|nor|as well as|plus|y|et|und|oder|ou|o|e|и|или)\b|"
+    r"\s*(?:(?P<comma>[,、，])|(?P<word>(?:,\s*)?(?:and/or|and|or|nor|as well as|plus|y|et|und|"
+    r"oder|ou|o|e|и|или)\b|"
     r"[/&+]|[和或与及]))\s*(?:(?:also|either|both|even)\s+)?(?:(?:the\s+)?(?:options?|choices?|answers?|letters?)\s+)?"
 )
 """Between letters that are named together."""
@@ -153,12 +171,14 @@ PREDICATE = re.compile(
 )
 
 RUN_ON = re.compile(
-    r"^(\W*[A-Za-z]\)?)[ ]+(?=\([A-Za-z]\)|(?:Options?|Choices?|It|The|Not|Neither|None|Therefore|Thus|So|I|This|That|"
+    r"^(\W*[A-Za-z]\)?)[ ]+(?=\([A-Za-z]\)|(?:Options?|Choices?|It|The|Not|Neither|None|"
+    r"Therefore|Thus|So|I|This|That|"
     r"Because|Since|Other|All|[A-Z])(?![\w']))"
 )
 """A letter, and a sentence after it without a stop between: `A It is not B.`"""
 LEAD_IN = re.compile(
-    r"(?:\W|\b(?:my|the|final|best|correct|right|i'd say|hmm|well|ok|okay|options?|choices?|answers?|letters?)\b)*+"
+    r"(?:\W|\b(?:my|the|final|best|correct|right|i'd say|hmm|well|ok|okay|options?|choices?|"
+    r"answers?|letters?)\b)*+"
 )
 """Before a letter that begins what is said."""
 OPTION_WORD = re.compile(r"(?:option|choice|answer|letter)s?\W*$")
@@ -181,7 +201,11 @@ LETTER_FOLLOWS = re.compile(
     r"alone|only)"
 )
 """After A they tell that it is a letter and no article."""
-NAMED = re.compile(rf"(?<![\w'])([B-HJ-Z]) (?!{LETTER_FOLLOWS.pattern}\b){_NO_NAME}([^\W\d_]{{2,30}})(?![\w'])")
+NAMED = re.compile(
+    rf"(?<![\w'])([B-HJ-Z]) (?!{LETTER_FOLLOWS.pattern}\b){_NO_NAME}([^\W\d_]{{2,30}})(?![\w'])"
+)
 """`D minor`, alike."""
-PRONOUN_FOLLOWS = re.compile(r"(?:is|isn't|because|since|fits|matches|describes|or|and|option|shows)")
+PRONOUN_FOLLOWS = re.compile(
+    r"(?:is|isn't|because|since|fits|matches|describes|or|and|option|shows)"
+)
 """After I they tell that it is a letter and no pronoun."""

@@ -1,7 +1,9 @@
-"""The reward of any answer: one rule from the answer's type, so that a new question needs no reward of its own.
+"""The reward of any answer: one rule from the answer's type, so that a new question needs no reward
+of its own.
 
-An answer type is one of `rewards.answers`, or a frozen dataclass whose fields are answer types, nested as deep as one
-likes; `Annotated[Interval, Weight(2)]` makes a field count double among its neighbours. For example
+An answer type is one of `rewards.answers`, or a frozen dataclass whose fields are answer types,
+nested as deep as one likes; `Annotated[Interval, Weight(2)]` makes a field count double among its
+neighbours. For example
 
     @dataclass(frozen=True)
     class Event:
@@ -10,9 +12,10 @@ likes; `Annotated[Interval, Weight(2)]` makes a field count double among its nei
 
 is written `2.0-4.5; 3` and earns 2/3 of the interval's overlap plus 1/3 of the count's closeness.
 
-A schema is such a type as data: its parts in order, with weights that sum to 1. As text it can stand in a manifest's
-row (`when:interval*0.6666666666666666,how_many:counts*0.3333333333333333`; a bare `interval` for a plain answer), so
-whoever reads the row can reward answers without knowing the Python type.
+A schema is such a type as data: its parts in order, with weights that sum to 1. As text it can
+stand in a manifest's row (`when:interval*0.6666666666666666,how_many:counts*0.3333333333333333`; a
+bare `interval` for a plain answer), so whoever reads the row can reward answers without knowing the
+Python type.
 """
 
 import re
@@ -72,12 +75,16 @@ def schema_of(answer_type: type) -> Schema:
     """The schema of an answer type.
 
     Raises:
-        TypeError: it is neither an answer type nor a frozen dataclass of them, or words stand before another part.
+        TypeError: it is neither an answer type nor a frozen dataclass of them, or words stand
+        before another part.
     """
     schema = tuple(_parts(answer_type, "", 1.0))
     early_text = [part.name for part in schema[:-1] if part.kind is AnswerKind.TEXT]
     if early_text:
-        raise TypeError(f"{answer_type.__name__}: words may contain the separator, so {early_text[0]!r} must come last")
+        raise TypeError(
+            f"{answer_type.__name__}: words may contain the separator, so "
+            f"{early_text[0]!r} must come last"
+        )
     return schema
 
 
@@ -100,11 +107,18 @@ def read_schema(text: str) -> Schema:
     if not all(matches) or any(match[2] not in set(AnswerKind) for match in matches if match):
         kinds = ", ".join(AnswerKind)
         raise ValueError(
-            f"answer schema: got {text!r:.200}, expected one of {kinds}, or name:kind*weight joined by commas"
+            f"answer schema: got {text!r:.200}, expected one of {kinds}, or name:kind*weight "
+            "joined by commas"
         )
-    parts = tuple(AnswerPart(match[1], AnswerKind(match[2]), float(match[3])) for match in matches if match)
-    if not all(0 < part.weight <= 1 for part in parts) or not isclose(sum(part.weight for part in parts), 1):
-        raise ValueError(f"answer schema: got {text!r:.200}, expected weights above 0 that sum to 1")
+    parts = tuple(
+        AnswerPart(match[1], AnswerKind(match[2]), float(match[3])) for match in matches if match
+    )
+    if not all(0 < part.weight <= 1 for part in parts) or not isclose(
+        sum(part.weight for part in parts), 1
+    ):
+        raise ValueError(
+            f"answer schema: got {text!r:.200}, expected weights above 0 that sum to 1"
+        )
     return parts
 
 
@@ -129,7 +143,11 @@ def score(text: str, truth: str, schema: Schema) -> Reward:
     right, said = _read(truth, schema), _read(text, schema)
     if any(answer is None for answer in right):
         raise ValueError(f"the truth {truth!r} misses the format {write_schema(schema)}")
-    pairs = [(predicted, answer) for predicted, answer in zip(said, right, strict=True) if answer is not None]
+    pairs = [
+        (predicted, answer)
+        for predicted, answer in zip(said, right, strict=True)
+        if answer is not None
+    ]
     smooth = [verify(predicted, answer) for predicted, answer in pairs]
     strict = all(verify_strict(predicted, answer) for predicted, answer in pairs)
     total = sum(part.weight * value for part, value in zip(schema, smooth, strict=True))
@@ -146,7 +164,9 @@ def _parts(answer_type: Any, name: str, share: float) -> list[AnswerPart]:
         return [AnswerPart(name, KIND_OF[answer_type], share)]
     if not _is_frozen_dataclass(answer_type):
         known = ", ".join(kind.__name__ for kind in KIND_OF)
-        raise TypeError(f"answer type: got {answer_type!r}, expected {known} or a frozen dataclass of them")
+        raise TypeError(
+            f"answer type: got {answer_type!r}, expected {known} or a frozen dataclass of them"
+        )
     hints = get_type_hints(answer_type, include_extras=True)
     weighted = [(f.name, *_weighed(hints[f.name])) for f in fields(answer_type)]
     total = sum(weight for _, _, weight in weighted)
@@ -178,11 +198,15 @@ def _leaves(answer: Any) -> list[Answer]:
 
 
 def _read(text: str, schema: Schema) -> list[Answer | None]:
-    return [parse_answer(piece, part.kind) for piece, part in zip(_pieces(text, schema), schema, strict=True)]
+    return [
+        parse_answer(piece, part.kind)
+        for piece, part in zip(_pieces(text, schema), schema, strict=True)
+    ]
 
 
 def _pieces(text: str, schema: Schema) -> list[str]:
-    """As many pieces as parts; a text with another number of separators has none that can be read."""
+    """As many pieces as parts; a text with another number of separators has none that can be
+    read."""
     if len(schema) == 1:
         return [text]
     takes_rest = schema[-1].kind is AnswerKind.TEXT

@@ -1,12 +1,15 @@
-"""What a text says in the end: without thoughts, and of marked answers the mark's content. Linear in the text's length.
+"""What a text says in the end: without thoughts, and of marked answers the mark's content. Linear
+in the text's length.
 
-Models think in `<think>` tags, and mark answers with `<answer>`, `\\boxed{}`, GLM's box tokens or a JSON field. None of
-these need be closed, nested well or alone.
+Models think in `<think>` tags, and mark answers with `<answer>`, `\\boxed{}`, GLM's box tokens or a
+JSON field. None of these need be closed, nested well or alone.
 """
 
 import re
 
-_THOUGHT = re.compile(r"<(/?)(?:think|thinking|thoughts?|reason|reasoning|analysis)>", re.IGNORECASE)
+_THOUGHT = re.compile(
+    r"<(/?)(?:think|thinking|thoughts?|reason|reasoning|analysis)>", re.IGNORECASE
+)
 _ANSWER = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _BOX = re.compile(r"<\|(begin|end)_of_box\|>")
 _BOXED = "\\boxed{"
@@ -17,7 +20,8 @@ _FIELD = re.compile(r'"(?:result|answer|option|choice)"\s*+:\s*+"([^"]*)"', re.I
 def without_thoughts(text: str) -> str:
     """The last piece outside of thoughts that holds more than blanks; empty if there is none.
 
-    A thought that nothing closes runs to the end. One that nothing opens began with the text: chat templates open it.
+    A thought that nothing closes runs to the end. One that nothing opens began with the text: chat
+    templates open it.
     """
     pieces: list[str] = []
     start, thinks = 0, False
@@ -35,7 +39,8 @@ def without_thoughts(text: str) -> str:
 
 
 def in_marks(text: str) -> str:
-    """The content of the last marked answer, else `text` as it is; a mark that nothing closes runs to the end."""
+    """The content of the last marked answer, else `text` as it is; a mark that nothing closes runs
+    to the end."""
     for find in (_tagged, _in_box, _boxed, _in_field):
         found = find(text)
         if found is not None:
@@ -53,7 +58,9 @@ def _tagged(text: str) -> str | None:
 
 
 def _in_box(text: str) -> str | None:
-    return _between([(tag.start(), tag.end(), tag[1] == "begin") for tag in _BOX.finditer(text)], text)
+    return _between(
+        [(tag.start(), tag.end(), tag[1] == "begin") for tag in _BOX.finditer(text)], text
+    )
 
 
 def _between(tags: list[tuple[int, int, bool]], text: str) -> str | None:

@@ -1,8 +1,8 @@
 """Answer -> reward in [0, 1]: smooth by closeness to the truth, and a strict twin for the ablation.
 
-Interval, counts and permutation are the paper's: overlap, relative count error, normalised displacement. A number is
-rewarded like one count. A choice is right or wrong. Words are compared as bags (F1), after case, accents' encoding and
-punctuation are levelled.
+Interval, counts and permutation are the paper's: overlap, relative count error, normalised
+displacement. A number is rewarded like one count. A choice is right or wrong. Words are compared as
+bags (F1), after case, accents' encoding and punctuation are levelled.
 """
 
 import math
@@ -17,7 +17,8 @@ _EPSILON = 1e-9
 
 
 def verify(predicted: Answer | None, truth: Answer) -> float:
-    """Smooth reward; 1 exactly for the truth itself, 0 for no answer or one of another type or length."""
+    """Smooth reward; 1 exactly for the truth itself, 0 for no answer or one of another type or
+    length."""
     if _is_same(predicted, truth):
         return 1.0
     match predicted, truth:
@@ -49,10 +50,14 @@ def _is_same(predicted: Answer | None, truth: Answer) -> bool:
 
 def _interval_overlap(predicted: Interval, truth: Interval) -> float:
     """Intersection over union; intervals without length overlap nothing."""
-    shared = min(predicted.end_seconds, truth.end_seconds) - max(predicted.start_seconds, truth.start_seconds)
+    shared = min(predicted.end_seconds, truth.end_seconds) - max(
+        predicted.start_seconds, truth.start_seconds
+    )
     if not shared > 0:
         return 0.0
-    hull = max(predicted.end_seconds, truth.end_seconds) - min(predicted.start_seconds, truth.start_seconds)
+    hull = max(predicted.end_seconds, truth.end_seconds) - min(
+        predicted.start_seconds, truth.start_seconds
+    )
     return shared / hull
 
 
@@ -67,20 +72,27 @@ def _count_closeness(predicted: Counts, truth: Counts) -> float:
     """Mean closeness over the things counted."""
     if len(predicted.values) != len(truth.values):
         return 0.0
-    return sum(_closeness(p, t) for p, t in zip(predicted.values, truth.values, strict=True)) / len(truth.values)
+    return sum(_closeness(p, t) for p, t in zip(predicted.values, truth.values, strict=True)) / len(
+        truth.values
+    )
 
 
 def _order_closeness(predicted: Permutation, truth: Permutation) -> float:
-    """1 - (sum of every clip's displacement) / floor(n * n / 2), the most that any two orders can differ by."""
+    """1 - (sum of every clip's displacement) / floor(n * n / 2), the most that any two orders can
+    differ by."""
     count = len(truth.positions)
     if sorted(predicted.positions) != sorted(truth.positions):
         return 0.0
-    displacement = sum(abs(place - truth.positions.index(number)) for place, number in enumerate(predicted.positions))
+    displacement = sum(
+        abs(place - truth.positions.index(number))
+        for place, number in enumerate(predicted.positions)
+    )
     return 1.0 - displacement / (count * count // 2)
 
 
 def _word_overlap(predicted: Text, truth: Text) -> float:
-    """F1 of the two bags of words; below 1, because the same words in another order are not the same text."""
+    """F1 of the two bags of words; below 1, because the same words in another order are not the
+    same text."""
     said, right = Counter(_words(predicted)), Counter(_words(truth))
     shared = (said & right).total()
     if not shared:

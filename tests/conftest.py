@@ -17,7 +17,8 @@ from tests.helpers.watchdog import Watchdog
 if TYPE_CHECKING:
     from tests.helpers.told_flyte import ToldFlyte
 
-# Wall time says nothing on a shared machine; the same examples every time keep `make test` repeatable.
+# Wall time says nothing on a shared machine; the same examples every time keep `make test`
+# repeatable.
 settings.register_profile("videossr", deadline=None, derandomize=True, database=None)
 settings.load_profile("videossr")
 
@@ -43,7 +44,8 @@ def data_root(tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def started_root() -> Path:
-    """Root of a pool (`tests.helpers.training`) whose start policy is made: to be copied, not written to."""
+    """Root of a pool (`tests.helpers.training`) whose start policy is made: to be copied, not
+    written to."""
     return made_once("pool", _start)
 
 

@@ -1,7 +1,9 @@
-"""The paper's ablation: what strict rewards, single pretext tasks and missing calibration cost, in one table.
+"""The paper's ablation: what strict rewards, single pretext tasks and missing calibration cost, in
+one table.
 
 pyflyte run workflows/ablation.py ablation --preset demo --videos DIR
-All variants start from the same policy, train for the same number of steps and are scored on the same items.
+All variants start from the same policy, train for the same number of steps and are scored on the
+same items.
 """
 
 from dataclasses import replace

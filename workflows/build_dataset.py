@@ -1,4 +1,5 @@
-"""Raw videos -> validated samples: the first three stages of the main job, alone or as its beginning.
+"""Raw videos -> validated samples: the first three stages of the main job, alone or as its
+beginning.
 
 pyflyte run workflows/build_dataset.py build_dataset --videos DIR
 """

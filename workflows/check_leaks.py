@@ -19,9 +19,11 @@ def check_leaks(
     tracking_uri: str = "",
     overrides: str = "{}",
 ) -> Artifact:
-    """Read the benchmark's videos as ingest does, without its gate, and compare them with the latest data set.
+    """Read the benchmark's videos as ingest does, without its gate, and compare them with the
+    latest data set.
 
-    `clips` names another clip manifest below the data root. What is printed at the end, given to the next run, leaves
+    `clips` names another clip manifest below the data root. What is printed at the end, given to
+    the next run, leaves
     out the clips that were found.
     """
     config = configure_comparison(preset=preset, overrides=overrides)

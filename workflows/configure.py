@@ -36,7 +36,8 @@ def configure_benchmark(preset: str, seed: int, items_per_type: int = 300) -> Re
 
 @stage_task("light")
 def configure_comparison(preset: str, overrides: str) -> RetrainConfig:
-    """The preset with overrides, for videos that are only compared: nothing is too dull, and frames are small."""
+    """The preset with overrides, for videos that are only compared: nothing is too dull, and frames
+    are small."""
     from tasks.core.overrides import apply_overrides, read_overrides
     from workflows.presets import preset_config
 
@@ -74,6 +75,7 @@ def configure_diagnosis(
     if config.model.base != "random":
         return config
     logger.warning(
-        "model: what diagnose called random is called label-prior now: it draws from the data set's labels"
+        "model: what diagnose called random is called label-prior now: it draws from the data "
+        "set's labels"
     )
     return replace(config, model=replace(config.model, base="label-prior"))

@@ -1,6 +1,7 @@
 """What can any RLVR data set teach a model, and which of its labels are likely wrong?
 
-pyflyte run workflows/diagnose.py diagnose --dataset rows.jsonl --root VIDEOS --model Qwen/Qwen3-VL-8B-Instruct
+pyflyte run workflows/diagnose.py diagnose --dataset rows.jsonl --root VIDEOS --model
+Qwen/Qwen3-VL-8B-Instruct
 """
 
 from tasks.core.records import Diagnosis
@@ -25,11 +26,13 @@ def diagnose(
     data_root: str = "./.videossr",
     tracking_uri: str = "",
 ) -> Diagnosis:
-    """Import the rows, let the model answer each `rollouts` times, judge them, write the rows that teach.
+    """Import the rows, let the model answer each `rollouts` times, judge them, write the rows that
+    teach.
 
-    `model`: tiny, label-prior (draws from the data set's own labels), a folder in Hugging Face layout or a hub name
-    (empty: the preset's); `limit`: rows drawn at random (0: all); `reward`: smooth or strict; `out`: folder of the
-    results (empty: below the data root).
+    `model`: tiny, label-prior (draws from the data set's own labels), a folder in Hugging Face
+    layout or a hub name
+    (empty: the preset's); `limit`: rows drawn at random (0: all); `reward`: smooth or strict;
+    `out`: folder of the results (empty: below the data root).
     """
     config = configure_diagnosis(
         preset=preset, overrides=overrides, model=model, rollouts=rollouts, reward=reward

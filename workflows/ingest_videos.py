@@ -13,7 +13,8 @@ _MIN_SUCCESS_RATIO = deployment().min_success_ratio
 
 @workflow
 def ingest_videos(shards: list[VideoShard], job: Job) -> DataSet:
-    """A few shards may fail for good: their videos are listed with that reason, and tried again on the next run."""
+    """A few shards may fail for good: their videos are listed with that reason, and tried again on
+    the next run."""
     ingest = map_task(partial(ingest_shard, job=job), min_success_ratio=_MIN_SUCCESS_RATIO)
     data: DataSet = merge_clips(shards=ingest(shard=shards), listed=shards, job=job)
     return data

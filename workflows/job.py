@@ -1,8 +1,10 @@
-"""How every job with an MLflow run begins and ends: it is opened first and closed last, and one handler says it failed.
+"""How every job with an MLflow run begins and ends: it is opened first and closed last, and one
+handler says it failed.
 
-A job is a workflow under `@job`. `open_job` gets what it was given: that, with the configuration, is its key. Of two
-jobs with one key in a data root one works; what a failed one leaves is gone on with by the next. On a cluster, where a
-schedule, arrivals and people start jobs side by side, one that registers a model works a data root, whatever its key.
+A job is a workflow under `@job`. `open_job` gets what it was given: that, with the configuration,
+is its key. Of two jobs with one key in a data root one works; what a failed one leaves is gone on
+with by the next. On a cluster, where a schedule, arrivals and people start jobs side by side, one
+that registers a model works a data root, whatever its key.
 """
 
 import inspect
@@ -47,8 +49,8 @@ def open_job(
 ) -> Job:
     """Check what the last stage will need, get the job's lease, and open its MLflow run.
 
-    An unfinished run of the same job goes on, else a new one starts. `lists` and `limit` belong to what was given, if
-    they are not empty and not 0.
+    An unfinished run of the same job goes on, else a new one starts. `lists` and `limit` belong to
+    what was given, if they are not empty and not 0.
 
     Raises:
         InputError: something that a later stage needs is not there, or the same job is at work.
@@ -121,8 +123,8 @@ def open_on_videos(
 ) -> tuple[Any, Any]:
     """How a job on raw videos begins, inside its workflow: (their shards, the job).
 
-    They are listed and checked first, so nothing is written for videos that cannot be listed. `more` and `lists` are
-    what else the job was given.
+    They are listed and checked first, so nothing is written for videos that cannot be listed.
+    `more` and `lists` are what else the job was given.
     """
     shards = list_videos(videos=videos, config=config.ingest)
     opened = open_job(
@@ -147,7 +149,8 @@ def may_start(
     preset: str,
     data_root: str,
 ) -> bool:
-    """Whether the job `name` is wanted and nobody else is at it: what a schedule starts then ends."""
+    """Whether the job `name` is wanted and nobody else is at it: what a schedule starts then
+    ends."""
     import click
 
     from tasks.core import lease
@@ -165,7 +168,8 @@ def may_start(
 def close_job(job: Job, trained_on: str = "") -> None:
     """Close the job's MLflow run and give its lease back; the last task of every job.
 
-    `trained_on` is the key of the manifest of the contents that a retrain had: from now on they are no arrivals.
+    `trained_on` is the key of the manifest of the contents that a retrain had: from now on they are
+    no arrivals.
     """
     from tasks.core import lease
     from tasks.core.store import Store
@@ -189,10 +193,13 @@ def _node(result: Any) -> Any:
 
 
 def job(function: Callable[..., Any]) -> Any:
-    """`@workflow` for a job: if it fails, whatever ended it is written into its MLflow run, and its lease given back.
+    """`@workflow` for a job: if it fails, whatever ended it is written into its MLflow run, and its
+    lease given back.
 
-    Flyte wants a failure handler to have the inputs of its workflow. So each gets one with its own signature, called
-    `fail_` and the workflow's name, and beside it in its module, where containers look for it; all do the same.
+    Flyte wants a failure handler to have the inputs of its workflow. So each gets one with its own
+    signature, called
+    `fail_` and the workflow's name, and beside it in its module, where containers look for it; all
+    do the same.
     """
 
     def fail(*, err: FlyteError | None = None, **inputs: Any) -> None:
@@ -212,7 +219,10 @@ def job(function: Callable[..., Any]) -> Any:
     } | {"return": None}
     fail.__name__ = fail.__qualname__ = f"fail_{function.__name__}"
     fail.__module__ = function.__module__
-    fail.__doc__ = f"What a failed {function.__name__} ends with: a stage that was killed could not say so itself."
+    fail.__doc__ = (
+        f"What a failed {function.__name__} ends with: a stage that was killed could "
+        "not say so itself."
+    )
     handler = stage_task("light")(fail)
     setattr(sys.modules[function.__module__], fail.__name__, handler)
     return workflow(function, on_failure=handler)
@@ -262,7 +272,8 @@ def _check_settings(job: str, config: RetrainConfig, root: str) -> None:
 
 
 def _take(root: str, name: str, tracking_uri: str) -> "Lease":
-    """The job's lease, after those of dead ones were given back: it may be one of them, with a run of another key.
+    """The job's lease, after those of dead ones were given back: it may be one of them, with a run
+    of another key.
 
     It is the first that is written to the data root, so it also finds out whether that can be.
     """
@@ -277,13 +288,14 @@ def _take(root: str, name: str, tracking_uri: str) -> "Lease":
     try:
         end_abandoned(root, tracking_uri)
         return lease.take(Store(root), name)
-    except Exception as error:  # of whichever store it is: no such bucket, no credentials, no rights, no such scheme
+    # Of whichever store it is: no such bucket, no credentials, no rights, no such scheme.
+    except Exception as error:
         if isinstance(error, InputError) or is_transient(error) or no_room_line(error):
             raise
         problem = redact(f"{type(error).__name__}: {error}".splitlines()[0])
         raise InputError(
-            f"data_root: {redact(root)!r} cannot be written to ({problem}); expected a folder, or a bucket and "
-            "credentials that may write there"
+            f"data_root: {redact(root)!r} cannot be written to ({problem}); expected a folder, or "
+            "a bucket and credentials that may write there"
         ) from error
 
 

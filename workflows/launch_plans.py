@@ -1,4 +1,5 @@
-"""What a cluster starts: by hand, and every night. Registered with the workflows, activated by the chart.
+"""What a cluster starts: by hand, and every night. Registered with the workflows, activated by the
+chart.
 
 pyflyte launchplan --activate retrain_nightly VERSION
 """

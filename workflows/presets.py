@@ -56,7 +56,8 @@ def demo() -> RetrainConfig:
 def smoke() -> RetrainConfig:
     """The demo cut down to seconds: shows that every part works, not that the model learns.
 
-    So `promote.min_videos` is 0: five held-out videos may promote, the fewest that an interval can be given for.
+    So `promote.min_videos` is 0: five held-out videos may promote, the fewest that an interval can
+    be given for.
     """
     base = demo()
     return replace(
@@ -102,10 +103,10 @@ def dr_grpo() -> RetrainConfig:
     """Dr. GRPO ("GRPO done right", arXiv 2503.20783) on the data and steps of `videossr_8b`.
 
     Its two changes to GRPO: advantages are not divided by the group's deviation, which makes nearly
-    solved and nearly hopeless questions count most, and tokens weigh the same whatever the lengths of
-    answers, which removes the gain of long wrong ones. As in the paper there is no KL term, and one
-    update for each batch of rollouts. Not from the paper: its batch (128 prompts), its data, model and
-    rewards, which are strict there.
+    solved and nearly hopeless questions count most, and tokens weigh the same whatever the lengths
+    of answers, which removes the gain of long wrong ones. As in the paper there is no KL term, and
+    one update for each batch of rollouts. Not from the paper: its batch (128 prompts), its data,
+    model and rewards, which are strict there.
     """
     base = videossr_8b()
     train = replace(base.train, divide_by_std=False, loss_average="constant", kl_coefficient=0.0)
@@ -115,13 +116,13 @@ def dr_grpo() -> RetrainConfig:
 def dapo() -> RetrainConfig:
     """DAPO (arXiv 2503.14476) on the data and steps of `videossr_8b`.
 
-    Of its four techniques three are here: clip higher (0.28 above 1, 0.2 below); dynamic sampling, as
-    far as two rounds of refills go, where the paper asks until the batch is full; the token-level
-    loss. The fourth, a soft punishment of overlong answers, has nothing to do in answers of at most 32
-    tokens. As in the paper there is no KL term, the learning rate warms up over 20 steps, and a batch
-    of rollouts serves 16 updates. Not from the paper: its batch (512 prompts of 16 answers), its
-    weight decay, data, model and rewards (1 or -1 there), and ratios are truncated
-    (`train.ratio_cap`), because the old log-probs are the rollout engine's.
+    Of its four techniques three are here: clip higher (0.28 above 1, 0.2 below); dynamic sampling,
+    as far as two rounds of refills go, where the paper asks until the batch is full; the
+    token-level loss. The fourth, a soft punishment of overlong answers, has nothing to do in
+    answers of at most 32 tokens. As in the paper there is no KL term, the learning rate warms up
+    over 20 steps, and a batch of rollouts serves 16 updates. Not from the paper: its batch (512
+    prompts of 16 answers), its weight decay, data, model and rewards (1 or -1 there), and ratios
+    are truncated (`train.ratio_cap`), because the old log-probs are the rollout engine's.
     """
     base = videossr_8b()
     train = replace(

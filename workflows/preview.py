@@ -1,4 +1,5 @@
-"""Look at samples: contact sheets and short videos, with the frames that answer the question marked.
+"""Look at samples: contact sheets and short videos, with the frames that answer the question
+marked.
 
 pyflyte run workflows/preview.py preview --pretext grounding --level 0.5
 """
@@ -24,7 +25,8 @@ def preview(
 ) -> PreviewSet:
     """Samples of the latest data set, or of the manifests that `samples` and `clips` name.
 
-    `pretext`, `kind`, `level` (-1: any) and `split` choose; `limit`: most samples, drawn with `seed` (0: all).
+    `pretext`, `kind`, `level` (-1: any) and `split` choose; `limit`: most samples, drawn with
+    `seed` (0: all).
     """
     shown: PreviewSet = preview_samples(
         data_root=data_root,

@@ -1,4 +1,5 @@
-"""The main job, if a video has arrived: made to be started often, by a short cron or by whoever uploads.
+"""The main job, if a video has arrived: made to be started often, by a short cron or by whoever
+uploads.
 
 pyflyte run workflows/retrain_if_new.py retrain_if_new --preset demo --videos DIR
 """
@@ -21,9 +22,11 @@ def retrain_if_new(
     data_root: str = "./.videossr",
     tracking_uri: str = "",
 ) -> Promotion:
-    """Without a new or changed video, or beside an equal `retrain`, it ends in seconds and opens no run.
+    """Without a new or changed video, or beside an equal `retrain`, it ends in seconds and opens no
+    run.
 
-    `ingest.min_new_videos` says how many it takes, `ingest.quiet_seconds` how long each must have stood still.
+    `ingest.min_new_videos` says how many it takes, `ingest.quiet_seconds` how long each must have
+    stood still.
     """
     config = configure(preset=preset, overrides=overrides)
     shards = list_videos(videos=videos, config=config.ingest)

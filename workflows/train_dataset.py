@@ -1,4 +1,5 @@
-"""GRPO on a published data set, without videos of one's own: import, (warm start,) calibrate, train.
+"""GRPO on a published data set, without videos of one's own: import, (warm start,) calibrate,
+train.
 
 pyflyte run workflows/train_dataset.py train_dataset --dataset train.parquet --root FOLDER
 The trained policy is a folder in Hugging Face layout; nothing is promoted.

@@ -1,4 +1,5 @@
-"""Calibrate and train, once or in rounds: the plan of one round says which samples the next one gets."""
+"""Calibrate and train, once or in rounds: the plan of one round says which samples the next one
+gets."""
 
 from functools import partial
 

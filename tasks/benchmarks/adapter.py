@@ -91,7 +91,8 @@ class Adapter:
     official_units: Units | None = None
     """Of the official scripts, if they average in another way."""
     keeps_dropped: bool = False
-    """Whether the official script counts as wrong what `Reading.dropped` says the paper's leaves out."""
+    """Whether the official script counts as wrong what `Reading.dropped` says the paper's leaves
+    out."""
     words: Words = CHOICE_WORDS
     write: Callable[[Answer], str] = format_answer
     """An answer as the questions ask for it."""
@@ -128,7 +129,8 @@ class FolderBenchmark:
         ):
             if sample.sample_id in seen:
                 raise InputError(
-                    f"{self.root}: two questions have the id {sample.sample_id!r}; is a file there twice?"
+                    f"{self.root}: two questions have the id {sample.sample_id!r}; is a file "
+                    "there twice?"
                 )
             seen.add(sample.sample_id)
             num_samples += 1

@@ -1,6 +1,8 @@
-"""Annotation files as downloaded: rows of a known shape, or one line that names file, row and field.
+"""Annotation files as downloaded: rows of a known shape, or one line that names file, row and
+field.
 
-A byte order mark and the line ends of another system do not change what is read. Packed files are refused.
+A byte order mark and the line ends of another system do not change what is read. Packed files are
+refused.
 """
 
 import ast
@@ -60,7 +62,8 @@ class Where:
         return parsed
 
     def texts(self, field: str, value: object, least: int = 0) -> list[str]:
-        """`value` as a list of at least so many texts; tables hold lists as Python or JSON literals.
+        """`value` as a list of at least so many texts; tables hold lists as Python or JSON
+        literals.
 
         Raises:
             InputError: it is none. A list that was written without commas has a single text.
@@ -92,12 +95,14 @@ def find_file(root: Path, *names: str) -> Path:
 
 
 def find_parts(root: Path, *names: str) -> list[Path]:
-    """The first of `names` in `root`, else anywhere below, as written or else in other case, with all its parts: a name
-    with `*` stands for a table that the hub cut into several files (`data/test-*.parquet`). That one and names such as
-    test.json, which any data set may have, count in `root` alone.
+    """The first of `names` in `root`, else anywhere below, as written or else in other case, with
+    all its parts: a name with `*` stands for a table that the hub cut into several files
+    (`data/test-*.parquet`). That one and names such as test.json, which any data set may have,
+    count in `root` alone.
 
     Raises:
-        InputError: there is none, a part is missing, or it is there several times below and not in the expected place.
+        InputError: there is none, a part is missing, or it is there several times below and not in
+        the expected place.
     """
     if not root.is_dir():
         raise InputError(f"no folder {str(root)!r}; give the folder of the benchmark as downloaded")
@@ -132,7 +137,8 @@ def _whatever_case(root: Path, pattern: str) -> list[Path]:
 def read_rows_of(
     files: Path | Sequence[Path], row_type: type[RowT], renamed: Mapping[str, str] | None = None
 ) -> Iterator[tuple[Where, RowT]]:
-    """The rows of a JSON list, JSON lines, Parquet, or a table with a head (.csv, .tsv); of several parts in order.
+    """The rows of a JSON list, JSON lines, Parquet, or a table with a head (.csv, .tsv); of several
+    parts in order.
 
     `renamed` says what fields of `row_type` are called in another export, as {its name: ours}.
 
@@ -175,7 +181,8 @@ def read_nested(path: Path, row_type: type[RowT]) -> Iterator[tuple[Where, RowT]
 
 
 def is_list_file(path: Path) -> bool:
-    """Whether the file holds rows one after the other (JSON list or lines, Parquet), and not one object of them."""
+    """Whether the file holds rows one after the other (JSON list or lines, Parquet), and not one
+    object of them."""
     with path.open("rb") as file:
         start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
     return path.suffix.lower() in {".jsonl", ".parquet"} or start[:1] == b"["
@@ -227,7 +234,8 @@ def _hint(root: Path, names: Sequence[str]) -> str:
     ]
     if there and not said:
         said = [
-            f"; there {'is' if len(there) == 1 else 'are'} {', '.join(there[:3])}{', ...' if there[3:] else ''}"
+            f"; there {'is' if len(there) == 1 else 'are'} "
+            f"{', '.join(there[:3])}{', ...' if there[3:] else ''}"
         ]
     return said[0] if said else ""
 

@@ -1,8 +1,10 @@
-"""The valid answers of a VIUBench item or a published question, and what one drawn from them uniformly is worth.
+"""The valid answers of a VIUBench item or a published question, and what one drawn from them
+uniformly is worth.
 
     choice, text  the letters or the options that the question names
     interval      start < end on tenths of a second, from 0 to the end of the video
-    counts        1 to frames x shapes of the type for each of the three shapes (an item holds at least one of each)
+    counts        1 to frames x shapes of the type for each of the three shapes (an item holds at
+                  least one of each)
     permutation   every order of the clips, the right one included
 
 Expected scores are exact: counted or enumerated, not drawn.
@@ -44,7 +46,8 @@ class AnswerSpace(Protocol):
         ...
 
     def moments(self, truth: Answer) -> Moments:
-        """Of the item's VIUBench score: overlap, share of counts that are right, right or wrong order."""
+        """Of the item's VIUBench score: overlap, share of counts that are right, right or wrong
+        order."""
         ...
 
 
@@ -145,7 +148,8 @@ def answer_space(sample: Sample, clips: Mapping[str, Clip]) -> AnswerSpace:
 
 
 def space_of(sample: Sample, kind: str, length_seconds: Callable[[], float]) -> AnswerSpace:
-    """The valid answers of any question; `kind` is its VIUBench type if it counts, `length_seconds` its video's length.
+    """The valid answers of any question; `kind` is its VIUBench type if it counts, `length_seconds`
+    its video's length.
 
     Raises:
         ValueError: none are known for such a question.
@@ -171,7 +175,8 @@ def space_of(sample: Sample, kind: str, length_seconds: Callable[[], float]) -> 
 
 
 def expected_score(sample: Sample) -> float | None:
-    """Of a drawn answer to a benchmark's question; None for intervals, where it depends on the video's length."""
+    """Of a drawn answer to a benchmark's question; None for intervals, where it depends on the
+    video's length."""
     if sample.answer_kind == AnswerKind.INTERVAL:
         return None
     space = space_of(sample, sample.kind, lambda: 0.0)
@@ -188,7 +193,8 @@ def right_answer(sample: Sample) -> Answer:
 
 
 def _length_seconds(sample: Sample, clips: Mapping[str, Clip]) -> float:
-    """To the end of the last frame, as planning has it: one mean step after the frame's own time."""
+    """To the end of the last frame, as planning has it: one mean step after the frame's own
+    time."""
     view = sample.views[0]
     if view.clip_id not in clips:
         raise ValueError(

@@ -1,4 +1,5 @@
-"""All benchmarks by name: the seventeen of the paper, the universal layout, and further tasks of some."""
+"""All benchmarks by name: the seventeen of the paper, the universal layout, and further tasks of
+some."""
 
 from tasks.benchmarks.adapter import Adapter
 from tasks.benchmarks.adapters.activitynet import ACTIVITYNET, ACTIVITYNET_VAL_2
@@ -25,12 +26,32 @@ from tasks.benchmarks.adapters.vinoground import VINOGROUND, VINOGROUND_GROUP
 from tasks.benchmarks.adapters.viubench import VIUBENCH
 
 _PAPER = (
-    MVBENCH, TEMPCOMPASS, AOTBENCH, VINOGROUND, VIDEOMME, LVBENCH, LONGVIDEOBENCH, CGBENCH, QVHIGHLIGHTS, ACTIVITYNET,
-    CHARADES_STA, TACOS, VIDEOMMMU, VIDEOTT, VCRBENCH, CVBENCH, VIUBENCH,
-)  # fmt: skip
+    MVBENCH,
+    TEMPCOMPASS,
+    AOTBENCH,
+    VINOGROUND,
+    VIDEOMME,
+    LVBENCH,
+    LONGVIDEOBENCH,
+    CGBENCH,
+    QVHIGHLIGHTS,
+    ACTIVITYNET,
+    CHARADES_STA,
+    TACOS,
+    VIDEOMMMU,
+    VIDEOTT,
+    VCRBENCH,
+    CVBENCH,
+    VIUBENCH,
+)
 _FURTHER = (
-    UNIVERSAL, TEMPCOMPASS_YES_NO, TEMPCOMPASS_CAPTION_MATCHING, AOTBENCH_QA, VINOGROUND_GROUP, ACTIVITYNET_VAL_2,
-)  # fmt: skip
+    UNIVERSAL,
+    TEMPCOMPASS_YES_NO,
+    TEMPCOMPASS_CAPTION_MATCHING,
+    AOTBENCH_QA,
+    VINOGROUND_GROUP,
+    ACTIVITYNET_VAL_2,
+)
 
 PAPER_BENCHMARKS: tuple[str, ...] = tuple(adapter.name for adapter in _PAPER)
 """In the order of the paper's tables."""

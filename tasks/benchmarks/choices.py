@@ -20,7 +20,8 @@ CHOICE_WORDS = Words(usual=f"{{question}}\n{LETTER_LINE}")
 
 
 def ask_choice(question: str, options: Sequence[str], conditions: Conditions) -> str:
-    """The question, the lettered options if they do not stand in it, and the paper's closing line."""
+    """The question, the lettered options if they do not stand in it, and the paper's closing
+    line."""
     return worded(
         conditions.wording or CHOICE_WORDS.usual, "\n".join([question.strip(), *lettered(options)])
     )
@@ -52,7 +53,8 @@ def bare_options(options: Sequence[str]) -> tuple[str, ...]:
 
 
 def options_in(question: str) -> tuple[str, ...]:
-    """The texts of the option lines at the end of a question; empty unless their letters run from A without a gap."""
+    """The texts of the option lines at the end of a question; empty unless their letters run from A
+    without a gap."""
     found = _OPTION_LINE.findall(question)
     starts = [place for place, (letter, _) in enumerate(found) if letter == "A"]
     run = found[starts[-1] :] if starts else []
@@ -79,8 +81,9 @@ def right_letter(where: Where, field: str, answer: str, facts: BenchmarkFacts) -
 
 
 def read_choice(sample: Sample, text: str) -> Reading:
-    """Paper: the very first character, nothing stripped; its script fails on an empty answer and leaves that out
-    (eval/vqa.py of github.com/lcqysl/VideoSSR). Robust: what a person would take for the answer.
+    """Paper: the very first character, nothing stripped; its script fails on an empty answer and
+    leaves that out (eval/vqa.py of github.com/lcqysl/VideoSSR). Robust: what a person would take
+    for the answer.
     """
     facts = sample.benchmark
     assert facts is not None

@@ -15,7 +15,8 @@ MIN_AREA_PX, MAX_AREA_PX = 128 * 128, 512 * 512
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """How a benchmark is shown and answered (arXiv 2511.06281). Subtitles are never shown, nothing is asked twice."""
+    """How a benchmark is shown and answered (arXiv 2511.06281). Subtitles are never shown, nothing
+    is asked twice."""
 
     fps: float = 2.0
     max_frames: int = 48
@@ -27,8 +28,8 @@ class Conditions:
     """0 means greedy."""
     max_answer_tokens: int = 128
     wording: str = ""
-    """A user's own text around a question, with {question} where it goes (with its options, if it has any); {query} and
-    {goal} mean the same. Empty: the benchmark's usual words."""
+    """A user's own text around a question, with {question} where it goes (with its options, if it
+    has any); {query} and {goal} mean the same. Empty: the benchmark's usual words."""
 
     def __post_init__(self) -> None:
         check(self, POSITIVE, "fps")
@@ -43,7 +44,8 @@ class Conditions:
 def deviations(
     own: Conditions, paper: Conditions, words: Words, frames: tuple[int, ...] = PAPER_FRAMES
 ) -> tuple[str, ...]:
-    """Where `own` differs from `paper`, as sentences for the result; each number of `frames` is the paper's."""
+    """Where `own` differs from `paper`, as sentences for the result; each number of `frames` is the
+    paper's."""
     return tuple(_deviations(own, paper, words, frames))
 
 

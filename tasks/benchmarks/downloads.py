@@ -1,9 +1,11 @@
 """Videos that a downloader named as it liked: which link a file came from, by what lies beside it.
 
-video2dataset   00000/000000000.mp4 beside 00000/000000000.json, which holds the `url` (its `key` is a number of its
-                own); LVBench's authors download so (THUDM/LVBench scripts/download.sh, iejMac/video2dataset
-                data_writer.py, FilesSampleWriter)
-yt-dlp          NAME.mp4 beside NAME.info.json, which holds the `id` (--write-info-json); or `TITLE [ID].mp4`, its
+video2dataset   00000/000000000.mp4 beside 00000/000000000.json, which holds the `url` (its `key` is
+                a number of its
+                own); LVBench's authors download so (THUDM/LVBench scripts/download.sh,
+                iejMac/video2dataset data_writer.py, FilesSampleWriter)
+yt-dlp          NAME.mp4 beside NAME.info.json, which holds the `id` (--write-info-json); or `TITLE
+                [ID].mp4`, its
                 default name
 youtube-dl      `TITLE-ID.mp4`, its default name
 """
@@ -24,8 +26,8 @@ logger = logging.getLogger(__name__)
 def download_ids(
     root: Path, stem: PurePosixPath, texts: Collection[PurePosixPath]
 ) -> Iterator[str]:
-    """What the site that a video came from calls it; `stem` is the video below `root` without its ending, `texts` are
-    all .json files there.
+    """What the site that a video came from calls it; `stem` is the video below `root` without its
+    ending, `texts` are all .json files there.
     """
     found = set()
     for beside in (stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.info.json")):

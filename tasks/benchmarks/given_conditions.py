@@ -1,4 +1,5 @@
-"""From a user's words to the conditions of each benchmark: what changes for all of them, and what for one."""
+"""From a user's words to the conditions of each benchmark: what changes for all of them, and what
+for one."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,16 +13,19 @@ from tasks.core.overrides import changed
 from tasks.core.strict_json import read_object
 
 _EXPECTED = (
-    'expected a JSON object such as {"max_frames": 32, "charades_sta": {"wording": "When is this: {question}"}}, or '
+    'expected a JSON object such as {"max_frames": 32, "charades_sta": {"wording": '
+    '"When is this: {question}"}}, or '
     "the path of a file that holds one"
 )
 
 
 def read_conditions(text: str, names: Sequence[str]) -> dict[str, Conditions]:
-    """Of each benchmark of `names`: the paper's with what `text` changes for all, and under its own name for it alone.
+    """Of each benchmark of `names`: the paper's with what `text` changes for all, and under its own
+    name for it alone.
 
     Raises:
-        InputError: an unknown condition or benchmark, a value that cannot be, or one wording for benchmarks that ask
+        InputError: an unknown condition or benchmark, a value that cannot be, or one wording for
+        benchmarks that ask
             differently.
     """
     given = read_object(_content(text), "conditions", _EXPECTED)
@@ -30,7 +34,8 @@ def read_conditions(text: str, names: Sequence[str]) -> dict[str, Conditions]:
     for name, changes in own.items():
         if name not in names:
             raise InputError(
-                f"conditions: {name} is not among the benchmarks that are asked ({', '.join(names)})"
+                f"conditions: {name} is not among the benchmarks that are asked "
+                f"({', '.join(names)})"
             )
         if not isinstance(changes, Mapping):
             raise InputError(
@@ -63,6 +68,6 @@ def _check_common_wording(
     if "wording" in common and len({BENCHMARKS[name].words.usual for name in rest}) > 1:
         example = json.dumps({rest[0]: {"wording": common["wording"]}})
         raise InputError(
-            f"conditions.wording: one text for benchmarks that ask differently ({', '.join(rest)}); give each its own, "
-            f"e.g. {example}"
+            "conditions.wording: one text for benchmarks that ask differently "
+            f"({', '.join(rest)}); give each its own, e.g. {example}"
         )

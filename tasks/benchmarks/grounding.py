@@ -1,4 +1,5 @@
-"""Temporal grounding: how a sentence is asked about, how an answer is read, and how well it overlaps."""
+"""Temporal grounding: how a sentence is asked about, how an answer is read, and how well it
+overlaps."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,8 +14,10 @@ from tasks.benchmarks.wording import Words, worded
 from tasks.core.types import BenchmarkFacts, Sample, VideoFile
 
 GROUNDING_WORDS = Words(
-    usual="Find the part of the video that shows the event described below, and say when it starts and ends.\n"
-    'Answer in the form "The event happens in the START - END seconds", counted from the beginning of the video '
+    usual="Find the part of the video that shows the event described below, and say when it starts "
+    "and ends.\n"
+    'Answer in the form "The event happens in the START - END seconds", counted from the beginning '
+    "of the video "
     "with one decimal, for example: The event happens in the 24.3 - 30.4 seconds.\n"
     "The event: {query}\n"
     "When does it start and end?",
@@ -93,7 +96,8 @@ def read_window(text: str, windows: Sequence[Window]) -> Reading:
 
 
 def paper_interval(text: str) -> Window | None:
-    """The first `number - number` with a plain hyphen, as the paper's script searches it; its ends may be infinite."""
+    """The first `number - number` with a plain hyphen, as the paper's script searches it; its ends
+    may be infinite."""
     found = OFFICIAL_INTERVAL.search(text)
     return window_of(float(found[1]), float(found[2])) if found else None
 
@@ -106,7 +110,8 @@ def iou(one: Window, other: Window) -> float:
 
 
 def best_iou(found: Window | None, windows: Sequence[Window]) -> float:
-    """With the window that fits best, as R1 is defined for moments with several windows; 0 for no answer."""
+    """With the window that fits best, as R1 is defined for moments with several windows; 0 for no
+    answer."""
     return max((iou(found, window) for window in windows), default=0.0) if found else 0.0
 
 

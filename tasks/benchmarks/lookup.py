@@ -1,9 +1,10 @@
 """Where the videos of a benchmark lie. A file is a benchmark's video only under its whole name.
 
-The whole name is the folder that the authors put it in and the name in the annotations, component by component; what
-lies above it does not matter. A file that is called the same in another folder is another video, and two files that
-both fit are ambiguous: either way the question counts as missing, and the reason says what was found. Downloaders that
-choose names of their own say beside the video which link it came from (`tasks.benchmarks.downloads`).
+The whole name is the folder that the authors put it in and the name in the annotations, component
+by component; what lies above it does not matter. A file that is called the same in another folder
+is another video, and two files that both fit are ambiguous: either way the question counts as
+missing, and the reason says what was found. Downloaders that choose names of their own say beside
+the video which link it came from (`tasks.benchmarks.downloads`).
 """
 
 import os
@@ -17,7 +18,8 @@ from tasks.benchmarks.downloads import download_ids
 from tasks.core.types import Sample, VideoFile
 
 _ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".flv", ".wmv", ".mpg", ".mpeg")
-"""Of videos; names may hold other dots (Ab1-cd_60.0_210.0), so nothing else is taken for an ending."""
+"""Of videos; names may hold other dots (Ab1-cd_60.0_210.0), so nothing else is taken for an
+ending."""
 _PICTURES = (".jpg", ".jpeg", ".png")
 _LEAST_PARTS = 2
 """Of a picture's name: its folder is the video."""
@@ -37,7 +39,8 @@ class _Tree(NamedTuple):
 class VideoFolder:
     """Finds videos by name; the tree below `root` is listed once.
 
-    Links are followed, because large videos often lie on another disk; a name that climbs out of the root is not.
+    Links are followed, because large videos often lie on another disk; a name that climbs out of
+    the root is not.
     """
 
     def __init__(self, root: Path) -> None:
@@ -58,13 +61,13 @@ class VideoFolder:
         """The video `name`, with this ending or another one of a video.
 
         Args:
-            name: as annotated; may hold folders.
-            folders: where it may lie, all of the same rank.
+            name: as annotated; may hold folders. folders: where it may lie, all of the same rank.
             better: folders with the same videos that are looked into before, one after the other.
-            at_top: whether it may also lie in the root itself (a name that holds folders: below any folder).
-            later: a folder of files that the authors added: it counts if the rest has none.
-            link_id: what the site that it comes from calls it, if files with other names may be it.
-            also: names that the same video has elsewhere, if it is not there under the first.
+            at_top: whether it may also lie in the root itself (a name that holds folders: below any
+            folder). later: a folder of files that the authors added: it counts if the rest has
+            none. link_id: what the site that it comes from calls it, if files with other names may
+            be it. also: names that the same video has elsewhere, if it is not there under the
+            first.
         """
         if not _is_inside(name):
             return VideoFile(paths=(), missing=f"the name {name!r:.100} leads out of the folder")
@@ -78,7 +81,8 @@ class VideoFolder:
         return _only(name, linked) if linked else self._missing(name, [*better, *places])
 
     def find_frames(self, name: str, folder: str, later: str = "") -> VideoFile:
-        """The pictures in the folder `name` of `folder`, in the order of their numbers; they have no rate yet."""
+        """The pictures in the folder `name` of `folder`, in the order of their numbers; they have
+        no rate yet."""
         if not _is_inside(name):
             return VideoFile(paths=(), missing=f"the name {name!r:.100} leads out of the folder")
         wanted = PurePosixPath(folder) / name
@@ -99,8 +103,9 @@ class VideoFolder:
         )
 
     def find_listed(self, paths: Sequence[str], fps: float) -> VideoFile:
-        """A list of pictures as a data set names them, e.g. absolute on its author's disk: their beginning is left
-        out as far as needed for the first to be found, but never the folder that they lie in.
+        """A list of pictures as a data set names them, e.g. absolute on its author's disk: their
+        beginning is left out as far as needed for the first to be found, but never the folder that
+        they lie in.
         """
         parts = PurePosixPath(paths[0]).parts if paths else ()
         for skipped in range(max(0, len(parts) - _LEAST_PARTS) + 1 if parts else 0):
@@ -126,8 +131,9 @@ class VideoFolder:
         return VideoFile(paths=tuple(inside), is_frames=True, fps=fps)
 
     def _under(self, name: str, folders: Sequence[str]) -> list[PurePosixPath]:
-        """Files that are called `name` in one of the folders; with the very ending of `name`, if one has it. Folders in
-        other case count if none is called as written; ids of YouTube differ by case alone, so names of files do not.
+        """Files that are called `name` in one of the folders; with the very ending of `name`, if
+        one has it. Folders in other case count if none is called as written; ids of YouTube differ
+        by case alone, so names of files do not.
         """
         known = self._tree.videos.get(stem_of(PurePosixPath(name).name), [])
         wanted = [PurePosixPath(folder) / name for folder in folders]
@@ -201,7 +207,8 @@ def _only(name: str, found: Sequence[PurePosixPath]) -> VideoFile:
 
 
 def _ends_in(path: PurePosixPath, wanted: PurePosixPath) -> bool:
-    """Whether the folders of `path` end in those of `wanted`; a name without folders has to lie at the top."""
+    """Whether the folders of `path` end in those of `wanted`; a name without folders has to lie at
+    the top."""
     folders = wanted.parts[:-1]
     own = path.parts[:-1]
     return (
@@ -228,7 +235,8 @@ def _number(path: Path) -> tuple[int, str]:
 
 
 def _walk(root: Path) -> Iterator[tuple[PurePosixPath, list[str]]]:
-    """Every folder from `root` on with its files, in order; a link back up, which would go round for ever, is left."""
+    """Every folder from `root` on with its files, in order; a link back up, which would go round
+    for ever, is left."""
     above: dict[str, frozenset[str]] = {}
     for folder, subfolders, files in os.walk(root, followlinks=True):
         real, parents = os.path.realpath(folder), above.get(os.path.dirname(folder), frozenset())

@@ -41,9 +41,11 @@ def read_order(sample: Sample, text: str) -> Reading:
 
 
 def official_order(text: str, count: int) -> list[int] | None:
-    """The first sentence whose comma-separated fields start with the numbers 1 to `count`, each once.
+    """The first sentence whose comma-separated fields start with the numbers 1 to `count`, each
+    once.
 
-    Source: process.py of github.com/pritamqu/VCRBench. Its list of phrases begins with an empty one, which always fits.
+    Source: process.py of github.com/pritamqu/VCRBench. Its list of phrases begins with an empty
+    one, which always fits.
     """
     for sentence in _SENTENCE_ENDS.split(text.replace("*", "")):
         if sentence.count(",") < count - 1:
@@ -56,8 +58,8 @@ def official_order(text: str, count: int) -> list[int] | None:
 
 
 def find_order(text: str, count: int) -> list[int] | None:
-    """The numbers 1 to `count`, each once, whatever stands between them, of the last sentence that calls itself an
-    order, else of the last with such numbers; else of lines that name a clip each.
+    """The numbers 1 to `count`, each once, whatever stands between them, of the last sentence that
+    calls itself an order, else of the last with such numbers; else of lines that name a clip each.
     """
     plain = _COUNTER.sub("", spoken(text).replace("*", ""))
     bare = plain.strip()
@@ -82,7 +84,8 @@ def _order_in(sentence: str, count: int) -> list[int] | None:
 
 
 def _listed_order(text: str, count: int) -> list[int] | None:
-    """Of lines that are counted (`1. Clip 2: she pours`), or that hold a clip's number and no more."""
+    """Of lines that are counted (`1. Clip 2: she pours`), or that hold a clip's number and no
+    more."""
     lines = [found for found in map(_LISTED.match, text.split("\n")) if found]
     counted = [line for line in lines if line[1]]
     bare = [line for line in lines if not line[1] and line[3] is not None]

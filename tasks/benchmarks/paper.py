@@ -1,4 +1,5 @@
-"""The paper's own scores (arXiv 2511.06281, tables 1 to 3), for the rows that one's own model stands beside."""
+"""The paper's own scores (arXiv 2511.06281, tables 1 to 3), for the rows that one's own model
+stands beside."""
 
 import csv
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ _LEAST_POINTS = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class PaperScore:
-    """One model of the paper on one benchmark, and how far one's own score is from it, in points (0 to 100)."""
+    """One model of the paper on one benchmark, and how far one's own score is from it, in points (0
+    to 100)."""
 
     model: str
     frames: int
@@ -22,7 +24,8 @@ class PaperScore:
     difference: float
     """Own minus paper."""
     differs: bool
-    """By more than a point, and it lies outside the 95 % interval of the own score; never without an interval."""
+    """By more than a point, and it lies outside the 95 % interval of the own score; never without
+    an interval."""
 
 
 def beside_paper(benchmark: str, max_frames: int, own: Estimate) -> list[PaperScore]:

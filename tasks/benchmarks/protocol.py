@@ -4,7 +4,8 @@ A run goes
 
     benchmark = BENCHMARKS["videomme"].open(root, conditions)
     samples = list(benchmark.samples())
-    answers = ...                                   # one text a sample, or the reason why there is none
+    answers = ...                                   # one text a sample, or the reason why there is
+                                                    none
     rows = [benchmark.judge(sample, text) for ...]  # or benchmark.fail(sample, reason)
     result = benchmark.aggregate(rows)
 
@@ -32,7 +33,8 @@ class AnswerScore(Reading):
     failure: str = ""
     """Why the question could not be shown; it scores 0 and stays in the denominator."""
     chance: float | None = None
-    """Expected score of an answer drawn uniformly from the valid ones; None if that takes the video's length."""
+    """Expected score of an answer drawn uniformly from the valid ones; None if that takes the
+    video's length."""
     group: str = ""
     tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -58,7 +60,8 @@ class BenchmarkResult:
     robust: Estimate
     """The same with the robust reading."""
     chance: float | None
-    """Expected headline of guesses at the same questions; None where it depends on the videos' lengths."""
+    """Expected headline of guesses at the same questions; None where it depends on the videos'
+    lengths."""
     official_like: float | None
     """As the official scripts would print it: without items that could not be shown, and without
     answers that they leave out (empty letters, unreadable intervals). None if nothing is left."""

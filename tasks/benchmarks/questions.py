@@ -1,4 +1,5 @@
-"""From a user's words to questions: which benchmarks lie where, how they are asked, and which part of them."""
+"""From a user's words to questions: which benchmarks lie where, how they are asked, and which part
+of them."""
 
 import logging
 from collections import defaultdict
@@ -21,16 +22,19 @@ from tasks.core.types import Sample
 logger = logging.getLogger(__name__)
 
 _EXPECTED = (
-    'expected a JSON object such as {"videomme": "/data/Video-MME"}, or a folder that holds one folder for each '
+    'expected a JSON object such as {"videomme": "/data/Video-MME"}, or a folder that '
+    "holds one folder for each "
     f"benchmark; known are {', '.join(BENCHMARKS)}"
 )
 
 
 def read_suite(benchmarks: str, conditions: str) -> list[BenchmarkFolder]:
-    """The benchmarks that `benchmarks` names, each under its own conditions with the changes of `conditions`.
+    """The benchmarks that `benchmarks` names, each under its own conditions with the changes of
+    `conditions`.
 
     Raises:
-        InputError: an unknown benchmark, no such folder, or a condition that does not exist or cannot be.
+        InputError: an unknown benchmark, no such folder, or a condition that does not exist or
+        cannot be.
     """
     folders = _folders(benchmarks)
     under = read_conditions(conditions, sorted(folders))
@@ -49,7 +53,8 @@ def list_suite(
     questions_per_shard: int,
     served: str = "",
 ) -> Questions:
-    """Read all annotations, choose at most `limit` questions of each benchmark (0: all), and write them in shards.
+    """Read all annotations, choose at most `limit` questions of each benchmark (0: all), and write
+    them in shards.
 
     `served` says whose answers a server's are.
 
@@ -99,7 +104,8 @@ def _folders(benchmarks: str) -> dict[str, Path]:
 
 
 def _limited(samples: list[Sample], limit: int, seed: int) -> Iterator[Sample]:
-    """The same choice for every model; questions that are scored together stay together, so it may exceed `limit`."""
+    """The same choice for every model; questions that are scored together stay together, so it may
+    exceed `limit`."""
     if limit <= 0 or limit >= len(samples):
         yield from samples
         return

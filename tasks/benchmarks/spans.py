@@ -1,13 +1,15 @@
 """Which part of a video a text names, as a careful person would read it; in seconds.
 
-    two times and what joins them   3.0 - 8.0, from 3 to 8 seconds, 0:03 – 0:08, 1 min 30 s until 2 minutes
+    two times and what joins them   3.0 - 8.0, from 3 to 8 seconds, 0:03 – 0:08, 1 min 30 s until 2
+                                    minutes
     a pair in brackets              [3.0, 8.0], {"timestamps": [3.0, 8.0]}
     two times after a keyword       starts at 3 s and ends at 8 s; starts at 3 s and lasts 5 s
     two times and no others         At 3 seconds it begins, and at 8 seconds it is over. (3.0, 8.0)
 
-The first that is found counts. These are the forms of the paper's script and of three others (timelens/utils.py of
-github.com/TencentARC/TimeLens, evaluate.py of github.com/www-Ye/Time-R1, lmms_eval/tasks/charades_sta/utils.py of
-github.com/EvolvingLMMs-Lab/lmms-eval), and their like in a few languages; in time linear in the text's length.
+The first that is found counts. These are the forms of the paper's script and of three others
+(timelens/utils.py of github.com/TencentARC/TimeLens, evaluate.py of github.com/www-Ye/Time-R1,
+lmms_eval/tasks/charades_sta/utils.py of github.com/EvolvingLMMs-Lab/lmms-eval), and their like in a
+few languages; in time linear in the text's length.
 """
 
 import math
@@ -62,7 +64,8 @@ def find_interval(text: str) -> Window | None:
     """The interval that `text` states, or None."""
     plain = _MIXED.sub(_in_seconds, _MARKUP.sub(" ", spoken(text)))
     lead = _LEAD.search(plain)
-    # The sentence asked about may be echoed, with numbers of its own ("2-3 eggs"), before the answer.
+    # The sentence asked about may be echoed, with numbers of its own ("2-3 eggs"), before the
+    # answer.
     for part in [plain[lead.end() :], plain] if lead else [plain]:
         found = _range(part)
         if found:

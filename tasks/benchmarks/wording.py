@@ -17,8 +17,8 @@ WORDING = Rule(
     lambda text: (
         text == "" or (_MARK.search(text) is not None and _OTHER_MARK.search(text) is None)
     ),
-    "a text with {question} where the question goes ({query} and {goal} mean the same, and there are no other marks), "
-    "e.g. '{question} Answer with one letter.'",
+    "a text with {question} where the question goes ({query} and {goal} mean the same, and there "
+    "are no other marks), e.g. '{question} Answer with one letter.'",
 )
 
 
@@ -34,7 +34,8 @@ class Words:
     usual: str
     """With a mark; empty if it depends on the kind of question."""
     source: str = ""
-    """Where the paper's own words stand, if the usual ones are ours; empty if the usual ones are the paper's too."""
+    """Where the paper's own words stand, if the usual ones are ours; empty if the usual ones are
+    the paper's too."""
     digest: str = ""
     """Of the paper's own words as `digest_of_words` takes it; they are not ours to ship."""
 
@@ -45,7 +46,8 @@ class Words:
         return digest_of_words(wording) == (self.digest or digest_of_words(self.usual))
 
     def note(self, wording: str) -> str:
-        """What to say beside a score that the paper's is compared with; empty if the words are the paper's."""
+        """What to say beside a score that the paper's is compared with; empty if the words are the
+        paper's."""
         if self.are_papers(wording):
             return ""
         whose = "the user's" if wording else "ours"

@@ -1,9 +1,10 @@
 """What is believed of every cell: a Gaussian process over (pretext task, kind, level, round).
 
-Neighbouring levels, kinds of one pretext task and recent rounds tell about each other, so a cell is known before it is
-measured. Correlation falls by a constant factor a round (an Ornstein-Uhlenbeck process in time, which is Markov): to
-condition on the evidence of all rounds is the same as to take yesterday's posterior, discounted, as today's prior.
-The posterior is exact (Rasmussen and Williams 2006, algorithm 2.1); matrices have a row a measured cell and round.
+Neighbouring levels, kinds of one pretext task and recent rounds tell about each other, so a cell is
+known before it is measured. Correlation falls by a constant factor a round (an Ornstein-Uhlenbeck
+process in time, which is Markov): to condition on the evidence of all rounds is the same as to take
+yesterday's posterior, discounted, as today's prior. The posterior is exact (Rasmussen and Williams
+2006, algorithm 2.1); matrices have a row a measured cell and round.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +30,8 @@ _LEAST_CORRELATION = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class _Quantity:
-    """What is believed: where it lies before anything is measured, and how far groups of one cell differ in it."""
+    """What is believed: where it lies before anything is measured, and how far groups of one cell
+    differ in it."""
 
     prior_mean: float
     prior_sd: float
@@ -100,7 +102,8 @@ def believe(
     now: int,
     round_correlation: float,
 ) -> Belief:
-    """The posterior of `quantity` in `cells` at round `now`, given evidence of this and earlier rounds."""
+    """The posterior of `quantity` in `cells` at round `now`, given evidence of this and earlier
+    rounds."""
     prior = quantity.value
     there = [(*cell, now) for cell in cells]
     covariance = _kernel(there, there, round_correlation) * prior.prior_sd**2

@@ -1,4 +1,5 @@
-"""From belief to plan: how often samples should come from each cell, and which samples of a pool that means."""
+"""From belief to plan: how often samples should come from each cell, and which samples of a pool
+that means."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -75,7 +76,8 @@ def _distribution(
     floors: Mapping[str, float],
     config: CalibrateConfig,
 ) -> Array:
-    """(cells,) probabilities, for expected `spread` and `share` of groups with spread, each (cells,)."""
+    """(cells,) probabilities, for expected `spread` and `share` of groups with spread, each
+    (cells,)."""
     pretexts = sorted({cell[0] for cell in cells})
     members = {name: np.array([cell[0] == name for cell in cells]) for name in pretexts}
     good = np.zeros(len(cells), dtype=bool)

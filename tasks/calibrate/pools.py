@@ -13,9 +13,11 @@ from tasks.core.types import Artifact, Sample, Split
 
 
 def make_pools(store: Store, samples: Artifact, config: CalibrateConfig) -> list[Pool]:
-    """As many pools as `max_rollouts` fills with `shard_groups` groups each; every pool has samples of all clips.
+    """As many pools as `max_rollouts` fills with `shard_groups` groups each; every pool has samples
+    of all clips.
 
-    Rows are dealt out in turn, so that a pool is a fair part of the whole; they are read once a pool.
+    Rows are dealt out in turn, so that a pool is a fair part of the whole; they are read once a
+    pool.
     """
     num_rows = sum(1 for _ in _training(store, samples))
     num_groups = min(config.max_groups, num_rows)

@@ -48,9 +48,9 @@ def select(
     reasons = Counter(m.reason for m in measured.values())
     if not reasons["spread"]:
         raise InputError(
-            f"none of {len(measured)} measured samples has rollouts that differ in reward ({dict(reasons)}): "
-            "GRPO cannot learn from them; change perturb.levels, or raise warm_start.num_steps if the answers "
-            "miss the format"
+            f"none of {len(measured)} measured samples has rollouts that differ in reward "
+            f"({dict(reasons)}): GRPO cannot learn from them; change perturb.levels, or raise "
+            "warm_start.num_steps if the answers miss the format"
         )
     history = _history(store, start, evidence, config)
     plan = make_plan(history, pool, config, now=start.round + 1)
@@ -79,7 +79,8 @@ def select(
 def _look_at(
     store: Store, shards: Sequence[MeasuredShard], measured: Mapping[str, Measurement]
 ) -> tuple[dict[str, CellKey], Counter[CellKey], Counter[CellKey]]:
-    """The cells of the measured samples; how many samples each cell has, and how many could be trained on."""
+    """The cells of the measured samples; how many samples each cell has, and how many could be
+    trained on."""
     cell_of: dict[str, CellKey] = {}
     pool: Counter[CellKey] = Counter()
     available: Counter[CellKey] = Counter()
@@ -109,7 +110,8 @@ def _wanted(
 
 
 class _Chosen:
-    """Draws what is wanted of each cell: measured samples with spread first, then unmeasured ones at random."""
+    """Draws what is wanted of each cell: measured samples with spread first, then unmeasured ones
+    at random."""
 
     def __init__(
         self,

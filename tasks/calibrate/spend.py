@@ -76,7 +76,8 @@ def _choose(
     spent: Counter[str],
     floors: Mapping[str, float],
 ) -> CellKey:
-    """The best cell of the draw that has samples left, of a pretext task below its floor if there is one."""
+    """The best cell of the draw that has samples left, of a pretext task below its floor if there
+    is one."""
     open_cells = [(value, cell) for value, cell in zip(draw, cells, strict=True) if waiting[cell]]
     total = sum(spent.values()) + 1
     below = {cell[0] for _, cell in open_cells if spent[cell[0]] < floors[cell[0]] * total}

@@ -1,4 +1,5 @@
-"""Doors of calibrate: rollouts where they teach most, the plan, and the samples worth training on."""
+"""Doors of calibrate: rollouts where they teach most, the plan, and the samples worth training
+on."""
 
 import logging
 
@@ -12,7 +13,8 @@ logger = logging.getLogger(__name__)
 
 @stage_task("light")
 def shard_samples(data: DataSet, job: Job) -> list[Pool]:
-    """Split the training samples into pools for the map task; each gets its share of the rollouts."""
+    """Split the training samples into pools for the map task; each gets its share of the
+    rollouts."""
     from tasks.calibrate.pools import make_pools
     from tasks.core.store import Store
 
@@ -70,7 +72,8 @@ def measure_shard(
 
 @stage_task("cpu")
 def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, job: Job) -> Selection:
-    """Plan by what was measured, and draw the samples to train on; `plan` is the one that the round started from."""
+    """Plan by what was measured, and draw the samples to train on; `plan` is the one that the round
+    started from."""
     from tasks.calibrate.plan import plan_metrics
     from tasks.calibrate.select import select
     from tasks.core.manifest import read_rows
@@ -93,7 +96,8 @@ def select_samples(shards: list[MeasuredShard], plan: DifficultyPlan, job: Job) 
 
 @stage_task("light")
 def publish_plan(start: DifficultyPlan, selection: Selection, data: DataSet, job: Job) -> None:
-    """Make the plan of the last round the one that the next run starts from; `start` is where this run started."""
+    """Make the plan of the last round the one that the next run starts from; `start` is where this
+    run started."""
     from tasks.core import plan_pointer
     from tasks.core.store import Store
 

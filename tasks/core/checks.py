@@ -1,7 +1,8 @@
-"""Checks of configuration values: each failure is one ValueError with the field, what came and what was expected.
+"""Checks of configuration values: each failure is one ValueError with the field, what came and what
+was expected.
 
-Every number has a largest value. It is far beyond what anybody needs and says that somebody mistyped, before a machine
-tries to start a hundred thousand processes.
+Every number has a largest value. It is far beyond what anybody needs and says that somebody
+mistyped, before a machine tries to start a hundred thousand processes.
 """
 
 from collections.abc import Callable
@@ -67,11 +68,13 @@ def between(minimum: float, maximum: float) -> Rule:
 
 
 def area_from(minimum: int) -> Rule:
-    """An area that some frame of at least `minimum` pixels fits in: the model takes sides in multiples of 32."""
+    """An area that some frame of at least `minimum` pixels fits in: the model takes sides in
+    multiples of 32."""
     least = -(-minimum // _PATCH_PX) * _PATCH_PX
     return Rule(
         lambda area: area >= least,
-        f"at least {least}: the least area from {minimum} (min_area_px) with sides in multiples of 32",
+        f"at least {least}: the least area from {minimum} (min_area_px) with sides in multiples "
+        "of 32",
     )
 
 
@@ -103,7 +106,8 @@ def per_item_of(names: tuple[str, ...], field: str, *, most: int) -> Rule:
     """One count for each of `names`, the value of `field`."""
     return Rule(
         lambda counts: len(counts) == len(names) and min(counts) >= 0 < max(counts) <= most,
-        f"{len(names)} counts, one for each of {field} ({', '.join(names)}), not all 0, each at most {most}",
+        f"{len(names)} counts, one for each of {field} ({', '.join(names)}), not all 0, each at "
+        f"most {most}",
     )
 
 
@@ -140,8 +144,8 @@ MODEL_NAME = Rule(
             "-champions"
         )  # where earlier versions kept the history of another model's champion
     ),
-    "a name that MLflow's registry takes: at most 200 printable characters, no / : or \\, no space or dot at its ends, "
-    "not both kinds of quotes, and not ending in -champions",
+    "a name that MLflow's registry takes: at most 200 printable characters, no / : or \\, no "
+    "space or dot at its ends, not both kinds of quotes, and not ending in -champions",
 )
 NAMES = Rule(lambda names: len(names) > 0 and _are_names(names), "at least one name, each once")
 PLACES = Rule(_are_names, f"at most {_MOST_NAMES} paths or beginnings of URIs, each once")

@@ -1,7 +1,8 @@
-"""The configuration of a run: one frozen dataclass a stage. Presets (`workflows/presets.py`) fill them in.
+"""The configuration of a run: one frozen dataclass a stage. Presets (`workflows/presets.py`) fill
+them in.
 
-Defaults are the paper's recipe where it states a number. `tasks.core.overrides` reads changes from a user.
-A value that would only hurt later is refused here, with a ValueError.
+Defaults are the paper's recipe where it states a number. `tasks.core.overrides` reads changes from
+a user. A value that would only hurt later is refused here, with a ValueError.
 """
 
 from dataclasses import dataclass, field
@@ -38,7 +39,8 @@ class PerturbConfig:
     """One number for each of `pretexts`; the default has the paper's proportions."""
     heldout_samples_per_clip: tuple[int, ...] = (12, 6, 12)
     exploration: float = 0.1
-    """Share of the training samples that are spread evenly over all cells, though a difficulty plan says otherwise."""
+    """Share of the training samples that are spread evenly over all cells, though a difficulty plan
+    says otherwise."""
     viubench_items_per_type: int = 300
     shard_size_clips: int = 1000
 
@@ -72,7 +74,8 @@ class ModelConfig:
     """Which policy to start from."""
 
     base: str = "Qwen/Qwen3-VL-8B-Instruct"
-    """Hub name or folder in Hugging Face layout, or `tiny` for the small model that is made on the spot."""
+    """Hub name or folder in Hugging Face layout, or `tiny` for the small model that is made on the
+    spot."""
     tiny_hidden_size: int = 160
     tiny_num_layers: int = 4
     dtype: str = "bfloat16"
@@ -91,16 +94,19 @@ class VllmConfig:
     max_model_tokens: int = 8192
     """Longest prompt with its answer."""
     max_batch_tokens: int = 8192
-    """Tokens taken in one step; a longest prompt is taken in one piece, so at least `max_model_tokens` count."""
+    """Tokens taken in one step; a longest prompt is taken in one piece, so at least
+    `max_model_tokens` count."""
     max_sequences: int = 256
     """Answers written at the same time."""
     cache_gib: float = 8.0
     """Memory for keys and values."""
     eager: bool = False
-    """Without compilation and CUDA graphs: starts sooner, writes slower. On a CPU it is always so."""
+    """Without compilation and CUDA graphs: starts sooner, writes slower. On a CPU it is always
+    so."""
     tensor_parallel: int = 1
-    """GPUs that hold one engine together, for a model that is too large for one. Where several processes train, as many
-    of them share an engine; every other way the engines are independent (data parallel)."""
+    """GPUs that hold one engine together, for a model that is too large for one. Where several
+    processes train, as many of them share an engine; every other way the engines are independent
+    (data parallel)."""
     sleep: bool = True
     """Give the GPU's memory to the trainer during updates; turn it off where both fit."""
 
@@ -122,7 +128,8 @@ class RolloutConfig:
     prompts_per_batch: int = 8
     """Prompts that the transformers engine answers at once; vLLM decides for itself."""
     logprob_gap_alarm: float = 0.05
-    """Mean difference (nats a token) between engine and policy from which a step is counted and warned about."""
+    """Mean difference (nats a token) between engine and policy from which a step is counted and
+    warned about."""
     vllm: VllmConfig = field(default_factory=VllmConfig)
 
     def __post_init__(self) -> None:
@@ -139,7 +146,8 @@ class CalibrateConfig:
     """How difficulty is measured, and which samples are chosen by it."""
 
     select_by: str = "plan"
-    """`plan`: what was measured chooses; `all`: every sample of the pool is trained on, as without calibration."""
+    """`plan`: what was measured chooses; `all`: every sample of the pool is trained on, as without
+    calibration."""
     max_rollouts: int = 12_000
     """Rollouts spent on measuring (5 % of the paper's epoch)."""
     rollouts_per_sample: int = 8
@@ -148,12 +156,14 @@ class CalibrateConfig:
     min_spread: float = 1e-6
     """A group whose standard deviation of reward is at most this teaches nothing and is dropped."""
     pretext_floor: float = 0.8
-    """Every pretext task keeps this part of its share of the pool, in measuring and in the plan: spread alone would
-    favour tasks whose answers are guessed, and mixed beats single in the paper."""
+    """Every pretext task keeps this part of its share of the pool, in measuring and in the plan:
+    spread alone would favour tasks whose answers are guessed, and mixed beats single in the
+    paper."""
     plan_temperature: float = 0.1
     """A cell whose groups spread by this much less is drawn 2.7 times less often."""
     min_share_with_spread: float = 0.9
-    """A cell is left out of the plan if fewer of its groups are believed to have spread, unless none has more."""
+    """A cell is left out of the plan if fewer of its groups are believed to have spread, unless
+    none has more."""
     round_correlation: float = 0.6
     """How much a round tells about the next one; 1 would mean that the policy does not change."""
     shard_groups: int = 512
@@ -180,7 +190,8 @@ class RetrainConfig:
 
     seed: int = 0
     rounds: int = 1
-    """How often perturb, calibrate and train follow each other, each time with the policy of the round before."""
+    """How often perturb, calibrate and train follow each other, each time with the policy of the
+    round before."""
     ingest: IngestConfig = field(default_factory=IngestConfig)
     perturb: PerturbConfig = field(default_factory=PerturbConfig)
     validate: ValidateConfig = field(default_factory=ValidateConfig)

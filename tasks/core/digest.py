@@ -23,8 +23,8 @@ def digest_of_bytes(data: bytes) -> str:
 
 
 def digest_of_folder(folder: Path) -> str:
-    """Digest of the names and bytes of all files below `folder`; what is hidden (`.git`, `.cache` of the hub's
-    downloads, with times in it) belongs to other programs.
+    """Digest of the names and bytes of all files below `folder`; what is hidden (`.git`, `.cache`
+    of the hub's downloads, with times in it) belongs to other programs.
     """
     total = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):

@@ -1,6 +1,7 @@
 """Edits as data: what is done to the frames of a shown video. `tasks.video.edits` applies them.
 
-Frame numbers count within the shown video (after its segment was cut out), from 0; ranges are half-open.
+Frame numbers count within the shown video (after its segment was cut out), from 0; ranges are
+half-open.
 """
 
 from collections.abc import Iterable
@@ -38,7 +39,8 @@ class ReorderEdit:
 
 @dataclass(frozen=True, kw_only=True)
 class ReplaceEdit:
-    """The frames [start_frame, stop_frame) are replaced by as many of another clip, fitted to the size of these."""
+    """The frames [start_frame, stop_frame) are replaced by as many of another clip, fitted to the
+    size of these."""
 
     type: Literal["replace"] = "replace"
     start_frame: int
@@ -49,7 +51,8 @@ class ReplaceEdit:
 
 @dataclass(frozen=True, kw_only=True)
 class DrawEdit:
-    """One filled shape drawn on one frame; lengths are shares of the frame's short side, centre of width and height."""
+    """One filled shape drawn on one frame; lengths are shares of the frame's short side, centre of
+    width and height."""
 
     type: Literal["draw"] = "draw"
     frame: int

@@ -1,4 +1,5 @@
-"""Are enough videos held out to promote? Said as soon as the split is known, and again when the decision falls."""
+"""Are enough videos held out to promote? Said as soon as the split is known, and again when the
+decision falls."""
 
 from tasks.core.config import RetrainConfig
 from tasks.core.statistics import MIN_VIDEOS
@@ -19,6 +20,6 @@ def promotion_advice(num_heldout: int, num_train: int, config: RetrainConfig) ->
     aim = f" and set ingest.min_heldout_clips to {needed}" if aimed < needed else ""
     lower = f", or set promote.min_videos to {num_heldout}" if num_heldout >= MIN_VIDEOS else ""
     return (
-        f"{num_heldout} of {num_videos} videos are held out, promotion needs {needed} (promote.min_videos): "
-        f"add about {more} video{'s' * (more != 1)}{aim}{lower}"
+        f"{num_heldout} of {num_videos} videos are held out, promotion needs {needed} "
+        f"(promote.min_videos): add about {more} video{'s' * (more != 1)}{aim}{lower}"
     )

@@ -1,4 +1,5 @@
-"""Reading back what was kept: what cannot be read is said in one line, which names the file and what to do with it."""
+"""Reading back what was kept: what cannot be read is said in one line, which names the file and
+what to do with it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ MADE_ANEW = "delete it and run the same command again, which makes it anew"
 
 
 def read_json(store: Store, key: str, kept_type: type[KeptT], remedy: str = MADE_ANEW) -> KeptT:
-    """The value of `kept_type` that is kept as JSON under `key`; `remedy` says what to do if it is damaged.
+    """The value of `kept_type` that is kept as JSON under `key`; `remedy` says what to do if it is
+    damaged.
 
     Raises:
         InputError: the file is missing, or not what was written; names it.
@@ -50,7 +52,8 @@ def read_kept(store: Store, key: str, remedy: str = MADE_ANEW) -> bytes:
 
 @contextmanager
 def whole(path: str, *problems: type[Exception], remedy: str = MADE_ANEW) -> Iterator[None]:
-    """What a library raises while it parses the file at `path`, `problems`, means that it is damaged."""
+    """What a library raises while it parses the file at `path`, `problems`, means that it is
+    damaged."""
     try:
         yield
     except InputError:

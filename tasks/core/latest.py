@@ -1,4 +1,5 @@
-"""The data set that was checked last in a data root: a small pointer, so that people need no keys."""
+"""The data set that was checked last in a data root: a small pointer, so that people need no
+keys."""
 
 from dataclasses import dataclass
 
@@ -29,7 +30,8 @@ def point_to_latest(store: Store, latest: LatestDataset) -> None:
 
 
 def find_manifests(store: Store, samples: str, clips: str) -> tuple[str, str]:
-    """The keys of a manifest of samples and of its clips: those given, or both of the latest data set.
+    """The keys of a manifest of samples and of its clips: those given, or both of the latest data
+    set.
 
     Raises:
         InputError: only one is given, there is no such manifest, or none was checked here yet.
@@ -43,7 +45,8 @@ def find_manifests(store: Store, samples: str, clips: str) -> tuple[str, str]:
         if missing:
             where = store.path(missing[0])
             raise InputError(
-                f"no manifest {where!r}; give a key below the data root, or none for the latest data set"
+                f"no manifest {where!r}; give a key below the data root, or none for the latest "
+                "data set"
             )
         return samples, clips
     latest = _read_latest(store)
@@ -58,7 +61,8 @@ def find_clips(store: Store, clips: str) -> str:
     """
     if clips and not store.exists(clips):
         raise InputError(
-            f"no manifest {store.path(clips)!r}; give a key below the data root, or none for the latest"
+            f"no manifest {store.path(clips)!r}; give a key below the data root, or none for the "
+            "latest"
         )
     if clips:
         return clips
@@ -85,7 +89,7 @@ def _checked(store: Store, manifest: Artifact) -> str:
 def _read_latest(store: Store) -> LatestDataset:
     if not store.exists(LATEST_KEY):
         raise InputError(
-            f"no data set was checked yet: there is no {store.path(LATEST_KEY)!r}; build one first, or give the keys "
-            "of its manifests"
+            f"no data set was checked yet: there is no {store.path(LATEST_KEY)!r}; build one "
+            "first, or give the keys of its manifests"
         )
     return read_json(store, LATEST_KEY, LatestDataset, _REMEDY)

@@ -1,12 +1,14 @@
 """Who works on what in a data root: of two equal jobs one works, and the other is told so.
 
-A lease is a row of small files, `leases/NAME/000001.json` and so on. The newest one counts. It is created only if it
-is not there yet (files and object stores can both promise that), and rewritten by its owner alone, as a heartbeat. So
-a lease changes hands by creating the next number, and no lock has to be trusted.
+A lease is a row of small files, `leases/NAME/000001.json` and so on. The newest one counts. It is
+created only if it is not there yet (files and object stores can both promise that), and rewritten
+by its owner alone, as a heartbeat. So a lease changes hands by creating the next number, and no
+lock has to be trusted.
 
-Whether an owner still works is seen at its process where that runs here. An execution on a cluster is asked for
-(`ask_about_executions`): its pods may wait in a queue for hours without a heartbeat, or have been gone for hours while
-the clock says little. Only what can be neither seen nor asked for counts by its silence.
+Whether an owner still works is seen at its process where that runs here. An execution on a cluster
+is asked for (`ask_about_executions`): its pods may wait in a queue for hours without a heartbeat,
+or have been gone for hours while the clock says little. Only what can be neither seen nor asked for
+counts by its silence.
 """
 
 import os
@@ -33,11 +35,13 @@ _NUMBERED = re.compile(r"\d{6,}\.json")
 """Copies that a person or a program made beside them have other names."""
 BEAT_SECONDS = 30.0
 SILENCE_SECONDS = 600.0
-"""An owner that can be neither looked at nor asked for (a process of another machine; an execution where no Flyte is
-named) counts as dead after this long without a heartbeat. Taking over from one that only waited (a pod in a queue) does
-no harm: its next stage is refused, what it finished is found."""
+"""An owner that can be neither looked at nor asked for (a process of another machine; an execution
+where no Flyte is named) counts as dead after this long without a heartbeat. Taking over from one
+that only waited (a pod in a queue) does no harm: its next stage is refused, what it finished is
+found."""
 RETRAIN = "retrain"
-"""Name of the one lease that all jobs of a cluster share which register a model: one of them works a data root."""
+"""Name of the one lease that all jobs of a cluster share which register a model: one of them works
+a data root."""
 IsGoing = Callable[[str], bool | None]
 """Whether an execution ("project/domain/name") goes on; None where nobody can be asked."""
 
@@ -67,7 +71,8 @@ class Lease:
     run_id: str = ""
     """MLflow run of the job."""
     run_key: str = ""
-    """What makes two jobs the same; empty in leases of earlier versions, whose names end with it."""
+    """What makes two jobs the same; empty in leases of earlier versions, whose names end with
+    it."""
     experiment: str = ""
     tracking_uri: str = ""
     """Without a password: see `tasks.tracking`."""
@@ -79,7 +84,8 @@ class HeldError(InputError):
 
 
 def ask_about_executions(question: IsGoing) -> None:
-    """From now on `question` is asked of owners that are executions; this room does not know whom."""
+    """From now on `question` is asked of owners that are executions; this room does not know
+    whom."""
     global _is_going
     _is_going = question
 
@@ -94,7 +100,8 @@ _is_going: IsGoing = _nobody_knows
 def take(store: Store, name: str) -> Lease:
     """Get the lease `name` for this process or execution, again if it has it already.
 
-    What a dead owner worked on stays written in it until `update`: whoever took it over may die too.
+    What a dead owner worked on stays written in it until `update`: whoever took it over may die
+    too.
 
     Raises:
         HeldError: it belongs to another that is alive.
@@ -153,7 +160,8 @@ def release(store: Store, name: str) -> None:
 
 @contextmanager
 def held(store: Store, name: str) -> Iterator[None]:
-    """Take the lease and show every half a minute that its owner lives; it is not given back at the end.
+    """Take the lease and show every half a minute that its owner lives; it is not given back at the
+    end.
 
     Raises:
         HeldError: it belongs to another that is alive.
@@ -198,7 +206,8 @@ def working(store: Store, key: str) -> Iterator[None]:
 
 
 def is_alive(lease: Lease) -> bool:
-    """Whether the owner still works: its process is looked at if it is here, an execution is asked for.
+    """Whether the owner still works: its process is looked at if it is here, an execution is asked
+    for.
 
     Where neither is possible, its heartbeat counts.
     """
@@ -260,7 +269,8 @@ def _newest(store: Store, name: str) -> tuple[int, Lease | None]:
         return int(Path(keys[-1]).stem), lease
     except (ValueError, TypeError, IsADirectoryError) as error:
         raise InputError(
-            f"{store.path(keys[-1])} is damaged; delete it if no other command works on this data root"
+            f"{store.path(keys[-1])} is damaged; delete it if no other command works on this data "
+            "root"
         ) from error
 
 

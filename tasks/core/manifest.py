@@ -1,4 +1,5 @@
-"""Manifests: rows of one dataclass as a Parquet file. Nested fields are kept as JSON text in their column."""
+"""Manifests: rows of one dataclass as a Parquet file. Nested fields are kept as JSON text in their
+column."""
 
 import functools
 import io
@@ -39,7 +40,8 @@ _SCALARS: dict[Any, pa.DataType] = {
 
 
 def write_rows(store: Store, key: str, row_type: type[RowT], rows: Iterable[RowT]) -> Artifact:
-    """Write `rows` to `key`: same rows, same bytes. Of an iterator, only one batch of rows is held at a time."""
+    """Write `rows` to `key`: same rows, same bytes. Of an iterator, only one batch of rows is held
+    at a time."""
     buffer, num_rows = io.BytesIO(), 0
     with pq.ParquetWriter(buffer, _schema(row_type), compression="zstd") as writer:  # type: ignore[arg-type]
         for table in _tables(row_type, rows):
@@ -59,7 +61,8 @@ def read_rows(
     """Read what `write_rows` wrote, or its rows [start, stop) alone.
 
     Raises:
-        InputError: the file is not the artifact that was written, or a row does not have the fields of `row_type`;
+        InputError: the file is not the artifact that was written, or a row does not have the fields
+        of `row_type`;
             names the file, the row and the field.
     """
     return list(iterate_rows(store, manifest, row_type, start, stop))
@@ -72,12 +75,14 @@ def iterate_rows(
     start: int = 0,
     stop: int | None = None,
 ) -> Iterator[RowT]:
-    """The rows of `read_rows` one after the other, for manifests that are too large to hold as rows."""
+    """The rows of `read_rows` one after the other, for manifests that are too large to hold as
+    rows."""
     key = manifest.key if isinstance(manifest, Artifact) else manifest
     data = (
         read_artifact(store, manifest) if isinstance(manifest, Artifact) else read_kept(store, key)
     )
-    # Not pq.read_table: its background thread may still hold the buffer when Python exits, and then aborts the process.
+    # Not pq.read_table: its background thread may still hold the buffer when Python exits, and then
+    # aborts the process.
     with whole(store.path(key), *_DAMAGE):
         file = pq.ParquetFile(io.BytesIO(data))
         stop = file.metadata.num_rows if stop is None else stop
@@ -109,7 +114,8 @@ def read_artifact(store: Store, artifact: Artifact) -> bytes:
 
 
 class Rows(Collection[RowT]):
-    """A manifest as a collection whose rows are read anew, batch by batch, whenever somebody goes through it."""
+    """A manifest as a collection whose rows are read anew, batch by batch, whenever somebody goes
+    through it."""
 
     def __init__(self, store: Store, manifest: Artifact, row_type: type[RowT]) -> None:
         self._store, self._manifest, self._row_type = store, manifest, row_type
@@ -135,8 +141,9 @@ def _parse(batch: pa.RecordBatch, first: int, path: str, row_type: type[RowT]) -
             problem = error.errors()[0]
             field = ".".join(map(str, problem["loc"]))
             raise InputError(
-                f"{path}, row {number}, field {field!r}: {problem['msg']} (got {shown(problem['input'])}); "
-                f"expected the columns of {row_type.__name__}: {', '.join(f.name for f in fields(row_type))}; "  # type: ignore[arg-type]
+                f"{path}, row {number}, field {field!r}: {problem['msg']} (got "
+                f"{shown(problem['input'])}); expected the columns of {row_type.__name__}: "
+                f"{', '.join(f.name for f in fields(row_type))}; "  # type: ignore[arg-type]
                 f"if the file is damaged, {MADE_ANEW}"
             ) from error
 

@@ -1,4 +1,5 @@
-"""What calibration measures and plans: made by `calibrate`, the start of the next `perturb`, shown by the report."""
+"""What calibration measures and plans: made by `calibrate`, the start of the next `perturb`, shown
+by the report."""
 
 from dataclasses import dataclass
 
@@ -24,7 +25,8 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class CellEvidence:
-    """What one round's groups said about one cell: means over the groups, and means of the squares."""
+    """What one round's groups said about one cell: means over the groups, and means of the
+    squares."""
 
     round: int
     pretext: str
@@ -47,7 +49,8 @@ class CellEvidence:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedCell:
-    """What is believed of one cell after a round, and how often the next samples should come from it."""
+    """What is believed of one cell after a round, and how often the next samples should come from
+    it."""
 
     pretext: str
     kind: str
@@ -83,7 +86,8 @@ NO_PLAN = DifficultyPlan(round=0, cells=Artifact("", "", 0), evidence=Artifact("
 
 @dataclass(frozen=True)
 class Selection:
-    """What one round's calibration leaves: the samples to train on, what was measured, and the plan it led to."""
+    """What one round's calibration leaves: the samples to train on, what was measured, and the plan
+    it led to."""
 
     samples: Artifact
     """Rows of Sample."""

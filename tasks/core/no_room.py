@@ -1,4 +1,5 @@
-"""Errors of a disk that takes nothing more: they are nobody's input, and one line says what to do."""
+"""Errors of a disk that takes nothing more: they are nobody's input, and one line says what to
+do."""
 
 import errno
 
@@ -7,8 +8,10 @@ from tasks.core.errors import causes
 _MEANING = {
     errno.ENOSPC: "the disk is full; make room, or name a data root (or TMPDIR) on another disk",
     errno.EDQUOT: "the quota is used up; make room, or have it raised",
-    errno.EFBIG: "a file may not grow so large here; raise the limit (ulimit -f), or use another disk",
-    errno.EROFS: "the disk can only be read; name a data root on another one, or mount it for writing",
+    errno.EFBIG: "a file may not grow so large here; raise the limit (ulimit -f), or use another "
+    "disk",
+    errno.EROFS: "the disk can only be read; name a data root on another one, or mount it for "
+    "writing",
 }
 _WORDS = (
     "no space left on device",
@@ -26,7 +29,8 @@ def has_no_room(error: BaseException) -> bool:
 
 
 def no_room_line(error: BaseException) -> str:
-    """What to do if `error`, or one that it was raised from, says that nothing can be written; else empty."""
+    """What to do if `error`, or one that it was raised from, says that nothing can be written; else
+    empty."""
     for found in causes(error):
         if isinstance(found, OSError) and found.errno in _MEANING:
             where = f"{found.filename}: " if found.filename else ""

@@ -28,7 +28,8 @@ def read_overrides(text: str) -> Mapping[str, object]:
     """The JSON object that a user typed, e.g. '{"train": {"num_steps": 10}}'.
 
     Raises:
-        InputError: it is no JSON object, or one that could be misunderstood (`tasks.core.strict_json`).
+        InputError: it is no JSON object, or one that could be misunderstood
+        (`tasks.core.strict_json`).
     """
     return read_object(
         text, "overrides", """expected a JSON object such as {"train": {"num_steps": 10}}"""
@@ -55,12 +56,14 @@ def changed(
 ) -> ConfigT:
     """`config`, a frozen dataclass, with the nested `changes` merged over it.
 
-    Sections are dataclasses, or dicts of them whose keys are fixed. `where` begins every error, e.g.
-    "config "; `path` is where `config` itself stands, with a dot at its end. `others` are further
-    names that an unknown key may have been meant for; `fixed` says of former keys what they are now.
+    Sections are dataclasses, or dicts of them whose keys are fixed. `where` begins every error,
+    e.g. "config "; `path` is where `config` itself stands, with a dot at its end. `others` are
+    further names that an unknown key may have been meant for; `fixed` says of former keys what they
+    are now.
 
     Raises:
-        InputError: an unknown key, or a value of the wrong type or outside its range; names its path.
+        InputError: an unknown key, or a value of the wrong type or outside its range; names its
+        path.
     """
     known = [*(f"{path}{name}" for name in _paths(config)), *others]
     merged: ConfigT = _Change(where, known, fixed).of_section(config, changes, path)
@@ -94,7 +97,8 @@ class _Change:
         return self._made(lambda: replace(section, **values), path)
 
     def of_value(self, value: object, hint: Any, path: str) -> object:
-        # JSON and YAML have lists where the dataclasses have tuples; everything else must fit as it is.
+        # JSON and YAML have lists where the dataclasses have tuples; everything else must fit as it
+        # is.
         given = tuple(value) if isinstance(value, list) else value
         if _holds_negative_zero(given):
             raise self._error(path, f"got {_typed(value)}, a negative zero; write 0")
@@ -118,7 +122,10 @@ class _Change:
             elif item_type is None:
                 expected = _name(hint)
             else:
-                expected = f"{'names with' if get_origin(hint) is dict else 'a list of'} {_name(item_type)}"
+                expected = (
+                    f"{'names with' if get_origin(hint) is dict else 'a list of'} "
+                    f"{_name(item_type)}"
+                )
             raise self._error(path, f"got {_typed(value)}, expected {expected}") from error
 
     def _item(self, item_type: Any, value: object, path: str) -> Any:

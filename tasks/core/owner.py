@@ -1,4 +1,5 @@
-"""Which process is this, and does another one still run? For leases, and for what a killed process left behind."""
+"""Which process is this, and does another one still run? For leases, and for what a killed process
+left behind."""
 
 import hashlib
 import os
@@ -10,12 +11,14 @@ _UNKNOWN = "unknown"
 
 
 def machine() -> str:
-    """Equal only where one process can look at another: same host, same boot, same process namespace."""
+    """Equal only where one process can look at another: same host, same boot, same process
+    namespace."""
     return _machine()
 
 
 def started(pid: int) -> str:
-    """When the process started, in the kernel's ticks; empty if there is none, "unknown" where it is not told.
+    """When the process started, in the kernel's ticks; empty if there is none, "unknown" where it
+    is not told.
 
     A later process with the same number has another start.
     """
@@ -36,12 +39,14 @@ def started(pid: int) -> str:
 
 
 def process_mark() -> str:
-    """A name for this process that fits into a file's name; `is_gone` can tell from it whether it still runs."""
+    """A name for this process that fits into a file's name; `is_gone` can tell from it whether it
+    still runs."""
     return _mark(os.getpid())
 
 
 def is_gone(mark: str) -> bool:
-    """Whether the process of `mark` (or of a name that begins with it) has ended; False if that cannot be told."""
+    """Whether the process of `mark` (or of a name that begins with it) has ended; False if that
+    cannot be told."""
     parts = mark.split("-", 3)
     if len(parts) < 3 or parts[0] != _short_machine() or not parts[1].isdigit():
         return False

@@ -1,7 +1,9 @@
-"""Which difficulty plan a run starts from: the newest of its data root that was not made by the same run before.
+"""Which difficulty plan a run starts from: the newest of its data root that was not made by the
+same run before.
 
-A run that is repeated with the same inputs starts from the plan it started from the first time, so that everything it
-did is found again; a run with new videos, another model or another configuration starts from the newest plan.
+A run that is repeated with the same inputs starts from the plan it started from the first time, so
+that everything it did is found again; a run with new videos, another model or another configuration
+starts from the newest plan.
 """
 
 from dataclasses import asdict, dataclass
@@ -29,7 +31,8 @@ class _Pointer:
 
 
 def run_inputs(clips: Artifact, config: RetrainConfig) -> str:
-    """Digest of what a run was given: its clips and its configuration, but for what says only when one starts."""
+    """Digest of what a run was given: its clips and its configuration, but for what says only when
+    one starts."""
     given = asdict(config)
     for name in _WHEN_TO_START:
         del given["ingest"][name]

@@ -22,7 +22,8 @@ class Job:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Clips and the samples on them, as far as the stages have come; what no stage made yet is empty."""
+    """Clips and the samples on them, as far as the stages have come; what no stage made yet is
+    empty."""
 
     clips: Artifact = _NOTHING
     """Rows of Clip, by source."""

@@ -6,7 +6,8 @@ _HIDDEN = "***"
 _USER = re.compile(r"(?<=://)[^\s/?#]*@")
 """User and password as they should be written; a password may hold an @."""
 _ODD_USER = re.compile(r"(?<=://)[^\s/?#@:]+:(?!\d+[/?#])\S*@")
-"""The same with a / ? or # in the password, which should have been written as %2F and so on: rather hide too much."""
+"""The same with a / ? or # in the password, which should have been written as %2F and so on: rather
+hide too much."""
 _SECRETS = re.compile(
     r"([?&][^=&\s]*(?:password|passwd|secret|token|signature|sig|credential|accesskeyid|api_?key)[^=&\s]*=)[^&#\s'\"]+",
     re.IGNORECASE,

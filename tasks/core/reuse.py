@@ -1,7 +1,9 @@
-"""Finished work is found again: a stage's output, kept as JSON under a key made of everything it depends on.
+"""Finished work is found again: a stage's output, kept as JSON under a key made of everything it
+depends on.
 
-That is its inputs and the code that made it (`tasks.core.stages`). The output is written last, so a stage that died
-half-way starts over (or from its own checkpoints). It counts only while everything that it refers to is there.
+That is its inputs and the code that made it (`tasks.core.stages`). The output is written last, so a
+stage that died half-way starts over (or from its own checkpoints). It counts only while everything
+that it refers to is there.
 """
 
 import json
@@ -35,7 +37,8 @@ class Once(Generic[OutputT]):
 
 
 def work_key(folder: str, stage: str, *inputs: object) -> str:
-    """Where the work of a stage on these inputs lies: `folder` is for people, the stage's code is in the digest."""
+    """Where the work of a stage on these inputs lies: `folder` is for people, the stage's code is
+    in the digest."""
     return f"{folder}/{digest_of(code_of(stage), *inputs)}"
 
 
@@ -59,7 +62,8 @@ def once(
 def find_output(
     store: Store, key: str, output_type: type[OutputT], *, is_cheap: bool = False
 ) -> OutputT | None:
-    """What `keep_output` kept under `key`, if the work was finished before and all its files are still there.
+    """What `keep_output` kept under `key`, if the work was finished before and all its files are
+    still there.
 
     A damaged record of cheap work is warned about and counts as none.
 

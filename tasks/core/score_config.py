@@ -11,7 +11,8 @@ OVERALL = "overall"
 PLACES = (*map(str, SCORED_SPLITS), OVERALL)
 """Where a challenger can win or lose."""
 _MIN_COVERAGE = 0.98
-"""Of published questions, and of items for a promotion: two files in a hundred may be unreadable."""
+"""Of published questions, and of items for a promotion: two files in a hundred may be
+unreadable."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class EvaluateConfig:
 
 @dataclass(frozen=True)
 class PromoteConfig:
-    """When the challenger becomes champion. Places are `viubench`, `heldout` and `overall` (both, equally)."""
+    """When the challenger becomes champion. Places are `viubench`, `heldout` and `overall` (both,
+    equally)."""
 
     model_name: str = "videossr"
     must_win: tuple[str, ...] = ("viubench",)
@@ -44,9 +46,9 @@ class PromoteConfig:
     min_coverage: float = _MIN_COVERAGE
     """Least share of the items that both models were really shown."""
     min_videos: int = 10
-    """Fewest videos that a gain may rest on, in each place that a rule names. Simulated intervals hold between 93 and
-    97 % of the time from ten videos on; of fewer, one odd video decides. 0 asks for none; below five there is no
-    interval, so no rule about gains holds."""
+    """Fewest videos that a gain may rest on, in each place that a rule names. Simulated intervals
+    hold between 93 and 97 % of the time from ten videos on; of fewer, one odd video decides. 0 asks
+    for none; below five there is no interval, so no rule about gains holds."""
 
     def __post_init__(self) -> None:
         check(self, MODEL_NAME, "model_name")

@@ -36,7 +36,8 @@ class SampleScore:
     failure: str = ""
     """Why it could not be shown."""
     video: str = ""
-    """Clip that it is about (the first of several); empty in tables written before this was kept."""
+    """Clip that it is about (the first of several); empty in tables written before this was
+    kept."""
 
     def scored(self, stratum: str = "") -> ItemScore:
         """For statistics: items on one video belong together."""

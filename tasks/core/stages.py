@@ -1,8 +1,9 @@
 """Which code makes a stage's output: part of the key under which finished work is found again.
 
-Released code counts by its version: raise it when results change. Code that was changed since counts by its sources, so
-that yesterday's result is never taken for that of a line edited today. `sources` are the digest of everything that the
-stage imports of ours; `python -m tests.helpers.renew_stages` writes it down, and a test compares.
+Released code counts by its version: raise it when results change. Code that was changed since
+counts by its sources, so that yesterday's result is never taken for that of a line edited today.
+`sources` are the digest of everything that the stage imports of ours; `python -m
+tests.helpers.renew_stages` writes it down, and a test compares.
 """
 
 import logging
@@ -19,7 +20,8 @@ logger = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).parents[2]
 _IMPORT = re.compile(
-    r"^\s*(?:from ((?:tasks|rewards)[\w.]*) import ([^\n#]*(?:\([^)]*\))?)|import ((?:tasks|rewards)[\w.]*))",
+    r"^\s*(?:from ((?:tasks|rewards)[\w.]*) import ([^\n#]*(?:\([^)]*\))?)|import ((?:tasks|"
+    r"rewards)[\w.]*))",
     re.M,
 )
 _DECIDE_NOTHING = (
@@ -138,7 +140,8 @@ def code_of(stage: str) -> tuple[str, ...]:
 
 
 def sources_of(stage: str, version: int | None = None) -> str:
-    """Digest of the stage's version (its own if none is given) and of every file of ours that it imports."""
+    """Digest of the stage's version (its own if none is given) and of every file of ours that it
+    imports."""
     known = STAGES[stage]
     files = sorted(_imported(known.modules))
     texts = {path.relative_to(_ROOT).as_posix(): path.read_text(encoding="utf-8") for path in files}

@@ -1,16 +1,24 @@
 """Means of scores and paired differences, with intervals that know which items share a video.
 
-Items on one video are not independent, so a video counts as one observation, whatever its number of items.
+Items on one video are not independent, so a video counts as one observation, whatever its number of
+items.
 
-- Standard errors are CR2 (Bell and McCaffrey 2002): each video's pull at the mean is enlarged by what the mean gave way
+- Standard errors are CR2 (Bell and McCaffrey 2002): each video's pull at the mean is enlarged by
+  what the mean gave way
   to it, so that few videos, or a few large ones, do not make the error too small.
-- Quantiles are Student's t. Its degrees of freedom are Bell and McCaffrey's (Satterthwaite's, by the numbers of
-  items): one less than there are videos where all have equally many items, fewer where a few have most. They are fewer
-  still where the pulls have a larger fourth moment than normal ones (as O'Neill 2014 has it for a plain variance):
-  where few videos decide how large the error looks, such as the only ones that anything is right on.
-- A mean of scores in [0, 1] gets its interval on the scale of log-odds: it stays within, and leans to the farther end.
+- Quantiles are Student's t. Its degrees of freedom are Bell and McCaffrey's (Satterthwaite's, by
+  the numbers of
+  items): one less than there are videos where all have equally many items, fewer where a few have
+  most. They are fewer
+  still where the pulls have a larger fourth moment than normal ones (as O'Neill 2014 has it for a
+  plain variance):
+  where few videos decide how large the error looks, such as the only ones that anything is right
+  on.
+- A mean of scores in [0, 1] gets its interval on the scale of log-odds: it stays within, and leans
+  to the farther end.
 
-`tests/bench/bench_interval_coverage.py` simulates how often they hold. Below `MIN_VIDEOS` nothing is reliable, and
+`tests/bench/bench_interval_coverage.py` simulates how often they hold. Below `MIN_VIDEOS` nothing
+is reliable, and
 equal means of all videos show no spread to go by: then there is no interval.
 
 A stratum is a part that counts equally whatever its number of items, such as one VIUBench type.
@@ -27,8 +35,8 @@ from numpy import ndarray
 MIN_VIDEOS = 5
 """Least number of videos for an interval."""
 METHOD = (
-    "95 % intervals over videos: CR2 standard errors, Student's t with Bell and McCaffrey's degrees of freedom (fewer "
-    "where few videos carry the spread), scores on the log-odds scale; "
+    "95 % intervals over videos: CR2 standard errors, Student's t with Bell and McCaffrey's "
+    "degrees of freedom (fewer where few videos carry the spread), scores on the log-odds scale; "
     f"none below {MIN_VIDEOS} videos or of equal means"
 )
 _LEVEL = 0.95
@@ -46,7 +54,8 @@ class ItemScore:
     stratum: str = ""
 
 
-# Not as plain defaults: those stand in the type that Flyte registers, whose JSON knows no infinite number.
+# Not as plain defaults: those stand in the type that Flyte registers, whose JSON knows no infinite
+# number.
 def _infinity() -> float:
     return math.inf
 
@@ -73,7 +82,8 @@ class Estimate:
 
 
 def estimate(items: Iterable[ItemScore], weights: Mapping[str, float] | None = None) -> Estimate:
-    """Weighted mean of the strata's means (equal weights unless given), with its interval; NaN of no items."""
+    """Weighted mean of the strata's means (equal weights unless given), with its interval; NaN of
+    no items."""
     return _estimate(list(items), weights, of_scores=True)
 
 
@@ -131,7 +141,8 @@ def estimate_of_sums(
 ) -> Estimate:
     """The same from sums and counts of scores by video and stratum.
 
-    `is_share`: the scores lie in [0, 1]; `largest`: the largest of them, regardless of sign. Every stratum has items.
+    `is_share`: the scores lie in [0, 1]; `largest`: the largest of them, regardless of sign. Every
+    stratum has items.
     """
     weights = weights / weights.sum()
     totals = counts.sum(axis=0)
@@ -141,13 +152,15 @@ def estimate_of_sums(
     bare = Estimate(mean=mean, num_items=int(totals.sum()), num_videos=num_videos)
     if num_videos < MIN_VIDEOS:
         return _without_interval(bare, f"{num_videos} video{'s' * (num_videos != 1)}")
-    # A video's part of a stratum is its leverage on that stratum's mean. At 1 the video is the mean: its residual is 0
+    # A video's part of a stratum is its leverage on that stratum's mean. At 1 the video is the
+    # mean: its residual is 0
     # whatever it scores, and CR2 would divide by 0.
     parts = counts / totals
     if parts.max() == 1:
         num_single = int((parts.max(axis=0) == 1).sum())
         return _without_interval(bare, f"{num_single} of {len(totals)} parts on a single video")
-    # How a score pulls at the mean: the residuals of a regression on the strata, as CR2 enlarges them. The mean gave
+    # How a score pulls at the mean: the residuals of a regression on the strata, as CR2 enlarges
+    # them. The mean gave
     # way to each video by its part, so a residual is too small by sqrt(1 - part).
     pull_of_one = weights / totals / np.sqrt(1 - parts)
     pulls = ((sums - counts * means) * pull_of_one).sum(axis=1)
@@ -162,15 +175,18 @@ def estimate_of_sums(
 def _degrees_of_freedom(
     counts: Float[ndarray, "V S"], pull_of_one: Float[ndarray, "V S"], pulls: Float[ndarray, " V"]
 ) -> float:
-    """Of the chi-square with the mean and variance of the squared error, which is a sum of squared pulls.
+    """Of the chi-square with the mean and variance of the squared error, which is a sum of squared
+    pulls.
 
-    If items were independent and normal, the pulls would have the covariance diag(own) - across @ across.T; what their
-    fourth moment has beyond that is added to the variance.
+    If items were independent and normal, the pulls would have the covariance diag(own) - across @
+    across.T; what their fourth moment has beyond that is added to the variance.
     """
     own = (counts * pull_of_one**2).sum(axis=1)
     across = counts * pull_of_one / np.sqrt(counts.sum(axis=0))
-    # The squared error is the sum of squared pulls. Its mean is the trace of their covariance, and half its variance
-    # the sum of that matrix' squared entries: both from the factors, for videos can be many and strata are few.
+    # The squared error is the sum of squared pulls. Its mean is the trace of their covariance, and
+    # half its variance
+    # the sum of that matrix' squared entries: both from the factors, for videos can be many and
+    # strata are few.
     inner = across.T @ across
     variances = own - (across**2).sum(axis=1)
     squares = own @ own - 2 * own @ (across**2).sum(axis=1) + (inner**2).sum()

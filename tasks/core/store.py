@@ -1,8 +1,9 @@
-"""The data root: named blobs and folders under one path or object-store URI, each written atomically.
+"""The data root: named blobs and folders under one path or object-store URI, each written
+atomically.
 
-Whoever finds a key can trust its content: a writer that dies leaves leftovers in `scratch/` alone, which the next start
-removes.
-Keys are relative; one that climbs out of the root is refused, because keys also come from manifests.
+Whoever finds a key can trust its content: a writer that dies leaves leftovers in `scratch/` alone,
+which the next start removes. Keys are relative; one that climbs out of the root is refused, because
+keys also come from manifests.
 """
 
 import atexit
@@ -26,7 +27,8 @@ MadeT = TypeVar("MadeT")
 _UNFINISHED = ".tmp-"
 _SCRATCH = "scratch"
 _SCRATCH_SECONDS = 7 * 24 * 3600
-"""Scratch of another machine, whose processes cannot be looked at, is kept this long after its last change."""
+"""Scratch of another machine, whose processes cannot be looked at, is kept this long after its last
+change."""
 _SCRATCH_ATTEMPTS = 1000
 _local_copies: dict[tuple[str, str], Path] = {}
 """Folders of remote roots that this process downloaded: one copy each, removed when it ends."""
@@ -44,7 +46,8 @@ def absolute_root(root: str) -> str:
 
 
 def locate(store: "Store", key: str) -> "tuple[Store, str]":
-    """The store and the key there of what a registry names: below `store`, or anywhere by a whole path or URI.
+    """The store and the key there of what a registry names: below `store`, or anywhere by a whole
+    path or URI.
 
     Not for keys out of manifests, which must stay inside their data root.
     """
@@ -84,7 +87,8 @@ class Store:
     def list_keys(self, folder: str) -> list[str]:
         """What lies right below `folder`, sorted; none if there is no such folder.
 
-        Names with a dot in front are not ours: file managers (`.DS_Store`) and NFS (`.nfs...`) leave them.
+        Names with a dot in front are not ours: file managers (`.DS_Store`) and NFS (`.nfs...`)
+        leave them.
         """
         if not self.exists(folder):
             return []
@@ -119,7 +123,8 @@ class Store:
             self.leave_scratch(temporary)
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write a blob if there is none yet, and say whether: of several who try at once it is true for one.
+        """Write a blob if there is none yet, and say whether: of several who try at once it is true
+        for one.
 
         Raises:
             OSError: it could not be written.
@@ -223,7 +228,8 @@ class Store:
             self._fs.rm(self.path(key), recursive=True)
 
     def delete_blobs(self, keys: Sequence[str]) -> None:
-        """Remove many blobs, some of which may be gone already: an object store takes a thousand at a time."""
+        """Remove many blobs, some of which may be gone already: an object store takes a thousand at
+        a time."""
         if self.is_local:
             for key in keys:
                 Path(self.path(key)).unlink(missing_ok=True)
@@ -231,7 +237,8 @@ class Store:
             self._fs.rm([self.path(key) for key in keys])
 
     def scratch_folder(self) -> Path:
-        """A fresh folder to build an output in; on the root's own disk when local, so that moving it is atomic."""
+        """A fresh folder to build an output in; on the root's own disk when local, so that moving
+        it is atomic."""
         if not self.is_local:
             return _temporary_folder()
         return self._in_scratch(os.mkdir)[0]
@@ -241,7 +248,8 @@ class Store:
         name = Path(self._root, _SCRATCH, f"{process_mark()}-{uuid.uuid4().hex}")
         for attempt in range(_SCRATCH_ATTEMPTS):
             try:
-                # Another writer may just leave the scratch empty and take it away: the folder "exists" and is none, or
+                # Another writer may just leave the scratch empty and take it away: the folder
+                # "exists" and is none, or
                 # it is gone before anything lies in it.
                 name.parent.mkdir(parents=True, exist_ok=True)
                 return name, make(name)
@@ -251,7 +259,8 @@ class Store:
         raise AssertionError
 
     def leave_scratch(self, name: Path) -> None:
-        """Remove what is left under the name, and scratch if nothing else is in it: a root may be a person's folder."""
+        """Remove what is left under the name, and scratch if nothing else is in it: a root may be a
+        person's folder."""
         if name.is_dir():
             shutil.rmtree(name, ignore_errors=True)
         else:
@@ -260,7 +269,8 @@ class Store:
             Path(self._root, _SCRATCH).rmdir()
 
     def clean_scratch(self) -> int:
-        """Remove what processes that were killed left behind, here and in this machine's temporary folder: how many."""
+        """Remove what processes that were killed left behind, here and in this machine's temporary
+        folder: how many."""
         left = [
             path
             for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*")
@@ -293,7 +303,8 @@ def _is_left(path: Path) -> bool:
 
 
 def _is_precondition_failed(error: Exception) -> bool:
-    """What object stores say when a blob that must be new is there: HTTP 412, or 409 while another is writing it."""
+    """What object stores say when a blob that must be new is there: HTTP 412, or 409 while another
+    is writing it."""
     response = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
     status = (
         response.get("ResponseMetadata", {}).get("HTTPStatusCode")

@@ -1,7 +1,9 @@
-"""JSON as a user gives it: overrides, conditions, the deployment file. What most readers pass over is refused here.
+"""JSON as a user gives it: overrides, conditions, the deployment file. What most readers pass over
+is refused here.
 
-Twice the same key, NaN and Infinity, numbers that overflow, a negative zero, half of a surrogate pair, nesting without
-end: each would be taken for something that nobody meant, or end in a traceback.
+Twice the same key, NaN and Infinity, numbers that overflow, a negative zero, half of a surrogate
+pair, nesting without end: each would be taken for something that nobody meant, or end in a
+traceback.
 """
 
 import json
@@ -33,7 +35,8 @@ class _Object(list[tuple[str, Any]]):
 def read_object(
     text: str, what: str, expected: str, *, most_characters: int = _MOST_CHARACTERS
 ) -> dict[str, Any]:
-    """The JSON object that `text` holds; `what` the text is and what was `expected` stand in the error.
+    """The JSON object that `text` holds; `what` the text is and what was `expected` stand in the
+    error.
 
     Raises:
         InputError: it holds none, or something that could be misunderstood; names the key.

@@ -1,7 +1,7 @@
 """What somebody may have meant by a name that does not exist: names are compared word by word.
 
-A forgotten name is seldom misspelt. Its words come in another order, one is plural, the unit is left out
-(`videos_per_shard` for `shard_size_videos`), or it stands in another section.
+A forgotten name is seldom misspelt. Its words come in another order, one is plural, the unit is
+left out (`videos_per_shard` for `shard_size_videos`), or it stands in another section.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,8 @@ _SAME_SECTION = 0.15
 
 
 def suggest(unknown: str, known: Iterable[str]) -> str:
-    """The path of `known` that `unknown` most likely stands for; empty if none is likely. Paths are joined by dots."""
+    """The path of `known` that `unknown` most likely stands for; empty if none is likely. Paths are
+    joined by dots."""
     section, _, name = unknown.rpartition(".")
 
     def likeness(path: str) -> tuple[float, float]:
@@ -30,7 +31,8 @@ def suggest(unknown: str, known: Iterable[str]) -> str:
 
 
 def _alike(first: str, second: str) -> float:
-    """From 0 to 1: which part of the words of two names are the same, whatever their order; or how alike they look."""
+    """From 0 to 1: which part of the words of two names are the same, whatever their order; or how
+    alike they look."""
     left, right = _words(first), _words(second)
     rows = sorted(
         ((_word(a, b), i, j) for i, a in enumerate(left) for j, b in enumerate(right)), reverse=True

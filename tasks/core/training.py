@@ -8,8 +8,8 @@ from tasks.core.types import Artifact, StageReport
 
 PHASES = ("wait", "rollout", "reference", "update", "push")
 """Of a GRPO step: waiting for prompts that are not rendered and encoded yet (the device idles);
-generating and scoring; the reference's log-probs; forward, backward and optimizer; new weights to the
-rollout engine."""
+generating and scoring; the reference's log-probs; forward, backward and optimizer; new weights to
+the rollout engine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +30,10 @@ class TrainStep:
     """By the tracker's names, grouped by the part before the slash. What an update measures is
     missing if there was none, as no group was left to train on.
 
-    `reward`, `reward_part`, `flat_groups`: `tasks.train.draw`. `train`: `tasks.train.loss`; the ratio
-    is the new to the old probability of the answers' tokens, 1 with one update per batch. `rollout`:
+    `reward`, `reward_part`, `flat_groups`: `tasks.train.draw`. `train`: `tasks.train.loss`; the
+    ratio
+    is the new to the old probability of the answers' tokens, 1 with one update per batch.
+    `rollout`:
     answers, and how far the log-probs of rollout engine and trainer are apart. `time`, `cost`:
     `tasks.train.cost`; seconds are those of the first rank, the rest is over all ranks.
     """

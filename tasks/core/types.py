@@ -38,8 +38,9 @@ class Clip:
     height_px: int
     """Of the stored frames (after rotation and resize)."""
     timestamps_seconds: tuple[float, ...]
-    """Presentation time of each stored frame, from the first stored frame (so it starts with 0); of a video that came
-    with a data set from the start of the video, because so do the times in its questions."""
+    """Presentation time of each stored frame, from the first stored frame (so it starts with 0); of
+    a video that came with a data set from the start of the video, because so do the times in its
+    questions."""
     frames_key: str
     """Key of the frame archive in the store."""
     warnings: tuple[str, ...] = ()
@@ -49,7 +50,8 @@ class Clip:
     jpeg_quality: int = 0
     """Of the stored frames; 0 if unknown."""
     is_verified: bool = False
-    """Whether the source file was checked against a checksum that came with it; decoders do not notice all damage."""
+    """Whether the source file was checked against a checksum that came with it; decoders do not
+    notice all damage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,13 +83,15 @@ class VideoFile:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """One video as the model sees it: a segment of a clip with edits applied. Timestamps restart at 0."""
+    """One video as the model sees it: a segment of a clip with edits applied. Timestamps restart at
+    0."""
 
     clip_id: str
     """Of a benchmark's video its name: questions with the same one are about the same video."""
     start_frame: int
     stop_frame: int
-    """Both 0 for a `file`: which frames stand for it is known once it is opened (`tasks.video.official`)."""
+    """Both 0 for a `file`: which frames stand for it is known once it is opened
+    (`tasks.video.official`)."""
     edits: tuple[Edit, ...] = ()
     file: VideoFile | None = None
     """Of a benchmark's video; None for a clip in the frame store."""
@@ -98,13 +102,16 @@ class BenchmarkFacts:
     """What only a question of a published benchmark has."""
 
     options: tuple[str, ...] = ()
-    """Of a multiple-choice question, without their letters; empty if they could not be told apart in its text."""
+    """Of a multiple-choice question, without their letters; empty if they could not be told apart
+    in its text."""
     letters: str = ""
     """That may be answered, in order, e.g. "ABCD"."""
     windows: tuple[tuple[float, float], ...] = ()
-    """Of a grounding question: the right (start, end) in seconds; overlap with any of several counts."""
+    """Of a grounding question: the right (start, end) in seconds; overlap with any of several
+    counts."""
     group: str = ""
-    """Questions with the same one are scored together, e.g. the two halves of a pair; a subset should keep them."""
+    """Questions with the same one are scored together, e.g. the two halves of a pair; a subset
+    should keep them."""
     tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Breakdowns that it counts in: name -> values, e.g. {"duration": ("long",)}."""
     system_prompt: str = ""
@@ -120,7 +127,8 @@ class Sample:
     sample_id: str
     split: Split
     pretext: str
-    """Pretext task: a key of `tasks.perturb.pretext.PRETEXTS`. Of a published benchmark its name."""
+    """Pretext task: a key of `tasks.perturb.pretext.PRETEXTS`. Of a published benchmark its
+    name."""
     kind: str
     """Variant inside the pretext task, e.g. the name of the grounding transform."""
     level: float
@@ -131,7 +139,8 @@ class Sample:
     answer: str
     """The right answer as the model should write it."""
     answer_kind: str
-    """How answers are read and rewarded: an answer kind, or a schema of several (`rewards.schema`), as text."""
+    """How answers are read and rewarded: an answer kind, or a schema of several (`rewards.schema`),
+    as text."""
     seed: int
     benchmark: BenchmarkFacts | None = None
     """None for a pretext item."""
@@ -164,7 +173,8 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A finished output in the store. Equal digests mean equal content, so it doubles as a cache key."""
+    """A finished output in the store. Equal digests mean equal content, so it doubles as a cache
+    key."""
 
     key: str
     """Path below the data root; of a model that lies elsewhere, where, after `OUTSIDE`."""
@@ -188,9 +198,11 @@ class Run:
     preset: str
     seed: int = 0
     tracking_uri: str = ""
-    """MLflow server; empty for the sqlite file below a local data root. It holds no password: a run is kept."""
+    """MLflow server; empty for the sqlite file below a local data root. It holds no password: a run
+    is kept."""
     lease: str = ""
-    """Name of the lease (`tasks.core.lease`) that whoever works on the run holds; empty if none is needed."""
+    """Name of the lease (`tasks.core.lease`) that whoever works on the run holds; empty if none is
+    needed."""
 
 
 @dataclass(frozen=True)

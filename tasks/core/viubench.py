@@ -1,4 +1,5 @@
-"""VIUBench's nine types: the pretext tasks at fixed points of difficulty. Planned by perturb, scored by evaluate."""
+"""VIUBench's nine types: the pretext tasks at fixed points of difficulty. Planned by perturb,
+scored by evaluate."""
 
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ class ViubenchType:
     kind: str
     level: float
     most_of_each: int = 0
-    """Of counting: most shapes of one type that an item can hold (frames x shapes); the least is 1."""
+    """Of counting: most shapes of one type that an item can hold (frames x shapes); the least is
+    1."""
 
 
 VIUBENCH_TYPES: dict[str, ViubenchType] = {

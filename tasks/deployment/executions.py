@@ -1,7 +1,8 @@
-"""What became of an execution, "project/domain/name": how it stands, why it ended, which stage failed. Flyte is asked.
+"""What became of an execution, "project/domain/name": how it stands, why it ended, which stage
+failed. Flyte is asked.
 
-Flyte does not call the failure node of an execution that a person aborted, or whose pods were lost too often: nobody
-inside can say what happened, and Flyte's own record is all there is.
+Flyte does not call the failure node of an execution that a person aborted, or whose pods were lost
+too often: nobody inside can say what happened, and Flyte's own record is all there is.
 """
 
 import re
@@ -56,7 +57,8 @@ class Ending:
 
 
 def is_going(execution: str) -> bool | None:
-    """Whether it goes on, also where Flyte does not answer just now; None where none is named, so nobody can be asked.
+    """Whether it goes on, also where Flyte does not answer just now; None where none is named, so
+    nobody can be asked.
 
     One that Flyte does not know goes on no more.
     """
@@ -88,7 +90,8 @@ def ending_of(execution: str) -> Ending | None:
 
 
 def failed_stage(execution: str, error: str = "") -> str:
-    """The stage that failed, or was at work when it was aborted, as the tracker calls it; it may not have ended yet.
+    """The stage that failed, or was at work when it was aborted, as the tracker calls it; it may
+    not have ended yet.
 
     If Flyte cannot be asked, the node that `error` names, if it names one; else "unknown".
     """
@@ -112,12 +115,14 @@ def terminate(execution: str, cause: str) -> None:
 
 
 def unschedulable(pod: str, minutes: int, message: str) -> str:
-    """The cause with which the sweep ends an execution: nobody aborted it, so it counts as failed."""
+    """The cause with which the sweep ends an execution: nobody aborted it, so it counts as
+    failed."""
     return f"pod {pod} could not be scheduled for {minutes} minutes: {first_line(message)}"
 
 
 def stage_of(task: str) -> str:
-    """What the tracker calls the stage of a task, e.g. `train` for "tasks.train.task.train_policy"."""
+    """What the tracker calls the stage of a task, e.g. `train` for
+    "tasks.train.task.train_policy"."""
     door = _DOOR.fullmatch(task)
     return _TRACKED.get(door[2], door[1]) if door else task.rsplit(".", 1)[-1]
 
@@ -145,10 +150,8 @@ def _reason(phase: str, closure: Any) -> tuple[str, bool]:
         cause = first_line(aborted.cause if aborted else "")
         if _UNSCHEDULABLE.match(cause):
             return cause, False
-        return (
-            f"aborted{f' by {aborted.principal}' if aborted and aborted.principal else ''}: {cause}",
-            True,
-        )
+        by = f" by {aborted.principal}" if aborted and aborted.principal else ""
+        return f"aborted{by}: {cause}", True
     if closure.error:
         return first_line(closure.error.message), False
     return f"its execution ended ({phase}) and did not say so here", False
@@ -162,14 +165,16 @@ class _Node(NamedTuple):
 
     @property
     def rank(self) -> tuple[int, int, float]:
-        """The largest is the one that failed: of several at one depth the last, for a dynamic may be tried again."""
+        """The largest is the one that failed: of several at one depth the last, for a dynamic may
+        be tried again."""
         worst = next(rank for rank, phases in enumerate(_WORST_FIRST) if self.phase in phases)
         updated = self.execution.closure.updated_at
         return -worst, self.depth, updated.timestamp() if updated else 0.0
 
 
 def _failed_task(client: Any, execution: str) -> str:
-    """The name of the task that failed, or was at work last; that of its node if it never became a task; or nothing."""
+    """The name of the task that failed, or was at work last; that of its node if it never became a
+    task; or nothing."""
     nodes = sorted(_unfinished(client, execution), key=lambda node: node.rank, reverse=True)
     for node in nodes:
         tasks, _ = client.list_task_executions_paginated(node.execution.id, limit=1)
@@ -179,7 +184,8 @@ def _failed_task(client: Any, execution: str) -> str:
 
 
 def _unfinished(client: Any, execution: str, parent: str = "", depth: int = 0) -> Iterator[_Node]:
-    """All nodes that have not ended well, and those inside of them (Flyte does not always say which hold others)."""
+    """All nodes that have not ended well, and those inside of them (Flyte does not always say which
+    hold others)."""
     for child in _children(client, execution, parent):
         phase = NodeExecution.Phase.Name(child.closure.phase)
         if _spec_id(child) == _FAILURE_NODE or not any(phase in phases for phases in _WORST_FIRST):

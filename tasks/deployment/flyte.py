@@ -1,7 +1,7 @@
 """Flyte's admin service, asked directly: the home of flytekit's client.
 
-Where it answers and who asks is flytekit's own configuration (FLYTE_PLATFORM_URL, FLYTE_PLATFORM_INSECURE,
-FLYTE_CREDENTIALS_..., or its file); the chart gives it to every pod.
+Where it answers and who asks is flytekit's own configuration (FLYTE_PLATFORM_URL,
+FLYTE_PLATFORM_INSECURE, FLYTE_CREDENTIALS_..., or its file); the chart gives it to every pod.
 """
 
 import os
@@ -51,13 +51,14 @@ def connect(endpoint: str = "", *, insecure: bool | None = None) -> SynchronousF
 class _NobodySignsIn(Authenticator):  # type: ignore[misc]
     """Of a pod that was given no credentials: it asks without, as a Flyte without sign-in wants it.
 
-    flytekit's own way would wait for ever for somebody with a browser, if Flyte wants to know who asks.
+    flytekit's own way would wait for ever for somebody with a browser, if Flyte wants to know who
+    asks.
     """
 
     def refresh_credentials(self) -> None:
         raise PermissionError(
-            "Flyte wants to know who asks: give FLYTE_CREDENTIALS_CLIENT_ID and FLYTE_CREDENTIALS_CLIENT_SECRET, with "
-            "FLYTE_CREDENTIALS_AUTH_MODE=client_credentials"
+            "Flyte wants to know who asks: give FLYTE_CREDENTIALS_CLIENT_ID and "
+            "FLYTE_CREDENTIALS_CLIENT_SECRET, with FLYTE_CREDENTIALS_AUTH_MODE=client_credentials"
         )
 
 
@@ -75,7 +76,8 @@ def is_named() -> bool:
 
 
 def refusal(error: BaseException) -> grpc.RpcError | None:
-    """Flyte's own answer (`code()`, `details()`) behind an error of the client; None if there was no call."""
+    """Flyte's own answer (`code()`, `details()`) behind an error of the client; None if there was
+    no call."""
     return next((found for found in causes(error) if isinstance(found, grpc.RpcError)), None)
 
 
@@ -99,7 +101,8 @@ def asking() -> Iterator[SynchronousFlyteClient]:
 
 
 def _said(error: BaseException) -> str:
-    """In one line what Flyte said itself, if it said something: flytekit puts it behind its own words."""
+    """In one line what Flyte said itself, if it said something: flytekit puts it behind its own
+    words."""
     answer = refusal(error)
     words = answer.details() if answer is not None else ""
     return (words or str(error) or type(error).__name__).strip().splitlines()[0]

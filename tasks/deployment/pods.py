@@ -1,6 +1,8 @@
-"""The pod of a stage: what the restricted Pod Security standard asks of it, what it may write to, what it is given.
+"""The pod of a stage: what the restricted Pod Security standard asks of it, what it may write to,
+what it is given.
 
-In Kubernetes' own words, and made when tasks are registered: on a laptop that only runs them nothing of it is needed.
+In Kubernetes' own words, and made when tasks are registered: on a laptop that only runs them
+nothing of it is needed.
 """
 
 from functools import cached_property
@@ -13,7 +15,8 @@ from tasks.deployment.profile import DEPLOYMENT_VARIABLE, Deployment, Needs, Tol
 
 PRIMARY_CONTAINER = "primary"
 HOME = "/home/videossr"
-"""Working directory, too: the root of the images is read-only, and `pyflyte run --copy all` unpacks where it starts."""
+"""Working directory, too: the root of the images is read-only, and `pyflyte run --copy all` unpacks
+where it starts."""
 _WRITABLE = {"home": HOME, "tmp": "/tmp"}
 _USER = 10001
 _POD_SECURITY = {
@@ -30,12 +33,14 @@ _CONTAINER_SECURITY = {
     "capabilities": {"drop": ["ALL"]},
 }
 DIGEST = "videossr/deployment"
-"""The annotation that tells pods of one deployment from those of another; flytekit's version of what is started by hand
-(`pyflyte run --remote`) counts it, so that a changed number is a new version."""
+"""The annotation that tells pods of one deployment from those of another; flytekit's version of
+what is started by hand (`pyflyte run --remote`) counts it, so that a changed number is a new
+version."""
 
 
 class StagePod(PodTemplate):  # type: ignore[misc]
-    """flytekit's pod template, whose spec is made when it is asked for: Kubernetes' client is hundreds of modules."""
+    """flytekit's pod template, whose spec is made when it is asked for: Kubernetes' client is
+    hundreds of modules."""
 
     def __init__(self, needs: Needs, deployment: Deployment) -> None:
         self.needs = needs
@@ -48,7 +53,8 @@ class StagePod(PodTemplate):  # type: ignore[misc]
     def pod_spec(self) -> Any:
         from kubernetes import client
 
-        # Its types are of objects, all of which may be mappings as the API has them: those need no translation.
+        # Its types are of objects, all of which may be mappings as the API has them: those need no
+        # translation.
         kubernetes: Any = client
         needs, pods = self.needs, self.pods
         mounts = [{"name": name, "mountPath": path} for name, path in _WRITABLE.items()]
@@ -73,7 +79,8 @@ class StagePod(PodTemplate):  # type: ignore[misc]
 
 
 def pod_environment(needs: Needs, deployment: Deployment) -> dict[str, str]:
-    """Variables of a stage: the deployment itself, a home that can be written to, threads, what it is given besides."""
+    """Variables of a stage: the deployment itself, a home that can be written to, threads, what it
+    is given besides."""
     threads = {
         "OMP_WAIT_POLICY": "PASSIVE"
     }  # those that wait by spinning take the processor from those that work

@@ -1,8 +1,10 @@
-"""What each kind of stage needs on a cluster, and what the launch plans start: one typed place for all.
+"""What each kind of stage needs on a cluster, and what the launch plans start: one typed place for
+all.
 
-A deployment changes it without editing code: the environment variable VIDEOSSR_DEPLOYMENT is JSON, or names a file of
-it, read when the workflows are registered, e.g. {"size": "small", "stages": {"train": {"gpus": 4}}}. Every registered
-task carries it on in its own environment: what a dynamic starts is compiled in a pod, where no such file is.
+A deployment changes it without editing code: the environment variable VIDEOSSR_DEPLOYMENT is JSON,
+or names a file of it, read when the workflows are registered, e.g. {"size": "small", "stages":
+{"train": {"gpus": 4}}}. Every registered task carries it on in its own environment: what a dynamic
+starts is compiled in a pod, where no such file is.
 """
 
 import json
@@ -57,15 +59,16 @@ class Toleration:
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """Of one kind of stage. Quantities are Kubernetes' ("4", "500m", "16Gi"); requests and limits are the same."""
+    """Of one kind of stage. Quantities are Kubernetes' ("4", "500m", "16Gi"); requests and limits
+    are the same."""
 
     cpu: str = "1"
     memory: str = "2Gi"
     gpus: int = 0
     """Of one node."""
     nodes: int = 1
-    """Nodes that train together, each with all of this; only for `train`. From two on, Kubeflow's training operator
-    starts them, and the data root must be one that all of them see."""
+    """Nodes that train together, each with all of this; only for `train`. From two on, Kubeflow's
+    training operator starts them, and the data root must be one that all of them see."""
     accelerator: str = ""
     """Kind of GPU as the nodes are labelled, e.g. "nvidia-h100"; empty for any."""
     shared_memory: str = ""
@@ -108,13 +111,15 @@ class Pods:
 
     env: dict[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
-    """Of the executions' namespace; their keys become environment variables (AWS_ACCESS_KEY_ID, ...)."""
+    """Of the executions' namespace; their keys become environment variables (AWS_ACCESS_KEY_ID,
+    ...)."""
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
     service_account: str = ""
     """Empty for the one that Flyte gives the execution."""
     volumes: tuple[dict[str, Any], ...] = ()
-    """In Kubernetes' words: {"name": "cache", "persistentVolumeClaim": {"claimName": "hub-cache"}}."""
+    """In Kubernetes' words: {"name": "cache", "persistentVolumeClaim": {"claimName":
+    "hub-cache"}}."""
     mounts: tuple[dict[str, Any], ...] = ()
     """Of those volumes, in Kubernetes' words: {"name": "cache", "mountPath": "/cache"}."""
 
@@ -124,7 +129,8 @@ class Pods:
         ]
         if kept:
             raise ValueError(
-                f"env: got {shown(kept[0])}, expected {_VARIABLE.expected}, and not {DEPLOYMENT_VARIABLE}"
+                f"env: got {shown(kept[0])}, expected {_VARIABLE.expected}, and not "
+                f"{DEPLOYMENT_VARIABLE}"
             )
         secret = [
             name
@@ -133,8 +139,8 @@ class Pods:
         ]
         if secret:
             raise ValueError(
-                f"env: {secret[0]} looks like a secret, which Flyte would keep and show: put it into a secret of the "
-                "executions' namespace and name that in pods.secrets"
+                f"env: {secret[0]} looks like a secret, which Flyte would keep and show: put it "
+                "into a secret of the executions' namespace and name that in pods.secrets"
             )
         names = {volume.get("name") for volume in self.volumes}
         lost = [mount.get("name") for mount in self.mounts if mount.get("name") not in names]
@@ -163,8 +169,9 @@ class Nightly:
         read_overrides(self.overrides)
         if redact(self.tracking_uri) != self.tracking_uri:
             raise ValueError(
-                f"tracking_uri: got {redact(self.tracking_uri)!r}, expected an address without a password, which Flyte "
-                "would keep and show: give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to the pods"
+                f"tracking_uri: got {redact(self.tracking_uri)!r}, expected an address without a "
+                "password, which Flyte would keep and show: give MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD to the pods"
             )
 
 
@@ -179,7 +186,8 @@ class Deployment:
     pods: Pods = field(default_factory=Pods)
     nightly: Nightly = field(default_factory=Nightly)
     min_success_ratio: float = 0.95
-    """Least share of ingest's shards that must end well; the videos of the others are listed with that reason."""
+    """Least share of ingest's shards that must end well; the videos of the others are listed with
+    that reason."""
 
     def __post_init__(self) -> None:
         check(self, _RATIO, "min_success_ratio")
@@ -225,9 +233,11 @@ SIZES: dict[str, dict[str, Needs]] = {
         ),
     },
 }
-"""`light`: listing, merging, reports. `cpu`: decoding, planning, checks. `gpu`: rollouts. `train`: whole nodes.
+"""`light`: listing, merging, reports. `cpu`: decoding, planning, checks. `gpu`: rollouts. `train`:
+whole nodes.
 
-`node` trains the paper's model on a node of eight GPUs; `small` runs the presets smoke and demo on two cores, without.
+`node` trains the paper's model on a node of eight GPUs; `small` runs the presets smoke and demo on
+two cores, without.
 """
 DEFAULT = Deployment(stages=SIZES["node"])
 
@@ -256,7 +266,8 @@ def read_deployment(environment: Mapping[str, str] = os.environ) -> Deployment:
 
 
 def travelling(deployment: Deployment) -> str:
-    """`deployment` as every task carries it, for `read_deployment` in its pod: what differs from its size's numbers.
+    """`deployment` as every task carries it, for `read_deployment` in its pod: what differs from
+    its size's numbers.
 
     What launch plans start is not in it: no pod makes one.
     """

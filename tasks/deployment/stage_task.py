@@ -1,4 +1,5 @@
-"""Flyte's task decorator with the resources, retries and pod that a stage's kind needs on a cluster.
+"""Flyte's task decorator with the resources, retries and pod that a stage's kind needs on a
+cluster.
 
 Locally nothing of it counts.
 """
@@ -57,7 +58,8 @@ def stage_task(kind: str, **more: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def _retried(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Flyte tries again what raises its own recoverable error, and nothing else. A full disk is one line."""
+    """Flyte tries again what raises its own recoverable error, and nothing else. A full disk is one
+    line."""
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -75,7 +77,8 @@ def _retried(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the error, or one that it was raised from, may pass by itself: a service did not answer.
+    """Whether the error, or one that it was raised from, may pass by itself: a service did not
+    answer.
 
     A cluster tries those again, and no others.
     """
@@ -111,7 +114,8 @@ def _flyte_task(needs: Needs, more: dict[str, Any]) -> Any:
 
 
 def stage_on_nodes(kind: str) -> Callable[[Callable[..., Any]], Any]:
-    """The same for a task whose function runs once for every GPU of all its nodes, if there are several nodes.
+    """The same for a task whose function runs once for every GPU of all its nodes, if there are
+    several nodes.
 
     torch's launcher starts the ranks (Flyte's Elastic); on a single node the task does it itself.
     """
@@ -140,8 +144,8 @@ def stage_dynamic(kind: str) -> Callable[[Callable[..., Any]], Any]:
 def _remember_literal_types() -> None:
     """Work out the Flyte type of a dataclass once a process.
 
-    flytekit 1.16 does so for every input and output that holds one, 859 times for `retrain`, and it depends on nothing
-    but the class: most of what starting a command or a container took.
+    flytekit 1.16 does so for every input and output that holds one, 859 times for `retrain`, and it
+    depends on nothing but the class: most of what starting a command or a container took.
     """
     # A cached function is a descriptor, so it stays a method; the transformer is a single object.
     setattr(DataclassTransformer, "get_literal_type", cache(DataclassTransformer.get_literal_type))  # noqa: B010

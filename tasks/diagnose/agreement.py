@@ -1,12 +1,15 @@
 """Likely wrong labels: rows where every rollout gives the same answer, and it is not the label.
 
-    agree       all rollouts are in the format and give the same answer; intervals, which are hardly ever equal to the
+    agree       all rollouts are in the format and give the same answer; intervals, which are hardly
+                ever equal to the
                 tenth, agree from an overlap (IoU) of 0.8 on
     other       the answer is not the label; of intervals the overlap is below 0.5
-    not usual   on other rows with this kind of answer the policy gives it in at most 3 of 4 rollouts: a policy that
+    not usual   on other rows with this kind of answer the policy gives it in at most 3 of 4
+                rollouts: a policy that
                 always says the same tells nothing about labels
 
-Rows are ranked by how rarely the policy gives the answer elsewhere. A policy can also be sure and wrong: look at them.
+Rows are ranked by how rarely the policy gives the answer elsewhere. A policy can also be sure and
+wrong: look at them.
 """
 
 from collections import Counter, defaultdict
@@ -24,8 +27,8 @@ _ROUNDING = 1e-9
 
 RULE = (
     "all rollouts give the same answer, it is not the label (intervals agree from an overlap of "
-    f"{CLOSE_OVERLAP:g} on and differ from the label below {FAR_OVERLAP:g}), and the model gives it in at most "
-    f"{MOST_USUAL_SHARE:.0%} of its rollouts on other rows with this kind of answer"
+    f"{CLOSE_OVERLAP:g} on and differ from the label below {FAR_OVERLAP:g}), and the model gives "
+    f"it in at most {MOST_USUAL_SHARE:.0%} of its rollouts on other rows with this kind of answer"
 )
 
 
@@ -65,13 +68,15 @@ def other_answers(
 
 
 def agreed_answer(answers: Sequence[str | None], schema: Schema) -> str | None:
-    """The answer that all agree on, as the one among them that is closest to the others; None if there is none."""
+    """The answer that all agree on, as the one among them that is closest to the others; None if
+    there is none."""
     known = [answer for answer in answers if answer is not None]
     if not known or len(known) < len(answers):
         return None
     if len(set(known)) == 1:
         return known[0]
-    # 1 - IoU is a metric: two intervals close to a third are no further from each other than both distances together.
+    # 1 - IoU is a metric: two intervals close to a third are no further from each other than both
+    # distances together.
     if not all(
         _agree(other, known[0], schema, 2 * CLOSE_OVERLAP - 1 - _ROUNDING) for other in known
     ):

@@ -1,4 +1,5 @@
-"""Each row's verdict, from the rewards of its rollouts: can it teach, and is its label likely wrong?"""
+"""Each row's verdict, from the rewards of its rollouts: can it teach, and is its label likely
+wrong?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -79,7 +80,8 @@ def judge_rows(
 
 
 def likely_wrong_labels(rows: Sequence[RowDiagnosis]) -> list[RowDiagnosis]:
-    """The suspects, the likeliest first: the rarer an answer is elsewhere, the more agreement on it says."""
+    """The suspects, the likeliest first: the rarer an answer is elsewhere, the more agreement on it
+    says."""
     suspects = [row for row in rows if row.label_likely_wrong]
     return sorted(suspects, key=lambda row: (row.other_answer_usual_share, row.row))
 

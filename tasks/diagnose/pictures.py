@@ -1,4 +1,5 @@
-"""Contact sheets of rows for the report: the likely wrong labels first, then some of each outcome."""
+"""Contact sheets of rows for the report: the likely wrong labels first, then some of each
+outcome."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,4 +65,7 @@ def _draw(
 
 def _answers(row: RowDiagnosis) -> str:
     said = " | ".join(row.answers)
-    return f"row {row.row}, rollouts: {said}   ({row.num_correct} right, mean reward {row.mean_reward:.2f})"
+    return (
+        f"row {row.row}, rollouts: {said}   ({row.num_correct} right, mean reward "
+        f"{row.mean_reward:.2f})"
+    )

@@ -1,4 +1,5 @@
-"""What a diagnosis leaves: the report, its tables and the rows that teach, as files and in the run's record."""
+"""What a diagnosis leaves: the report, its tables and the rows that teach, as files and in the
+run's record."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -56,7 +56,8 @@ class Summary:
     num_teaching: int
     num_likely_wrong: int
     num_agreed_but_usual: int
-    """Rows whose rollouts agree on another answer that the policy gives nearly everywhere: not called wrong."""
+    """Rows whose rollouts agree on another answer that the policy gives nearly everywhere: not
+    called wrong."""
     wrong_label_rule: str = RULE
 
     def metrics(self) -> dict[str, float]:

@@ -49,16 +49,17 @@ def _shares(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "mixed", percent(whole.mixed_share, 1)
     yield "all right", percent(whole.all_right_share, 1)
     effective = round(whole.effective_share * _PROMPTS_PER_STEP)
-    kind = summary.request.reward
     yield (
         "effective batch",
-        f"{percent(whole.effective_share, 1)}: the {summary.request.reward} rewards of a group differ",
+        f"{percent(whole.effective_share, 1)}: the {summary.request.reward} rewards of a group "
+        "differ",
     )
     yield "", f"of {_PROMPTS_PER_STEP} prompts in a step, {effective} have a gradient"
     yield "reward", f"mean {number(whole.mean_reward)}, mean spread {number(whole.mean_spread)}"
     yield (
         "format",
-        f"{percent(whole.parsed_share, 1)} of the answers in it, {percent(whole.truncated_share, 1)} cut off",
+        f"{percent(whole.parsed_share, 1)} of the answers in it, "
+        f"{percent(whole.truncated_share, 1)} cut off",
     )
     if whole.parsed_share < _FEW_IN_FORMAT:
         yield (
@@ -83,5 +84,6 @@ def _suspects(summary: Summary, suspects: Sequence[RowDiagnosis]) -> Iterator[tu
     if summary.num_agreed_but_usual:
         yield (
             "",
-            f"{summary.num_agreed_but_usual} more agree on an answer that the model gives nearly everywhere",
+            f"{summary.num_agreed_but_usual} more agree on an answer that the model gives nearly "
+            "everywhere",
         )

@@ -1,4 +1,5 @@
-"""The door of diagnose: what can a data set teach a model, and which of its labels are likely wrong?"""
+"""The door of diagnose: what can a data set teach a model, and which of its labels are likely
+wrong?"""
 
 from tasks.core.records import DataSet, Diagnosis, Job
 from tasks.deployment.stage_task import stage_task
@@ -6,7 +7,8 @@ from tasks.deployment.stage_task import stage_task
 
 @stage_task("gpu")
 def diagnose_rows(data: DataSet, dataset: str, job: Job, reward: str, out: str) -> Diagnosis:
-    """Sample answers to every row of `data`, imported from the file `dataset`, print and write what they say.
+    """Sample answers to every row of `data`, imported from the file `dataset`, print and write what
+    they say.
 
     `reward`: smooth or strict, whose spread decides whether a row teaches; `out`: a folder (empty:
     the data root).

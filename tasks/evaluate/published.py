@@ -61,7 +61,8 @@ def answer_questions(
                 cache, [*group], batch_size=config.questions_per_batch, label=benchmark
             ).values()
             num_asked += cache.num_asked
-        key = f"answers/{answerer.digest}/shards/{digest_of(shard.questions.digest, *questions.folders)}.parquet"
+        asked = digest_of(shard.questions.digest, *questions.folders)
+        key = f"answers/{answerer.digest}/shards/{asked}.parquet"
     return AnsweredShard(
         answers=write_rows(store, key, Reply, replies),
         num_asked=num_asked,

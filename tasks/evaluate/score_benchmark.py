@@ -1,4 +1,5 @@
-"""From answers to numbers: every benchmark's result, its predictions, and one table beside the paper's rows."""
+"""From answers to numbers: every benchmark's result, its predictions, and one table beside the
+paper's rows."""
 
 import json
 import math
@@ -111,7 +112,8 @@ def result_json(found: ModelResult) -> str:
 
 
 def results_table(results: Sequence[ModelResult]) -> str:
-    """One line a benchmark: the score with its interval, the paper's rows, and how much of it was shown and read."""
+    """One line a benchmark: the score with its interval, the paper's rows, and how much of it was
+    shown and read."""
     head = (
         "benchmark",
         "score",
@@ -125,9 +127,9 @@ def results_table(results: Sequence[ModelResult]) -> str:
         "of",
     )
     notes = [
-        "Points of 100. The paper's figures are at the same number of frames, with the distance to them; * where it "
-        "exceeds 1 point and the paper's figure lies outside the interval, † where the questions were not asked in the "
-        "paper's words or not under its conditions.",
+        "Points of 100. The paper's figures are at the same number of frames, with the distance "
+        "to them; * where it exceeds 1 point and the paper's figure lies outside the interval, † "
+        "where the questions were not asked in the paper's words or not under its conditions.",
         f"{METHOD}.",
         *(f"{found.result.benchmark}: {note}" for found in results for note in _notes(found)),
     ]
@@ -206,8 +208,9 @@ def _refusal(result: BenchmarkResult, min_coverage: float) -> str:
         return ""
     most = max(result.missing_reasons.items(), key=lambda item: item[1])
     return (
-        f"{result.num_missing} of {result.num_items} questions could not be shown (most often: {most[0]}), so "
-        f"coverage is {percent(result.coverage, 1)}, under {percent(min_coverage)} (evaluate.min_coverage)"
+        f"{result.num_missing} of {result.num_items} questions could not be shown (most often: "
+        f"{most[0]}), so coverage is {percent(result.coverage, 1)}, under {percent(min_coverage)} "
+        "(evaluate.min_coverage)"
     )
 
 

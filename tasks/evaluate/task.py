@@ -1,4 +1,5 @@
-"""Doors of evaluate: every candidate over the same held-out samples and VIUBench items; benchmarks of their own."""
+"""Doors of evaluate: every candidate over the same held-out samples and VIUBench items; benchmarks
+of their own."""
 
 import logging
 import time
@@ -16,7 +17,8 @@ logger = logging.getLogger(__name__)
 
 @stage_task("light")
 def list_candidates(before: Artifact, trainings: list[TrainedPolicy], job: Job) -> list[Candidate]:
-    """The policy GRPO started from, those it made round by round, and the champion if there is one."""
+    """The policy GRPO started from, those it made round by round, and the champion if there is
+    one."""
     from tasks.core.scores import AFTER, BEFORE, CHAMPION
     from tasks.core.store import Store
     from tasks.tracking.check import find_champion
@@ -159,7 +161,8 @@ def tabulate_variants(
 
 @stage_task("light")
 def open_suite(benchmarks: str, conditions: str, model: str, limit: int) -> list[BenchmarkFolder]:
-    """Find the benchmarks and check every name; comes before the run is opened, so wrong ones write nothing."""
+    """Find the benchmarks and check every name; comes before the run is opened, so wrong ones write
+    nothing."""
     from tasks.benchmarks.questions import read_suite
     from tasks.core.errors import InputError
     from tasks.rollout.open_answerer import check_answerer
@@ -175,7 +178,8 @@ def open_suite(benchmarks: str, conditions: str, model: str, limit: int) -> list
 
 @stage_task("cpu")
 def list_questions(folders: list[BenchmarkFolder], name: str, limit: int, job: Job) -> Questions:
-    """Read the annotations of all benchmarks, and write the questions in shards for the map task."""
+    """Read the annotations of all benchmarks, and write the questions in shards for the map
+    task."""
     from tasks.benchmarks.questions import list_suite
     from tasks.core.store import Store
     from tasks.rollout.open_answerer import describe_server

@@ -1,4 +1,5 @@
-"""The table of an ablation: every variant on the same items, and what it lacks against the first one."""
+"""The table of an ablation: every variant on the same items, and what it lacks against the first
+one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +26,11 @@ class Variant:
 def variants_table(
     store: Store, scores: Mapping[str, ModelScores], variants: Mapping[str, Variant]
 ) -> str:
-    """Markdown. `scores` has every variant and `BEFORE`; the first variant is what the others are compared with.
+    """Markdown. `scores` has every variant and `BEFORE`; the first variant is what the others are
+    compared with.
 
-    Held-out reward and VIUBench with standard errors, differences by item with 95 % intervals; the share of
-    groups with spread is of those that training saw.
+    Held-out reward and VIUBench with standard errors, differences by item with 95 % intervals; the
+    share of groups with spread is of those that training saw.
     """
     first = next(iter(variants))
     pretexts = sorted(scores[first].heldout_by_pretext)
@@ -80,4 +82,7 @@ def _against(store: Store, first: ModelScores, own: ModelScores, split: Split) -
     found = paired_difference(before, after)
     if found.num_items == 0:
         return UNKNOWN
-    return f"{signed(found.mean)} ({found.no_interval or f'{signed(found.low)} to {signed(found.high)}'})"
+    return (
+        f"{signed(found.mean)} "
+        f"({found.no_interval or f'{signed(found.low)} to {signed(found.high)}'})"
+    )

@@ -16,9 +16,10 @@ from tasks.exchange.row import Row
 
 _LOADER = {".parquet": "parquet", ".jsonl": "json"}
 _ABOUT_VIDEOS = {
-    "mp4": "The videos were compressed (nearly without loss) after they were altered. Frames stand at an even rate; "
-    "their exact times are in `extra_info.timestamps_seconds`.",
-    "frames": "Every frame is a PNG picture, exactly as rendered. Their times are in `extra_info.timestamps_seconds`.",
+    "mp4": "The videos were compressed (nearly without loss) after they were altered. Frames "
+    "stand at an even rate; their exact times are in `extra_info.timestamps_seconds`.",
+    "frames": "Every frame is a PNG picture, exactly as rendered. Their times are in "
+    "`extra_info.timestamps_seconds`.",
 }
 
 
@@ -92,8 +93,8 @@ def refuse_mixture(target: Store, plan: ExportPlan) -> None:
     for other in (manifest.plan for manifest in read_manifests(target)):
         if other.split != plan.split and (other.layout, other.videos) != (plan.layout, plan.videos):
             raise InputError(
-                f"export: {target.path(_key(other.split))!r} is of layout {other.layout} with {other.videos}, "
-                f"not {plan.layout} with {plan.videos}; choose another folder"
+                f"export: {target.path(_key(other.split))!r} is of layout {other.layout} with "
+                f"{other.videos}, not {plan.layout} with {plan.videos}; choose another folder"
             )
 
 
@@ -115,8 +116,8 @@ def _card(splits: Sequence[Manifest]) -> str:
         for cell in split.cells
     )
     left_out = "\n".join(
-        f"{len(split.left_out)} samples of {split.plan.split} were left out because they could not be rendered "
-        f"(`{split.plan.split}.manifest.json` says which and why)."
+        f"{len(split.left_out)} samples of {split.plan.split} were left out because they could "
+        f"not be rendered (`{split.plan.split}.manifest.json` says which and why)."
         for split in splits
     )
     num_rows, about_videos = sum(split.num_rows for split in splits), _ABOUT_VIDEOS[plan.videos]
@@ -128,13 +129,14 @@ configs:
 ---
 # Questions about altered videos, layout {plan.layout}
 
-{num_rows} questions whose answers are known because the videos were altered by code (videossr). {about_videos}
+{num_rows} questions whose answers are known because the videos were altered by code (videossr).
+{about_videos}
 
     datasets.load_dataset("{_LOADER[suffix]}", data_files={{{named}}})
 
-Paths are relative to this folder unless a prefix was asked for. The answer is in `reward_model.ground_truth` or
-`solution`. `extra_info` holds pretext task, kind and level of each question: show them to nobody who answers.
-Rights to the videos stay with their owners.
+Paths are relative to this folder unless a prefix was asked for. The answer is in
+`reward_model.ground_truth` or `solution`. `extra_info` holds pretext task, kind and level of each
+question: show them to nobody who answers. Rights to the videos stay with their owners.
 
 | split | pretext task | kind | level | questions |
 |---|---|---|---|---|

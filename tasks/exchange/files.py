@@ -12,8 +12,14 @@ from tasks.exchange.json_rows import Unreadable, json_rows, json_subset
 from tasks.exchange.row import why
 
 _BATCH_ROWS = 1024
-_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2",
-           b"7z\xbc\xaf": "7z"}  # fmt: skip
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zXZ": "xz",
+    b"BZh": "bzip2",
+    b"7z\xbc\xaf": "7z",
+}
 """By the first bytes."""
 
 

@@ -35,10 +35,10 @@ Its five data sets lie in five folders, so a video is looked for as `source/vide
 root; rewrite the beginning where a folder is called otherwise (`MiraData/=mira_data/`).
 
 Sources: the data card of Video-R1/Video-R1-data (options follow the question as its authors put
-them there); NVlabs/Long-RL, longvideo-reason/step6_reformat_reasoning_data.py, verl/utils/dataset.py,
-eval/eval.py; the data card of zcccccz/ReWatch, which shows `source` and `video_path`. Neither it
-nor the README of alibaba/ReWatch-R1 shows the others: their names follow the paper (arXiv
-2509.23652) and were not compared with the files. See `verifiable` too.
+them there); NVlabs/Long-RL, longvideo-reason/step6_reformat_reasoning_data.py,
+verl/utils/dataset.py, eval/eval.py; the data card of zcccccz/ReWatch, which shows `source` and
+`video_path`. Neither it nor the README of alibaba/ReWatch-R1 shows the others: their names follow
+the paper (arXiv 2509.23652) and were not compared with the files. See `verifiable` too.
 """
 
 from collections.abc import Mapping

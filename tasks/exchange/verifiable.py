@@ -10,7 +10,8 @@ otherwise:
     temporal grounding     overlap in time                         interval
     OCR                    1 - error rate of words                 none
     free-form, open-ended  ROUGE, or a judge                       none
-    any other              exact match, or none at all             what the answer shows: letter, number, yes or no
+    any other              exact match, or none at all             what the answer shows: letter,
+                           number, yes or no
 
 The last two groups measure how alike texts are; which text is right no rule says, so those rows are
 refused, except where the answer is yes or no. Their prompts ask for thoughts and marks around the
@@ -108,7 +109,10 @@ def verifiable(
     kind = _KIND_OF_TYPE.get(type_name) or _kind_of(bare, letter, is_text=type_name in _WORDS)
     written = letter if kind is AnswerKind.CHOICE else _canonical(bare, kind) if kind else None
     if kind is None:
-        detail = f"{short(bare)} to a question of the type {short(problem_type)}: no rule says what else is right"
+        detail = (
+            f"{short(bare)} to a question of the type {short(problem_type)}: no rule says "
+            "what else is right"
+        )
         raise RowError(field, detail, reason=NO_RULE)
     if written is None:
         among = f" among {', '.join(letters) or 'no options'}" if kind is AnswerKind.CHOICE else ""

@@ -72,6 +72,7 @@ def parse_rewrites(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     twice = [old for old, number in Counter(old for old, _ in pairs).items() if number > 1]
     if twice:
         raise InputError(
-            f"rewrites: {shown(twice[0])} is rewritten twice, and only the first would count; leave one"
+            f"rewrites: {shown(twice[0])} is rewritten twice, and only the first would count; "
+            "leave one"
         )
     return tuple(pairs)

@@ -1,8 +1,8 @@
 """What was read before: the content of each file by its SHA-256, while the file stands unchanged.
 
 A small record says which content a path or URI had at which version: size and times of a local
-file, what an object store says of an object. A local file that changed a moment ago gets no record: it
-might change again unnoticed, within the resolution of its times.
+file, what an object store says of an object. A local file that changed a moment ago gets no record:
+it might change again unnoticed, within the resolution of its times.
 
 Which contents were read at all is kept by their size, so that one that comes back under another
 name or time is recognised, and only a file that is as long as a known one has to be read for it.

@@ -121,10 +121,14 @@ def leak_lines(
     """What a person wants to know; `avoid` is the key of the benchmark's clip manifest."""
     lines = [
         f"benchmark           {num_videos} videos compared, {num_unknown} could not be",
-        f"leaks               {len(leaks)}, {sum(leak.split == Split.TRAIN for leak in leaks)} of them in training",
-        *(f"                    {leak.source} ({leak.split}) looks like {leak.benchmark_video} "
-          f"({leak.distance:.1%} differ)" for leak in leaks),
-    ]  # fmt: skip
+        f"leaks               {len(leaks)}, {sum(leak.split == Split.TRAIN for leak in leaks)} of "
+        "them in training",
+        *(
+            f"                    {leak.source} ({leak.split}) looks like {leak.benchmark_video} "
+            f"({leak.distance:.1%} differ)"
+            for leak in leaks
+        ),
+    ]
     option = f"""--overrides '{{"ingest": {{"avoid": ["{avoid}"]}}}}'"""
     return [*lines, f"leave them out      {option}"]
 

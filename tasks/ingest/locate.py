@@ -52,7 +52,10 @@ def locate(root: str, name: str, more_roots: Sequence[str] = ()) -> Path | Remot
         *(Path(os.path.realpath(folder)) for folder in more_roots if not is_uri(folder)),
     ]
     if not any(path.is_relative_to(folder) for folder in folders):
-        detail = f"leads out of {root} (a link, `..`, or a path elsewhere); copy the file, or add to ingest.list_roots"
+        detail = (
+            f"leads out of {root} (a link, `..`, or a path elsewhere); copy the file, or add "
+            "to ingest.list_roots"
+        )
         raise SourceError(
             Reason.OUTSIDE,
             detail if more_roots else "a link that leads out of the folder; copy the file",

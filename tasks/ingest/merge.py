@@ -93,8 +93,9 @@ def _warn_of_few(sides: Sequence[Split], config: IngestConfig) -> None:
     num_heldout = sides.count(Split.HELDOUT)
     if num_heldout < config.min_heldout_clips:
         logger.warning(
-            "%d of %d clips are held out, fewer than the %d aimed at (ingest.min_heldout_clips): a small folder keeps "
-            "half for training, and what was in training stays there; add videos",
+            "%d of %d clips are held out, fewer than the %d aimed at (ingest.min_heldout_clips): "
+            "a small folder keeps half for training, and what was in training stays there; add "
+            "videos",
             num_heldout,
             len(sides),
             config.min_heldout_clips,
@@ -128,8 +129,8 @@ def check_enough(
             f"videos: none of the {len(rejected)} files could be used{turned_away}; add videos"
         )
     raise InputError(
-        f"videos: {len(clips)} clips accepted, for training at least {config.min_train_clips} needed "
-        f"(ingest.min_train_clips){turned_away}; add videos"
+        f"videos: {len(clips)} clips accepted, for training at least {config.min_train_clips} "
+        f"needed (ingest.min_train_clips){turned_away}; add videos"
     )
 
 

@@ -94,15 +94,24 @@ def find_flaw(frames: Frames, duration_seconds: float, config: IngestConfig) -> 
     squares = _squares(frames)
     blank = blank_share(squares)
     if blank > config.max_blank_share:
-        detail = f"{blank:.0%} of the frames are nearly one colour, at most {config.max_blank_share:.0%} allowed"
+        detail = (
+            f"{blank:.0%} of the frames are nearly one colour, at most "
+            f"{config.max_blank_share:.0%} allowed"
+        )
         return Flaw(Reason.BLANK, detail)
     motion = mean_motion(frames)
     if motion < config.min_motion:
-        detail = f"frames change by {motion:.3f} grey levels on average, at least {config.min_motion} needed"
+        detail = (
+            f"frames change by {motion:.3f} grey levels on average, at least "
+            f"{config.min_motion} needed"
+        )
         return Flaw(Reason.STATIC, detail)
     distinct = num_distinct(squares)
     if distinct < config.min_distinct_share * len(frames):
-        detail = f"{distinct} of {len(frames)} frames can be told apart, at least {config.min_distinct_share:.0%} needed"
+        detail = (
+            f"{distinct} of {len(frames)} frames can be told apart, at least "
+            f"{config.min_distinct_share:.0%} needed"
+        )
         return Flaw(Reason.TOO_FEW_DISTINCT, detail)
     return None
 

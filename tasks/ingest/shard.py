@@ -33,7 +33,8 @@ def ingest_videos(store: Store, shard: VideoShard, config: IngestConfig) -> Inge
     verdicts = judge_shard(store, shard, config)
     clips = [verdict.clip for verdict in verdicts if verdict.clip]
     rejected = [verdict.rejection for verdict in verdicts if verdict.rejection]
-    key = f"ingest/shards/{digest_of([asdict(clip) for clip in clips], [asdict(row) for row in rejected])}"
+    rows = [asdict(clip) for clip in clips], [asdict(row) for row in rejected]
+    key = f"ingest/shards/{digest_of(*rows)}"
     num_reused = sum(verdict.is_reused for verdict in verdicts)
     return IngestedShard(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),

@@ -130,8 +130,9 @@ def _read(store: Store, key: str) -> list[TrainingRecord]:
     except InputError as error:  # unlike other manifests, no command makes it anew
         problem = error.message.partition("; ")[0]
         raise InputError(
-            f"{problem}; put a copy of it back: it says what was in training; if there is none, delete it, but then "
-            "clips that models of this data root were trained on may be held out, and scores on those say too much"
+            f"{problem}; put a copy of it back: it says what was in training; if there is none, "
+            "delete it, but then clips that models of this data root were trained on may be held "
+            "out, and scores on those say too much"
         ) from error
 
 

@@ -187,7 +187,10 @@ def _judge_checksum(source: Source, sha256: str) -> Verdict | None:
     content."""
     if source.checksum in ("", sha256):
         return None
-    detail = f"SHA-256 is {sha256}, promised: {source.checksum}; copy the file again, or renew its checksum"
+    detail = (
+        f"SHA-256 is {sha256}, promised: {source.checksum}; copy the file again, or renew "
+        "its checksum"
+    )
     return _rejected(source, Flaw(Reason.WRONG_CHECKSUM, detail), sha256)
 
 

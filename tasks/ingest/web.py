@@ -124,7 +124,8 @@ class _Client:
             addresses = ", ".join(dict.fromkeys(hop.refused))
             where = f"{host}:{port}" if addresses == host else f"{host}:{port} ({addresses})"
             raise InsideError(
-                f"{where} is not on the public internet; if it is yours, name it in ingest.list_roots, "
+                f"{where} is not on the public internet; if it is yours, name it in "
+                "ingest.list_roots, "
                 f'e.g. "{request.url.origin()}/"'
             ) from error
         finally:

@@ -1,4 +1,5 @@
-"""VIUBench of a folder of its own: every accepted clip is held out, whatever a training run would do with it."""
+"""VIUBench of a folder of its own: every accepted clip is held out, whatever a training run would
+do with it."""
 
 from collections import Counter
 from collections.abc import Sequence

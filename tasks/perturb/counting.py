@@ -1,6 +1,7 @@
 """Object counting: shapes are drawn on some frames; how many of each? The answer is three counts.
 
-Above the hard point shapes are see-through, and some frames show diamonds or bars, which do not count.
+Above the hard point shapes are see-through, and some frames show diamonds or bars, which do not
+count.
 """
 
 import math
@@ -24,7 +25,8 @@ _SEPARATION_SHARE = 8 / 48
 _MARGIN_SHARE = 0.15
 """Centres lie inside the middle 70 %."""
 _GAP_PX = 2.0
-"""Least distance between two shapes, and from a shape to the edge of the picture: they never touch, even diagonally."""
+"""Least distance between two shapes, and from a shape to the edge of the picture: they never touch,
+even diagonally."""
 _COLOR_RANGE = (50, 256)
 _MAX_ATTEMPTS = 1000
 _TRIES_PER_SIZE = 20
@@ -71,8 +73,9 @@ class Counting:
             kind=kind,
             level=level,
             views=(whole_view(clip, tuple(edits)),),
-            question="Circles, squares and triangles are drawn on some frames of this video. How many of each in all? "
-            "Answer with circles,squares,triangles as numbers, e.g. 2,1,3.",
+            question="Circles, squares and triangles are drawn on some frames of this video. How "
+            "many of each in all? Answer with circles,squares,triangles as numbers, e.g. "
+            "2,1,3.",
             answer=Counts(tuple(sum(edit.shape == shape for edit in edits) for shape in SHAPES)),
         )
 
@@ -82,8 +85,8 @@ def _draw_frames(
 ) -> list[tuple[Shape, int]]:
     """Which shape each altered frame shows.
 
-    Numbers and frames are drawn together until they fit, so that a short clip gets the same distribution,
-    conditioned on what is possible in it.
+    Numbers and frames are drawn together until they fit, so that a short clip gets the same
+    distribution, conditioned on what is possible in it.
     """
     for _ in range(_MAX_ATTEMPTS):
         counts = rng.integers(1, difficulty.max_frames + 1, size=len(SHAPES)).tolist()
@@ -106,7 +109,8 @@ def _draw_frames(
 
 
 def _draw_separate(num_frames: int, count: int, rng: np.random.Generator) -> list[int]:
-    """`count` frames more than `_SEPARATION_SHARE` apart, uniform over all such choices; none if there is no room."""
+    """`count` frames more than `_SEPARATION_SHARE` apart, uniform over all such choices; none if
+    there is no room."""
     gap = int(_SEPARATION_SHARE * num_frames)
     room = num_frames - (count - 1) * gap
     if room < count:
@@ -143,7 +147,8 @@ def _draw_places(
 def _find_place(
     placed: Sequence[_Place], clip: Clip, difficulty: CountingDifficulty, rng: np.random.Generator
 ) -> _Place | None:
-    """A place clear of the others: a shape that finds none shrinks step by step to the smallest size."""
+    """A place clear of the others: a shape that finds none shrinks step by step to the smallest
+    size."""
     short = min(clip.width_px, clip.height_px)
     width, height, gap = clip.width_px / short, clip.height_px / short, _GAP_PX / short
     size = float(rng.uniform(difficulty.min_size, difficulty.max_size))
@@ -151,7 +156,8 @@ def _find_place(
         edge = size / 2 + gap
         (left, right), (top, bottom) = _inside(width, edge), _inside(height, edge)
         for _ in range(_TRIES_PER_SIZE):
-            # What rng.uniform gives, in a third of the time: this is the innermost loop of planning.
+            # What rng.uniform gives, in a third of the time: this is the innermost loop of
+            # planning.
             x = left + (right - left) * rng.random()
             y = top + (bottom - top) * rng.random()
             if all(

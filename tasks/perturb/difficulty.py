@@ -1,8 +1,9 @@
 """The one table of difficulty: from the knob `level` in [0, 1] to what each pretext task does.
 
-Level 0.5 is the paper's training recipe and VIUBench easy, 0.75 is VIUBench hard, 1 lies beyond hard.
-Lengths in time are shares of the clip's frames, so a clip of 16 frames gets the same difficulty as one of 48.
-Between two columns the value is interpolated; every row is monotone, so a higher level is never easier.
+Level 0.5 is the paper's training recipe and VIUBench easy, 0.75 is VIUBench hard, 1 lies beyond
+hard. Lengths in time are shares of the clip's frames, so a clip of 16 frames gets the same
+difficulty as one of 48. Between two columns the value is interpolated; every row is monotone, so a
+higher level is never easier.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,8 @@ _TABLE: dict[str, tuple[float, float, float, float, float]] = {
     "max_saturation": (3.5, 3.0, 2.0, 1.8, 1.4),
     # grounding: other spans, as long, with an edit that the question does not name
     "num_other_spans": (0, 0, 0, 0, 1),
-    # counting, for each shape: altered frames, shapes in one of them, diameter as a share of the short side.
+    # counting, for each shape: altered frames, shapes in one of them, diameter as a share of the
+    # short side.
     # Level 0 draws up to two shapes and not one, or its answer would always be 1,1,1.
     "max_frames": (1, 2, 3, 4, 5),
     "max_shapes": (2, 2, 3, 4, 5),
@@ -48,7 +50,8 @@ _HARD_NUM_CLIPS = 8
 MIN_FRAMES_PER_CLIP = 2
 """Of a jigsaw: the model's vision tower merges two frames into one step."""
 MIN_SHAPE_PX = 13
-"""Least diameter of a drawn shape: below, pixels no longer tell a square from a circle (measured by the proof)."""
+"""Least diameter of a drawn shape: below, pixels no longer tell a square from a circle (measured by
+the proof)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,8 @@ class CountingDifficulty:
 
 
 def grounding_difficulty(level: float, num_frames: int, kind: str) -> GroundingDifficulty:
-    """Span lengths round inwards, so that they stay inside the stated shares where whole frames allow."""
+    """Span lengths round inwards, so that they stay inside the stated shares where whole frames
+    allow."""
     shortest = int(np.ceil(at_level("min_span_share", level) * num_frames - 1e-9))
     longest = int(at_level("max_span_share", level) * num_frames + 1e-9)
     has_amount = f"min_{kind}" in _TABLE
@@ -90,7 +94,8 @@ def grounding_difficulty(level: float, num_frames: int, kind: str) -> GroundingD
 
 
 def counting_difficulty(level: float, short_side_px: int) -> CountingDifficulty:
-    """Small pictures get larger shapes than the table says, so that none is below `MIN_SHAPE_PX`."""
+    """Small pictures get larger shapes than the table says, so that none is below
+    `MIN_SHAPE_PX`."""
     least = MIN_SHAPE_PX / short_side_px
     return CountingDifficulty(
         max_frames=round(at_level("max_frames", level)),
@@ -103,7 +108,8 @@ def counting_difficulty(level: float, short_side_px: int) -> CountingDifficulty:
 
 
 def jigsaw_num_clips(level: float, num_frames: int) -> int:
-    """Number of clips; a video too short for the hard point scales the table so that hard uses all it has."""
+    """Number of clips; a video too short for the hard point scales the table so that hard uses all
+    it has."""
     most = num_frames // MIN_FRAMES_PER_CLIP
     scale = min(1.0, most / _HARD_NUM_CLIPS)
     return min(most, max(2, round(wanted_num_clips(level) * scale)))

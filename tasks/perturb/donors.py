@@ -1,8 +1,8 @@
 """Which other clips a clip may borrow frames from.
 
-The clips of one split stand on a ring, ordered by their ids (content hashes, so the order means nothing), and a clip's
-donors are the next ones. So donors never come from another split, and one more video changes the donors of its
-neighbours only.
+The clips of one split stand on a ring, ordered by their ids (content hashes, so the order means
+nothing), and a clip's donors are the next ones. So donors never come from another split, and one
+more video changes the donors of its neighbours only.
 """
 
 from bisect import bisect_right
@@ -15,7 +15,8 @@ from tasks.core.types import Clip, Split
 
 @dataclass(frozen=True, slots=True, order=True)
 class Donor:
-    """What a plan needs to know of a clip that lends frames: a million of them fit into a worker."""
+    """What a plan needs to know of a clip that lends frames: a million of them fit into a
+    worker."""
 
     clip_id: str
     num_frames: int

@@ -1,7 +1,7 @@
 """Anomaly grounding: a span of the video is altered; when? The answer is an interval in seconds.
 
-Above the hard point a second span has an edit of another kind: only who knows what the question names can tell them
-apart, because both are equally long on average.
+Above the hard point a second span has an edit of another kind: only who knows what the question
+names can tell them apart, because both are equally long on average.
 """
 
 from collections.abc import Sequence
@@ -118,7 +118,8 @@ def _draw_span(
 def _draw_other_span(
     num_frames: int, taken: Span, difficulty: GroundingDifficulty, rng: np.random.Generator
 ) -> Span:
-    """A span that does not touch `taken`: uniform over those of a uniform length, where that length has room."""
+    """A span that does not touch `taken`: uniform over those of a uniform length, where that length
+    has room."""
     starts_by_length = {
         length: [
             start
@@ -175,7 +176,8 @@ def _draw_replacement(span: Span, rng: np.random.Generator, donors: Sequence[Don
 
 
 def _draw_derangement(count: int, rng: np.random.Generator) -> tuple[int, ...]:
-    """A uniform order without a fixed point: every frame of the span is altered (about 1 in e draws qualifies)."""
+    """A uniform order without a fixed point: every frame of the span is altered (about 1 in e draws
+    qualifies)."""
     assert count >= 2
     while True:
         order = rng.permutation(count)

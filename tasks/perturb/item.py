@@ -6,7 +6,8 @@ from tasks.core.types import Clip, Sample, View
 
 
 class UnplannableError(ValueError):
-    """The clip does not allow this item, e.g. it has too few frames; the planner counts it and goes on."""
+    """The clip does not allow this item, e.g. it has too few frames; the planner counts it and goes
+    on."""
 
 
 def build_sample(

@@ -1,7 +1,8 @@
-"""Temporal jigsaw: a video comes in equal parts out of order; which order is right? The answer is a permutation.
+"""Temporal jigsaw: a video comes in equal parts out of order; which order is right? The answer is a
+permutation.
 
-The parts come as separate clips (kind `clips`, as in the paper's release) or as one video whose times go on evenly
-(kind `video`).
+The parts come as separate clips (kind `clips`, as in the paper's release) or as one video whose
+times go on evenly (kind `video`).
 """
 
 from collections.abc import Sequence
@@ -17,17 +18,18 @@ from tasks.perturb.donors import Donor
 from tasks.perturb.item import UnplannableError, build_sample
 
 _QUESTIONS = {
-    "clips": "These {num} clips are one video cut up and put out of order. What is the right order? "
-    "Answer with {num} digits: the numbers of the clips from first to last.",
-    "video": "This video was cut into {num} equally long parts, which were put out of order. What is the right order? "
-    "Numbered from 1 as shown, answer with {num} digits: the numbers of the parts from first to last.",
+    "clips": "These {num} clips are one video cut up and put out of order. What is the right "
+    "order? Answer with {num} digits: the numbers of the clips from first to last.",
+    "video": "This video was cut into {num} equally long parts, which were put out of order. What "
+    "is the right order? Numbered from 1 as shown, answer with {num} digits: the numbers "
+    "of the parts from first to last.",
 }
 JIGSAW_KINDS = tuple(_QUESTIONS)
 
 
 class Jigsaw:
-    """Parts in a uniformly random order (the right one included); frames left over at the end of the video are not
-    shown."""
+    """Parts in a uniformly random order (the right one included); frames left over at the end of
+    the video are not shown."""
 
     name = "jigsaw"
 

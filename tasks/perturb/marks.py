@@ -1,7 +1,9 @@
 """Colored marks: discs of different colors appear one after another; in which order, and when?
 
-Two examples of a pretext task, made from what was there already (edits, answers, rewards): this file and an entry of
-`PRETEXTS` each. The answer of `marks` is plain, that of `timed_marks` has two parts. Both are off unless
+Two examples of a pretext task, made from what was there already (edits, answers, rewards): this
+file and an entry of
+`PRETEXTS` each. The answer of `marks` is plain, that of `timed_marks` has two parts. Both are off
+unless
 `perturb.pretexts` names them.
 """
 
@@ -79,7 +81,8 @@ class Marks:
 
 
 class TimedMarks(Marks):
-    """All marks lie in a span of uniform length and uniform start, one on its first and one on its last frame."""
+    """All marks lie in a span of uniform length and uniform start, one on its first and one on its
+    last frame."""
 
     name = "timed_marks"
 
@@ -111,8 +114,9 @@ class TimedMarks(Marks):
             kind=kind,
             level=level,
             views=(whole_view(clip, _marks(frames, order, level, rng)),),
-            question=f"{_appear(count)} In which order, and in which part? "
-            "Answer with the numbers of the colors from first to last; start-end in seconds, e.g. 21; 2.0-4.5.",
+            question=f"{_appear(count)} In which order, and in which part? Answer with the "
+            "numbers of the colors from first to last; start-end in seconds, e.g. 21; "
+            "2.0-4.5.",
             answer=answer,
         )
 

@@ -1,4 +1,5 @@
-"""Plans the samples of one clip: which pretext tasks, kinds and levels, spread evenly over the pool."""
+"""Plans the samples of one clip: which pretext tasks, kinds and levels, spread evenly over the
+pool."""
 
 import bisect
 import itertools
@@ -53,9 +54,11 @@ def plan_clip(
     donors: Sequence[Donor] = (),
     odds: Odds = MappingProxyType({}),
 ) -> list[Sample]:
-    """All samples of one clip: a pure function of its arguments. `donors`: clips whose frames it may borrow.
+    """All samples of one clip: a pure function of its arguments. `donors`: clips whose frames it
+    may borrow.
 
-    `odds` say how often a training sample comes from each cell; without any, and for what is held out, all cells of a
+    `odds` say how often a training sample comes from each cell; without any, and for what is held
+    out, all cells of a
     pretext task come equally often.
     """
     samples: list[Sample] = []
@@ -90,7 +93,8 @@ def _spread(
     count: int,
     rng: np.random.Generator,
 ) -> list[tuple[float, str]]:
-    """`count` cells by their weights (systematic sampling); the start is random, so the pool covers them evenly."""
+    """`count` cells by their weights (systematic sampling); the start is random, so the pool covers
+    them evenly."""
     ends = list(itertools.accumulate(weights))
     start = float(rng.random())
     places = [(index + start) / count * ends[-1] for index in range(count)]

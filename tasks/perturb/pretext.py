@@ -25,7 +25,8 @@ class PretextTask(Protocol):
         ...
 
     def num_donors(self, kind: str) -> int:
-        """How many other clips of the same split it wants to choose from; 0 if it borrows no frames."""
+        """How many other clips of the same split it wants to choose from; 0 if it borrows no
+        frames."""
         ...
 
     def plan(
@@ -36,7 +37,8 @@ class PretextTask(Protocol):
         rng: np.random.Generator,
         donors: Sequence[Donor] = (),
     ) -> Sample:
-        """One sample; a pure function of its arguments and the state of `rng`. `donors` may be fewer than wanted.
+        """One sample; a pure function of its arguments and the state of `rng`. `donors` may be
+        fewer than wanted.
 
         Raises:
             tasks.perturb.item.UnplannableError: the clip does not allow it.

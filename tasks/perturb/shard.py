@@ -1,4 +1,5 @@
-"""Plans clips through the store: what was planned before is read back, so a new video costs one plan."""
+"""Plans clips through the store: what was planned before is read back, so a new video costs one
+plan."""
 
 import logging
 from collections import Counter
@@ -30,7 +31,8 @@ def plan_clips(
 ) -> tuple[list[Sample], Counter[str]]:
     """The samples of `clips` in their order, and counts of what was new, reused and left out.
 
-    `donors` are those of all clips (`tasks.perturb.donors.ring_donors`), not of this shard alone; `odds` are those of
+    `donors` are those of all clips (`tasks.perturb.donors.ring_donors`), not of this shard alone;
+    `odds` are those of
     the difficulty plan.
     """
     samples: list[Sample] = []
@@ -58,7 +60,8 @@ def merge_shards(
     config: PerturbConfig,
     seed: int,
 ) -> tuple[Artifact, dict[str, float]]:
-    """One manifest of all shards and VIUBench, and its counts. The rows pass through; they are never held at once."""
+    """One manifest of all shards and VIUBench, and its counts. The rows pass through; they are
+    never held at once."""
     counts: Counter[str] = Counter(
         clips=len(clips), jigsaw_fewer_clips_than_level=0, jigsaw_frames_left_out=0
     )
@@ -82,7 +85,8 @@ def merge_shards(
 def _counted(
     samples: Iterable[Sample], counts: Counter[str], num_frames: Mapping[str, int]
 ) -> Iterator[Sample]:
-    """Passes on `samples`: how many of which kind goes into `counts`, and what the jigsaws could not give."""
+    """Passes on `samples`: how many of which kind goes into `counts`, and what the jigsaws could
+    not give."""
     for sample in samples:
         counts.update(("samples", f"samples_{sample.split.value}", f"samples_{sample.pretext}"))
         if sample.pretext == "jigsaw":
@@ -98,7 +102,8 @@ def _counted(
 def _plan_key(
     clip: Clip, config: PerturbConfig, seed: int, donors: Sequence[Donor], odds: Odds
 ) -> str:
-    """Made of what the plan depends on, the planning code included, and of nothing else of the configuration."""
+    """Made of what the plan depends on, the planning code included, and of nothing else of the
+    configuration."""
     kinds = [PRETEXTS[name].kinds(config) for name in config.pretexts]
     plan_config = (config.pretexts, kinds, config.levels, samples_per_pretext(clip, config))
     lent = [(donor.clip_id, donor.num_frames) for donor in donors]

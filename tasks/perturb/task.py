@@ -1,4 +1,5 @@
-"""The doors of perturb: clip manifest in, sample manifest out. Edits are data; no pixel is touched here."""
+"""The doors of perturb: clip manifest in, sample manifest out. Edits are data; no pixel is touched
+here."""
 
 import logging
 import time
@@ -13,9 +14,11 @@ logger = logging.getLogger(__name__)
 
 @stage_task("light")
 def start_plan(data: DataSet, job: Job) -> DifficultyPlan:
-    """The difficulty plan that this run starts from: the newest of the data root that other inputs have made.
+    """The difficulty plan that this run starts from: the newest of the data root that other inputs
+    have made.
 
-    It is the first that knows how many clips are held out and how many a promotion needs, so it says what is missing.
+    It is the first that knows how many clips are held out and how many a promotion needs, so it
+    says what is missing.
     """
     from collections import Counter
 
@@ -53,7 +56,8 @@ def shard_clips(data: DataSet, job: Job) -> list[int]:
 
 @stage_task("cpu")
 def perturb_shard(start: int, data: DataSet, plan: DifficultyPlan, job: Job) -> PlannedShard:
-    """Plan the samples of one shard of clips, as often from each cell as the difficulty plan says."""
+    """Plan the samples of one shard of clips, as often from each cell as the difficulty plan
+    says."""
     from tasks.core.manifest import iterate_rows, read_rows, write_rows
     from tasks.core.measurement import PlannedCell
     from tasks.core.reuse import work_key

@@ -17,11 +17,12 @@ _MAX_ATTEMPTS = 20
 
 
 def plan_viubench(clips: Collection[Clip], items_per_type: int, seed: int) -> list[Sample]:
-    """`items_per_type` different items of each type, going round the held-out clips in a random order.
+    """`items_per_type` different items of each type, going round the held-out clips in a random
+    order.
 
-    A clip that does not allow an item, or no further one, leaves the round of that type and the next one is tried.
-    There are fewer items only once every clip has left (logged; `missing_by_type` counts them), and none if no clip is
-    held out.
+    A clip that does not allow an item, or no further one, leaves the round of that type and the
+    next one is tried. There are fewer items only once every clip has left (logged;
+    `missing_by_type` counts them), and none if no clip is held out.
     """
     heldout = sorted(
         (clip for clip in clips if clip.split is not Split.TRAIN), key=lambda clip: clip.clip_id
@@ -68,7 +69,8 @@ def _plan_type(name: str, heldout: Sequence[Clip], items_per_type: int, seed: in
 def _plan_new(
     name: str, index: int, clip: Clip, known: set[tuple[View, ...]], seed: int
 ) -> Sample | None:
-    """An item that shows something else than the known ones, or None if the clip does not give one."""
+    """An item that shows something else than the known ones, or None if the clip does not give
+    one."""
     kind = VIUBENCH_TYPES[name]
     for attempt in range(_MAX_ATTEMPTS):
         item_seed = derive_seed(seed, "viubench", name, index, *([attempt] if attempt else []))

@@ -1,4 +1,5 @@
-"""The policy: a Qwen3-VL with its processor, loaded from and saved to a folder in Hugging Face layout (safetensors)."""
+"""The policy: a Qwen3-VL with its processor, loaded from and saved to a folder in Hugging Face
+layout (safetensors)."""
 
 import shutil
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ class Policy:
 
 
 def load_policy(name: str | Path, dtype: str, revision: str = "") -> Policy:
-    """Load a policy from a folder, or from the hub by name and revision; on the GPU when there is one.
+    """Load a policy from a folder, or from the hub by name and revision; on the GPU when there is
+    one.
 
     Raises:
         InputError: there is no such model, or it is not a Qwen3-VL.
@@ -56,14 +58,15 @@ def load_policy(name: str | Path, dtype: str, revision: str = "") -> Policy:
     except (OSError, ValueError, SafetensorError) as error:
         first_line = str(error).strip().splitlines()[0]
         raise InputError(
-            f"cannot load the model {str(name)!r}: {first_line}; expected the name of a Qwen3-VL on the hub, "
-            f"a folder in Hugging Face layout with safetensors, or {TINY_BASE!r}"
+            f"cannot load the model {str(name)!r}: {first_line}; expected the name of a Qwen3-VL "
+            f"on the hub, a folder in Hugging Face layout with safetensors, or {TINY_BASE!r}"
         ) from error
     if found["missing_keys"]:  # transformers makes them up, and only warns
         missing = sorted(found["missing_keys"])
         raise InputError(
-            f"the model {str(name)!r} lacks {len(missing)} of a Qwen3-VL's weights, e.g. {missing[0]}: it is of "
-            "another kind, or not whole; expected a folder or hub name with all of them"
+            f"the model {str(name)!r} lacks {len(missing)} of a Qwen3-VL's weights, e.g. "
+            f"{missing[0]}: it is of another kind, or not whole; expected a folder or hub name "
+            "with all of them"
         )
     if not isinstance(processor, Qwen3VLProcessor):
         raise InputError(
@@ -104,8 +107,8 @@ def store_policy(
     except (OSError, SafetensorError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise InputError(
-            f"the policy could not be written to {store.path(key)}: {error}; make room there and run the same "
-            "command again: training goes on from its last checkpoint"
+            f"the policy could not be written to {store.path(key)}: {error}; make room there and "
+            "run the same command again: training goes on from its last checkpoint"
         ) from error
     return stored_policy(store, key)
 
@@ -137,8 +140,8 @@ def open_policy(store: Store, artifact: Artifact, dtype: str) -> Policy:
         source = _find_once(artifact.key.removeprefix(OUTSIDE))
         if source.digest != artifact.digest:
             raise InputError(
-                f"the model {source.name!r} was replaced while the run went on; run the same command again, which "
-                "starts from the new one"
+                f"the model {source.name!r} was replaced while the run went on; run the same "
+                "command again, which starts from the new one"
             )
         return load_policy(source.name, dtype, source.revision)
     place, key = locate(store, artifact.key)  # a champion may lie in another data root
@@ -147,7 +150,8 @@ def open_policy(store: Store, artifact: Artifact, dtype: str) -> Policy:
     return load_policy(folder, dtype)
 
 
-# Training opens one policy up to three times (to train, to answer, as reference): gigabytes are read through once.
+# Training opens one policy up to three times (to train, to answer, as reference): gigabytes are
+# read through once.
 @cache
 def _find_once(address: str) -> PolicySource:
     return find_source(address)
@@ -171,8 +175,8 @@ def _check_once(folder: Path, digest: str, shown: str) -> None:
     changed = [name for sha256, name in listed if not _is_as_listed(folder / name, sha256)]
     where = f"{shown}/{changed[0]}" if changed else shown
     raise InputError(
-        f"{where} is not what was written: it is damaged, missing or was replaced; put the right file back, or delete "
-        f"{shown} and run the command that made it again"
+        f"{where} is not what was written: it is damaged, missing or was replaced; put the right "
+        f"file back, or delete {shown} and run the command that made it again"
     )
 
 

@@ -1,4 +1,5 @@
-"""A policy by the name that a user gives it: `tiny`, a folder in Hugging Face layout, or a name on the hub."""
+"""A policy by the name that a user gives it: `tiny`, a folder in Hugging Face layout, or a name on
+the hub."""
 
 from collections.abc import Iterable
 
@@ -37,7 +38,8 @@ def open_named(name: str, model: ModelConfig, texts: Iterable[str], seed: int) -
 
 
 def digest_of_named(name: str, model: ModelConfig, texts: Iterable[str], seed: int) -> str:
-    """Equal only for policies that answer alike: a folder counts by its files, a hub name by its commit."""
+    """Equal only for policies that answer alike: a folder counts by its files, a hub name by its
+    commit."""
     if name == TINY_BASE:
         return digest_of(
             name, model.tiny_hidden_size, model.tiny_num_layers, sorted(set(texts)), seed

@@ -20,7 +20,10 @@ from tasks.core.checks import shown
 from tasks.core.digest import digest_of, digest_of_folder
 from tasks.core.errors import InputError
 
-_EXPECTED = "expected the name of a Qwen3-VL on the hub (NAME@REVISION for a certain one), a folder in Hugging Face layout"
+_EXPECTED = (
+    "expected the name of a Qwen3-VL on the hub (NAME@REVISION for a certain one), a "
+    "folder in Hugging Face layout"
+)
 
 _KIND = "qwen3_vl"
 _CONFIG, _WHOLE, _INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -56,9 +59,11 @@ class PolicySource:
 
 
 def find_source(name: str) -> PolicySource:
-    """What `name` stands for: a folder, a hub name, or one with a branch, tag or commit behind an `@`.
+    """What `name` stands for: a folder, a hub name, or one with a branch, tag or commit behind an
+    `@`.
 
-    The hub is asked, or its cache on this machine if it cannot be reached (or `HF_HUB_OFFLINE` is set).
+    The hub is asked, or its cache on this machine if it cannot be reached (or `HF_HUB_OFFLINE` is
+    set).
 
     Raises:
         InputError: there is no such model.
@@ -78,8 +83,8 @@ def find_source(name: str) -> PolicySource:
 def check_source(name: str) -> None:
     """Find a wrong name before anything is computed.
 
-    On a cluster the stages that load the model may reach a cache that this one does not: there only what the hub
-    itself refuses counts.
+    On a cluster the stages that load the model may reach a cache that this one does not: there only
+    what the hub itself refuses counts.
 
     Raises:
         InputError: there is no such model.
@@ -114,12 +119,13 @@ def _check_on_hub(name: str) -> None:
         }
     except Exception as error:  # of whichever client: offline, no network, an error of the hub
         raise _UnreachableError(
-            f"model: the hub cannot be reached, and of {name!r} there is no {missing} in its cache on this machine; "
-            f"{_EXPECTED} or 'tiny'"
+            f"model: the hub cannot be reached, and of {name!r} there is no {missing} in its "
+            f"cache on this machine; {_EXPECTED} or 'tiny'"
         ) from error
     if not _WEIGHTS & there:
         raise InputError(
-            f"model: {name!r} has no {' or '.join(sorted(_WEIGHTS))} on the hub; {_EXPECTED} or 'tiny'"
+            f"model: {name!r} has no {' or '.join(sorted(_WEIGHTS))} on the hub; {_EXPECTED} or "
+            "'tiny'"
         )
 
 
@@ -142,8 +148,8 @@ def _parts(folder: Path) -> list[str]:
 
 
 def _check_files(name: str, folder: Path) -> None:
-    """Check what can be told without reading gigabytes. Of another model's weights transformers takes what fits, and
-    makes the rest up.
+    """Check what can be told without reading gigabytes. Of another model's weights transformers
+    takes what fits, and makes the rest up.
     """
     try:
         kind = json.loads((folder / _CONFIG).read_bytes()).get("model_type")
@@ -153,12 +159,14 @@ def _check_files(name: str, folder: Path) -> None:
         ) from error
     if kind != _KIND:
         raise InputError(
-            f"model: {name!r} is a {shown(kind)} (model_type in {_CONFIG}), not a {_KIND}; {_EXPECTED}"
+            f"model: {name!r} is a {shown(kind)} (model_type in {_CONFIG}), not a {_KIND}; "
+            f"{_EXPECTED}"
         )
     for path in sorted(folder.iterdir()):
         if path.is_file() and _starts(path).startswith(_POINTER):
             raise InputError(
-                f"model: {str(path)!r} is a pointer of Git LFS, not the file itself; run git lfs pull"
+                f"model: {str(path)!r} is a pointer of Git LFS, not the file itself; run git lfs "
+                "pull"
             )
     for part in filter(Path.is_file, (folder / part for part in _parts(folder))):
         try:
@@ -195,7 +203,8 @@ def _snapshot(name: str, revision: str) -> Path:
         ) from error
     except LocalEntryNotFoundError as error:
         raise _UnreachableError(
-            f"model: the hub cannot be reached and {shown!r} is not in its cache on this machine; {_EXPECTED} or 'tiny'"
+            f"model: the hub cannot be reached and {shown!r} is not in its cache on this machine; "
+            f"{_EXPECTED} or 'tiny'"
         ) from error
     except HfHubHTTPError as error:
         first_line = str(error).strip().splitlines()[0]

@@ -1,7 +1,9 @@
-"""A small Qwen3-VL made on the spot: the real architecture, chat format and processors, no download.
+"""A small Qwen3-VL made on the spot: the real architecture, chat format and processors, no
+download.
 
-It is what the demo trains and what the tests run. The tokenizer is byte-level with a few hundred merges learnt
-from our own prompts, digits one by one, so that prompts stay short enough for two cores.
+It is what the demo trains and what the tests run. The tokenizer is byte-level with a few hundred
+merges learnt from our own prompts, digits one by one, so that prompts stay short enough for two
+cores.
 """
 
 from collections.abc import Iterable
@@ -49,7 +51,8 @@ _CHAT_TEMPLATE = (
 def make_tiny_policy(
     *, hidden_size: int, num_layers: int, seed: int, texts: Iterable[str]
 ) -> Policy:
-    """A freshly initialised policy of 1 to 3 million parameters whose tokenizer has merges for `texts`."""
+    """A freshly initialised policy of 1 to 3 million parameters whose tokenizer has merges for
+    `texts`."""
     tokenizer = _make_tokenizer(texts)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -72,7 +75,8 @@ def _make_tokenizer(texts: Iterable[str]) -> Qwen2Tokenizer:
 
 
 def _make_processor(tokenizer: Qwen2Tokenizer) -> Qwen3VLProcessor:
-    # Both processors need the same statistics, because vLLM normalises videos with the image processor's.
+    # Both processors need the same statistics, because vLLM normalises videos with the image
+    # processor's.
     half = [0.5, 0.5, 0.5]
     return Qwen3VLProcessor(
         image_processor=Qwen2VLImageProcessor(

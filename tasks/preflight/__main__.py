@@ -70,17 +70,20 @@ def _prerequisites(asked: argparse.Namespace) -> Iterator[Prerequisite]:
         lambda: check_flyte(
             _client(asked), asks(deployment.stages), project=asked.project, domain=asked.domain
         ),
-        "set FLYTE_PLATFORM_URL or --endpoint to where flyteadmin answers, and --secure where it wants TLS",
+        "set FLYTE_PLATFORM_URL or --endpoint to where flyteadmin answers, and --secure where it "
+        "wants TLS",
     )
     yield from run_check(
         "object store",
         lambda: check_store(asked.data_root),
-        "create the bucket, and give credentials that may write to it (AWS_ACCESS_KEY_ID, ... or a role)",
+        "create the bucket, and give credentials that may write to it (AWS_ACCESS_KEY_ID, ... or "
+        "a role)",
     )
     yield from run_check(
         "MLflow",
         lambda: check_mlflow(asked.tracking_uri),
-        "start the server (charts/videossr), and add this host to its allowed hosts where it answers 403",
+        "start the server (charts/videossr), and add this host to its allowed hosts where it "
+        "answers 403",
     )
     yield from check_images(asked.image)
     yield from run_check(
@@ -96,7 +99,8 @@ def _prerequisites(asked: argparse.Namespace) -> Iterator[Prerequisite]:
 
 
 def _client(asked: argparse.Namespace) -> Any:
-    """An endpoint that is named here is spoken to without TLS unless --secure; else flytekit's configuration says."""
+    """An endpoint that is named here is spoken to without TLS unless --secure; else flytekit's
+    configuration says."""
     if asked.secure or asked.endpoint:
         return connect(asked.endpoint, insecure=not asked.secure)
     return connect()

@@ -1,4 +1,5 @@
-"""What the pods of each kind of stage ask of a cluster, held against its nodes and the namespace's quotas and ranges.
+"""What the pods of each kind of stage ask of a cluster, held against its nodes and the namespace's
+quotas and ranges.
 
 Nodes, quotas and ranges are Kubernetes' own objects; what runs already does not count.
 """
@@ -14,8 +15,8 @@ from tasks.preflight.prerequisite import Prerequisite, Status
 GPU = "nvidia.com/gpu"
 _KEEPS_AWAY = ("NoSchedule", "NoExecute")
 _ENDS_AT_ONCE = ("requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
-"""Flyte 1.16 fails a stage for good, and does not wait until others are done, if its pod is refused while it asks for
-as much as one of these allows altogether (`backoff/handler.go`)."""
+"""Flyte 1.16 fails a stage for good, and does not wait until others are done, if its pod is refused
+while it asks for as much as one of these allows altogether (`backoff/handler.go`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,10 @@ class Ask:
 
     def __str__(self) -> str:
         pods = f"{self.num_pods} x " if self.num_pods > 1 else ""
-        return f"{self.kind}: wants {pods}{', '.join(f'{amount} {name}' for name, amount in self.amounts.items())}"
+        return (
+            f"{self.kind}: wants "
+            f"{pods}{', '.join(f'{amount} {name}' for name, amount in self.amounts.items())}"
+        )
 
 
 def asks(stages: Mapping[str, Needs]) -> list[Ask]:
@@ -69,7 +73,8 @@ def check_nodes(asks: Sequence[Ask], nodes: Sequence[Json]) -> Iterator[Prerequi
             detail=detail
             if fits or not others
             else f"{detail}, the nearest other is {_nearest(ask, others)}",
-            todo=f"add such nodes, or change stages.{ask.kind} of the deployment (its amounts, tolerations, ...)",
+            todo=f"add such nodes, or change stages.{ask.kind} of the deployment (its amounts, "
+            "tolerations, ...)",
         )
 
 
@@ -148,8 +153,8 @@ def _of_quota(ask: Ask, quota: Json) -> Iterator[Prerequisite]:
         if wanted > allowed or (ends_at_once and wanted == allowed > 0):
             yield _broken(
                 f"{ask}; quota {quota['metadata']['name']} allows {hard} {key} altogether",
-                f"raise it above that (in flyte-core: cluster_resource_manager's projectQuota...), or lower "
-                f"stages.{ask.kind}",
+                "raise it above that (in flyte-core: cluster_resource_manager's "
+                f"projectQuota...), or lower stages.{ask.kind}",
             )
 
 
@@ -176,7 +181,10 @@ def _of_range(ask: Ask, limit_range: Json) -> Iterator[Prerequisite]:
             continue
         for resource, amount in ask.amounts.items():
             most, least = rule.get("max", {}).get(resource), rule.get("min", {}).get(resource)
-            where = f"{ask}; limit range {limit_range['metadata']['name']} gives a {rule['type'].lower()}"
+            where = (
+                f"{ask}; limit range {limit_range['metadata']['name']} gives a "
+                f"{rule['type'].lower()}"
+            )
             if most and quantity(amount) > quantity(most):
                 yield _broken(
                     f"{where} at most {most} {resource}", f"raise its max to {amount} at least"

@@ -16,7 +16,8 @@ _RIGHTS = "give a kubeconfig (KUBECONFIG) of someone who may ask"
 def check_cluster(
     kube: Kubernetes, deployment: Deployment, *, namespace: str, flyte_namespace: str
 ) -> Iterator[Prerequisite]:
-    """`namespace` is the executions'. What a user may not read costs the line that needs it, and no other."""
+    """`namespace` is the executions'. What a user may not read costs the line that needs it, and no
+    other."""
     yield Prerequisite(name="Kubernetes", status=Status.OK, detail=f"answers, {kube.version()}")
     propeller = _propeller(kube, flyte_namespace)
     yield from run_check("nodes", partial(_nodes, kube, deployment, propeller), _RIGHTS)
@@ -33,7 +34,8 @@ def check_cluster(
 
 
 def _propeller(kube: Kubernetes, flyte_namespace: str) -> Propeller:
-    """Its defaults where its configuration is not to be read: `_plugin` says so where that matters."""
+    """Its defaults where its configuration is not to be read: `_plugin` says so where that
+    matters."""
     try:
         return read_propeller(kube.config_maps(flyte_namespace))
     except ConnectionError:
@@ -70,7 +72,10 @@ def _plugin(
     )
     if propeller.plugins is None:
         status = Status.UNREACHABLE
-        detail = f"no ConfigMap of {flyte_namespace} that this user may read tells them (--flyte-namespace)"
+        detail = (
+            f"no ConfigMap of {flyte_namespace} that this user may read tells them "
+            "(--flyte-namespace)"
+        )
     else:
         has = not propeller.plugins or "pytorch" in propeller.plugins
         status, detail = (
@@ -100,7 +105,8 @@ def _storage(kube: Kubernetes) -> Iterator[Prerequisite]:
         detail=f"{default[0]} is the default"
         if default
         else f"none of {len(classes)} is the default",
-        todo="name one in mlflow.persistence, or keep MLflow's data in PostgreSQL and an object store",
+        todo="name one in mlflow.persistence, or keep MLflow's data in PostgreSQL and an object "
+        "store",
         is_required=False,
     )
 
@@ -121,11 +127,26 @@ def _named_things(
     classes = [needs.priority_class for needs in deployment.stages.values()]
     by_chart = "charts/videossr makes it"
     rows: list[tuple[str, Sequence[str], Callable[[str], bool], str]] = [
-        ("secrets", pods.secrets, lambda name: kube.has_secret(name, namespace), f"make it in {namespace}"),
-        ("service account", [pods.service_account], lambda name: kube.has_service_account(name, namespace), by_chart),
-        ("volume claims", claims, lambda name: kube.has_claim(name, namespace), f"make it in {namespace}"),
+        (
+            "secrets",
+            pods.secrets,
+            lambda name: kube.has_secret(name, namespace),
+            f"make it in {namespace}",
+        ),
+        (
+            "service account",
+            [pods.service_account],
+            lambda name: kube.has_service_account(name, namespace),
+            by_chart,
+        ),
+        (
+            "volume claims",
+            claims,
+            lambda name: kube.has_claim(name, namespace),
+            f"make it in {namespace}",
+        ),
         ("priority classes", classes, kube.has_priority_class, by_chart),
-    ]  # fmt: skip
+    ]
     for what, names, has, todo in rows:
         named = sorted({name for name in names if name})
         yield from run_check(what, partial(_there, what, named, has, todo), _RIGHTS)

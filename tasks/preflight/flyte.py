@@ -1,9 +1,11 @@
 """Flyte's admin service: whether it answers, what it knows, and what it lets tasks ask for.
 
-It refuses tasks that ask for more than its limits when they are registered, and has no call that tells the limits. So
-a task is registered that asks for as much as the deployment's largest stage: a probe, of one resource. It is harmless:
-no workflow holds it, nothing starts it, and its version says what it is, so that asking again registers nothing. What
-is refused is not kept at all.
+It refuses tasks that ask for more than its limits when they are registered, and has no call that
+tells the limits. So
+a task is registered that asks for as much as the deployment's largest stage: a probe, of one
+resource. It is harmless:
+no workflow holds it, nothing starts it, and its version says what it is, so that asking again
+registers nothing. What is refused is not kept at all.
 """
 
 import hashlib
@@ -64,7 +66,8 @@ def ask(client: Any, method: Callable[[Any], Any], request: Any) -> Any | None:
 def check_flyte(
     client: Any, asks: Sequence[Ask], *, project: str, domain: str
 ) -> Iterator[Prerequisite]:
-    """Does the admin service answer to this user, does it know project and domain, does it grant what stages ask?"""
+    """Does the admin service answer to this user, does it know project and domain, does it grant
+    what stages ask?"""
     listed = ask(client, client.raw.list_projects, project_pb2.ProjectListRequest(limit=1000))
     found = listed.projects if listed else []
     yield Prerequisite(
@@ -88,7 +91,8 @@ def check_flyte(
 def check_limits(
     client: Any, asks: Sequence[Ask], *, project: str, domain: str
 ) -> Iterator[Prerequisite]:
-    """One line for each resource of which a stage asks for more than Flyte grants; one if all are granted."""
+    """One line for each resource of which a stage asks for more than Flyte grants; one if all are
+    granted."""
     refused = 0
     for resource in _RESOURCES:
         largest = max(asks, key=lambda one: one.least(resource))

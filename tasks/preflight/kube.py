@@ -24,7 +24,8 @@ def quantity(text: str | int) -> Decimal:
 class Kubernetes:
     """With the credentials of this kubeconfig, else of the pod, else of the user's (KUBECONFIG).
 
-    Every call raises ConnectionError, with Kubernetes' words, where it does not answer or not to this user.
+    Every call raises ConnectionError, with Kubernetes' words, where it does not answer or not to
+    this user.
     """
 
     def __init__(self, kubeconfig: str = "") -> None:

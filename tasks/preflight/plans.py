@@ -1,10 +1,11 @@
-"""Which launch plans are active: those named, at this version, and none else of ours. One line each.
+"""Which launch plans are active: those named, at this version, and none else of ours. One line
+each.
 
     python -m tasks.preflight.plans --version 0.1.0-ab12cd34ef --activate retrain_nightly
     python -m tasks.preflight.plans --none
 
-The chart runs the first after every installation, upgrade and rollback, the second before an uninstallation: what is
-active in Flyte follows its values. Saying the same twice changes nothing.
+The chart runs the first after every installation, upgrade and rollback, the second before an
+uninstallation: what is active in Flyte follows its values. Saying the same twice changes nothing.
 """
 
 import argparse
@@ -27,11 +28,13 @@ PLANS = (
     "retrain_nightly",
     "retrain_on_arrival",
 )
-"""The launch plans that are ours: those of `workflows.launch_plans`, which a stage cannot import."""
+"""The launch plans that are ours: those of `workflows.launch_plans`, which a stage cannot
+import."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what became of each plan. Returns 2 for what cannot be done, 1 where Flyte does not answer."""
+    """Print what became of each plan. Returns 2 for what cannot be done, 1 where Flyte does not
+    answer."""
     asked = _read(arguments)
     try:
         _check_names(asked.activate)
@@ -69,7 +72,8 @@ def _check_names(names: Sequence[str]) -> None:
         if name not in PLANS:
             meant = suggest(name, PLANS)
             raise InputError(
-                f"no launch plan {name!r}{f', did you mean {meant}?' if meant else ''}; expected {', '.join(PLANS)}"
+                f"no launch plan {name!r}{f', did you mean {meant}?' if meant else ''}; expected "
+                f"{', '.join(PLANS)}"
             )
 
 
@@ -100,7 +104,8 @@ class Plans:
         )
         if found is None:
             raise InputError(
-                f"{self} has no launch plan {name} of version {version!r}: register that version first"
+                f"{self} has no launch plan {name} of version {version!r}: register that version "
+                "first"
             )
         return found
 
@@ -128,7 +133,10 @@ def _settle(plans: Plans, names: Sequence[str], version: str) -> Iterator[str]:
 
 def _line(state: str, plan: Any) -> str:
     cron = plan.spec.entity_metadata.schedule.cron_schedule.schedule
-    return f"{state:<12} {plan.id.name:<18} {plan.id.version}{f' ({cron})' if cron and state == 'activated' else ''}"
+    return (
+        f"{state:<12} {plan.id.name:<18} "
+        f"{plan.id.version}{f' ({cron})' if cron and state == 'activated' else ''}"
+    )
 
 
 if __name__ == "__main__":

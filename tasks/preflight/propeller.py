@@ -1,4 +1,5 @@
-"""What Flyte's propeller is configured to do with pods, as far as ConfigMaps of its namespace tell."""
+"""What Flyte's propeller is configured to do with pods, as far as ConfigMaps of its namespace
+tell."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +28,8 @@ class Propeller:
 
 
 def read_propeller(config_maps: Sequence[Json]) -> Propeller:
-    """From the YAML in ConfigMaps of Flyte's namespace: those of Flyte's charts have different names and files."""
+    """From the YAML in ConfigMaps of Flyte's namespace: those of Flyte's charts have different
+    names and files."""
     found = Propeller()
     for text in (
         text for one in config_maps for _, text in sorted((one.get("data") or {}).items())

@@ -67,5 +67,5 @@ def check_images(images: Sequence[str]) -> Iterator[Prerequisite]:
             name="image",
             status=Status.OK if is_pinned else Status.MISSING,
             detail=name if is_pinned else f"{name}: no tag or digest, or latest",
-            todo="name it by a version or digest (images/README.md), so that runs can be told apart",
+            todo="name it by a version or digest (images/README.md): runs can then be told apart",
         )

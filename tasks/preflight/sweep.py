@@ -1,4 +1,5 @@
-"""Ends what nobody else would: executions whose pods cannot be scheduled, MLflow runs whose execution is gone.
+"""Ends what nobody else would: executions whose pods cannot be scheduled, MLflow runs whose
+execution is gone.
 
 python -m tasks.preflight --sweep --data-root s3://BUCKET/data --tracking-uri http://HOST:PORT
 """
@@ -19,7 +20,8 @@ from tasks.tracking.check import check_tracking
 from tasks.tracking.jobs import end_abandoned
 
 _GRACE_SECONDS = 60.0
-"""How long an execution that was ended here may take to stop; its run is closed then, or by the next sweep."""
+"""How long an execution that was ended here may take to stop; its run is closed then, or by the
+next sweep."""
 _EXECUTION = ("project", "domain", "execution-id")
 """Labels that Flyte gives every pod of an execution."""
 _ENDED = ("Succeeded", "Failed")
@@ -44,7 +46,8 @@ def sweep(asked: argparse.Namespace) -> int:
     """
     if not flyte.is_named():
         sys.stdout.write(
-            f"{flyte.ENDPOINT_VARIABLE} is not set: give it the address of flyteadmin, which is asked\n"
+            f"{flyte.ENDPOINT_VARIABLE} is not set: give it the address of flyteadmin, which is "
+            "asked\n"
         )
         return 2
     lease.ask_about_executions(executions.is_going)

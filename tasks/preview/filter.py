@@ -44,7 +44,8 @@ class SampleFilter:
 def filter_samples(
     samples: Iterable[Sample], sample_filter: SampleFilter
 ) -> tuple[list[Sample], int]:
-    """Those that fit, sorted by cell and at most `limit` of them; and how many fit without the limit.
+    """Those that fit, sorted by cell and at most `limit` of them; and how many fit without the
+    limit.
 
     Raises:
         InputError: none fits; lists the cells there are.

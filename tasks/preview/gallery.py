@@ -1,4 +1,5 @@
-"""A folder of samples: for each a contact sheet and a short video, and a page that shows them all."""
+"""A folder of samples: for each a contact sheet and a short video, and a page that shows them
+all."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ def write_gallery(
     clips: Mapping[str, Clip],
     sample_filter: SampleFilter,
 ) -> PreviewSet:
-    """Write what fits to `folder` of `target` (empty: its root); a sample that cannot be shown is left out.
+    """Write what fits to `folder` of `target` (empty: its root); a sample that cannot be shown is
+    left out.
 
     Raises:
         InputError: no sample fits.

@@ -17,7 +17,8 @@ def preview_samples(
     seed: int,
     out: str,
 ) -> PreviewSet:
-    """Write a gallery to the folder `out` (empty: below the data root) and print where its page lies."""
+    """Write a gallery to the folder `out` (empty: below the data root) and print where its page
+    lies."""
     from dataclasses import asdict
 
     import click
@@ -46,7 +47,8 @@ def preview_samples(
         store, target, folder, iterate_rows(store, keys[0], Sample), by_id, sample_filter
     )
     click.echo(
-        f"samples             {found.num_samples} of {found.num_fitting} that fit, {len(found.left_out)} left out"
+        f"samples             {found.num_samples} of {found.num_fitting} that fit, "
+        f"{len(found.left_out)} left out"
     )
     click.echo(f"look at             {found.index}")
     return found

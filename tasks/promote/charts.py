@@ -30,7 +30,8 @@ _PART_COLORS = (BLUE, AMBER, GREEN, VIOLET, RED)
 
 
 def calibration_heatmaps(cells: Sequence[CellEvidence]) -> bytes:
-    """Mean reward, spread and share of groups with spread of each kind (rows) at each level (columns), as measured."""
+    """Mean reward, spread and share of groups with spread of each kind (rows) at each level
+    (columns), as measured."""
     return _heatmaps(
         [cell.cell for cell in cells],
         {
@@ -81,7 +82,8 @@ def level_curves(plans: Sequence[Sequence[PlannedCell]]) -> bytes:
 def group_histograms(
     measurements: Sequence[Measurement], predictions: Mapping[str, Sequence[SampleScore]]
 ) -> bytes:
-    """Mean reward of groups: as calibration measured them, and of held-out samples before and after training."""
+    """Mean reward of groups: as calibration measured them, and of held-out samples before and after
+    training."""
     figure, (measured, heldout) = panels(1, 2)
     bins = np.linspace(0, 1, 21).tolist()
     parts = [[m.mean_reward for m in measurements if m.kept is kept] for kept in (True, False)]
@@ -105,7 +107,8 @@ def group_histograms(
 
 
 def training_curves(steps: Sequence[TrainStep]) -> bytes:
-    """Reward, share of groups with spread, KL and gradient norm by step; lines are running means."""
+    """Reward, share of groups with spread, KL and gradient norm by step; lines are running
+    means."""
     figure, (reward, spread, kl, norm) = panels(2, 2)
     numbers = [step.step for step in steps]
     for number, pretext in enumerate(
@@ -158,7 +161,8 @@ def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
 
 
 def _reach(estimate: Estimate) -> tuple[float, float]:
-    """How far the interval reaches below and above the mean; nothing is drawn of one that is not known."""
+    """How far the interval reaches below and above the mean; nothing is drawn of one that is not
+    known."""
     if not np.isfinite(estimate.se):
         return 0.0, 0.0
     return max(0.0, estimate.mean - estimate.low), max(0.0, estimate.high - estimate.mean)
@@ -167,7 +171,8 @@ def _reach(estimate: Estimate) -> tuple[float, float]:
 def _heatmaps(
     cells: Sequence[CellKey], values_by_title: Mapping[str, tuple[str, float, Sequence[float]]]
 ) -> bytes:
-    """Side by side; `values_by_title` has the colour map, the value of full colour, and one value for each cell."""
+    """Side by side; `values_by_title` has the colour map, the value of full colour, and one value
+    for each cell."""
     kinds = sorted({(pretext, kind) for pretext, kind, _ in cells})
     levels = sorted({level for _, _, level in cells})
     figure = Figure(figsize=(WIDTH_INCHES, 1.4 + 0.45 * len(kinds)), layout="constrained")
@@ -197,7 +202,8 @@ def _heatmap(axes: Axes, grid: NDArray[np.float64], color_map: str, top: float) 
 
 
 def _running_mean(values: Sequence[float]) -> list[float]:
-    """Mean of each value and those before it, over a twentieth of all; missing ones are left out."""
+    """Mean of each value and those before it, over a twentieth of all; missing ones are left
+    out."""
     width = max(1, len(values) // 20)
     windows = [np.asarray(values[max(0, end - width) : end]) for end in range(1, len(values) + 1)]
     return [float(np.nanmean(part)) if np.isfinite(part).any() else np.nan for part in windows]

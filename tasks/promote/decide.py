@@ -1,4 +1,5 @@
-"""Whether the challenger becomes champion: its gains over another model, item by item, against stated rules."""
+"""Whether the challenger becomes champion: its gains over another model, item by item, against
+stated rules."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,11 +24,13 @@ class Decision:
     checks: tuple[str, ...] = ()
     """Every rule with its verdict, in words."""
     opponent: str = ""
-    """Name of the scores that the challenger was compared with; empty if there was nothing to compare."""
+    """Name of the scores that the challenger was compared with; empty if there was nothing to
+    compare."""
     gains: dict[str, Estimate] = field(default_factory=dict)
     """Over the opponent, by place."""
     last_move: int = 0
-    """Latest change of the champion that this decision knew of: the alias moves only if there was none since."""
+    """Latest change of the champion that this decision knew of: the alias moves only if there was
+    none since."""
     champion: str = ""
     """Version that was champion then; empty if there was none."""
 
@@ -42,7 +45,8 @@ def decide(
 ) -> Decision:
     """Compare the challenger with the champion, or with the start model as long as there is none.
 
-    `gains` are the challenger's over each other scored model, `coverage` is by scored model; `advice` is what to do
+    `gains` are the challenger's over each other scored model, `coverage` is by scored model;
+    `advice` is what to do
     if too few videos are held out.
     """
     champion = standing.champion
@@ -117,7 +121,8 @@ def measure_gains(before: Sequence[SampleScore], after: Sequence[SampleScore]) -
 def measure_part_gains(
     before: Sequence[SampleScore], after: Sequence[SampleScore]
 ) -> dict[str, Gains]:
-    """By place, then by its parts: the pretext tasks of the held-out samples, the types of VIUBench."""
+    """By place, then by its parts: the pretext tasks of the held-out samples, the types of
+    VIUBench."""
     parts = sorted({(str(row.split), part_of(row)) for row in after})
     gains: dict[str, dict[str, Estimate]] = {str(split): {} for split in SCORED_SPLITS}
     for place, part in parts:
@@ -187,7 +192,8 @@ def _verdicts(
         verdict = "were" if share >= rules.min_coverage else "were only"
         yield (
             share >= rules.min_coverage,
-            f"{rules.min_coverage:.0%} of the items must be shown: {share:.1%} {verdict} shown to {model!r}",
+            f"{rules.min_coverage:.0%} of the items must be shown: {share:.1%} {verdict} shown to "
+            f"{model!r}",
         )
 
 
@@ -202,7 +208,8 @@ def _enough_videos(gains: Gains, rules: PromoteConfig, advice: str) -> tuple[boo
     # Without advice enough videos are held out, but the questions leave some of them out.
     return (
         False,
-        f"{text}; {advice or 'ask about more of the held-out videos (perturb.viubench_items_per_type)'}",
+        f"{text}; "
+        f"{advice or 'ask about more of the held-out videos (perturb.viubench_items_per_type)'}",
     )
 
 

@@ -1,4 +1,5 @@
-"""Everything that the run has measured, read back from the store for the decision, the summary and the report."""
+"""Everything that the run has measured, read back from the store for the decision, the summary and
+the report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,5 @@
-"""Where a model comes from: the digests, configuration and package versions that would make it again."""
+"""Where a model comes from: the digests, configuration and package versions that would make it
+again."""
 
 import json
 import os
@@ -63,7 +64,8 @@ def lineage(
 
 
 def _registered() -> dict[str, str]:
-    """On a cluster: the image, which only the deployment knows (`pods.env`), and the version that Flyte has."""
+    """On a cluster: the image, which only the deployment knows (`pods.env`), and the version that
+    Flyte has."""
     names = {"image": "VIDEOSSR_IMAGE", "registered_version": "FLYTE_INTERNAL_TASK_VERSION"}
     return {
         name: os.environ[variable] for name, variable in names.items() if os.environ.get(variable)
@@ -71,7 +73,8 @@ def _registered() -> dict[str, str]:
 
 
 def code_version() -> str:
-    """The commit that this code was checked out from, with "-dirty" if it was changed since; else where it is not."""
+    """The commit that this code was checked out from, with "-dirty" if it was changed since; else
+    where it is not."""
     git = shutil.which("git")
     if git is None:
         return "no git"

@@ -1,4 +1,5 @@
-"""Contact sheets and videos of held-out samples with the answers before and after, some for each pretext task."""
+"""Contact sheets and videos of held-out samples with the answers before and after, some for each
+pretext task."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -36,7 +37,8 @@ def sample_pictures(store: Store, evidence: Evidence, num_per_pretext: int = 2) 
 def sample_videos(
     store: Store, evidence: Evidence, most: int = 3, most_bytes: int = 750_000
 ) -> dict[str, bytes]:
-    """mp4 bytes by file name, one for each pretext task; one that fails or is too large for the report is left out."""
+    """mp4 bytes by file name, one for each pretext task; one that fails or is too large for the
+    report is left out."""
     clips = {clip.clip_id: clip for clip in evidence.clips}
 
     def draw(sample: Sample) -> bytes:

@@ -1,4 +1,5 @@
-"""The promote stage: decide, register, report. Everything it writes lies below `runs/<run id>` in the store."""
+"""The promote stage: decide, register, report. Everything it writes lies below `runs/<run id>` in
+the store."""
 
 import json
 import logging
@@ -84,7 +85,8 @@ def promote_challenger(
 def _decide_once(
     store: Store, run: Run, evidence: Evidence, standing: Standing, config: RetrainConfig
 ) -> Decision:
-    # Cut off between moving the alias and the report, a second try would meet its own challenger as champion.
+    # Cut off between moving the alias and the report, a second try would meet its own challenger as
+    # champion.
     key = f"runs/{run.run_id}/decision-{evidence.scores[AFTER].policy.digest}"
     decision = find_output(store, key, Decision)
     if decision is not None:

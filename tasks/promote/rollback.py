@@ -1,4 +1,5 @@
-"""Back to an earlier version: the alias moves, nothing else; and the champion's files for whoever serves it."""
+"""Back to an earlier version: the alias moves, nothing else; and the champion's files for whoever
+serves it."""
 
 import argparse
 import shutil
@@ -17,10 +18,12 @@ from tasks.tracking.tracker import ModelRegistry, RegisteredModel
 
 
 def move_champion(store: Store, registry: ModelRegistry, name: str, version: str = "") -> str:
-    """Make `version` of the model `name` champion, or the champion before this one; says in one line what changed.
+    """Make `version` of the model `name` champion, or the champion before this one; says in one
+    line what changed.
 
     Raises:
-        InputError: there is no such version, its files are gone, or the champion changed at the same moment.
+        InputError: there is no such version, its files are gone, or the champion changed at the
+        same moment.
     """
     check_name(name)
     standing = registry.standing(name)
@@ -31,11 +34,13 @@ def move_champion(store: Store, registry: ModelRegistry, name: str, version: str
     wanted = registry.version(name, version)
     if wanted is None:
         raise InputError(
-            f"model {name!r} has no version {version!r}; the versions are listed in MLflow under Models"
+            f"model {name!r} has no version {version!r}; the versions are listed in MLflow under "
+            "Models"
         )
     if not wanted.policy.key:
         raise InputError(
-            f"version {version} of {name!r} was not registered by a run: where its policy lies is unknown"
+            f"version {version} of {name!r} was not registered by a run: where its policy lies is "
+            "unknown"
         )
     check_files(store, wanted, name)
     if current == wanted.version:
@@ -63,7 +68,8 @@ def fetch_champion(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """`python -m tasks.promote.rollback --model NAME --data-root ROOT --tracking-uri URI --to FOLDER`."""
+    """`python -m tasks.promote.rollback --model NAME --data-root ROOT --tracking-uri URI --to
+    FOLDER`."""
     parser = argparse.ArgumentParser(
         description="Copy the champion's files into a folder, for a model server."
     )

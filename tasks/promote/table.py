@@ -75,10 +75,8 @@ def _outcome(summary: Summary) -> Iterator[tuple[str, str]]:
     decision = summary["decision"]
     yield "promoted", f"{'yes' if decision['promoted'] else 'no'}: {decision['reason']}"
     yield from (("", check) for check in decision["checks"])
-    yield (
-        "model",
-        f"version {decision['version']}{', champion' if decision['version'] == decision['champion'] else ''}",
-    )
+    version, is_champion = decision["version"], decision["version"] == decision["champion"]
+    yield "model", f"version {version}{', champion' if is_champion else ''}"
     yield "report", summary["report"]
     run = summary["run"]
     yield "MLflow", run["tracking_uri"] or f"make ui DATA_ROOT={shlex.quote(run['data_root'])}"

@@ -1,4 +1,5 @@
-"""Door of the promote stage: the challenger against the champion, the registry, the report, the closing table."""
+"""Door of the promote stage: the challenger against the champion, the registry, the report, the
+closing table."""
 
 from flytekit import Deck
 

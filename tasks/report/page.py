@@ -1,6 +1,7 @@
 """HTML pages that need nothing else: one look for all, pictures inside.
 
-A stage keeps its templates beside its library; each extends `page.html.j2`. The filters turn bytes into sources of
+A stage keeps its templates beside its library; each extends `page.html.j2`. The filters turn bytes
+into sources of
 `<img>` and `<video>`, and numbers into text; what is missing shows as a dash.
 """
 

@@ -55,7 +55,8 @@ class ReplyCache:
             videos,
             sampling,
         )
-        self._key = f"answers/{answerer.digest}/{label}-{digest_of(code_of('answer'), asdict(sampling), part)}"
+        asked = digest_of(code_of("answer"), asdict(sampling), part)
+        self._key = f"answers/{answerer.digest}/{label}-{asked}"
         self._known = {
             row.question: row.reply
             for key in store.list_keys(self._key)

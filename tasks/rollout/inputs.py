@@ -1,6 +1,7 @@
 """Prompts as tensors: encoded once per group, then batched with padding on the left.
 
-Dimensions: G groups (one prompt each), P prompt tokens (padded), V videos, K vision patches, D values per patch.
+Dimensions: G groups (one prompt each), P prompt tokens (padded), V videos, K vision patches, D
+values per patch.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from tasks.policy.checkpoint import Policy
 from tasks.rollout.prompt import EncodedPrompt, Prompt
 from tasks.video.render import ShownVideo
 
-# The processor prints index / fps as a frame's time, so milliseconds as indices give every frame its own exact time.
+# The processor prints index / fps as a frame's time, so milliseconds as indices give every frame
+# its own exact time.
 _TICKS_PER_SECOND = 1000
 
 
@@ -33,7 +35,8 @@ class PromptBatch:
 
 
 def encode_prompt(processor: Qwen3VLProcessor, prompt: Prompt) -> EncodedPrompt:
-    """Tokens and patches of one prompt; the frames are taken as they are (no resampling, no resize)."""
+    """Tokens and patches of one prompt; the frames are taken as they are (no resampling, no
+    resize)."""
     if prompt.encoded is not None:
         return prompt.encoded
     output = processor(
@@ -53,7 +56,8 @@ def encode_prompt(processor: Qwen3VLProcessor, prompt: Prompt) -> EncodedPrompt:
 
 
 def video_metadata(video: ShownVideo) -> VideoMetadata:
-    """Presentation times in the form that processors and engines understand: exact ones, or the official ones."""
+    """Presentation times in the form that processors and engines understand: exact ones, or the
+    official ones."""
     if video.selection is not None:
         indices, rate = list(video.selection.indices), video.selection.rate
     else:

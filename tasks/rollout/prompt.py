@@ -1,4 +1,5 @@
-"""The only place prompts are rendered: a sample and its shown videos become the chat text every engine gets."""
+"""The only place prompts are rendered: a sample and its shown videos become the chat text every
+engine gets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from tasks.video.render import ShownVideo
 
 @dataclass(frozen=True)
 class EncodedPrompt:
-    """One prompt after the processor. Dimensions: P tokens, V videos, K vision patches, D values per patch."""
+    """One prompt after the processor. Dimensions: P tokens, V videos, K vision patches, D values
+    per patch."""
 
     input_ids: Int[Tensor, " P"]
     token_types: Int[Tensor, " P"]

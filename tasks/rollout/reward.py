@@ -1,4 +1,5 @@
-"""What an answer is worth: the text against the sample's right answer. The same for a model and for a guesser."""
+"""What an answer is worth: the text against the sample's right answer. The same for a model and for
+a guesser."""
 
 from rewards.schema import read_schema, score
 from tasks.core.types import Rollout, Sample

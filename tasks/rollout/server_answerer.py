@@ -46,8 +46,9 @@ API_KEY_VARIABLE = "OPENAI_API_KEY"
 _STEADY_FACTS = ("id", "root", "parent", "owned_by", "max_model_len")
 """Of an entry in the list of models; vLLM makes the others up anew for each request."""
 _TEXT = (
-    "A woman opens the door, puts three red apples on the table and looks at the clock: it is a quarter past nine. "
-    "Then she walks out into the rain, and the video ends 24.3 seconds after it began."
+    "A woman opens the door, puts three red apples on the table and looks at the clock: it is a "
+    "quarter past nine. Then she walks out into the rain, and the video ends 24.3 seconds after "
+    "it began."
 )
 """How likely each of its tokens is depends on all weights of the language model."""
 _SAME_NATS = 0.1
@@ -142,12 +143,13 @@ class ServerAnswerer:
             served = {entry.id: entry for entry in self._client.models.list()}
         except openai.OpenAIError as error:
             raise InputError(
-                f"model: no OpenAI-compatible server answers at {self._url} ({error}); start one, e.g. "
-                "vllm serve MODEL --trust-request-mm-kwargs"
+                f"model: no OpenAI-compatible server answers at {self._url} ({error}); start one, "
+                "e.g. vllm serve MODEL --trust-request-mm-kwargs"
             ) from error
         if self._model not in served:
             raise InputError(
-                f"model: {self._url} does not serve {self._model!r}, only {', '.join(served) or 'nothing'}"
+                f"model: {self._url} does not serve {self._model!r}, only "
+                f"{', '.join(served) or 'nothing'}"
             )
         return served[self._model].model_dump()
 
@@ -159,8 +161,8 @@ class ServerAnswerer:
     def _check(self) -> None:
         if self._served and not looks_same(_read(self._served), self.describe()):
             raise InputError(
-                f"model: what {self._url}#{self._model} serves has changed while it was asked; run the same command "
-                "again, and it is asked everything anew"
+                f"model: what {self._url}#{self._model} serves has changed while it was asked; "
+                "run the same command again, and it is asked everything anew"
             )
 
     def _ask(self, sample: Sample, videos: Sequence[ShownVideo], sampling: Sampling) -> Reply:
@@ -170,7 +172,10 @@ class ServerAnswerer:
         """
         times = [_times(video) for video in videos]
         if any(other != times[0] for other in times):
-            failure = "videos of different lengths cannot be sent in one request; use an engine in this process"
+            failure = (
+                "videos of different lengths cannot be sent in one request; use an engine "
+                "in this process"
+            )
             return Reply(sample_id=sample.sample_id, failure=failure)
         parts = [{"type": "video_url", "video_url": {"url": _data_url(video)}} for video in videos]
         messages: Any = chat_messages(sample, parts)
@@ -226,7 +231,8 @@ def remember(store: Store, run_id: str, name: str, now: Served) -> str:
             )
             return kept
         logger.warning(
-            "%s: the server looks different from when the run began, so all questions are asked anew",
+            "%s: the server looks different from when the run began, so all questions are asked "
+            "anew",
             name,
         )
     text = json.dumps({"run": run_id, **asdict(now)}, sort_keys=True)
@@ -245,7 +251,8 @@ def read_address(name: str) -> tuple[str, str] | None:
         return None
     if not parts.fragment:
         raise InputError(
-            f"model: got {name!r}, expected an address with a model, e.g. http://localhost:8000/v1#NAME"
+            f"model: got {name!r}, expected an address with a model, e.g. "
+            "http://localhost:8000/v1#NAME"
         )
     return name.removesuffix(f"#{parts.fragment}"), parts.fragment
 

@@ -24,7 +24,8 @@ class PromptSource(Protocol):
     """Gives each sample's prompt."""
 
     def expect(self, batch: int, samples: Iterable[Sample]) -> None:
-        """Say that `samples` will be taken in batch number `batch`; nothing happens the second time."""
+        """Say that `samples` will be taken in batch number `batch`; nothing happens the second
+        time."""
         ...
 
     def take(self, sample: Sample) -> Prompt | str:
@@ -70,8 +71,8 @@ class PromptMaker:
 class PromptsAhead:
     """The same prompts, made by worker processes while the device is busy with those before.
 
-    What is expected and not yet taken lies in memory: a batch or two, each prompt with its frames and patches. Both
-    methods raise a RuntimeError if a worker process died.
+    What is expected and not yet taken lies in memory: a batch or two, each prompt with its frames
+    and patches. Both methods raise a RuntimeError if a worker process died.
     """
 
     def __init__(self, maker: PromptMaker, num_workers: int) -> None:
@@ -115,8 +116,9 @@ def _advice() -> Iterator[None]:
         yield
     except BrokenProcessPool as error:
         raise RuntimeError(
-            "a process that makes prompts ahead of time died, perhaps for lack of memory: give the task more, or "
-            "lower train.prefetch_workers; the same command goes on from the last checkpoint"
+            "a process that makes prompts ahead of time died, perhaps for lack of memory: give "
+            "the task more, or lower train.prefetch_workers; the same command goes on from the "
+            "last checkpoint"
         ) from error
 
 

@@ -1,9 +1,10 @@
-"""Rollouts with the policy's own weights: each prompt is prefilled once, and its keys and values are kept once.
+"""Rollouts with the policy's own weights: each prompt is prefilled once, and its keys and values
+are kept once.
 
-A group is one sequence with N branches: every step appends one token of each completion to the group's cache, and a
-mask lets a completion see the prompt and its own tokens. Needs nothing but torch, so it is what runs on a laptop; on a
-GPU node the vLLM engine is faster.
-Dimensions: G groups, N completions a group, P prompt tokens, L of the group's cache, B = G * N, Z vocabulary.
+A group is one sequence with N branches: every step appends one token of each completion to the
+group's cache, and a mask lets a completion see the prompt and its own tokens. Needs nothing but
+torch, so it is what runs on a laptop; on a GPU node the vLLM engine is faster. Dimensions: G
+groups, N completions a group, P prompt tokens, L of the group's cache, B = G * N, Z vocabulary.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,8 @@ from tasks.rollout.prompt import Prompt
 
 
 class TransformersEngine:
-    """A `RolloutEngine` that shares the model object with the trainer, so an update reaches it at once."""
+    """A `RolloutEngine` that shares the model object with the trainer, so an update reaches it at
+    once."""
 
     ranks_together = 1
 
@@ -150,7 +152,8 @@ class TransformersEngine:
 def _branch_mask(
     prompt_mask: Bool[Tensor, "G P"], num_completions: int, num_tokens: int
 ) -> Bool[Tensor, "G 1 N L"]:
-    """What each completion's newest token sees: the prompt, and its own ones of `num_tokens` tokens a completion."""
+    """What each completion's newest token sees: the prompt, and its own ones of `num_tokens` tokens
+    a completion."""
     prompts = prompt_mask.bool()[:, None, None].expand(-1, 1, num_completions, -1)
     own = torch.eye(num_completions, dtype=torch.bool, device=prompt_mask.device).repeat(
         1, num_tokens

@@ -1,4 +1,5 @@
-"""The only home of vLLM: rollouts in this process, with the policy's weights pushed after every update.
+"""The only home of vLLM: rollouts in this process, with the policy's weights pushed after every
+update.
 
 One request a prompt with n completions, so prefill and vision are shared by the group.
 """
@@ -24,7 +25,8 @@ from tasks.rollout.prompt import Prompt
 from tasks.video.render import ShownVideo
 
 _DISCARD_WEIGHTS = 2
-"""vLLM's level of sleep that keeps no copy of the weights on the host: new ones come before it is needed again."""
+"""vLLM's level of sleep that keeps no copy of the weights on the host: new ones come before it is
+needed again."""
 
 
 class VllmEngine:
@@ -34,14 +36,18 @@ class VllmEngine:
         """Start vLLM.
 
         Raises:
-            InputError: the number of ranks does not go with `tensor_parallel`; or tied embeddings on a CPU, of which
-                vLLM keeps a packed copy that no push reaches (seen in 0.32.0: log-probs stay those of the old weights).
+            InputError: the number of ranks does not go with `tensor_parallel`; or tied embeddings
+            on a CPU, of which
+                vLLM keeps a packed copy that no push reaches (seen in 0.32.0: log-probs stay those
+                of the old weights).
         """
         if policy.device.type == "cpu" and policy.model.config.tie_word_embeddings:
             raise InputError(
-                "vLLM on a CPU cannot take new weights of a model with tied embeddings; use 'transformers'"
+                "vLLM on a CPU cannot take new weights of a model with tied embeddings; use "
+                "'transformers'"
             )
-        # vLLM reads this when it starts: only inside one process can weights be handed over without a copy to disk.
+        # vLLM reads this when it starts: only inside one process can weights be handed over without
+        # a copy to disk.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         import vllm
         import vllm.exceptions
@@ -63,16 +69,19 @@ class VllmEngine:
                 max_model_len=config.max_model_tokens,
                 max_num_seqs=config.max_sequences,
                 kv_cache_memory_bytes=int(config.cache_gib * 2**30),
-                # vLLM makes n requests of one with n completions: only the prefix cache lets them share the prompt.
+                # vLLM makes n requests of one with n completions: only the prefix cache lets them
+                # share the prompt.
                 enable_prefix_caching=True,
-                # A prompt prefilled in parts rewinds its generator, which a CPU generator cannot do.
+                # A prompt prefilled in parts rewinds its generator, which a CPU generator cannot
+                # do.
                 enable_chunked_prefill=False,
                 max_num_batched_tokens=max(config.max_batch_tokens, config.max_model_tokens),
                 enforce_eager=config.eager or on_cpu,
                 enable_sleep_mode=self._sleeps,
                 generation_config="vllm",
                 seed=0,
-                # Those of the distribution that tokens are drawn from: after temperature and banned tokens.
+                # Those of the distribution that tokens are drawn from: after temperature and banned
+                # tokens.
                 logprobs_mode="processed_logprobs",
                 mm_processor_kwargs={"do_resize": False},  # frames have their final size
                 limit_mm_per_prompt={"video": 9, "image": 0},
@@ -85,7 +94,8 @@ class VllmEngine:
     def generate(
         self, prompts: Sequence[Prompt], params: SamplingParams, seeds: Sequence[int]
     ) -> list[list[Completion]]:
-        """One group for each prompt, see `RolloutEngine`. vLLM gives completion i of a request the seed + i."""
+        """One group for each prompt, see `RolloutEngine`. vLLM gives completion i of a request the
+        seed + i."""
         sampling = [self._params(params, seed) for seed in seeds]
         try:
             outputs = self._llm.generate(
@@ -121,13 +131,15 @@ class VllmEngine:
         self._llm.llm_engine.reset_encoder_cache()
 
     def sleep(self) -> None:
-        """Free the GPU's memory, weights included; nothing happens on a CPU, which vLLM cannot do it on."""
+        """Free the GPU's memory, weights included; nothing happens on a CPU, which vLLM cannot do
+        it on."""
         if self._sleeps and not self._is_asleep:
             self._llm.sleep(level=_DISCARD_WEIGHTS)
             self._is_asleep = True
 
     def close(self) -> None:
-        """Stop vLLM now: left to the garbage collector, it would take a later engine's process group with it."""
+        """Stop vLLM now: left to the garbage collector, it would take a later engine's process
+        group with it."""
         self._llm.llm_engine.engine_core.shutdown()
         del self._llm
         gc.collect()
@@ -152,7 +164,8 @@ class VllmEngine:
 
 
 def _write(policy: Policy, folder: Path) -> None:
-    """What vLLM starts from, on every rank: transformers' own `save_pretrained` writes on the first one only."""
+    """What vLLM starts from, on every rank: transformers' own `save_pretrained` writes on the first
+    one only."""
     config = copy.deepcopy(policy.model.config)
     config.architectures = [type(policy.model).__name__]
     config.save_pretrained(folder)
@@ -165,12 +178,13 @@ def _write(policy: Policy, folder: Path) -> None:
 
 
 def _ranks_together(tensor_parallel: int) -> int:
-    """How many ranks of the process group hold one engine; alone, vLLM starts processes of its own for it."""
+    """How many ranks of the process group hold one engine; alone, vLLM starts processes of its own
+    for it."""
     num_ranks = dist.get_world_size() if dist.is_initialized() else 1
     if num_ranks > 1 and num_ranks % tensor_parallel:
         raise InputError(
-            f"rollout.vllm.tensor_parallel: {num_ranks} processes train together, which do not fall into engines of "
-            f"{tensor_parallel}; expected a divisor of {num_ranks}"
+            f"rollout.vllm.tensor_parallel: {num_ranks} processes train together, which do not "
+            f"fall into engines of {tensor_parallel}; expected a divisor of {num_ranks}"
         )
     return tensor_parallel if num_ranks > 1 else 1
 
@@ -214,7 +228,8 @@ def _completion(found: Any) -> Completion:
 def _forget_shared_memory() -> None:
     """Drop the names of the memory through which ranks on CPUs talk, once all of them hold it.
 
-    vLLM 0.32.0 gives it one name in every run of a launcher and never drops it: the machine's next run would not start.
+    vLLM 0.32.0 gives it one name in every run of a launcher and never drops it: the machine's next
+    run would not start.
     """
     dist.barrier()
     for name in Path("/dev/shm").glob("-*-cpushm_*"):

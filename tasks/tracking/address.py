@@ -1,4 +1,5 @@
-"""The address of an MLflow server: checked before it is used, and parted from the password in it."""
+"""The address of an MLflow server: checked before it is used, and parted from the password in
+it."""
 
 import base64
 import os
@@ -18,12 +19,15 @@ _HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+(%\w+)?")
 
 
 def log_in(tracking_uri: str) -> str:
-    """The address without user and password, as it may be shown, kept and handed on; empty for none.
+    """The address without user and password, as it may be shown, kept and handed on; empty for
+    none.
 
-    User and password go into MLflow's own variables of this process, which the processes that it starts inherit.
+    User and password go into MLflow's own variables of this process, which the processes that it
+    starts inherit.
 
     Raises:
-        InputError: it is no address of an MLflow server; or it has a password, which would not reach the next pod.
+        InputError: it is no address of an MLflow server; or it has a password, which would not
+        reach the next pod.
     """
     given = tracking_uri.strip()
     if not given:
@@ -35,7 +39,8 @@ def log_in(tracking_uri: str) -> str:
         if os.environ.get(_ON_A_CLUSTER):
             raise _wrong(
                 given,
-                f"a password, which the next pod would not get: give {PASSWORD_VARIABLE} to the pods instead",
+                f"a password, which the next pod would not get: give {PASSWORD_VARIABLE} to the "
+                "pods instead",
             )
         os.environ[USER_VARIABLE], os.environ[PASSWORD_VARIABLE] = (
             unquote(parts.username),
@@ -78,6 +83,7 @@ def _split(given: str) -> SplitResult:
 
 def _wrong(given: str, why: str) -> InputError:
     return InputError(
-        f"tracking_uri: got {redact_address(given)!r} ({why}); expected the address of an MLflow server, "
-        "http://HOST:PORT or https://HOST, or nothing: then MLflow's records lie in the data root"
+        f"tracking_uri: got {redact_address(given)!r} ({why}); expected the address of an MLflow "
+        "server, http://HOST:PORT or https://HOST, or nothing: then MLflow's records lie in the "
+        "data root"
     )

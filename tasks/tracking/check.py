@@ -19,10 +19,11 @@ _INDEX, _WEIGHTS = "model.safetensors.index.json", "model.safetensors"
 
 
 def check_tracking(data_root: str, tracking_uri: str, model_name: str = "") -> str:
-    """Check the server's address and that it answers; of `model_name`, if any, that it may be written; its champion.
+    """Check the server's address and that it answers; of `model_name`, if any, that it may be
+    written; its champion.
 
-    Returns the address as a run keeps it, without the password. What it takes to find out is taken away again; a sqlite
-    file that does not exist is not made.
+    Returns the address as a run keeps it, without the password. What it takes to find out is taken
+    away again; a sqlite file that does not exist is not made.
 
     Raises:
         InputError: one line with what came, what was expected and what to do.
@@ -68,8 +69,8 @@ def find_champion(store: Store, registry: ModelRegistry, name: str) -> Registere
 
 
 def check_files(store: Store, model: RegisteredModel, name: str) -> None:
-    """Check that the policy's files are there, in this data root or another one, can be read and are what was
-    registered.
+    """Check that the policy's files are there, in this data root or another one, can be read and
+    are what was registered.
 
     Raises:
         InputError: they are not.
@@ -80,14 +81,15 @@ def check_files(store: Store, model: RegisteredModel, name: str) -> None:
         where = "the data root" if place is store else "the other data root that it lies in"
         where += f" ({redact(place.path(key) if place is store else model.policy.key)}: {problem})"
         raise InputError(
-            f"version {model.version} of {name!r}: its files are not in {where}; put them back there, or make another "
-            "version champion (workflows/rollback.py rollback --version N), or take the alias 'champion' away in MLflow"
+            f"version {model.version} of {name!r}: its files are not in {where}; put them back "
+            "there, or make another version champion (workflows/rollback.py rollback --version "
+            "N), or take the alias 'champion' away in MLflow"
         )
 
 
 def _problem(place: Store, key: str, digest: str) -> str:
-    """What hinders to read the policy; empty if nothing does. Files here are read through, those of a bucket are not
-    fetched for it.
+    """What hinders to read the policy; empty if nothing does. Files here are read through, those of
+    a bucket are not fetched for it.
     """
     try:
         if not place.exists(f"{key}/config.json"):

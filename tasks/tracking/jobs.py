@@ -38,9 +38,11 @@ def fail_jobs(data_root: str, tracking_uri: str, *, stage: str, error: str) -> N
 
 
 def end_abandoned(data_root: str, tracking_uri: str) -> list[AbandonedJob]:
-    """Close the runs whose owner died without a word: nobody else would, if their command is not given again.
+    """Close the runs whose owner died without a word: nobody else would, if their command is not
+    given again.
 
-    Of an execution Flyte says how it ended and why; where it does not answer, the lease stays for the next time.
+    Of an execution Flyte says how it ended and why; where it does not answer, the lease stays for
+    the next time.
     """
     return list(_end_abandoned(data_root, tracking_uri))
 

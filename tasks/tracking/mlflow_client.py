@@ -1,6 +1,8 @@
-"""The way to MLflow: a tracking server, or one sqlite file below the data root; and what its errors mean.
+"""The way to MLflow: a tracking server, or one sqlite file below the data root; and what its errors
+mean.
 
-MLflow is imported on first use, because telemetry has to be switched off before, and because it takes seconds.
+MLflow is imported on first use, because telemetry has to be switched off before, and because it
+takes seconds.
 """
 
 import logging
@@ -31,11 +33,14 @@ _PATIENCE = {
     _RETRIES: "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a gateway may say an hour: entries wait meanwhile, nobody else
+    # a gateway may say an hour: entries wait meanwhile, nobody else
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
 }
-"""MLflow's own defaults would hold up training for minutes at every call; a set variable is left as it is."""
+"""MLflow's own defaults would hold up training for minutes at every call; a set variable is left as
+it is."""
 _LONGEST_ANSWER = 300
-"""Of what a server said, as it is shown and kept: a gateway may answer with a whole page in one line."""
+"""Of what a server said, as it is shown and kept: a gateway may answer with a whole page in one
+line."""
 _REFUSALS = {
     "INVALID_PARAMETER_VALUE",
     "BAD_REQUEST",
@@ -46,9 +51,12 @@ _REFUSALS = {
 _REFUSED_STATUS = {400, 411, 413, 414, 422}
 """The same as HTTP has them, for artifacts: MLflow's own client passes those on."""
 _MENDS = {
-    401: f"it wants to know who asks: set {USER_VARIABLE} and {PASSWORD_VARIABLE}, or {TOKEN_VARIABLE}",
-    403: "this user may not do that, or the server does not know its own name (mlflow server --allowed-hosts)",
-    404: "there is no such run or place there: it was deleted, or another server answers at this address",
+    401: f"it wants to know who asks: set {USER_VARIABLE} and {PASSWORD_VARIABLE}, or "
+    f"{TOKEN_VARIABLE}",
+    403: "this user may not do that, or the server does not know its own name (mlflow server "
+    "--allowed-hosts)",
+    404: "there is no such run or place there: it was deleted, or another server answers at this "
+    "address",
 }
 _STATUS = {
     "UNAUTHENTICATED": 401,
@@ -64,19 +72,21 @@ def check_place(data_root: str, tracking_uri: str) -> None:
     """Check that MLflow has a place for its records.
 
     Raises:
-        InputError: no server is named, and the data root is remote, or has a sign that a database's address cannot.
+        InputError: no server is named, and the data root is remote, or has a sign that a database's
+        address cannot.
     """
     if tracking_uri:
         return
     if urlsplit(data_root).scheme not in ("", "file"):
         raise InputError(
-            f"the data root {redact(data_root)} is remote, so MLflow cannot keep its sqlite file there; "
-            "give the URI of an MLflow server as tracking_uri"
+            f"the data root {redact(data_root)} is remote, so MLflow cannot keep its sqlite file "
+            "there; give the URI of an MLflow server as tracking_uri"
         )
     if set("?#%") & set(local_path(data_root)):
         raise InputError(
-            f"the data root {data_root!r} has a ?, # or % in its path, so MLflow cannot keep its sqlite file there; "
-            "name another folder, or the URI of an MLflow server as tracking_uri"
+            f"the data root {data_root!r} has a ?, # or % in its path, so MLflow cannot keep its "
+            "sqlite file there; name another folder, or the URI of an MLflow server as "
+            "tracking_uri"
         )
 
 
@@ -85,8 +95,8 @@ def open_client(data_root: str, tracking_uri: str) -> "MlflowClient":
     """The client of a server, or of the sqlite file below the data root.
 
     Raises:
-        InputError: the file cannot be made or is none of MLflow's.
-        ValueError: the address holds a password: a run, which is kept with every output, would hold it too.
+        InputError: the file cannot be made or is none of MLflow's. ValueError: the address holds a
+        password: a run, which is kept with every output, would hold it too.
     """
     if redact(tracking_uri) != tracking_uri:
         raise ValueError(
@@ -99,7 +109,8 @@ def open_client(data_root: str, tracking_uri: str) -> "MlflowClient":
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
-    # It reports every table that it creates, and a database's errors with their tracebacks; we say them in one line.
+    # It reports every table that it creates, and a database's errors with their tracebacks; we say
+    # them in one line.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     check_place(data_root, tracking_uri)
     uri = tracking_uri or f"sqlite:///{_database(local_path(data_root))}"
@@ -121,8 +132,8 @@ def asking(tracking_uri: str) -> Iterator[None]:
     """MLflow's errors become one line that says what to do.
 
     Raises:
-        TrackerUnreachableError: it does not answer now, or not to this user: the same call may work later.
-        TrackerRefusedError: it took the question and said no.
+        TrackerUnreachableError: it does not answer now, or not to this user: the same call may work
+        later. TrackerRefusedError: it took the question and said no.
     """
     from google.protobuf.json_format import ParseError
     from mlflow.exceptions import MlflowException
@@ -149,7 +160,8 @@ def asking(tracking_uri: str) -> Iterator[None]:
 
 @contextmanager
 def reaching_artifacts() -> Iterator[None]:
-    """Inside of `asking`: what the client of the server's store for files raises, e.g. that of S3, may pass too."""
+    """Inside of `asking`: what the client of the server's store for files raises, e.g. that of S3,
+    may pass too."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -161,7 +173,8 @@ def reaching_artifacts() -> Iterator[None]:
 
 
 def find_or_make(find: Callable[[], FoundT | None], make: Callable[[], FoundT]) -> FoundT:
-    """What `find` finds, else what `make` makes; an answer that comes too late leaves one, not several.
+    """What `find` finds, else what `make` makes; an answer that comes too late leaves one, not
+    several.
 
     MLflow's client would repeat the request itself, unseen. Here every repetition looks first.
     """
@@ -216,8 +229,9 @@ def _status(error: Exception) -> int:
 def _database(folder: str) -> str:
     """MLflow's sqlite file in `folder`, made if there is none.
 
-    MLflow makes its tables in place, step by step: two that begin at once stand in each other's way, and one that is
-    killed leaves a file that none can use. So it is made beside its place, and whoever is first puts it there whole.
+    MLflow makes its tables in place, step by step: two that begin at once stand in each other's
+    way, and one that is killed leaves a file that none can use. So it is made beside its place, and
+    whoever is first puts it there whole.
     """
     path = f"{folder}/mlflow.db"
     try:
@@ -229,8 +243,9 @@ def _database(folder: str) -> str:
             _follow_move(connection, f"{folder}/{ARTIFACTS}")
     except (OSError, sqlite3.Error) as error:
         raise InputError(
-            f"MLflow's records in {path} cannot be used: {error}; free the disk or mend the rights if that is the "
-            "reason, else move the file away (runs and registered models are in it) or put a copy back"
+            f"MLflow's records in {path} cannot be used: {error}; free the disk or mend the "
+            "rights if that is the reason, else move the file away (runs and registered models "
+            "are in it) or put a copy back"
         ) from error
     return path
 
@@ -238,8 +253,8 @@ def _database(folder: str) -> str:
 def _follow_move(connection: sqlite3.Connection, place: str) -> None:
     """Let artifacts lie in `place`, which is below the data root as it is called now.
 
-    MLflow keeps whole paths: in a data root that was moved or copied they name where it was, and what is new would be
-    written there.
+    MLflow keeps whole paths: in a data root that was moved or copied they name where it was, and
+    what is new would be written there.
     """
     known = connection.execute("select distinct artifact_location from experiments").fetchall()
     for (before,) in known:
@@ -248,7 +263,8 @@ def _follow_move(connection: sqlite3.Connection, place: str) -> None:
         with connection:
             for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
                 connection.execute(
-                    f"update {table} set {column} = ? || substr({column}, ?) where substr({column} || '/', 1, ?) = ?",
+                    f"update {table} set {column} = ? || substr({column}, ?) where "
+                    f"substr({column} || '/', 1, ?) = ?",
                     (place, len(before) + 1, len(before) + 1, f"{before}/"),
                 )
 

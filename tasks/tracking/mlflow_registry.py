@@ -1,10 +1,12 @@
 """MLflow's model registry. Versions say where the policy lies: its weights are not copied.
 
-What counts is a version's tags: the policy's whole address (data root and key) and its digest. Its source, which
-MLflow itself downloads from, is that address too if the server takes it. A server takes no path of a file system, since
-it may not see what its clients do: then the source is a small folder of the run that says where the policy lies.
+What counts is a version's tags: the policy's whole address (data root and key) and its digest. Its
+source, which MLflow itself downloads from, is that address too if the server takes it. A server
+takes no path of a file system, since it may not see what its clients do: then the source is a small
+folder of the run that says where the policy lies.
 
-The champion is the alias `champion` of the model; its history lies beside it, one tag of the model for each change:
+The champion is the alias `champion` of the model; its history lies beside it, one tag of the model
+for each change:
 `videossr.champion.0002` is {"version": "5", "before": "3", "run_id": "..."}.
 """
 
@@ -79,20 +81,23 @@ class MlflowRegistry:
             )
             if move is None:
                 return
-            # MLflow cannot compare and set in one request. A lease keeps a second run out of this data root; one of
-            # another data root may set the same alias between the look above and this line: the later one wins, and
+            # MLflow cannot compare and set in one request. A lease keeps a second run out of this
+            # data root; one of
+            # another data root may set the same alias between the look above and this line: the
+            # later one wins, and
             # the earlier one is told, unless it has looked again before that.
             self._client.set_registered_model_alias(name, _CHAMPION, version)
             current, _ = self._alias_and_moves(name)
             if current != version:
                 raise ChampionMovedError(
-                    f"version {current or 'none'} became champion at the same moment as version {version}; run again "
-                    "to compare with that one"
+                    f"version {current or 'none'} became champion at the same moment as version "
+                    f"{version}; run again to compare with that one"
                 )
             self._keep_move(name, move)
 
     def check_writable(self, name: str) -> None:
-        """Check that this user may register versions of `name`; what it takes to find out is taken away again.
+        """Check that this user may register versions of `name`; what it takes to find out is taken
+        away again.
 
         Raises:
             TrackerUnreachableError, TrackerRefusedError: they may not.
@@ -138,7 +143,8 @@ class MlflowRegistry:
             self._client.set_registered_model_tag(*tag)
 
     def _take_over_log(self, name: str) -> bool:
-        """Whether there was a history as earlier versions kept it: as versions of a second model, `NAME-champions`.
+        """Whether there was a history as earlier versions kept it: as versions of a second model,
+        `NAME-champions`.
 
         Each of them names the one that it builds on; of two on the same one the first counted. The
         alias followed, unless whoever made the last one was cut off.
@@ -157,8 +163,8 @@ class MlflowRegistry:
             self._keep_move(name, move)
         if moves:
             logger.warning(
-                "the history of %s's champion (%d changes) was taken over from the registered model %s, which nothing "
-                "reads any more: it may be deleted",
+                "the history of %s's champion (%d changes) was taken over from the registered "
+                "model %s, which nothing reads any more: it may be deleted",
                 *(name, len(moves), log),
             )
         return bool(moves)
@@ -222,9 +228,11 @@ class MlflowRegistry:
             "data_root": self._data_root,
         }
         card = (
-            f"# A version of {name}\n\nThe weights are not in MLflow: they lie in `{tags[_POLICY_ADDRESS]}`, a folder "
-            f"in Hugging Face layout (digest {tags[_POLICY_DIGEST]}). To copy the champion:\n\n    python -m "
-            f"tasks.promote.rollback --model '{name}' --data-root '{self._data_root}' --tracking-uri URI --to FOLDER\n"
+            f"# A version of {name}\n\nThe weights are not in MLflow: they lie in "
+            f"`{tags[_POLICY_ADDRESS]}`, a folder in Hugging Face layout (digest "
+            f"{tags[_POLICY_DIGEST]}). To copy the champion:\n\n    python -m "
+            f"tasks.promote.rollback --model '{name}' --data-root '{self._data_root}' "
+            "--tracking-uri URI --to FOLDER\n"
         )
         with reaching_artifacts():
             self._client.log_text(
@@ -271,7 +279,8 @@ class MlflowRegistry:
         return key if _is_there(own) and not _is_there(address) else address
 
     def _with_digest(self, entry: "ModelVersion", policy: Artifact) -> Artifact:
-        """The policy with the digest of its files, which its version gets; as it is if they are gone."""
+        """The policy with the digest of its files, which its version gets; as it is if they are
+        gone."""
         # Loads torch; every version that a run registers has a digest.
         from tasks.policy.checkpoint import stored_policy
 

@@ -1,6 +1,8 @@
-"""Which of MLflow's runs is meant: an unfinished one with the same key and data root goes on, else there is a new one.
+"""Which of MLflow's runs is meant: an unfinished one with the same key and data root goes on, else
+there is a new one.
 
-The key is kept as a tag. A server whose answer to the making of a run came too late may hold several with one key:
+The key is kept as a tag. A server whose answer to the making of a run came too late may hold
+several with one key:
 those that nobody used are deleted.
 """
 
@@ -32,7 +34,8 @@ _DATA_ROOT = "videossr.data_root"
 _PARENT = "mlflow.parentRunId"
 """MLflow's own tag."""
 _SHOWN_AS_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
-"""Makes the UI open an experiment on its runs and charts; otherwise it guesses, and shows traces."""
+"""Makes the UI open an experiment on its runs and charts; otherwise it guesses, and shows
+traces."""
 _RUNS_ON = f"attributes.status = '{RunStatus.RUNNING}'"
 _UNFINISHED = f"attributes.status != '{RunStatus.FINISHED}'"
 _STOPPED = f"{_UNFINISHED} and attributes.status != '{RunStatus.FAILED}'"
@@ -44,18 +47,20 @@ logger = logging.getLogger(__name__)
 
 
 def check_answers(data_root: str, tracking_uri: str) -> None:
-    """Check that there is an MLflow server, which knows who asks; or a sqlite file, which is made if there is none.
+    """Check that there is an MLflow server, which knows who asks; or a sqlite file, which is made
+    if there is none.
 
     Raises:
-        TrackerUnreachableError: no server answers at `tracking_uri`, or it answers nothing that MLflow would.
-        InputError: there is no place for the file, or it is none of MLflow's.
+        TrackerUnreachableError: no server answers at `tracking_uri`, or it answers nothing that
+        MLflow would. InputError: there is no place for the file, or it is none of MLflow's.
     """
     with asking(tracking_uri):
         open_client(data_root, tracking_uri).search_experiments(max_results=1)
 
 
 def check_artifacts(run: Run) -> None:
-    """Check that files can be kept under `run`: a server may leave that to its clients, which need credentials then.
+    """Check that files can be kept under `run`: a server may leave that to its clients, which need
+    credentials then.
 
     Raises:
         TrackerUnreachableError: a small file could not be written.
@@ -79,14 +84,16 @@ def check_artifacts(run: Run) -> None:
 def find_or_create_run(
     *, data_root: str, tracking_uri: str, experiment: str, run_key: str, name: str = ""
 ) -> str:
-    """Id of the unfinished run with this key, or of a new one called `name` (MLflow finds one if it is empty).
+    """Id of the unfinished run with this key, or of a new one called `name` (MLflow finds one if it
+    is empty).
 
     Raises:
         TrackerUnreachableError: no server answers at `tracking_uri`.
     """
     with asking(tracking_uri):
         client = open_client(data_root, tracking_uri)
-        # A server chooses where artifacts go; with sqlite alone they would land in the working folder.
+        # A server chooses where artifacts go; with sqlite alone they would land in the working
+        # folder.
         artifacts = None if tracking_uri else f"{local_path(data_root)}/{ARTIFACTS}"
         place = _find_or_create_experiment(client, experiment, artifacts)
         root = _shown_root(data_root, tracking_uri)
@@ -99,7 +106,8 @@ def find_or_create_run(
         )
         if not run_id:
             raise TrackerUnreachableError(
-                f"what answers at {tracking_uri} is no MLflow server (its new run has no id); name the server's address"
+                f"what answers at {tracking_uri} is no MLflow server (its new run has no id); "
+                "name the server's address"
             )
         _delete_unused(client, run_id, _runs(client, place, run_key, root, _RUNS_ON))
         return run_id
@@ -108,7 +116,8 @@ def find_or_create_run(
 def find_running(
     *, data_root: str, tracking_uri: str, experiment: str, run_key: str, or_stopped: bool = False
 ) -> str:
-    """Id of the run with this key that is marked as running, or ended by a signal; empty if there is none.
+    """Id of the run with this key that is marked as running, or ended by a signal; empty if there
+    is none.
 
     Makes nothing.
 
@@ -162,7 +171,8 @@ def knows_run(run: Run) -> bool:
 
 
 def delete_unused(run: Run) -> None:
-    """Delete the runs that were made for `run`'s sake and never used, because their answer came too late.
+    """Delete the runs that were made for `run`'s sake and never used, because their answer came too
+    late.
 
     Raises:
         TrackerUnreachableError: no server answers.
@@ -178,14 +188,16 @@ def delete_unused(run: Run) -> None:
 
 
 def _shown_root(data_root: str, tracking_uri: str) -> str:
-    """Whose runs they are on a server that several data roots use; a sqlite file moves with its data root."""
+    """Whose runs they are on a server that several data roots use; a sqlite file moves with its
+    data root."""
     return redact(data_root) if tracking_uri else ""
 
 
 def _runs(
     client: "MlflowClient", place: str, key: str, root: str = "", also: str = ""
 ) -> "Sequence[MlflowRun]":
-    """Those with this key that belong to the data root, newest first; those of earlier versions do not say which."""
+    """Those with this key that belong to the data root, newest first; those of earlier versions do
+    not say which."""
     wanted = " and ".join(filter(None, [f"tags.`{_RUN_KEY}` = '{key}'", also]))
     runs = client.search_runs([place], filter_string=wanted, max_results=_MOST)
     return [run for run in runs if run.data.tags.get(_DATA_ROOT, root) == root]

@@ -1,4 +1,5 @@
-"""MLflow's record of one run. Each call is made such that it may be repeated: nothing is then there twice."""
+"""MLflow's record of one run. Each call is made such that it may be repeated: nothing is then there
+twice."""
 
 import json
 import math
@@ -32,7 +33,8 @@ _LONGEST_NAME, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 8000
 class MlflowTracker:
     """Tracker of one MLflow run, or of the part of it called `child`.
 
-    Every call raises TrackerUnreachableError if the server does not answer, or does not know the run.
+    Every call raises TrackerUnreachableError if the server does not answer, or does not know the
+    run.
     """
 
     def __init__(self, run: Run, child: str = "") -> None:
@@ -42,7 +44,8 @@ class MlflowTracker:
 
     @property
     def _client(self) -> "MlflowClient":
-        # On first use: most map tasks open a tracker only to say how they failed, and MLflow takes seconds to import.
+        # On first use: most map tasks open a tracker only to say how they failed, and MLflow takes
+        # seconds to import.
         return open_client(self._run.data_root, self._run.tracking_uri)
 
     @cached_property
@@ -144,7 +147,8 @@ def _parts(items: Sequence[ItemT], most: int) -> Iterator[Sequence[ItemT]]:
 
 
 def _name(text: str) -> str:
-    """`text` with only the signs that MLflow takes in names: some hold what users call their things."""
+    """`text` with only the signs that MLflow takes in names: some hold what users call their
+    things."""
     parts = re.sub(r"[^\w.\- :/]", "_", text).split("/")
     return "/".join(part for part in parts if part.strip("."))[:_LONGEST_NAME].rstrip("/") or "_"
 

@@ -1,7 +1,9 @@
-"""What a tracker could not take, as small files in the data root, by server and by run: nothing goes to another one.
+"""What a tracker could not take, as small files in the data root, by server and by run: nothing
+goes to another one.
 
     outbox/SERVER/RUN/...    waits, and is sent in order when SERVER takes it
-    refused/SERVER/RUN/...   SERVER said no for good; each file says why. Nobody needs them: a person deletes them
+    refused/SERVER/RUN/...   SERVER said no for good; each file says why. Nobody needs them: a
+                             person deletes them
 
 SERVER is its address, `local` for MLflow's sqlite file in the data root.
 """
@@ -42,7 +44,8 @@ class Outbox:
 
     def keep(self, entry: Entry) -> None:
         """Let `entry` wait, behind what waits already."""
-        # The clock orders the entries of one process; two with the same time are of different processes.
+        # The clock orders the entries of one process; two with the same time are of different
+        # processes.
         key = f"{_WAITING}/{self._place}/{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"
         try:
             self._store.write_bytes(key, json.dumps(entry).encode())
@@ -62,7 +65,8 @@ class Outbox:
         logger.error("%s; the entry is kept in %s", reason, self._store.path(key))
 
     def empty(self, send: Callable[[Entry], bool]) -> bool:
-        """Send what waits, oldest first, until one is not taken; returns whether nothing waits any more."""
+        """Send what waits, oldest first, until one is not taken; returns whether nothing waits any
+        more."""
         for key in self._store.list_keys(f"{_WAITING}/{self._place}"):
             try:
                 entry = json.loads(self._store.read_bytes(key))
@@ -90,7 +94,8 @@ def waiting_runs(store: Store, server: str) -> Iterator[str]:
 
 
 def adopt_unnamed(store: Store, server: str, knows: Callable[[str], bool]) -> None:
-    """Entries of earlier versions do not say which server they are for: it is the one that knows their run."""
+    """Entries of earlier versions do not say which server they are for: it is the one that knows
+    their run."""
     for folder in store.list_keys(_WAITING):
         run_id = PurePosixPath(folder).name
         if len(run_id) == 32 and "%" not in run_id and knows(run_id):  # an address has a %3A in it

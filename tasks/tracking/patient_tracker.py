@@ -1,4 +1,5 @@
-"""A tracker that loses nothing while its server is away: entries wait in the data root and are sent later, in order."""
+"""A tracker that loses nothing while its server is away: entries wait in the data root and are sent
+later, in order."""
 
 import base64
 import json
@@ -21,9 +22,11 @@ _PAUSE_SECONDS = 60.0
 
 
 class PatientTracker:
-    """Passes everything on to `tracker`; what it cannot take now is kept, and nothing is sent before it.
+    """Passes everything on to `tracker`; what it cannot take now is kept, and nothing is sent
+    before it.
 
-    What it refuses for good is put aside with the reason. `server` is whose tracker it is: entries go to no other.
+    What it refuses for good is put aside with the reason. `server` is whose tracker it is: entries
+    go to no other.
     """
 
     def __init__(
@@ -66,8 +69,10 @@ class PatientTracker:
     def log_step(
         self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None
     ) -> None:
-        # What is about to be passed on is kept first. After a kill it is passed on once more, value and time the same,
-        # which MLflow takes as the same point; and all that is done again up to there is not passed on.
+        # What is about to be passed on is kept first. After a kill it is passed on once more, value
+        # and time the same,
+        # which MLflow takes as the same point; and all that is done again up to there is not passed
+        # on.
         if series not in self._last_steps:
             self._last_steps[series] = self._repeat_last(series)
         if step <= self._last_steps[series]:

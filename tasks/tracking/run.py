@@ -33,7 +33,8 @@ from tasks.tracking.tracker import ModelRegistry, RunStatus, Tracker
 logger = logging.getLogger(__name__)
 
 CONSOLE_VARIABLE = "VIDEOSSR_FLYTE_CONSOLE"
-"""Where the console answers, e.g. https://flyte.example/console; the chart gives it to every pod."""
+"""Where the console answers, e.g. https://flyte.example/console; the chart gives it to every
+pod."""
 _PODS_OWN = "FLYTE_EXECUTION_URL"
 """Propeller's, if it knows the console; it leads to the pod's own node."""
 _NO_FAILURE = {"videossr.failed_stage": "", "videossr.error": ""}
@@ -48,14 +49,17 @@ def start_run(
     tracking_uri: str = "",
     name: str = "",
 ) -> str:
-    """Id of the run: an unfinished one with this key goes on, else a new one starts, called `name` if there is one.
+    """Id of the run: an unfinished one with this key goes on, else a new one starts, called `name`
+    if there is one.
 
-    `params` are part of what the key stands for; nested ones become names with dots. Two runs with the same key at the
-    same time would share one record: whoever opens a job holds its lease. What could not be sent before is sent first.
+    `params` are part of what the key stands for; nested ones become names with dots. Two runs with
+    the same key at the
+    same time would share one record: whoever opens a job holds its lease. What could not be sent
+    before is sent first.
 
     Raises:
-        InputError: the data root is remote, and no server is named; or the address is none of a server.
-        TrackerUnreachableError: no server answers at `tracking_uri`.
+        InputError: the data root is remote, and no server is named; or the address is none of a
+        server. TrackerUnreachableError: no server answers at `tracking_uri`.
     """
     address = log_in(tracking_uri)
     _send_waiting(Run(data_root=data_root, run_id="", preset=experiment, tracking_uri=address))
@@ -82,10 +86,11 @@ def fail_run(
     status: RunStatus = RunStatus.FAILED,
     or_stopped: bool = False,
 ) -> str:
-    """Mark the run with this key as ended if it looks as if it still ran; a record that cannot be reached stays.
+    """Mark the run with this key as ended if it looks as if it still ran; a record that cannot be
+    reached stays.
 
-    What a stage said itself stays too; with `or_stopped` not that a signal ended it, for somebody sent the signal.
-    Returns the run's id, empty if there was nothing to mark.
+    What a stage said itself stays too; with `or_stopped` not that a signal ended it, for somebody
+    sent the signal. Returns the run's id, empty if there was nothing to mark.
     """
     try:
         address = log_in(tracking_uri)
@@ -122,7 +127,8 @@ def stage(run: Run, name: str) -> Iterator[Tracker]:
 
 
 def _at_work(run: Run) -> AbstractContextManager[None]:
-    """The run's lease, with its heartbeat: a job that another took over ends here, before it does work twice."""
+    """The run's lease, with its heartbeat: a job that another took over ends here, before it does
+    work twice."""
     return lease.held(Store(run.data_root), run.lease) if run.lease else nullcontext()
 
 
@@ -176,7 +182,8 @@ def child_run(run: Run, name: str, params: Mapping[str, object]) -> Iterator[Tra
 
 
 def finish_run(run: Run) -> None:
-    """Close the record: the next run with the same key starts a new one. What an earlier try failed with goes."""
+    """Close the record: the next run with the same key starts a new one. What an earlier try failed
+    with goes."""
     tracker = open_tracker(run)
     tracker.set_tags(_NO_FAILURE)
     tracker.set_status(RunStatus.FINISHED)
@@ -193,7 +200,8 @@ def open_registry(run: Run) -> ModelRegistry:
 
 
 def open_tracker(run: Run, child: str = "") -> PatientTracker:
-    """The tracker of `run`, or of its part `child`, for a process beside the one whose stage it is."""
+    """The tracker of `run`, or of its part `child`, for a process beside the one whose stage it
+    is."""
     return PatientTracker(MlflowTracker(run, child), Store(run.data_root), server=run.tracking_uri)
 
 
@@ -232,8 +240,8 @@ def _flush(tracker: PatientTracker) -> None:
     num_waiting = tracker.flush()
     if num_waiting:
         logger.warning(
-            "%d entries for MLflow wait in %s; the next run with this server sends them (delete the folder if the run "
-            "is gone for good)",
+            "%d entries for MLflow wait in %s; the next run with this server sends them (delete "
+            "the folder if the run is gone for good)",
             *(num_waiting, tracker.waiting_in),
         )
 

@@ -1,4 +1,5 @@
-"""Where a run's numbers, files and models are kept: two seams, so that nothing but their homes knows MLflow."""
+"""Where a run's numbers, files and models are kept: two seams, so that nothing but their homes
+knows MLflow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ class RunStatus(StrEnum):
 
 
 class TrackerUnreachableError(InputError):
-    """What keeps the record does not answer now, or not to this user, so the same call may work later."""
+    """What keeps the record does not answer now, or not to this user, so the same call may work
+    later."""
 
 
 class TrackerRefusedError(InputError):
@@ -36,7 +38,8 @@ class Tracker(Protocol):
         ...
 
     def log_params(self, params: Mapping[str, str]) -> None:
-        """Log what was decided before; a value once logged stays, and another one becomes the tag `param.NAME`.
+        """Log what was decided before; a value once logged stays, and another one becomes the tag
+        `param.NAME`.
 
         So nothing that may change between two tries of the same run belongs here: that is a tag.
         """
@@ -46,15 +49,18 @@ class Tracker(Protocol):
     ) -> None:
         """Log numbers of the run as a whole; the part of a name before "/" groups the charts.
 
-        A number that stands already is not logged again. `at_seconds` is the Unix time, if it is not now.
+        A number that stands already is not logged again. `at_seconds` is the Unix time, if it is
+        not now.
         """
 
     def log_step(
         self, metrics: Mapping[str, float], step: int, series: str, at_seconds: float | None = None
     ) -> None:
-        """Log numbers of one step of a curve; a step that is done again, after a kill, is logged once.
+        """Log numbers of one step of a curve; a step that is done again, after a kill, is logged
+        once.
 
-        `series` names what the steps depend on: steps of another series are others, even under the same names.
+        `series` names what the steps depend on: steps of another series are others, even under the
+        same names.
         """
 
     def log_bytes(self, name: str, data: bytes) -> None:
@@ -75,7 +81,8 @@ class RegisteredModel:
 
     version: str
     policy: Artifact
-    """The checkpoint's folder: a key of the data root, or its whole address if it lies in another one."""
+    """The checkpoint's folder: a key of the data root, or its whole address if it lies in another
+    one."""
     tags: dict[str, str]
 
 
@@ -121,11 +128,13 @@ class Standing:
         if not self.moves:
             return ""
         last = self.moves[-1]
-        # A champion that is not the last move's was set by hand: then the last move's is the one before it.
+        # A champion that is not the last move's was set by hand: then the last move's is the one
+        # before it.
         return last.before if last.version == self.version else last.version
 
     def next_move(self, version: str, *, last_move: int, champion: str, run_id: str) -> Move | None:
-        """The move that makes `version` champion after a decision that knew of `last_move` and `champion`.
+        """The move that makes `version` champion after a decision that knew of `last_move` and
+        `champion`.
 
         None if that decision was carried out before, whatever happened since: a promotion that is
         repeated does not undo a rollback.
@@ -139,8 +148,9 @@ class Standing:
         # The alias may lead to `version` already, without a move: its mover was cut off in between.
         if following is not None or self.version not in (champion, version):
             raise ChampionMovedError(
-                f"the champion changed while version {version} was compared with version {champion or 'none'}: it is "
-                f"version {self.version or 'none'} now; run again to compare with that one"
+                f"the champion changed while version {version} was compared with version "
+                f"{champion or 'none'}: it is version {self.version or 'none'} now; run again to "
+                "compare with that one"
             )
         return Move(number=last_move + 1, version=version, before=champion, run_id=run_id)
 
@@ -150,7 +160,8 @@ class ModelRegistry(Protocol):
     """The registered models; each has at most one champion."""
 
     def register(self, name: str, policy: Artifact, tags: Mapping[str, str]) -> str:
-        """The version of this policy: a new one, or the one that holds the same weights, with its tags renewed."""
+        """The version of this policy: a new one, or the one that holds the same weights, with its
+        tags renewed."""
 
     def version(self, name: str, version: str) -> RegisteredModel | None:
         """One version of a model; None if there is none."""
@@ -160,7 +171,8 @@ class ModelRegistry(Protocol):
     def standing(self, name: str) -> Standing: ...
 
     def move_champion(self, name: str, version: str, *, last_move: int, champion: str) -> None:
-        """Make `version` the champion if the standing is still the one given; doing it twice does no harm.
+        """Make `version` the champion if the standing is still the one given; doing it twice does
+        no harm.
 
         `champion` is the version that was champion then, empty if there was none.
 

@@ -27,7 +27,8 @@ def find_or_check(
     config: ValidateConfig,
     seed: int,
 ) -> tuple[Artifact, list[ManifestFinding], dict[str, float]]:
-    """The findings kept at `key`, or new ones if there are none or they stopped a run; and their counts."""
+    """The findings kept at `key`, or new ones if there are none or they stopped a run; and their
+    counts."""
     findings = read_json(store, key, list[ManifestFinding]) if store.exists(key) else []
     reused = bool(findings) and not any(finding.stops_the_run for finding in findings)
     if not reused:
@@ -116,5 +117,6 @@ def stop_if_bad(findings: Sequence[ManifestFinding]) -> None:
     errors = [finding for finding in failed if finding.stops_the_run]
     if errors:
         raise InputError(
-            f"{len(errors)} of {len(findings)} checks of the manifests failed:\n{findings_table(errors)}"
+            f"{len(errors)} of {len(findings)} checks of the manifests "
+            f"failed:\n{findings_table(errors)}"
         )

@@ -1,8 +1,8 @@
 """What must hold of the manifests, checked with Great Expectations (this is its only home).
 
-Manifests become flat tables with the derived columns that the expectations are about; out come our own findings.
-Nothing is stored or sent: the context lives in memory with analytics off. The import takes seconds, so it waits until
-a check is really wanted.
+Manifests become flat tables with the derived columns that the expectations are about; out come our
+own findings. Nothing is stored or sent: the context lives in memory with analytics off. The import
+takes seconds, so it waits until a check is really wanted.
 """
 
 import itertools
@@ -239,7 +239,8 @@ def _view_fits(view: View, clips: Mapping[str, Clip]) -> bool:
 
 
 def _clips_split(sample: Sample, clips: Mapping[str, Clip]) -> str:
-    """The split that all clips of the sample are in; says so if they differ or are not in the manifest."""
+    """The split that all clips of the sample are in; says so if they differ or are not in the
+    manifest."""
     ids = [
         clip_id for view in sample.views for clip_id in (view.clip_id, *donor_clip_ids(view.edits))
     ]

@@ -1,8 +1,8 @@
 """Whether drawn samples can be shown, from frames that are those of the clips in the manifest.
 
-ZIP's CRC-32 of every picture finds bytes that were changed, a missing directory finds a cut; counts and sizes are
-compared with the clip's row; and the fingerprint, which ingest took of the frames before it stored them, finds
-another clip's archive under this clip's name, however sound it is.
+ZIP's CRC-32 of every picture finds bytes that were changed, a missing directory finds a cut; counts
+and sizes are compared with the clip's row; and the fingerprint, which ingest took of the frames
+before it stored them, finds another clip's archive under this clip's name, however sound it is.
 """
 
 import itertools
@@ -23,8 +23,8 @@ from tasks.video.render import render_view
 logger = logging.getLogger(__name__)
 
 _MAX_DISTANCE = 0.1
-"""Share of a fingerprint's bits that may differ. JPEG moves at most 0.8 % of them (2 % at quality 30), while two
-clips differ in at least 27 %: 24 real and 40 generated ones."""
+"""Share of a fingerprint's bits that may differ. JPEG moves at most 0.8 % of them (2 % at quality
+30), while two clips differ in at least 27 %: 24 real and 40 generated ones."""
 
 
 def check_frames(
@@ -64,13 +64,17 @@ def _flaw_of_clip(store: Store, clip: Clip) -> str:
         return str(error)
     expected = (len(clip.timestamps_seconds), clip.height_px, clip.width_px, 3)
     if frames.shape != expected:
-        return f"{store.path(clip.frames_key)} holds frames {frames.shape}, the manifest says {expected}"
+        return (
+            f"{store.path(clip.frames_key)} holds frames {frames.shape}, the manifest says "
+            f"{expected}"
+        )
     if clip.fingerprint:
         distance = fingerprint_distance(fingerprint(frames), clip.fingerprint)
         if distance > _MAX_DISTANCE:
             return (
-                f"{store.path(clip.frames_key)} holds frames of another video than {clip.source!r}: {distance:.0%} of "
-                "the fingerprint differ; delete that file and run again: it is made anew"
+                f"{store.path(clip.frames_key)} holds frames of another video than "
+                f"{clip.source!r}: {distance:.0%} of the fingerprint differ; delete that file and "
+                "run again: it is made anew"
             )
     return ""
 
@@ -85,7 +89,10 @@ def _flaw_of_sample(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> 
         clip, times = clips[view.clip_id], video.timestamps_seconds
         expected = (view.stop_frame - view.start_frame, clip.height_px, clip.width_px, 3)
         if video.frames.shape != expected or len(times) != expected[0]:
-            return f"video {number} has frames {video.frames.shape} and {len(times)} times, expected {expected}"
+            return (
+                f"video {number} has frames {video.frames.shape} and {len(times)} times, "
+                f"expected {expected}"
+            )
         if any(later <= earlier for earlier, later in itertools.pairwise(times)):
             return f"the times of video {number} do not ascend"
     return ""

@@ -1,4 +1,5 @@
-"""A page to look at before training: how many samples of each kind there are, and what some of them show."""
+"""A page to look at before training: how many samples of each kind there are, and what some of them
+show."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

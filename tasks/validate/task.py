@@ -1,4 +1,5 @@
-"""The door of validate: both manifests in, the same out if every check holds; a bad one stops the run."""
+"""The door of validate: both manifests in, the same out if every check holds; a bad one stops the
+run."""
 
 import time
 
@@ -9,7 +10,8 @@ from tasks.deployment.stage_task import stage_task
 
 @stage_task("cpu", enable_deck=True, deck_fields=())
 def validate_manifests(data: DataSet, job: Job) -> DataSet:
-    """Check the manifests and the frames of drawn samples; findings are written before the run is stopped.
+    """Check the manifests and the frames of drawn samples; findings are written before the run is
+    stopped.
 
     What passes is the latest data set of the data root, and shown in the deck.
     """

@@ -1,4 +1,5 @@
-"""Frames on one picture, for people: what a sample shows, which frames were altered, what was asked."""
+"""Frames on one picture, for people: what a sample shows, which frames were altered, what was
+asked."""
 
 import io
 from collections.abc import Collection, Sequence
@@ -57,7 +58,8 @@ def shown_frames(num_frames: int, most_tiles: int) -> list[int]:
 
 
 def _with_some(shown: Sequence[int], marked: Collection[int]) -> list[int]:
-    """`shown` with marked frames in place of their unmarked neighbours, if they are few enough to be missed."""
+    """`shown` with marked frames in place of their unmarked neighbours, if they are few enough to
+    be missed."""
     tiles = set(shown)
     if len(set(marked)) > len(shown) // 2:
         return sorted(tiles)

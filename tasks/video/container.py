@@ -1,4 +1,5 @@
-"""What a container says of itself that FFmpeg reads over or PyAV does not hand on: encrypted as a whole, cut off.
+"""What a container says of itself that FFmpeg reads over or PyAV does not hand on: encrypted as a
+whole, cut off.
 
 Encryption that is said packet by packet is found where packets are read (`tasks.video.probe`).
 """
@@ -11,7 +12,8 @@ import av.logging
 from av.container import InputContainer
 
 _ENCRYPTED_TAGS = re.compile(r"Video: .*\((?:encv|drmi) / 0x")
-"""Sample entries of mp4 whose codec is not said in clear: ISO/IEC 14496-12, 8.12; FairPlay of iTunes."""
+"""Sample entries of mp4 whose codec is not said in clear: ISO/IEC 14496-12, 8.12; FairPlay of
+iTunes."""
 _ASF_ENCRYPTION = bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e")
 """Content Encryption Object (Advanced Systems Format, 3.14); its extended kind ends otherwise."""
 _ASF_MORE_ENCRYPTION = bytes.fromhex("14e68a292226174cb935dae07ee9289c")
@@ -19,7 +21,8 @@ _HEAD_BYTES = 2**20
 _TS_SYNC, _TS_SCRAMBLED = 0x47, 0xC0
 """First byte of a packet, and the bits of its fourth (ISO/IEC 13818-1, 2.4.3.2)."""
 _TS_SIZES = {188: 0, 192: 4}
-"""Bytes of a packet, and of them before its first; the second is that of cameras and discs (m2ts)."""
+"""Bytes of a packet, and of them before its first; the second is that of cameras and discs
+(m2ts)."""
 
 
 def description(container: InputContainer) -> str:

@@ -21,10 +21,12 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 BROKEN = (av.FFmpegError, IndexError)
-"""What reading packets raises for broken files; the second where a damaged transport stream grows a stream."""
+"""What reading packets raises for broken files; the second where a damaged transport stream grows a
+stream."""
 _HARMLESS = ("mmco: unref short failure", "SEI type")
-"""The first: H.264 gives up a reference picture that was never decoded, as happens after a seek and in files cut
-without re-encoding; a picture that needs it causes another line. The second: a malformed remark beside the pictures."""
+"""The first: H.264 gives up a reference picture that was never decoded, as happens after a seek and
+in files cut without re-encoding; a picture that needs it causes another line. The second: a
+malformed remark beside the pictures."""
 _INDEXED = "mov"
 """Its packets are found by an index, whatever stands before them."""
 
@@ -47,7 +49,8 @@ class Complaints:
         return self._count
 
     def count_astray(self) -> int:
-        """How many of a container in which one packet leads to the next, and the next was not where it should be."""
+        """How many of a container in which one packet leads to the next, and the next was not where
+        it should be."""
         self.count()
         return self._num_astray
 
@@ -56,7 +59,8 @@ class Complaints:
 def heard_complaints(*, is_on: bool) -> Iterator[Complaints]:
     """While entered, what this thread causes is counted.
 
-    To be off with decoders that have threads of their own: their lines come from elsewhere, and can block PyAV.
+    To be off with decoders that have threads of their own: their lines come from elsewhere, and can
+    block PyAV.
     """
     if not is_on:
         yield Complaints([])
@@ -84,7 +88,8 @@ class Damage:
     _damaged: set[int] = field(default_factory=set)
     _ends_early: bool = False
     _first: int | None = None
-    """Place of the packet at which the present stretch of broken pictures began; None outside of one."""
+    """Place of the packet at which the present stretch of broken pictures began; None outside of
+    one."""
     _last: int = 0
     _last_stamp: int = 0
     """The last damage of that stretch."""
@@ -97,7 +102,8 @@ class Damage:
 
     @property
     def num_errors(self) -> int:
-        """Packets that the decoder refused or complained about, or of which it marked the picture as broken."""
+        """Packets that the decoder refused or complained about, or of which it marked the picture
+        as broken."""
         return len(self._damaged) + self._ends_early
 
     def end_early(self) -> None:
@@ -152,7 +158,8 @@ def sound_frames(
 def _with_damage_around(
     packets: "Iterable[av.Packet[VideoStream]]", complaints: Complaints, damage: Damage
 ) -> "Iterator[tuple[av.Packet[VideoStream], bool]]":
-    """Each packet, and whether something was complained of right before it, or was astray right behind it."""
+    """Each packet, and whether something was complained of right before it, or was astray right
+    behind it."""
     last, is_damaged = None, False
     source = iter(packets)
     while True:
@@ -166,7 +173,8 @@ def _with_damage_around(
             packet = None
         has_complained = complaints.count() > heard
         if last is not None:
-            # At the end of a file that was cut off it is whole, and what would have come next is missing.
+            # At the end of a file that was cut off it is whole, and what would have come next is
+            # missing.
             is_followed = packet is not None and packet.size > 0
             yield last, is_damaged or (is_followed and complaints.count_astray() > astray)
         if packet is None:
@@ -179,7 +187,8 @@ def _with_damage_around(
 
 @functools.cache
 def _kind_of_codec(name: str) -> str:
-    """Of pictures or sound (what is encrypted or broken there harms no picture); empty for a container."""
+    """Of pictures or sound (what is encrypted or broken there harms no picture); empty for a
+    container."""
     try:
         return str(Codec(name, "r").type)
     except ValueError:

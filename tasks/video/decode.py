@@ -1,9 +1,10 @@
 """Video file -> chosen frames at their final size, upright, 8-bit RGB.
 
-First the shortcut: decode only what the chosen frames need (`tasks.video.shortcut`). Where it disagrees with what the
-packets promise, the plain pass: decode everything from the start; the decoder has the last word on which frames there
-are, and if it delivers others than promised, the choice is made again from what it delivered. Both give equal frames.
-Only the chosen frames are kept in memory.
+First the shortcut: decode only what the chosen frames need (`tasks.video.shortcut`). Where it
+disagrees with what the packets promise, the plain pass: decode everything from the start; the
+decoder has the last word on which frames there are, and if it delivers others than promised, the
+choice is made again from what it delivered. Both give equal frames. Only the chosen frames are kept
+in memory.
 """
 
 from collections.abc import Collection, Sequence
@@ -67,10 +68,10 @@ def decode_video(
     """Decode the frames that `choice` asks for.
 
     Args:
-        path: A local file.
-        choice: What is wanted.
-        num_threads: Of the decoder. One process per core with one thread each is best for many videos, and damage is
-            noticed best so: some decoders report it only in the log, which is read for one thread alone.
+        path: A local file. choice: What is wanted. num_threads: Of the decoder. One process per
+        core with one thread each is best for many videos, and damage is
+            noticed best so: some decoders report it only in the log, which is read for one thread
+            alone.
         may_skip: False decodes every frame from the start; the result is the same.
 
     Raises:
@@ -90,7 +91,8 @@ def decode_video(
 
 
 def decode_frames(path: Path, promise: Probe, wanted: Sequence[int], resizer: Resizer) -> Frames:
-    """The frames at the indices `wanted` of the promised times, which `promise` has, for rules that choose by index.
+    """The frames at the indices `wanted` of the promised times, which `promise` has, for rules that
+    choose by index.
 
     Raises:
         VideoError: not all of them can be decoded.
@@ -163,7 +165,8 @@ def _decode(
 ) -> _Pass:
     """Keep the frames whose rank in the decoder's output is in `wanted`.
 
-    Ranks, because a decoder's output order is the order of presentation even where time stamps are not (VC-1 in ASF).
+    Ranks, because a decoder's output order is the order of presentation even where time stamps are
+    not (VC-1 in ASF).
     """
     result, damage = _Pass(), Damage(has_true_stamps=promise.has_true_stamps)
     times: list[float | None] = []
@@ -185,7 +188,10 @@ def _complete(times: list[float | None], promise: Probe) -> list[float]:
     if len(known) == len(times):
         return sorted(known)
     if not promise.frame_seconds:
-        detail = f"{len(times) - len(known)} of {len(times)} frames have none, and no frame rate is stated"
+        detail = (
+            f"{len(times) - len(known)} of {len(times)} frames have none, and no frame rate "
+            "is stated"
+        )
         raise VideoError(Problem.NO_TIMESTAMPS, detail)
     return [rank * promise.frame_seconds for rank in range(len(times))]
 
@@ -210,13 +216,19 @@ def _check(promise: Probe, decoded: _Pass, choice: FrameChoice) -> int:
         )
     num_inside = len(span_frames(decoded.times_seconds, edge_share=choice.edge_share))
     if num_inside < choice.num_frames:
-        detail = f"{num_inside} in the middle {1 - 2 * choice.edge_share:.0%}, at least {choice.num_frames} needed"
+        detail = (
+            f"{num_inside} in the middle {1 - 2 * choice.edge_share:.0%}, at least "
+            f"{choice.num_frames} needed"
+        )
         raise VideoError(Problem.TOO_FEW_FRAMES, f"{len(decoded.times_seconds)} frames, {detail}")
     return num_lost
 
 
 def _damage(promise: Probe, decoded: _Pass, lost: list[float]) -> str:
-    return f"{len(lost)} of {len(promise.times_seconds)} frames lost, {decoded.num_errors} decode errors"
+    return (
+        f"{len(lost)} of {len(promise.times_seconds)} frames lost, {decoded.num_errors} decode "
+        "errors"
+    )
 
 
 def _footage(
@@ -241,7 +253,10 @@ def _warnings(promise: Probe, decoded: _Pass, num_lost: int) -> tuple[str, ...]:
         warnings.append(Remark.DAMAGED_FRAMES.of(f"{_damage(promise, decoded, lost)}; {moved}"))
     warnings.extend(_warning_of_length(promise, decoded.times_seconds))
     if not promise.times_seconds:
-        detail = f"time stamps missing from the file; where needed, frames {promise.frame_seconds:.4f} s apart"
+        detail = (
+            "time stamps missing from the file; where needed, frames "
+            f"{promise.frame_seconds:.4f} s apart"
+        )
         warnings.append(Remark.NO_TIMESTAMPS.of(detail))
     return tuple(warnings)
 

@@ -1,8 +1,10 @@
-"""What a player does to a decoded picture before it is seen, apart from its size: crop it, turn it, read its colours.
+"""What a player does to a decoded picture before it is seen, apart from its size: crop it, turn it,
+read its colours.
 
-All of it is said by the file, and is taken from the first frame that decodes: what stands beside the pictures (SEI) may
-come with that one alone, and holds for all. FFmpeg is the measure (`configure_input_video_filter` in FFmpeg's
-fftools/ffmpeg_filter.c), except for HDR, which it hands on as it is and players map to what a screen can show.
+All of it is said by the file, and is taken from the first frame that decodes: what stands beside
+the pictures (SEI) may come with that one alone, and holds for all. FFmpeg is the measure
+(`configure_input_video_filter` in FFmpeg's fftools/ffmpeg_filter.c), except for HDR, which it hands
+on as it is and players map to what a screen can show.
 """
 
 import math
@@ -26,7 +28,8 @@ _MATRIX = "=9i"
 """libavutil/display.h: a b u, c d v, x y w; (p, q) is shown at (a p + c q + x, b p + d q + y)."""
 _ONE, _ONE_OF_W = 1 << 16, 1 << 30
 _SINE_OF_HALF_A_DEGREE = math.sin(math.radians(0.5))
-"""So far from a quarter of a turn FFmpeg takes a matrix for one: it rounds the angle to whole degrees."""
+"""So far from a quarter of a turn FFmpeg takes a matrix for one: it rounds the angle to whole
+degrees."""
 _SAME_SCALE = 0.01
 _WIDE = frozenset(
     {
@@ -128,7 +131,8 @@ def remarks_on(frame: VideoFrame, stream: VideoStream) -> tuple[str, ...]:
 
 
 def crop_of(container: InputContainer, stream: VideoStream) -> Crop:
-    """What the container (clean aperture of mp4, PixelCrop of Matroska) says is not shown of a stream's pictures.
+    """What the container (clean aperture of mp4, PixelCrop of Matroska) says is not shown of a
+    stream's pictures.
 
     PyAV does not hand on this side data of a stream.
     """
@@ -157,7 +161,8 @@ def _remarks_on_colours(frame: VideoFrame) -> list[str]:
 
 
 def _unnamed(kinds: type[Type], number: int) -> Type:
-    """FFmpeg has kinds of side data that PyAV does not name, such as EXIF and the displays that MV-HEVC is made for.
+    """FFmpeg has kinds of side data that PyAV does not name, such as EXIF and the displays that
+    MV-HEVC is made for.
 
     It fails on a frame that has one of them, whatever is wanted of it.
     """

@@ -1,7 +1,7 @@
 """Applies edits to frames: pure, uint8 in and out, the input is never changed.
 
-Nothing is encoded here: what is not altered stays the same bytes, so only the altered pixels themselves can tell the
-answer. What a span edit does to pixels stands in `tasks.video.transforms`.
+Nothing is encoded here: what is not altered stays the same bytes, so only the altered pixels
+themselves can tell the answer. What a span edit does to pixels stands in `tasks.video.transforms`.
 """
 
 import math
@@ -17,7 +17,8 @@ from tasks.video.transforms import SPAN_TRANSFORMS, cover
 _NUM_CORNERS = {"square": 4, "triangle": 3}
 _DIAMOND_ASPECT = 0.35
 _BAR_ASPECT = 1 / 3
-"""Width over length. Slimmer diamonds fall to pieces, wider ones come near a triangle's second moment."""
+"""Width over length. Slimmer diamonds fall to pieces, wider ones come near a triangle's second
+moment."""
 
 LoadDonor = Callable[[str, int, int], Frames]
 """Clip id, start and stop frame -> those frames of that clip, in its own size."""
@@ -99,7 +100,8 @@ def _transformed(span: Frames, edit: SpanEdit) -> Frames:
 def _span(frames: Frames, start_frame: int, stop_frame: int) -> Frames:
     if not 0 <= start_frame < stop_frame <= len(frames):
         raise ValueError(
-            f"edit of frames [{start_frame}, {stop_frame}) does not fit a video of {len(frames)} frames"
+            f"edit of frames [{start_frame}, {stop_frame}) does not fit a video of {len(frames)} "
+            "frames"
         )
     return frames[start_frame:stop_frame]
 
@@ -111,13 +113,15 @@ def _checked_order(order: tuple[int, ...]) -> list[int]:
 
 
 def _draw_shape(frame: Frame, edit: DrawEdit) -> None:
-    """Paint the shape onto `frame` (H, W, 3), in place. Every pixel of it changes, by one level at least."""
+    """Paint the shape onto `frame` (H, W, 3), in place. Every pixel of it changes, by one level at
+    least."""
     height, width = frame.shape[:2]
     box = _box(edit, height, width)
     inside = shape_mask(edit, height_px=height, width_px=width, box=box)
     picture = frame[box][inside]
     painted = np.rint(picture + edit.opacity * (np.array(edit.color) - picture)).astype(np.uint8)
-    # Where the colour was there already (white on snow) one level is moved: a shape without a trace has no answer.
+    # Where the colour was there already (white on snow) one level is moved: a shape without a trace
+    # has no answer.
     same = np.all(painted == picture, axis=-1)
     painted[same] = np.where(picture[same] < 255, picture[same] + 1, picture[same] - 1)
     frame[box][inside] = painted
@@ -143,9 +147,11 @@ def _regular_polygon(
     radius: float,
     angle: float,
 ) -> NDArray[np.bool_]:
-    """Points within the distance of every side from the centre; `angle` points to the middle of one side."""
+    """Points within the distance of every side from the centre; `angle` points to the middle of one
+    side."""
     inside = np.ones(np.broadcast_shapes(right.shape, down.shape), bool)
-    # A convex polygon is where every side's half-plane holds; the apothem is the distance of a side.
+    # A convex polygon is where every side's half-plane holds; the apothem is the distance of a
+    # side.
     side_distance = radius * math.cos(math.pi / num_corners)
     for side in range(num_corners):
         direction = angle + 2 * math.pi * side / num_corners

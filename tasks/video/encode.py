@@ -1,4 +1,5 @@
-"""Writes frames as an mp4 that browsers play: previews, exports and generated clips. Never training data."""
+"""Writes frames as an mp4 that browsers play: previews, exports and generated clips. Never training
+data."""
 
 import os
 import shutil
@@ -12,7 +13,8 @@ from tasks.video.frames import Frames
 
 
 def write_mp4(path: Path, frames: Frames, fps: float, *, quality: int = 18) -> None:
-    """Write `frames` as H.264; the file is there whole or not at all. One thread, so that bytes repeat.
+    """Write `frames` as H.264; the file is there whole or not at all. One thread, so that bytes
+    repeat.
 
     `quality` is x264's constant rate factor: lower is better and larger, 18 looks lossless.
 
@@ -29,9 +31,16 @@ def write_mp4(path: Path, frames: Frames, fps: float, *, quality: int = 18) -> N
     )
     # "file:" keeps a name with a colon from being read as a protocol.
     target = source.output(
-        f"file:{temporary}", vcodec="libx264", pix_fmt="yuv420p", crf=quality, preset="veryfast", threads=1,
-        movflags="+faststart", fflags="+bitexact", loglevel="error",
-    )  # fmt: skip
+        f"file:{temporary}",
+        vcodec="libx264",
+        pix_fmt="yuv420p",
+        crf=quality,
+        preset="veryfast",
+        threads=1,
+        movflags="+faststart",
+        fflags="+bitexact",
+        loglevel="error",
+    )
     try:
         target.run(
             cmd=ffmpeg_binary(), input=frames.tobytes(), capture_stdout=True, capture_stderr=True

@@ -1,4 +1,5 @@
-"""Why a file gives no frames, and what is worth knowing of one that does: short fixed phrases that can be counted."""
+"""Why a file gives no frames, and what is worth knowing of one that does: short fixed phrases that
+can be counted."""
 
 from enum import StrEnum
 
@@ -32,7 +33,8 @@ class Remark(StrEnum):
     SEVERAL_STREAMS = "several video streams"
     HDR = "HDR"
     COLOURS = "unusual colours"
-    """Shown as if they were those of BT.709, as FFmpeg does it; players that know better show them otherwise."""
+    """Shown as if they were those of BT.709, as FFmpeg does it; players that know better show them
+    otherwise."""
     TRANSPARENT = "transparent"
     SEVERAL_VIEWS = "more than one flat picture"
     ODD_MATRIX = "odd display matrix"

@@ -1,7 +1,10 @@
-"""What a video looks like, in 256 bits: copies that were encoded again, scaled, brightened or trimmed differ in few.
+"""What a video looks like, in 256 bits: copies that were encoded again, scaled, brightened or
+trimmed differ in few.
 
-The bits are the signs of low frequencies in time and space. Signs do not change with brightness or contrast, and low
-frequencies survive compression and scaling. The constant part of time (the background) has a quarter of the bits only:
+The bits are the signs of low frequencies in time and space. Signs do not change with brightness or
+contrast, and low
+frequencies survive compression and scaling. The constant part of time (the background) has a
+quarter of the bits only:
 two recordings of one scene differ in the other three, which tell how the picture changes.
 """
 
@@ -16,7 +19,8 @@ from tasks.video.frames import Frame, Frames
 
 _THUMBNAIL_PX = 32
 _TIMES = 4
-"""Frequencies in time, the constant one included: a trim of 5 % moves the fastest by less than a quarter of pi."""
+"""Frequencies in time, the constant one included: a trim of 5 % moves the fastest by less than a
+quarter of pi."""
 _PLANE = [(u, total - u) for total in range(1, 11) for u in range(total + 1)][:64]
 """The 64 lowest frequencies in space (down, across), without the mean."""
 NUM_BITS = _TIMES * len(_PLANE)
@@ -56,7 +60,8 @@ def fingerprint_distance(one: str, other: str) -> float:
 
 
 def near_pairs(fingerprints: Sequence[str], *, max_distance: float) -> Iterator[Pair]:
-    """All pairs of which at most this share of bits differs; empty fingerprints look like nothing."""
+    """All pairs of which at most this share of bits differs; empty fingerprints look like
+    nothing."""
     known, table = _table(fingerprints)
     # Blocks of rows against themselves and all later ones: each pair is seen, few are seen twice.
     for start in range(0, len(known), _BLOCK):

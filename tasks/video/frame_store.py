@@ -1,8 +1,10 @@
-"""The frames of a clip in the store: one ZIP archive of JPEG pictures, so that any range can be read alone.
+"""The frames of a clip in the store: one ZIP archive of JPEG pictures, so that any range can be
+read alone.
 
-4:4:4, so that colours keep their edges; entries are stored (JPEG does not shrink further) with a fixed date, so that
-equal frames give equal bytes; ZIP's CRC-32 finds damage. Frames are compressed once, before any edit, and all frames
-of a clip with one quality, so that no frame looks different for it.
+4:4:4, so that colours keep their edges; entries are stored (JPEG does not shrink further) with a
+fixed date, so that equal frames give equal bytes; ZIP's CRC-32 finds damage. Frames are compressed
+once, before any edit, and all frames of a clip with one quality, so that no frame looks different
+for it.
 """
 
 import io
@@ -51,7 +53,8 @@ class PackedClip:
 
 
 def pack_clip(frames: Frames, config: IngestConfig) -> PackedClip:
-    """Frames (F, H, W, 3) with the highest quality that keeps to `max_bits_per_px`, or else the lowest allowed."""
+    """Frames (F, H, W, 3) with the highest quality that keeps to `max_bits_per_px`, or else the
+    lowest allowed."""
     num_px = frames[..., 0].size
     most = config.max_bits_per_px * num_px / 8 + len(frames) * _TABLES_BYTES
     for quality in (*range(JPEG_QUALITY, MIN_JPEG_QUALITY, -_QUALITY_STEP), MIN_JPEG_QUALITY):
@@ -99,8 +102,8 @@ def load_frames(
         return unpack_frames(store.read_bytes(clip.frames_key), start_frame, stop_frame)
     except (FileNotFoundError, ValueError) as error:
         raise InputError(
-            f"frames of {clip.source!r} cannot be read from {store.path(clip.frames_key)}: {error}; "
-            "delete that file if it exists and run again: it is made anew"
+            f"frames of {clip.source!r} cannot be read from {store.path(clip.frames_key)}: "
+            f"{error}; delete that file if it exists and run again: it is made anew"
         ) from error
 
 

@@ -1,9 +1,11 @@
-"""Generated clips for the demo and the tests: `python -m tasks.video.generate --out DIR --num 40 --seed 0`.
+"""Generated clips for the demo and the tests: `python -m tasks.video.generate --out DIR --num 40
+--seed 0`.
 
-Varied, but with the regularities that make real video learnable without labels: the sky is above and bluish, the
-ground below and green or brown, a glowing sun stands on the left, the light turns from cool to warm and the sun climbs
-as time passes, the camera pans right, and things keep moving as they did. So order, orientation, mirroring and
-exchanged colour channels can all be told. No circles, squares or triangles: those are what counting adds.
+Varied, but with the regularities that make real video learnable without labels: the sky is above
+and bluish, the ground below and green or brown, a glowing sun stands on the left, the light turns
+from cool to warm and the sun climbs as time passes, the camera pans right, and things keep moving
+as they did. So order, orientation, mirroring and exchanged colour channels can all be told. No
+circles, squares or triangles: those are what counting adds.
 """
 
 import argparse
@@ -89,7 +91,8 @@ def _with_sun(picture: Floats, rng: np.random.Generator) -> Floats:
 def _with_object(
     picture: Floats, outline: Callable[[Floats, Floats], Floats], rng: np.random.Generator
 ) -> Floats:
-    """A thing in one colour that keeps its speed, mostly to the right, and comes in again on the other side."""
+    """A thing in one colour that keeps its speed, mostly to the right, and comes in again on the
+    other side."""
     size, speed = rng.uniform(0.1, 0.18), rng.uniform(0.4, 1.3) * (1 if rng.random() < 0.8 else -1)
     lane, swing, phase = rng.uniform(0.3, 0.85), rng.uniform(0, 0.08), rng.uniform(0, 6)
     wide = 1 + 2 * size

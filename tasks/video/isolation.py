@@ -1,8 +1,9 @@
-"""Runs a function on many inputs in processes of their own: one that crashes, hangs or eats memory costs itself.
+"""Runs a function on many inputs in processes of their own: one that crashes, hangs or eats memory
+costs itself.
 
-Each process has one input at a time, so it is always known whose input a dead or slow one had. A thread of this process
-looks after each: it may prepare an input and deal with its result, with all that this process may do and a decoder of
-strangers' files may not.
+Each process has one input at a time, so it is always known whose input a dead or slow one had. A
+thread of this process looks after each: it may prepare an input and deal with its result, with all
+that this process may do and a decoder of strangers' files may not.
 """
 
 import os
@@ -61,7 +62,8 @@ class Outcome(Generic[ResultT]):
 def run_isolated(
     function: Callable[[ItemT], ResultT], items: Sequence[ItemT], limits: Limits
 ) -> Iterator[tuple[int, Outcome[ResultT]]]:
-    """(index, outcome) of every item, in the order in which they finish. Function and items must be picklable.
+    """(index, outcome) of every item, in the order in which they finish. Function and items must be
+    picklable.
 
     Exceptions of `function` other than MemoryError are raised here: it should handle its own.
     """
@@ -76,9 +78,9 @@ def isolated(
     """`function` as one that threads may call, each call in a process; they end with the context.
 
     Args:
-        function: Picklable, as are its argument and its result.
-        limits: Of the processes.
-        has_credentials: Whether they have all of this process's environment, for what must reach the outside and does
+        function: Picklable, as are its argument and its result. limits: Of the processes.
+        has_credentials: Whether they have all of this process's environment, for what must reach
+        the outside and does
             not decode.
     """
     environment = dict(os.environ) if has_credentials else clean_environment(os.environ)
@@ -92,7 +94,8 @@ def isolated(
 def in_threads(
     step: Callable[[ItemT], ResultT], items: Sequence[ItemT], limits: Limits
 ) -> Iterator[tuple[int, ResultT]]:
-    """(index, result) of every item, in the order in which they finish; what `step` raises is raised here.
+    """(index, result) of every item, in the order in which they finish; what `step` raises is
+    raised here.
 
     As many threads as there may be processes. No further step begins once the caller has stopped.
     """

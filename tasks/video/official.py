@@ -28,7 +28,8 @@ _LEAST_FRAMES = 4
 _MOST_STRETCHED = 200
 """Sides with a larger ratio are refused."""
 _PICTURE_MULTIPLE_PX = 2 * MULTIPLE_PX
-"""The official helper first brings listed pictures to multiples of 64: it takes 32 for the size of a patch."""
+"""The official helper first brings listed pictures to multiples of 64: it takes 32 for the size of
+a patch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,8 @@ def show_file(root: Path, file: VideoFile, showing: Showing) -> ShownVideo:
     promise = probe(path)
     if not promise.times_seconds or not promise.frame_seconds:
         raise ValueError(
-            f"{file.paths[0]}: the file states no frame rate or no times, so the official rule says nothing"
+            f"{file.paths[0]}: the file states no frame rate or no times, so the official rule "
+            "says nothing"
         )
     selection = select_frames(
         len(promise.times_seconds),
@@ -87,7 +89,8 @@ def select_frames(
     start_seconds: float | None = None,
     stop_seconds: float | None = None,
 ) -> FrameSelection:
-    """Frames of a file with `num_frames` frames, `rate` a second; the first and the last are always among them.
+    """Frames of a file with `num_frames` frames, `rate` a second; the first and the last are always
+    among them.
 
     Raises:
         ValueError: the file, or the part from start to stop, has too few frames.
@@ -98,7 +101,8 @@ def select_frames(
         )
     first, last = _range(num_frames, rate, start_seconds, stop_seconds)
     count = _count_frames(last - first + 1, rate, fps=fps, max_frames=max_frames)
-    # torch's own, because of its single precision: in long videos it decides ties (1 selection in 1,000).
+    # torch's own, because of its single precision: in long videos it decides ties (1 selection in
+    # 1,000).
     places: list[int] = torch.linspace(first, last, count).round().long().tolist()
     return FrameSelection(indices=tuple(places), rate=rate)
 
@@ -109,7 +113,8 @@ def _count_frames(num_frames: int, rate: float, *, fps: float, max_frames: int) 
     Raises:
         ValueError: fewer than two.
     """
-    # The order of the limits decides: at most `max_frames` wins over at least four, and the file's number over both.
+    # The order of the limits decides: at most `max_frames` wins over at least four, and the file's
+    # number over both.
     wanted = num_frames / rate * fps
     count = (
         math.floor(min(max(wanted, _LEAST_FRAMES), max_frames // _PAIR * _PAIR, num_frames) / _PAIR)
@@ -128,7 +133,8 @@ def official_size(
     max_area_px: int,
     multiple_px: int = MULTIPLE_PX,
 ) -> tuple[int, int]:
-    """(width, height) in multiples of `multiple_px`, with an area inside the limits as far as the rule keeps them.
+    """(width, height) in multiples of `multiple_px`, with an area inside the limits as far as the
+    rule keeps them.
 
     Raises:
         ValueError: one side is more than 200 times the other.

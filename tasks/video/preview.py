@@ -1,4 +1,5 @@
-"""A sample for people to look at: a contact sheet and a short mp4, with the frames that answer the question marked."""
+"""A sample for people to look at: a contact sheet and a short mp4, with the frames that answer the
+question marked."""
 
 import logging
 import re
@@ -46,16 +47,18 @@ class FrameMarks:
     """What to mark in one shown video."""
 
     asked: tuple[int, ...]
-    """Frames altered by what the question asks for; in a video without edits those in the interval of the answer."""
+    """Frames altered by what the question asks for; in a video without edits those in the interval
+    of the answer."""
     note: str
-    """What the marks do not show, in words: frames altered only by what it does not ask for (a second span, shapes that
-    do not count), or where the parts of a jigsaw begin."""
+    """What the marks do not show, in words: frames altered only by what it does not ask for (a
+    second span, shapes that do not count), or where the parts of a jigsaw begin."""
 
 
 def preview_sheet(
     store: Store, sample: Sample, clips: Mapping[str, Clip], notes: Sequence[str] = ()
 ) -> bytes:
-    """A PNG with the videos of `sample`, what is asked and answered, and `notes`; `clips` by clip id."""
+    """A PNG with the videos of `sample`, what is asked and answered, and `notes`; `clips` by clip
+    id."""
     rows = [
         SheetRow(frames=video.frames, marked=marks.asked, label=label)
         for video, marks, label in _labelled(store, sample, clips)
@@ -64,7 +67,8 @@ def preview_sheet(
 
 
 def preview_mp4(store: Store, sample: Sample, clips: Mapping[str, Clip]) -> bytes:
-    """An mp4 (H.264) of the videos of `sample` one after the other, under its question, answer and level."""
+    """An mp4 (H.264) of the videos of `sample` one after the other, under its question, answer and
+    level."""
     parts = _labelled(store, sample, clips)
     height = max(video.frames.shape[1] for video, _, _ in parts)
     width = max(video.frames.shape[2] for video, _, _ in parts)
@@ -95,10 +99,12 @@ def draw_each(
     draw: Callable[[ItemT], PictureT],
     left_out: dict[str, str] | None = None,
 ) -> Iterator[tuple[ItemT, PictureT]]:
-    """Each item with its picture. One that cannot be drawn is left out with a warning, and named in `left_out`.
+    """Each item with its picture. One that cannot be drawn is left out with a warning, and named in
+    `left_out`.
 
-    What fails is one sample's own: its frames are missing or damaged, its row does not fit its clip, or it cannot be
-    encoded. A page of pictures is no reason to end a run that trained for hours.
+    What fails is one sample's own: its frames are missing or damaged, its row does not fit its
+    clip, or it cannot be encoded. A page of pictures is no reason to end a run that trained for
+    hours.
     """
     for item in items:
         try:
@@ -114,7 +120,8 @@ def draw_each(
 
 
 def preview_name(number: int, sample: Sample) -> str:
-    """What the files of a preview are called, without ending: kinds may come from other people's data sets."""
+    """What the files of a preview are called, without ending: kinds may come from other people's
+    data sets."""
     parts = (f"{number:03d}", sample.pretext, sample.kind, f"level_{sample.level:g}")
     return "-".join(_UNSAFE.sub("_", part)[:_NAME_CHARS] for part in parts)
 

@@ -1,8 +1,10 @@
-"""Opens a video and reads what its packets promise, and how the first picture says all are to be shown.
+"""Opens a video and reads what its packets promise, and how the first picture says all are to be
+shown.
 
-The file's name and any other file it may point to are kept from FFmpeg: it would decode a long `notes.txt` as a text
-animation because of its ending, and follow a playlist out of the folder or onto the network. Of the packets only their
-time stamps and marks are kept, 25 bytes each, so a film of any length fits in memory.
+The file's name and any other file it may point to are kept from FFmpeg: it would decode a long
+`notes.txt` as a text animation because of its ending, and follow a playlist out of the folder or
+onto the network. Of the packets only their time stamps and marks are kept, 25 bytes each, so a film
+of any length fits in memory.
 """
 
 from array import array
@@ -34,13 +36,15 @@ _STAMPED_CODECS = frozenset(
     {"av1", "h264", "hevc", "libdav1d", "mjpeg", "mpeg2video", "vp8", "vp9"}
 )
 _STAMPED_CONTAINERS = frozenset({"matroska", "mov", "mpegts"})
-"""Where a packet's time stamp is known to be that of its picture. It is not for VC-1 in ASF, nor MPEG-4 in AVI."""
+"""Where a packet's time stamp is known to be that of its picture. It is not for VC-1 in ASF, nor
+MPEG-4 in AVI."""
 _DAMAGED = (Remark.DAMAGED_CONTAINER.of("the container or its packets are damaged"),)
 _ENCRYPTED = "the pictures are encrypted; decrypt the file first"
 _WEBM_KEY = "enc_key_id"
 """FFmpeg's matroskadec.c says so in the stream's metadata; of mp4, in every packet."""
 _VP8_SHOWN = 0x10
-"""Bit of a VP8 packet's first byte (RFC 6386, 9.1): without it the picture is for reference only."""
+"""Bit of a VP8 packet's first byte (RFC 6386, 9.1): without it the picture is for reference
+only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +85,8 @@ def probe(path: Path) -> Probe:
     """Read the packets of the video stream.
 
     Raises:
-        VideoError: the file cannot be opened, has no usable video stream, is encrypted, or asks to be shown in a way
+        VideoError: the file cannot be opened, has no usable video stream, is encrypted, or asks to
+        be shown in a way
             that is not known.
     """
     with heard_complaints(is_on=True) as complaints, open_video(path) as (container, stream):
@@ -200,7 +205,10 @@ def _choice_of_stream(container: InputContainer, stream: VideoStream) -> tuple[s
     num_streams = len(_moving_pictures(container))
     if num_streams == 1:
         return ()
-    detail = f"{num_streams} video streams; stream {stream.index} ({stream.width}x{stream.height}) was read"
+    detail = (
+        f"{num_streams} video streams; stream {stream.index} "
+        f"({stream.width}x{stream.height}) was read"
+    )
     return (Remark.SEVERAL_STREAMS.of(detail),)
 
 

@@ -33,7 +33,8 @@ class ShownVideo:
     timestamps_seconds: tuple[float, ...]
     """One for each frame."""
     selection: FrameSelection | None = None
-    """Of a benchmark's video, what the official processor would say of its frames; None for one of ours."""
+    """Of a benchmark's video, what the official processor would say of its frames; None for one of
+    ours."""
 
 
 def render_sample(
@@ -78,8 +79,8 @@ def _load(
 def view_timestamps(view: View, clip: Clip) -> tuple[float, ...]:
     """Timestamps of a view from 0.
 
-    A whole clip keeps its own. A segment gets the clip's mean frame step: with a variable frame rate its own steps
-    would tell where in the clip it was cut out, and so the order of a jigsaw.
+    A whole clip keeps its own. A segment gets the clip's mean frame step: with a variable frame
+    rate its own steps would tell where in the clip it was cut out, and so the order of a jigsaw.
     """
     if (view.start_frame, view.stop_frame) == (0, len(clip.timestamps_seconds)):
         return clip.timestamps_seconds

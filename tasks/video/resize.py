@@ -2,11 +2,11 @@
 
 What the file asks for is in `tasks.video.display`. HDR is mapped to BT.709 by the same scaler.
 
-FFmpeg's scaler with a bicubic filter that widens with the ratio, so nothing flickers however far a picture shrinks. It
-goes from the decoder's planes to small RGB at once: no large RGB picture is made, and rounding happens once. The exact
-flags take the slower arithmetic that gives the same bytes on every processor and does not darken the picture.
-Of an interlaced frame the upper field alone is used: one moment, without combs or ghosts, and with lines enough for the
-sizes stored here.
+FFmpeg's scaler with a bicubic filter that widens with the ratio, so nothing flickers however far a
+picture shrinks. It goes from the decoder's planes to small RGB at once: no large RGB picture is
+made, and rounding happens once. The exact flags take the slower arithmetic that gives the same
+bytes on every processor and does not darken the picture. Of an interlaced frame the upper field
+alone is used: one moment, without combs or ghosts, and with lines enough for the sizes stored here.
 """
 
 import functools
@@ -42,18 +42,21 @@ def choose_size(
     sizes = _sizes(min_area_px, max_area_px)
     if not sizes:
         raise ValueError(
-            f"no width and height in multiples of {MULTIPLE_PX} have an area of {min_area_px} to {max_area_px} pixels"
+            f"no width and height in multiples of {MULTIPLE_PX} have an area of {min_area_px} to "
+            f"{max_area_px} pixels"
         )
     # In logarithms twice as wide and twice as high are equally far from the true shape.
     stretch = {size: abs(math.log(size[0] / size[1]) - math.log(width / height)) for size in sizes}
-    # Among sizes that nobody can tell from the true shape the largest wins; if there is none, the nearest.
+    # Among sizes that nobody can tell from the true shape the largest wins; if there is none, the
+    # nearest.
     allowed = max(math.log(_INVISIBLE_STRETCH), min(stretch.values()) + 1e-9)
     good = [size for size in sizes if stretch[size] <= allowed]
     return min(good, key=lambda size: (-size[0] * size[1], stretch[size]))
 
 
 class SizeRule(Protocol):
-    """Chooses (width, height) for a picture of some width and height; `choose_size` unless another is given."""
+    """Chooses (width, height) for a picture of some width and height; `choose_size` unless another
+    is given."""
 
     def __call__(
         self, width: float, height: float, *, min_area_px: int, max_area_px: int
@@ -133,7 +136,10 @@ def _to_rgb(scaler: VideoReformatter, picture: VideoFrame, width: int, height: i
     except MemoryError:  # FFmpeg's kind is an FFmpegError too.
         raise
     except av.FFmpegError as error:
-        colours = f"matrix {picture.colorspace}, transfer {picture.color_trc}, primaries {picture.color_primaries}"
+        colours = (
+            f"matrix {picture.colorspace}, transfer {picture.color_trc}, primaries "
+            f"{picture.color_primaries}"
+        )
         detail = f"{picture.format.name} with {colours} (numbers of ITU-T H.273)"
         raise VideoError(Problem.UNSUPPORTED_COLOURS, detail) from error
     return np.asarray(small.to_ndarray(), np.uint8)
@@ -141,7 +147,8 @@ def _to_rgb(scaler: VideoReformatter, picture: VideoFrame, width: int, height: i
 
 @functools.lru_cache(maxsize=8)
 def _mapper(width: int, height: int, transfer: int) -> VideoReformatter:
-    """What maps HDR to BT.709, for one size and transfer: its table takes seconds to make, so videos share it."""
+    """What maps HDR to BT.709, for one size and transfer: its table takes seconds to make, so
+    videos share it."""
     return VideoReformatter()
 
 

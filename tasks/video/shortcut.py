@@ -1,11 +1,14 @@
-"""The wanted frames without decoding all others, or nothing: never a frame that a plain pass would not give.
+"""The wanted frames without decoding all others, or nothing: never a frame that a plain pass would
+not give.
 
-Three savings, each exact: pictures that no other refers to are skipped if they are not wanted, reading ends with the
-last wanted frame, and in long videos each run starts at a key frame. Frames are told apart by their time stamps.
-Whatever disagrees with the table of packets ends the attempt, and the caller decodes plainly.
+Three savings, each exact: pictures that no other refers to are skipped if they are not wanted,
+reading ends with the last wanted frame, and in long videos each run starts at a key frame. Frames
+are told apart by their time stamps. Whatever disagrees with the table of packets ends the attempt,
+and the caller decodes plainly.
 
-Some files decode to rubbish after a seek, without an error: what the decoder must know stands in the first packet
-alone. So before seeks are trusted, the first pictures after the second key frame are decoded both ways.
+Some files decode to rubbish after a seek, without an error: what the decoder must know stands in
+the first packet alone. So before seeks are trusted, the first pictures after the second key frame
+are decoded both ways.
 """
 
 from bisect import bisect_right
@@ -33,9 +36,11 @@ _CHECKED_FRAMES = 4
 _SEEK_FRAMES = 3
 """What finding a place in the file costs, in frames decoded."""
 _LEAST_GAIN = 0.95
-"""Seeking is chosen if it costs at most this share of one pass: an even choice goes to the simpler way."""
+"""Seeking is chosen if it costs at most this share of one pass: an even choice goes to the simpler
+way."""
 _SKIPPABLE_CODECS = frozenset({"h264", "mpeg2video", "vp8"})
-"""In these a picture marked as no reference is used by no other. Not in HEVC: a higher temporal layer may use it."""
+"""In these a picture marked as no reference is used by no other. Not in HEVC: a higher temporal
+layer may use it."""
 _NOTICE_DAMAGE = {"err_detect": "crccheck+bitstream+buffer+careful+compliant"}
 """Decoders report what they would otherwise mend in silence."""
 _BAD_SEEKS = Remark.NOT_SEEKABLE.of(
@@ -79,7 +84,8 @@ def take_shortcut(
         return Shortcut(frames=None)
     stamps = [promise.shown_stamps[index] for index in wanted]
     place = {stamp: position for position, stamp in enumerate(packets.stamps)}
-    # Without an index a cut shows at the end alone: the last picture shown and the last packet must decode too.
+    # Without an index a cut shows at the end alone: the last picture shown and the last packet must
+    # decode too.
     last = () if packets.has_index else (promise.shown_stamps[-1], packets.stamps[-1])
     positions = [place[stamp] for stamp in (*stamps, *last)]
     runs = plan_reading(packets, positions)
@@ -110,7 +116,8 @@ def plan_reading(
     if not may_seek:
         return (one_pass,)
     runs = _runs(packets, wanted)
-    # Each run decodes from its key frame to its last wanted picture; the check of seeks is paid once for the file.
+    # Each run decodes from its key frame to its last wanted picture; the check of seeks is paid
+    # once for the file.
     cost = sum(run.stop - run.start + _SEEK_FRAMES for run in runs) + _cost_of_check(packets)
     return runs if _needs_seek(runs) and cost <= _LEAST_GAIN * one_pass.stop else (one_pass,)
 
@@ -211,7 +218,8 @@ class _Reader:
         return stamp is not None and stamp < self._packets.stamps[run.start]
 
     def _decode_leading(self, packet: "av.Packet[VideoStream]") -> None:
-        """A picture shown before the key frame at which reading started: it may lack what it refers to.
+        """A picture shown before the key frame at which reading started: it may lack what it refers
+        to.
 
         It goes to the decoder all the same, because the numbering of references must have no gap.
         """
@@ -234,7 +242,8 @@ class _Reader:
                 return
 
     def _packets_from(self, start: int) -> "Iterator[av.Packet[VideoStream]]":
-        """From `start` or a little before. Containers search by one stamp or the other, so both are tried."""
+        """From `start` or a little before. Containers search by one stamp or the other, so both are
+        tried."""
         if start == 0:
             yield from self._container.demux(self._stream)
             return
@@ -262,7 +271,8 @@ def _runs(packets: Packets, wanted: Collection[int]) -> tuple[PacketRun, ...]:
     runs: list[PacketRun] = []
     for position in sorted(wanted):
         start = _start(packets, position)
-        # So near behind the run before, or inside of it, that going on decodes less than a seek costs.
+        # So near behind the run before, or inside of it, that going on decodes less than a seek
+        # costs.
         if runs and start - max(runs[-1].wanted) <= _SEEK_FRAMES:
             # A leading picture may need an earlier key frame than the one decoded before it.
             start, before = min(start, runs[-1].start), runs.pop().wanted
@@ -275,8 +285,8 @@ def _runs(packets: Packets, wanted: Collection[int]) -> tuple[PacketRun, ...]:
 def _start(packets: Packets, position: int) -> int:
     """The last key frame from which the picture is sure to come out right.
 
-    Pictures that are decoded after a key frame and shown before it (the leading ones of an open group) may need what
-    stands before the key frame: they are reached from an earlier one.
+    Pictures that are decoded after a key frame and shown before it (the leading ones of an open
+    group) may need what stands before the key frame: they are reached from an earlier one.
     """
     index = bisect_right(packets.keys, position) - 1
     while index > 0 and packets.stamps[packets.keys[index]] > packets.stamps[position]:

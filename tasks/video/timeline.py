@@ -1,7 +1,7 @@
 """Which frames stand for a video: pure arithmetic on the times at which its frames are shown.
 
-Times are in seconds and ascending. Frames are chosen by time, never by index, so a variable frame rate, a start
-other than zero and a wrong nominal rate do no harm.
+Times are in seconds and ascending. Frames are chosen by time, never by index, so a variable frame
+rate, a start other than zero and a wrong nominal rate do no harm.
 """
 
 from bisect import bisect_left
@@ -11,12 +11,14 @@ from math import inf
 from statistics import median
 
 _LEAST_STEP_SECONDS = 0.001
-"""Frames closer than this are one: time stamps are kept in whole milliseconds. Some packets hold no picture of their
-own (hidden reference frames) and lie so close beside one that does."""
+"""Frames closer than this are one: time stamps are kept in whole milliseconds. Some packets hold no
+picture of their own (hidden reference frames) and lie so close beside one that does."""
 _TIE_SECONDS = 1e-6
-"""Differences below this are rounding: a tie must not be broken one way here and the other way there."""
+"""Differences below this are rounding: a tie must not be broken one way here and the other way
+there."""
 _LOST_AFTER_STEPS = 0.5
-"""A promised time with no frame within this many frame steps was lost: decoders may shift time stamps a little."""
+"""A promised time with no frame within this many frame steps was lost: decoders may shift time
+stamps a little."""
 
 
 def frame_step_seconds(times: Sequence[float]) -> float:
@@ -30,7 +32,8 @@ def duration_seconds(times: Sequence[float]) -> float:
 
 
 def span_frames(times: Sequence[float], *, edge_share: float) -> list[int]:
-    """Indices of the distinct frames that are shown after the first and before the last `edge_share` of the time."""
+    """Indices of the distinct frames that are shown after the first and before the last
+    `edge_share` of the time."""
     if not times:
         return []
     duration = duration_seconds(times)
@@ -44,7 +47,8 @@ def span_frames(times: Sequence[float], *, edge_share: float) -> list[int]:
 
 
 def choose_frames(times: Sequence[float], *, num_frames: int, edge_share: float) -> tuple[int, ...]:
-    """Indices of `num_frames` distinct frames, each near the middle of one of as many equal parts of the span.
+    """Indices of `num_frames` distinct frames, each near the middle of one of as many equal parts
+    of the span.
 
     Raises:
         ValueError: the span has fewer frames.
@@ -75,8 +79,10 @@ def nearest(times: Sequence[float], time: float) -> int:
 
 
 def lost_times(promised: Sequence[float], delivered: Sequence[float]) -> list[float]:
-    """The times at which a frame was promised and none came; both ascending. One frame keeps one promise."""
-    # Both lists ascend, so one walk pairs them: each promise takes the first frame near enough that is not taken.
+    """The times at which a frame was promised and none came; both ascending. One frame keeps one
+    promise."""
+    # Both lists ascend, so one walk pairs them: each promise takes the first frame near enough that
+    # is not taken.
     tolerance = _LOST_AFTER_STEPS * frame_step_seconds(promised)
     lost: list[float] = []
     position = 0

@@ -1,7 +1,9 @@
-"""The span transforms: each takes all frames of a span (uint8, F x H x W x 3) and gives as many, altered.
+"""The span transforms: each takes all frames of a span (uint8, F x H x W x 3) and gives as many,
+altered.
 
-Adding one is one function and one entry of `SPAN_TRANSFORMS`. All are deterministic to the bit; noise comes from the
-edit's seed alone. Pixels outside the picture are black, as the frame keeps its size.
+Adding one is one function and one entry of `SPAN_TRANSFORMS`. All are deterministic to the bit;
+noise comes from the edit's seed alone. Pixels outside the picture are black, as the frame keeps its
+size.
 """
 
 import functools
@@ -16,7 +18,8 @@ from tasks.video.frames import Frame, Frames
 
 _NUM_QUANTILES = 1 << 16
 _ONE = 256
-"""Weights of a blur are shares of this: 255 times their sum still fits 16 bits, with the half level that rounds."""
+"""Weights of a blur are shares of this: 255 times their sum still fits 16 bits, with the half level
+that rounds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +49,13 @@ def _saturation(frames: Frames, amount: float, seed: int) -> Frames:
 
 
 def _noise(frames: Frames, amount: float, seed: int) -> Frames:
-    """Gaussian noise of `amount` grey levels; frame i of the span has stream (seed, i) of a counter-based generator."""
+    """Gaussian noise of `amount` grey levels; frame i of the span has stream (seed, i) of a
+    counter-based generator."""
     levels = np.rint(amount * _normal_quantiles()).astype(np.int16)
     noisy = np.empty_like(frames)
     for index, frame in enumerate(frames):
-        # Four numbers of 16 bits from each word; little-endian by name, so that every machine draws the same.
+        # Four numbers of 16 bits from each word; little-endian by name, so that every machine draws
+        # the same.
         bits = (
             np.random.Philox(key=[seed, index])
             .random_raw(-(-frame.size // 4))
@@ -86,7 +91,8 @@ def _hold(frames: Frames, amount: float, seed: int) -> Frames:
 
 
 def _turn(frames: Frames, quarters: int) -> Frames:
-    """By quarters of a turn to the left; a picture that is not square is shrunk until it fits, inside black."""
+    """By quarters of a turn to the left; a picture that is not square is shrunk until it fits,
+    inside black."""
     height, width = frames.shape[1:3]
     turned = np.rot90(frames, quarters, axes=(1, 2))  # Counter-clockwise: axis 1 runs down.
     if height == width:
@@ -136,7 +142,8 @@ def cover(frames: Frames, height: int, width: int) -> Frames:
     own_height, own_width = frames.shape[1:3]
     if (own_height, own_width) == (height, width):
         return frames
-    # The larger ratio fills both sides; what is too much of the other side is cut off evenly before resizing.
+    # The larger ratio fills both sides; what is too much of the other side is cut off evenly before
+    # resizing.
     scale = max(height / own_height, width / own_width)
     part_height = min(own_height, max(1, round(height / scale)))
     part_width = min(own_width, max(1, round(width / scale)))
@@ -146,14 +153,16 @@ def cover(frames: Frames, height: int, width: int) -> Frames:
 
 
 def blurred(frame: Frame, radius_px: float) -> Frame:
-    """The frame (H, W, 3) blurred by a Gaussian of standard deviation `radius_px`; its border pixels are repeated.
+    """The frame (H, W, 3) blurred by a Gaussian of standard deviation `radius_px`; its border
+    pixels are repeated.
 
-    In whole numbers: the same bytes on every machine, and 1 ms for 256 x 256 pixels. (Pillow's takes 2.5 ms and is
-    three box blurs that come near a Gaussian.)
+    In whole numbers: the same bytes on every machine, and 1 ms for 256 x 256 pixels. (Pillow's
+    takes 2.5 ms and is three box blurs that come near a Gaussian.)
     """
     height, width, channels = frame.shape
     weights = _half_kernel(radius_px)
-    # A Gaussian is the product of one down and one across: 2 (2 N + 1) products a pixel, not (2 N + 1)^2.
+    # A Gaussian is the product of one down and one across: 2 (2 N + 1) products a pixel, not (2 N +
+    # 1)^2.
     reach = len(weights) - 1
     rows = np.pad(frame.reshape(height, -1), ((reach, reach), (0, 0)), mode="edge")
     down = _weighted([rows[i : i + height] for i in range(2 * reach + 1)], weights)
@@ -169,9 +178,11 @@ def blurred(frame: Frame, radius_px: float) -> Frame:
 
 
 def _weighted(shifted: list[NDArray[np.uint8]], weights: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """The weighted mean of 2 N + 1 pictures; weights are those of the middle one and of the pairs around it."""
+    """The weighted mean of 2 N + 1 pictures; weights are those of the middle one and of the pairs
+    around it."""
     reach = len(weights) - 1
-    # Both pixels of a pair have one weight, so they are added first; half a level makes the last shift round.
+    # Both pixels of a pair have one weight, so they are added first; half a level makes the last
+    # shift round.
     total = shifted[reach] * weights[0] + np.uint16(_ONE // 2)
     pair = np.empty_like(total)
     for k in range(1, reach + 1):
@@ -184,7 +195,8 @@ def _weighted(shifted: list[NDArray[np.uint8]], weights: NDArray[np.uint16]) -> 
 
 
 def _half_kernel(radius_px: float) -> NDArray[np.uint16]:
-    """Weights of the middle and of each pixel to one side; with both sides they add up to `_ONE`."""
+    """Weights of the middle and of each pixel to one side; with both sides they add up to
+    `_ONE`."""
     reach = int(np.ceil(3 * radius_px))
     density = np.exp(-0.5 * (np.arange(reach + 1) / radius_px) ** 2)
     weights = np.rint(_ONE * density / (2 * density.sum() - density[0])).astype(np.int64)

@@ -1,8 +1,8 @@
 """A process that runs one function on one input after the other, and the pipe to it: both ends.
 
-It is started afresh: whatever the parent has loaded or started as threads stays with the parent, and so does its
-environment, where credentials stand that a decoder of strangers' files must never see. An input's own fault is told
-from what struck the process from outside.
+It is started afresh: whatever the parent has loaded or started as threads stays with the parent,
+and so does its environment, where credentials stand that a decoder of strangers' files must never
+see. An input's own fault is told from what struck the process from outside.
 """
 
 import os
@@ -36,7 +36,8 @@ _FAULTS = frozenset(
         *(signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS),
     }
 )
-"""Signals that a process brings upon itself. Others come from outside: people, clusters, a system out of memory."""
+"""Signals that a process brings upon itself. Others come from outside: people, clusters, a system
+out of memory."""
 _KEPT = (
     "PATH",
     "LANG",
@@ -48,7 +49,8 @@ _KEPT = (
     "TZ",
 )
 _KEPT_PREFIXES = ("LC_", "PYTHON", "OMP_", "OPENBLAS_", "MKL_", "MALLOC_", "GLIBC_")
-"""Names in the environment that say how a program runs: where libraries lie, letters, threads, memory."""
+"""Names in the environment that say how a program runs: where libraries lie, letters, threads,
+memory."""
 _PROGRAM = (
     "import sys; from multiprocessing.connection import Connection; pipe = Connection({number}); "
     "sys.path[:] = pipe.recv(); from tasks.video.worker import serve; serve(pipe)"
@@ -66,7 +68,8 @@ class Failure(StrEnum):
 
 
 class WorkerError(RuntimeError):
-    """Processes cannot be started, or are no longer wanted: whatever the input, there will be no result."""
+    """Processes cannot be started, or are no longer wanted: whatever the input, there will be no
+    result."""
 
 
 class NoReply(NamedTuple):
@@ -84,7 +87,8 @@ class _Reply(NamedTuple):
 
 
 class Worker:
-    """One process after the other; started when there is work. For one thread at a time, `close` aside."""
+    """One process after the other; started when there is work. For one thread at a time, `close`
+    aside."""
 
     def __init__(
         self,
@@ -196,7 +200,8 @@ class Worker:
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment a process needs that has nothing to do with the outside: no credentials."""
+    """What of an environment a process needs that has nothing to do with the outside: no
+    credentials."""
     return {
         name: value
         for name, value in environment.items()
@@ -205,7 +210,8 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def serve(pipe: Connection) -> None:
-    """The process's side: replies to every input that comes through `pipe`, until the parent closes it."""
+    """The process's side: replies to every input that comes through `pipe`, until the parent closes
+    it."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches the whole group, and the parent deals with it.
@@ -224,7 +230,8 @@ def serve(pipe: Connection) -> None:
         try:
             pipe.send(_reply(function, item))
         except MemoryError:
-            # Not all of it comes back: the next input gets a fresh process, lest it suffer for this one.
+            # Not all of it comes back: the next input gets a fresh process, lest it suffer for this
+            # one.
             os._exit(_OUT_OF_MEMORY)
 
 

@@ -1,8 +1,10 @@
-"""Does the chart's README hold on this cluster? `make acceptance ARGS="--values values.yaml --videos s3://..."`.
+"""Does the chart's README hold on this cluster? `make acceptance ARGS="--values values.yaml
+--videos s3://..."`.
 
-It installs the chart into a scratch namespace, runs the smoke preset through Flyte, breaks it in the ways that clusters
-do, and removes what it made. One line a step, with its seconds. It needs helm, kubectl with a kubeconfig of somebody
-who may make namespaces, and a way to Flyte, to the object store and (by port-forward, or named) to MLflow.
+It installs the chart into a scratch namespace, runs the smoke preset through Flyte, breaks it in
+the ways that clusters do, and removes what it made. One line a step, with its seconds. It needs
+helm, kubectl with a kubeconfig of somebody who may make namespaces, and a way to Flyte, to the
+object store and (by port-forward, or named) to MLflow.
 """
 
 import argparse

@@ -1,4 +1,5 @@
-"""The cluster that is tried, through what a platform engineer uses: helm, kubectl, pyflyte, and Flyte itself."""
+"""The cluster that is tried, through what a platform engineer uses: helm, kubectl, pyflyte, and
+Flyte itself."""
 
 import json
 import os
@@ -190,7 +191,8 @@ class Site:
         )
 
     def active_plans(self) -> dict[str, tuple[str, str]]:
-        """Version and cron of each active launch plan of the project and domain that has a name of ours."""
+        """Version and cron of each active launch plan of the project and domain that has a name of
+        ours."""
         found: dict[str, tuple[str, str]] = {}
         token = ""
         while True:

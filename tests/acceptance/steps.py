@@ -16,7 +16,8 @@ _OPTIONAL = ("training operator", "storage class")
 
 
 def namespaces(site: Site) -> str:
-    """A scratch namespace with the restricted standard, the same for the executions, and the secrets in both."""
+    """A scratch namespace with the restricted standard, the same for the executions, and the
+    secrets in both."""
     site.kubectl("create", "namespace", site.namespace)
     for namespace in (site.namespace, site.execution_namespace):
         site.kubectl(
@@ -68,7 +69,10 @@ def install(site: Site) -> str:
 
 def preflight_after(site: Site) -> str:
     out = _preflight(site, deployment=site.installed_deployment())
-    return f"{sum(line.startswith('ok') for line in out.splitlines())} ok, {out.strip().splitlines()[-1]}"
+    return (
+        f"{sum(line.startswith('ok') for line in out.splitlines())} ok, "
+        f"{out.strip().splitlines()[-1]}"
+    )
 
 
 def run_by_hand(site: Site) -> str:
@@ -231,12 +235,30 @@ def _run_remote(site: Site, seed: int = 0, stages: dict[str, Any] | None = None)
     deployment["stages"] = {**deployment.get("stages", {}), **(stages or {})}
     cpu, gpu = site.images
     out = site.pyflyte(
-        "run", "--remote", "--copy", "all", *site.place, "--image", f"cpu={cpu}", "--image", f"gpu={gpu}",
-        "workflows/retrain.py", "retrain", "--preset", "smoke", "--videos", site.videos,
-        "--data_root", site.data_root, "--tracking_uri", deployment["nightly"]["tracking_uri"],
-        "--overrides", json.dumps({"seed": seed}),
-        cwd=site.archive(), env={"VIDEOSSR_DEPLOYMENT": json.dumps(deployment)},
-    )  # fmt: skip
+        "run",
+        "--remote",
+        "--copy",
+        "all",
+        *site.place,
+        "--image",
+        f"cpu={cpu}",
+        "--image",
+        f"gpu={gpu}",
+        "workflows/retrain.py",
+        "retrain",
+        "--preset",
+        "smoke",
+        "--videos",
+        site.videos,
+        "--data_root",
+        site.data_root,
+        "--tracking_uri",
+        deployment["nightly"]["tracking_uri"],
+        "--overrides",
+        json.dumps({"seed": seed}),
+        cwd=site.archive(),
+        env={"VIDEOSSR_DEPLOYMENT": json.dumps(deployment)},
+    )
     return _started(site, out)
 
 

@@ -1,10 +1,12 @@
 """Raw videos -> three samples each, against a straightforward reference, on two cores.
 
-The reference does what the paper's release does: decode a video, write its 48 frames as full-size JPEGs, and for every
-sample read them, alter the frames and write the altered ones beside the originals; once with Pillow's default quality
-(75) and once with OpenCV's (95), by two processes, and once more as the plain loop that a script would have (OpenCV's
-decoder has threads of its own). Ours ingests into the frame store and plans. Then both give every sample to the model
-once, at its size: the reference reads its pictures and shrinks them, ours renders. `made` is up to the files on disk,
+The reference does what the paper's release does: decode a video, write its 48 frames as full-size
+JPEGs, and for every sample read them, alter the frames and write the altered ones beside the
+originals; once with Pillow's default quality (75) and once with OpenCV's (95), by two processes,
+and once more as the plain loop that a script would have (OpenCV's decoder has threads of its own).
+Ours ingests into the frame store and plans. Then both give every sample to the model once, at its
+size: the reference reads its pictures and shrinks them, ours renders. `made` is up to the files on
+disk,
 `shown` with that.
 """
 
@@ -67,7 +69,8 @@ def test_raw_videos_to_samples(tmp_path: Path) -> None:
             figures[name].append(build(videos, folder))
             shutil.rmtree(folder)
     print(
-        "\n| | samples | made, s | shown, s | MB | ours: made | shown | disk |\n|---|---|---|---|---|---|---|---|"
+        "\n| | samples | made, s | shown, s | MB | ours: made | shown | disk "
+        "|\n|---|---|---|---|---|---|---|---|"
     )
     for name, rounds in figures.items():
         made, shown = (
@@ -83,7 +86,8 @@ def test_raw_videos_to_samples(tmp_path: Path) -> None:
         )
         disk = rounds[0].num_bytes / figures["ours"][0].num_bytes
         print(
-            f"| {name} | {rounds[0].num_samples} | {made:.1f} | {shown:.1f} | {rounds[0].num_bytes / 1e6:.1f} ",
+            f"| {name} | {rounds[0].num_samples} | {made:.1f} | {shown:.1f} | "
+            f"{rounds[0].num_bytes / 1e6:.1f} ",
             end="",
         )
         print(f"| {faster:.1f} | {with_showing:.1f} | 1/{disk:.1f} |")

@@ -1,8 +1,9 @@
-"""Does calibration help the demo model? Real rollouts, three seeds, equal training steps, the same held-out items.
+"""Does calibration help the demo model? Real rollouts, three seeds, equal training steps, the same
+held-out items.
 
-Runs the ablation workflow with the variants `full`, `uncalibrated` and `paper levels` at demo size. The levels offered
-go from 0 to 1, so that there is something to choose, and the pool is twice what is trained on, so that whoever chooses
-sees as many different samples as whoever does not.
+Runs the ablation workflow with the variants `full`, `uncalibrated` and `paper levels` at demo size.
+The levels offered go from 0 to 1, so that there is something to choose, and the pool is twice what
+is trained on, so that whoever chooses sees as many different samples as whoever does not.
 """
 
 import json

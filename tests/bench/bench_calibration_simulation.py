@@ -5,10 +5,12 @@ A policy answers a sample of (kind, level) right with a probability that falls w
 steeply, slowly, with bumps, and at another place for every kind. After each round it improves, most
 where it was trained. The strategies choose the samples of an epoch:
 
-- calibrated: 5 % of the epoch's rollouts are spent on measuring, then the plan draws the epoch, half from a pool that
+- calibrated: 5 % of the epoch's rollouts are spent on measuring, then the plan draws the epoch,
+  half from a pool that
   was itself drawn by the last round's plan (as perturb does), so levels can rise;
 - uniform: all levels alike;  fixed: the paper's settings (level 0.5);
-- band: every sample of the epoch is measured first, and kept if 20 to 80 % of its rollouts are right.
+- band: every sample of the epoch is measured first, and kept if 20 to 80 % of its rollouts are
+  right.
 """
 
 import os
@@ -145,13 +147,17 @@ def band(seed: int) -> list[Round]:
 
 
 STRATEGIES: dict[str, Callable[[int], list[Round]]] = {
-    "calibrated": calibrated, "uniform": uniform, "fixed at level 0.5": fixed, "band 20 to 80 %": band,
-}  # fmt: skip
+    "calibrated": calibrated,
+    "uniform": uniform,
+    "fixed at level 0.5": fixed,
+    "band 20 to 80 %": band,
+}
 
 
 def test_simulation() -> None:
     print(
-        "\n| strategy | round | groups with spread | mean level | skill after | rollouts spent on measuring |"
+        "\n| strategy | round | groups with spread | mean level | skill after | rollouts spent on "
+        "measuring |"
     )
     print("|---|---|---|---|---|---|")
     for name, strategy in STRATEGIES.items():

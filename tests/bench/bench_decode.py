@@ -1,9 +1,11 @@
-"""The 48 chosen frames of a video: ours against PyAV, torchcodec and decord used directly, one thread each.
+"""The 48 chosen frames of a video: ours against PyAV, torchcodec and decord used directly, one
+thread each.
 
-Every reader lives in a process of its own and returns the same frames at the same size; how far they are from ours is
-printed, so that nobody wins by returning others. Finding out which frames to read is part of our time and not of
-theirs. Processor time, because other work on the machine does not count in it. torchcodec needs FFmpeg's libraries: it
-is lent those that come with PyAV, so both decode with the same code.
+Every reader lives in a process of its own and returns the same frames at the same size; how far
+they are from ours is printed, so that nobody wins by returning others. Finding out which frames to
+read is part of our time and not of theirs. Processor time, because other work on the machine does
+not count in it. torchcodec needs FFmpeg's libraries: it is lent those that come with PyAV, so both
+decode with the same code.
 """
 
 import os
@@ -31,7 +33,8 @@ from tests.helpers.videos import SHARED_VIDEOS
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 LONG_MINUTES = int(os.environ.get("LONG_MINUTES", "20"))
 SAME_FRAME = 8.0
-"""Grey levels by which two ways of scaling one fine-grained picture may differ; another picture differs more."""
+"""Grey levels by which two ways of scaling one fine-grained picture may differ; another picture
+differs more."""
 CHOICE = FrameChoice(
     num_frames=48,
     edge_share=0.05,
@@ -168,13 +171,15 @@ def _compare(paths: Sequence[Path], readers: Sequence[str], folder: Path) -> Non
         if result.apart <= SAME_FRAME
     }
     print(
-        "\n| reader | our speed, its = 1, on files of which it gives these frames | files | other frames ",
+        "\n| reader | our speed, its = 1, on files of which it gives these frames | files | other "
+        "frames ",
         end="",
     )
     print("| failed | farthest same frame | peak MB |\n|---|---|---|---|---|---|---|")
     for name in readers:
         print(
-            f"| {name} | {_row(name, paths, results, errors, good)} | {peaks.get(name, float('nan')):.0f} |"
+            f"| {name} | {_row(name, paths, results, errors, good)} | "
+            f"{peaks.get(name, float('nan')):.0f} |"
         )
     _print_files(paths, readers, good)
 
@@ -200,7 +205,8 @@ def _print_files(
     paths: Sequence[Path], readers: Sequence[str], good: dict[tuple[str, Path], float]
 ) -> None:
     print(
-        "\n| file | ours, ms | fastest other with these frames | its ms | our speed, its = 1 |\n|---|---|---|---|---|"
+        "\n| file | ours, ms | fastest other with these frames | its ms | our speed, its = 1 "
+        "|\n|---|---|---|---|---|"
     )
     ratios, total = [], 0.0
     for path in paths:
@@ -211,10 +217,12 @@ def _print_files(
         ratios.append(others[best] / good["ours", path])
         total += others[best]
         print(
-            f"| {path.name} | {good['ours', path] * 1e3:.0f} | {best} | {others[best] * 1e3:.0f} | {ratios[-1]:.2f} |"
+            f"| {path.name} | {good['ours', path] * 1e3:.0f} | {best} | {others[best] * 1e3:.0f} "
+            f"| {ratios[-1]:.2f} |"
         )
     print(
-        f"\nour speed against the fastest other of each file: median {statistics.median(ratios):.2f}, ",
+        "\nour speed against the fastest other of each file: median "
+        f"{statistics.median(ratios):.2f}, ",
         end="",
     )
     print(f"{min(ratios):.2f} to {max(ratios):.2f}; ", end="")
@@ -240,7 +248,8 @@ def _wanted(path: Path) -> tuple[Wanted, Frames]:
 
 
 def _timed(name: str, wanted: Wanted) -> tuple[float, Frames, float] | str:
-    """Seconds of processor time, frames, and the peak memory of the process in MB; or what went wrong."""
+    """Seconds of processor time, frames, and the peak memory of the process in MB; or what went
+    wrong."""
     try:
         start = time.process_time()
         frames = READERS[name](wanted)

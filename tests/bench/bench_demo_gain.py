@@ -1,4 +1,5 @@
-"""Does GRPO itself, apart from the warm start, raise held-out reward and VIUBench by type? The demo, three seeds."""
+"""Does GRPO itself, apart from the warm start, raise held-out reward and VIUBench by type? The
+demo, three seeds."""
 
 import json
 from pathlib import Path
@@ -13,7 +14,8 @@ def test_demo_gain(tmp_path: Path) -> None:
     generate_clips(tmp_path / "videos", num_clips=40, seed=0)
     env = {**isolated_env(tmp_path), "OMP_NUM_THREADS": "2"}
     print(
-        "\n| seed | held-out samples | before | after | gain | VIUBench before | after | gain | seconds |"
+        "\n| seed | held-out samples | before | after | gain | VIUBench before | after | gain | "
+        "seconds |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     summaries = []

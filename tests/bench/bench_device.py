@@ -1,7 +1,8 @@
-"""What a GPU does with a training step, in ten minutes on a bare machine: `python tests/bench/bench_device.py`.
+"""What a GPU does with a training step, in ten minutes on a bare machine: `python
+tests/bench/bench_device.py`.
 
-Needs torch, transformers, torchvision, numpy and safetensors, and no more. `tests/bench/README.md` says what it
-answers; `tests/bench/device/plan.py` is the list of steps.
+Needs torch, transformers, torchvision, numpy and safetensors, and no more. `tests/bench/README.md`
+says what it answers; `tests/bench/device/plan.py` is the list of steps.
 """
 
 import sys

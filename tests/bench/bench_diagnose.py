@@ -24,13 +24,15 @@ from tests.helpers.rollouts import make_reply, make_sample
 
 NUM_ROWS, NUM_ROLLOUTS, NUM_SEEDS, WRONG_SHARE, FAVOURITE = 2000, 8, 5, 0.05, 0.8
 CONCENTRATION = 0.6
-"""Sum of the Beta distribution's parameters: below 2 most rows are nearly always or nearly never answered right."""
+"""Sum of the Beta distribution's parameters: below 2 most rows are nearly always or nearly never
+answered right."""
 LETTERS = "ABCD"
 
 
 def test_how_well_wrong_labels_are_found() -> None:
     print(
-        "\n| mean skill | rule | named | of them wrong | of the wrong ones found |\n|---|---|---|---|---|"
+        "\n| mean skill | rule | named | of them wrong | of the wrong ones found "
+        "|\n|---|---|---|---|---|"
     )
     for skill in (0.9, 0.7, 0.5):
         found: dict[str, list[tuple[float, float, float]]] = {
@@ -51,7 +53,8 @@ def test_how_well_wrong_labels_are_found() -> None:
         for rule, rows in found.items():
             num, precision, recall = zip(*rows, strict=True)
             print(
-                f"| {skill} | {rule} | {fmean(num):.0f} | {_percent(precision)} | {_percent(recall)} |"
+                f"| {skill} | {rule} | {fmean(num):.0f} | {_percent(precision)} | "
+                f"{_percent(recall)} |"
             )
 
 
@@ -69,7 +72,8 @@ def test_how_long_judging_takes() -> None:
 def _simulate(
     skill: float, seed: int, num_rows: int = NUM_ROWS
 ) -> tuple[list[Sample], dict[str, Sequence[str]], set[str]]:
-    """Samples with their labels, texts of rollouts, and the ids of the samples whose label is wrong."""
+    """Samples with their labels, texts of rollouts, and the ids of the samples whose label is
+    wrong."""
     samples, texts, wrong = [], {}, set()
     rng = generator(seed, "bench diagnose", str(skill))
     for number in range(num_rows):

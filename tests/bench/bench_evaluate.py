@@ -82,8 +82,9 @@ def test_questions_a_second(tmp_path: Path, per_video: int) -> None:
         gc.collect()
 
     print(
-        f"\n| {per_video} | {len(samples)} | {len(samples) / their_seconds:.2f} | {len(samples) / our_seconds:.2f} "
-        f"| {their_seconds / our_seconds:.1f} | {len(samples)} | {videos.num_decoded} |",
+        f"\n| {per_video} | {len(samples)} | {len(samples) / their_seconds:.2f} | "
+        f"{len(samples) / our_seconds:.2f} | {their_seconds / our_seconds:.1f} | {len(samples)} | "
+        f"{videos.num_decoded} |",
         flush=True,
     )
 
@@ -97,11 +98,16 @@ def _benchmark(root: Path, per_video: int) -> BenchmarkFolder:
     else:
         generate_clips(videos, num_clips=NUM_VIDEOS, seed=0)
     rows = [
-        {"video": path.name, "question": f"What happens, number {number}?", "options": ["a", "b", "c"], "answer": "A",
-         "id": f"{path.stem}-{number}"}
+        {
+            "video": path.name,
+            "question": f"What happens, number {number}?",
+            "options": ["a", "b", "c"],
+            "answer": "A",
+            "id": f"{path.stem}-{number}",
+        }
         for path in sorted(videos.iterdir())
         for number in range(per_video)
-    ]  # fmt: skip
+    ]
     write_json(root / "questions.json", rows)
     return BenchmarkFolder(name="universal", folder=str(root), conditions=CONDITIONS)
 

@@ -1,6 +1,7 @@
 """How to keep the frames of a clip: size, loss and time of the candidates, on the real clips.
 
-Sizes are scaled to an area of 256x256, so that clips of other shapes compare. One thread, median over clips.
+Sizes are scaled to an area of 256x256, so that clips of other shapes compare. One thread, median
+over clips.
 """
 
 import io
@@ -52,7 +53,8 @@ def test_frame_store_candidates() -> None:
     )
     clips = [decode_video(path, CHOICE).frames for path in paths]
     print(
-        "\n| format | MB mean | MB max | above 1.2 MB | encode ms | read ms | PSNR mean | PSNR least |"
+        "\n| format | MB mean | MB max | above 1.2 MB | encode ms | read ms | PSNR mean | PSNR "
+        "least |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for name, (kind, options) in CANDIDATES.items():
@@ -74,9 +76,11 @@ def _print_row(name: str, trials: list[Trial]) -> None:
     sizes = [trial.megabytes for trial in trials]
     loss = [trial.psnr for trial in trials]
     print(
-        f"| {name} | {statistics.fmean(sizes):.2f} | {max(sizes):.2f} | {sum(size > 1.2 for size in sizes)} of "
-        f"{len(sizes)} | {statistics.median(t.encode_ms for t in trials):.0f} | "
-        f"{statistics.median(t.decode_ms for t in trials):.0f} | {statistics.fmean(loss):.1f} | {min(loss):.1f} |"
+        f"| {name} | {statistics.fmean(sizes):.2f} | {max(sizes):.2f} | "
+        f"{sum(size > 1.2 for size in sizes)} of {len(sizes)} | "
+        f"{statistics.median(t.encode_ms for t in trials):.0f} | "
+        f"{statistics.median(t.decode_ms for t in trials):.0f} | {statistics.fmean(loss):.1f} | "
+        f"{min(loss):.1f} |"
     )
 
 

@@ -1,7 +1,9 @@
-"""Ingest on damaged videos: NUM (10,000) of them, through the workers. Prints verdicts, and what was wrong in silence.
+"""Ingest on damaged videos: NUM (10,000) of them, through the workers. Prints verdicts, and what
+was wrong in silence.
 
-A clip is wrong if one of its frames is none of the original's, or not the one of that time. Bytes exchanged inside a
-picture often leave a valid stream (see `LOSSES` in tests/helpers/fuzz.py): no decoder notices, and here it is counted.
+A clip is wrong if one of its frames is none of the original's, or not the one of that time. Bytes
+exchanged inside a picture often leave a valid stream (see `LOSSES` in tests/helpers/fuzz.py): no
+decoder notices, and here it is counted.
 """
 
 import os
@@ -33,7 +35,8 @@ def test_ingest_fuzz(tmp_path: Path) -> None:
         store, VideoShard(root=str(folder), names=[f"{item:05d}" for item in range(number)]), CONFIG
     )
     print(
-        f"\n{number} damaged videos in {time.monotonic() - start:.0f} s on {CONFIG.num_workers} workers"
+        f"\n{number} damaged videos in {time.monotonic() - start:.0f} s on {CONFIG.num_workers} "
+        "workers"
     )
     outcomes = Counter(
         _outcome(store, verdict, source)
@@ -44,7 +47,8 @@ def test_ingest_fuzz(tmp_path: Path) -> None:
         print(f"| {outcome} | {count} |")
     kinds = sorted({kind for _, kind in made})
     print(
-        f"\nAccepted, and how many of them are wrong without a warning:\n\n| source | {' | '.join(kinds)} |"
+        "\nAccepted, and how many of them are wrong without a warning:\n\n| source | "
+        f"{' | '.join(kinds)} |"
     )
     print(f"|---|{'---|' * len(kinds)}")
     for source in sources:
@@ -57,7 +61,8 @@ def test_ingest_fuzz(tmp_path: Path) -> None:
             ]
             own = [verdict for verdict in own if verdict.clip]
             cells.append(
-                f"{len(own)}, {sum('without' in _outcome(store, verdict, source) for verdict in own)}"
+                f"{len(own)}, "
+                f"{sum('without' in _outcome(store, verdict, source) for verdict in own)}"
             )
         print(f"| {source.name} | {' | '.join(cells)} |")
 

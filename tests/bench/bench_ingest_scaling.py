@@ -1,4 +1,5 @@
-"""Ingest of 10, 100 and 1,000 (NUM) generated clips: seconds, and the most memory of a worker and of the run itself."""
+"""Ingest of 10, 100 and 1,000 (NUM) generated clips: seconds, and the most memory of a worker and
+of the run itself."""
 
 import os
 import re
@@ -19,7 +20,8 @@ def test_ingest_scaling(tmp_path: Path) -> None:
     most = int(os.environ.get("NUM", "1000"))
     generate_clips(tmp_path / f"videos-{most}", num_clips=most, seed=0)
     print(
-        "\n| clips | seconds | a clip (ms) | unchanged again (s) | largest worker (MiB) | run itself (MiB) |"
+        "\n| clips | seconds | a clip (ms) | unchanged again (s) | largest worker (MiB) | run "
+        "itself (MiB) |"
     )
     print("|---|---|---|---|---|---|")
     for number in sorted({10, 100, most}):
@@ -63,7 +65,8 @@ def _seconds(store: Store, folder: Path) -> float:
 
 
 def _peak_kib() -> int:
-    """Of this process since it began; what getrusage says of a child includes its parent's size at the start."""
+    """Of this process since it began; what getrusage says of a child includes its parent's size at
+    the start."""
     found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
     assert found
     return int(found.group(1))

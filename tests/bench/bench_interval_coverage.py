@@ -1,4 +1,5 @@
-"""How often do 95 % intervals hold the true mean? By kind of reward, correlation, sizes and number of videos."""
+"""How often do 95 % intervals hold the true mean? By kind of reward, correlation, sizes and number
+of videos."""
 
 import os
 
@@ -14,10 +15,12 @@ NUMBERS = (5, 10, 30, 100)
 @pytest.mark.parametrize("num_strata", [1, 3])
 def test_interval_coverage(num_strata: int) -> None:
     print(
-        f"\n{NUM_RUNS} runs a cell, {num_strata} strata: share held in %, (share without interval in %)\n"
+        f"\n{NUM_RUNS} runs a cell, {num_strata} strata: share held in %, (share without interval "
+        "in %)\n"
     )
     print(
-        f"| rewards | correlation | items a video | {' | '.join(f'{number} videos' for number in NUMBERS)} |"
+        "| rewards | correlation | items a video | "
+        f"{' | '.join(f'{number} videos' for number in NUMBERS)} |"
     )
     print("|---" * (3 + len(NUMBERS)) + "|")
     for kind in KINDS:

@@ -50,7 +50,8 @@ def test_a_million_rows(tmp_path: Path) -> None:
         shards.append(shard)
         seconds, peak = seconds + took, max(peak, memory)
     print(
-        f"| plan, {len(starts)} shards of {CONFIG.shard_size_clips} clips | {seconds:.0f} | {peak:.0f} |",
+        f"| plan, {len(starts)} shards of {CONFIG.shard_size_clips} clips | {seconds:.0f} | "
+        f"{peak:.0f} |",
         flush=True,
     )
     samples = _in_its_own_process("merge and VIUBench", _merge, root, clips, shards)
@@ -63,7 +64,8 @@ def test_a_million_rows(tmp_path: Path) -> None:
     )
     size = len(Store(root).read_bytes(samples.key)) / 1e6
     print(
-        f"\n{selection.samples.num_rows} of {samples.num_rows} samples selected, manifest {size:.0f} MB"
+        f"\n{selection.samples.num_rows} of {samples.num_rows} samples selected, manifest "
+        f"{size:.0f} MB"
     )
 
 

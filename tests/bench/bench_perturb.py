@@ -1,4 +1,5 @@
-"""How long does it take to render a sample from the frame store, and to plan 30,000? One thread, medians."""
+"""How long does it take to render a sample from the frame store, and to plan 30,000? One thread,
+medians."""
 
 import itertools
 import time
@@ -35,7 +36,8 @@ def test_rendering(tmp_path: Path) -> None:
     clips = {clip.clip_id: clip, donor.clip_id: donor}
     config = PerturbConfig(grounding_kinds=GROUNDING_KINDS, jigsaw_kinds=JIGSAW_KINDS)
     print(
-        "\n| pretext task | kind | level | ms for a sample | of which reading frames |\n|---|---|---|---|---|"
+        "\n| pretext task | kind | level | ms for a sample | of which reading frames "
+        "|\n|---|---|---|---|---|"
     )
     for (name, task), level in itertools.product(PRETEXTS.items(), (0.0, 0.5, 1.0)):
         for kind in task.kinds(config):
@@ -60,7 +62,8 @@ def _store_clip(store: Store, name: str) -> Clip:
 
 def test_planning(tmp_path: Path) -> None:
     print(
-        "\n| configuration | samples | plan and keep by clip, s | merge and write, s | again, all reused, s |"
+        "\n| configuration | samples | plan and keep by clip, s | merge and write, s | again, all "
+        "reused, s |"
     )
     print("|---|---|---|---|---|")
     clips = [make_clip(f"{number:08}", side_px=256) for number in range(NUM_CLIPS)]

@@ -1,7 +1,9 @@
-"""Groups of answers: one `generate` an answer, our engine on transformers, and vLLM, side by side in one run.
+"""Groups of answers: one `generate` an answer, our engine on transformers, and vLLM, side by side
+in one run.
 
-The 25 million parameter model; prompts of 24 video places. The plain loop prefills a prompt for every answer, as
-trainers do that know no groups. Each has one call to warm up. vLLM starts once and is told the weights.
+The 25 million parameter model; prompts of 24 video places. The plain loop prefills a prompt for
+every answer, as trainers do that know no groups. Each has one call to warm up. vLLM starts once and
+is told the weights.
 """
 
 import os
@@ -40,7 +42,8 @@ def test_rollouts() -> None:
     vllm.close()
     answers = NUM_PROMPTS * SAMPLED.num_completions
     print(
-        f"\n{NUM_PROMPTS} prompts of {NUM_FRAMES} frames {SIDE_PX}x{SIDE_PX}, 8 answers of at most 12 tokens each\n"
+        f"\n{NUM_PROMPTS} prompts of {NUM_FRAMES} frames {SIDE_PX}x{SIDE_PX}, 8 answers of at "
+        "most 12 tokens each\n"
     )
     print("| engine | seconds | answers a second | times plain |\n|---|---|---|---|")
     for name, seconds in (

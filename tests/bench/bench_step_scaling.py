@@ -71,7 +71,8 @@ def test_ranks(tmp_path: Path) -> None:
 
 
 def test_prompts_made_ahead(tmp_path: Path) -> None:
-    """A small model on one thread, so that prompts are a good part of a step, and a core is left to make them."""
+    """A small model on one thread, so that prompts are a good part of a step, and a core is left to
+    make them."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     policy = make_tiny_policy(hidden_size=64, num_layers=2, seed=0, texts=[SYSTEM_PROMPT])

@@ -1,8 +1,9 @@
-"""Ours against TRL's GRPOTrainer: the same model, the same number of prompt and vision tokens, the same group size.
+"""Ours against TRL's GRPOTrainer: the same model, the same number of prompt and vision tokens, the
+same group size.
 
-TRL takes images, so a video's 24 pairs of frames become 24 images with the times as text between them: as many
-patches and vision tokens as ours. Each runs in a process of its own on all cores, in turn. The first step of each warms
-up and is left out.
+TRL takes images, so a video's 24 pairs of frames become 24 images with the times as text between
+them: as many patches and vision tokens as ours. Each runs in a process of its own on all cores, in
+turn. The first step of each warms up and is left out.
 """
 
 import os
@@ -45,19 +46,22 @@ def test_against_trl(tmp_path: Path) -> None:
     ours = _in_process(_ours, tmp_path / "ours", 0)
     trl = _in_process(_trl, tmp_path / "trl", ours.prompt_tokens)
     print(
-        f"\n{ours.parameters / 1e6:.1f} M parameters, {PROMPTS_PER_STEP} groups of {GROUP_SIZE}, {NUM_STEPS} steps\n"
+        f"\n{ours.parameters / 1e6:.1f} M parameters, {PROMPTS_PER_STEP} groups of {GROUP_SIZE}, "
+        f"{NUM_STEPS} steps\n"
     )
     print(
-        "| | prompt tokens | update, s a group | rest, s a step | step, s | peak MiB |\n|---|---|---|---|---|---|"
+        "| | prompt tokens | update, s a group | rest, s a step | step, s | peak MiB "
+        "|\n|---|---|---|---|---|---|"
     )
     for name, found in (("TRL", trl), ("ours", ours)):
         print(
-            f"| {name} | {found.prompt_tokens} | {found.update_seconds:.2f} | {found.rest_seconds:.2f} "
-            f"| {found.step_seconds:.2f} | {found.peak_mib:.0f} |"
+            f"| {name} | {found.prompt_tokens} | {found.update_seconds:.2f} | "
+            f"{found.rest_seconds:.2f} | {found.step_seconds:.2f} | {found.peak_mib:.0f} |"
         )
     print(
-        f"| TRL / ours | | {trl.update_seconds / ours.update_seconds:.1f} | {trl.rest_seconds / ours.rest_seconds:.1f} "
-        f"| {trl.step_seconds / ours.step_seconds:.1f} | {trl.peak_mib / ours.peak_mib:.1f} |"
+        f"| TRL / ours | | {trl.update_seconds / ours.update_seconds:.1f} | "
+        f"{trl.rest_seconds / ours.rest_seconds:.1f} | {trl.step_seconds / ours.step_seconds:.1f} "
+        f"| {trl.peak_mib / ours.peak_mib:.1f} |"
     )
 
 

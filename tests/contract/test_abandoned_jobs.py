@@ -1,4 +1,5 @@
-"""MLflow runs of jobs whose execution ended without a word: closed with Flyte's own reason, by whoever comes next."""
+"""MLflow runs of jobs whose execution ended without a word: closed with Flyte's own reason, by
+whoever comes next."""
 
 import os
 import signal
@@ -58,7 +59,8 @@ def test_a_run_that_a_person_aborted_is_killed_with_the_reason_given(
     [closed] = end_abandoned(root, "")
     assert _marks(run) == ("KILLED", "train", "aborted by ada: wrong data")
     assert closed.line() == (
-        f"Flyte execution f1: aborted by ada: wrong data (stage train); MLflow run {run.run_id} closed"
+        f"Flyte execution f1: aborted by ada: wrong data (stage train); MLflow run {run.run_id} "
+        "closed"
     )
     assert end_abandoned(root, "") == [], "once"
     found = lease.find(Store(root), lease.RETRAIN)

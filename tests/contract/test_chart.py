@@ -1,4 +1,5 @@
-"""The chart through the real Helm engine: what it renders is valid, and it says clearly what is wrong."""
+"""The chart through the real Helm engine: what it renders is valid, and it says clearly what is
+wrong."""
 
 import json
 import re

@@ -1,4 +1,5 @@
-"""What the chart registers with Flyte, under which version, and when: after an installation until before its end."""
+"""What the chart registers with Flyte, under which version, and when: after an installation until
+before its end."""
 
 import json
 from pathlib import Path
@@ -125,7 +126,8 @@ def test_activation_follows_the_values_from_installation_to_the_end() -> None:
 def test_hooks_need_only_what_is_there_before_the_first_and_after_the_last(
     resources: list[Resource],
 ) -> None:
-    """Objects of the release, that is: a hook's own outlive an uninstallation, or are not there yet."""
+    """Objects of the release, that is: a hook's own outlive an uninstallation, or are not there
+    yet."""
     hooks = [r for r in resources if "helm.sh/hook" in r["metadata"].get("annotations", {})]
     own = {(r["kind"], r["metadata"]["name"]) for r in resources if r not in hooks}
     for pod in pod_specs(hooks).values():

@@ -1,4 +1,5 @@
-"""What is installed is what was looked at: every package by version and hash, uv by version, and no index named."""
+"""What is installed is what was looked at: every package by version and hash, uv by version, and no
+index named."""
 
 import re
 import subprocess
@@ -43,7 +44,8 @@ def test_make_and_the_images_install_with_one_uv_and_refuse_what_has_no_hash() -
 def test_a_package_whose_hash_is_another_or_none_is_not_installed(
     tmp_path: Path, damage: str
 ) -> None:
-    """As the images and make install: the project's own requirements, under constraints with hashes."""
+    """As the images and make install: the project's own requirements, under constraints with
+    hashes."""
     (tmp_path / "pyproject.toml").write_text(
         '[project]\nname = "p"\nversion = "1"\ndependencies = ["iniconfig"]\n'
     )

@@ -1,4 +1,5 @@
-"""What README and CONTRIBUTING name is there: paths, modules, names, fields of the configuration, commands."""
+"""What README and CONTRIBUTING name is there: paths, modules, names, fields of the configuration,
+commands."""
 
 import ast
 import inspect
@@ -84,7 +85,8 @@ def test_paths_are_there(document: str) -> None:
 
 @pytest.mark.parametrize("document", _DOCUMENTS)
 def test_dotted_names_are_modules_or_fields(document: str) -> None:
-    """A module with what it defines, a field of the configuration, or a name that the sources write just so."""
+    """A module with what it defines, a field of the configuration, or a name that the sources write
+    just so."""
     dotted = {
         name
         for span in _code(document)

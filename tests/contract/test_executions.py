@@ -180,7 +180,8 @@ def test_the_first_line_says_what_happened(message: str, line: str) -> None:
 
 
 def _stages() -> Iterator[tuple[str, str]]:
-    """(task, stage) of every door that names its stage itself; of one with a variable end the beginning."""
+    """(task, stage) of every door that names its stage itself; of one with a variable end the
+    beginning."""
     for path in sorted(Path(REPO_ROOT, "tasks").glob("*/task.py")):
         for function in ast.parse(path.read_text("utf-8")).body:
             for node in ast.walk(function) if isinstance(function, ast.FunctionDef) else ():

@@ -1,4 +1,5 @@
-"""What Flyte is told and asked besides runs: which launch plans are active, and what a task may ask for."""
+"""What Flyte is told and asked besides runs: which launch plans are active, and what a task may ask
+for."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -227,14 +228,23 @@ FLYTES_DEFAULT = {"cpu": "2", "memory": "1Gi", "gpu": "1"}
 def test_flytes_default_limits_are_told_with_what_to_raise(flyte: Flyte) -> None:
     flyte.limits = FLYTES_DEFAULT
     assert _told(DEFAULT.stages) == [
-        (Status.MISSING, "Flyte grants a task at most 2 cpu; wanted by cpu 4, gpu 8, train 64",
-         "raise task_resources.limits.cpu in flyteadmin's configuration to 64 at least"),
-        (Status.MISSING,
-         "Flyte grants a task at most 1Gi memory; wanted by light 2Gi, cpu 8Gi, gpu 64Gi, train 768Gi",
-         "raise task_resources.limits.memory in flyteadmin's configuration to 768Gi at least"),
-        (Status.MISSING, "Flyte grants a task at most 1 nvidia.com/gpu; wanted by train 8",
-         "raise task_resources.limits.gpu in flyteadmin's configuration to 8 at least"),
-    ]  # fmt: skip
+        (
+            Status.MISSING,
+            "Flyte grants a task at most 2 cpu; wanted by cpu 4, gpu 8, train 64",
+            "raise task_resources.limits.cpu in flyteadmin's configuration to 64 at least",
+        ),
+        (
+            Status.MISSING,
+            "Flyte grants a task at most 1Gi memory; wanted by light 2Gi, cpu 8Gi, gpu 64Gi, train "
+            "768Gi",
+            "raise task_resources.limits.memory in flyteadmin's configuration to 768Gi at least",
+        ),
+        (
+            Status.MISSING,
+            "Flyte grants a task at most 1 nvidia.com/gpu; wanted by train 8",
+            "raise task_resources.limits.gpu in flyteadmin's configuration to 8 at least",
+        ),
+    ]
     flyte.own_limits = True
     assert (
         "limits.cpu of videossr/production (flytectl update task-resource-attribute)"

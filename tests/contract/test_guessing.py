@@ -1,4 +1,5 @@
-"""Guesses at every benchmark are read by its readers, and score what the result states as chance."""
+"""Guesses at every benchmark are read by its readers, and score what the result states as
+chance."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -109,7 +110,8 @@ def test_chance_is_stated_for_what_needs_no_video(tmp_path: Path) -> None:
 
 
 def test_random_orders_on_vcrbench_score_about_seven_percent(tmp_path: Path) -> None:
-    """With the published numbers of steps; the authors print 7.95 % for one draw (their output/random)."""
+    """With the published numbers of steps; the authors print 7.95 % for one draw (their
+    output/random)."""
     vcrbench(tmp_path)
     steps = {3: 126, 4: 105, 5: 80, 6: 30, 7: 24}
     rows = [

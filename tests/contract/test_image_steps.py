@@ -1,4 +1,5 @@
-"""What the Dockerfiles make: their steps are run one by one, and their programs as a pod, or an engine, starts them."""
+"""What the Dockerfiles make: their steps are run one by one, and their programs as a pod, or an
+engine, starts them."""
 
 import re
 import shlex
@@ -41,15 +42,16 @@ OF_THE_BASE = re.compile(
     r"(?:ld-linux.*|lib(?:bz2|c|crypto|dl|ffi|gcc_s|lzma|m|mvec|pthread|rt|sqlite3|ssl|stdc\+\+|util|uuid|z|expat))\.so.*"
     r"|libfribidi\.so.*"
 )
-"""Libraries of python:slim: of libc6, of what apt itself needs, and of what the interpreter is linked to. Pillow takes
-libfribidi where there is one."""
+"""Libraries of python:slim: of libc6, of what apt itself needs, and of what the interpreter is
+linked to. Pillow takes libfribidi where there is one."""
 
 
 @pytest.fixture(scope="module", params=IMAGES, ids=lambda path: path.stem)
 def image(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Image]:
-    """The GPU image with the packages of the tests' environment: its own libraries are several GB."""
+    """The GPU image with the packages of the tests' environment: its own libraries are several
+    GB."""
     if why_not():
         pytest.skip(f"no root file system can be made here: {why_not()}")
     folder = tmp_path_factory.mktemp(request.param.stem)
@@ -107,7 +109,10 @@ def test_everything_is_imported_with_what_the_base_image_has(image: Image) -> No
 
 @pytest.mark.parametrize("folder", [HOME, "/app"])
 def test_workflows_are_imported_wherever_a_container_starts(image: Image, folder: str) -> None:
-    program = "import tasks, workflows.launch_plans as plans; print(tasks.__file__, plans.retrain_nightly.name)"
+    program = (
+        "import tasks, workflows.launch_plans as plans; print(tasks.__file__, "
+        "plans.retrain_nightly.name)"
+    )
     done = image.run(["python", "-c", program], folder=folder, home=HOME, scratch=STAGE)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(
@@ -148,7 +153,10 @@ def test_by_itself_the_image_serves_and_says_whether_it_does(image: Image) -> No
         assert "serve" in done.stdout, done.stderr
     else:
         health, server = shlex.join(image.health), shlex.join(image.command)
-        script = f"{server} > /tmp/said 2>&1 & while kill -0 $! && ! {health}; do sleep 1; done; cat /tmp/said"
+        script = (
+            f"{server} > /tmp/said 2>&1 & while kill -0 $! && ! {health}; do sleep 1; done; "
+            "cat /tmp/said"
+        )
         done = image.run(["sh", "-c", script], home="/tmp", scratch=CHART)
         assert "Uvicorn running on http://0.0.0.0:5000" in done.stdout
 

@@ -1,4 +1,5 @@
-"""The Dockerfiles as they stand: hadolint, what they copy, and what their pip layers would install."""
+"""The Dockerfiles as they stand: hadolint, what they copy, and what their pip layers would
+install."""
 
 import re
 import subprocess

@@ -1,4 +1,5 @@
-"""Whatever a person gives a job decides which job it is: two that differ in it share no MLflow run and no lease."""
+"""Whatever a person gives a job decides which job it is: two that differ in it share no MLflow run
+and no lease."""
 
 import importlib
 import pkgutil

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.slow
 _NUM_KILLS = 2
 _MOST_BATCHES = 2
 _MOST_SECONDS = 0.03
-"""From one start to its kill: of some 16 batches so few are answered that all kills fall before the end."""
+"""From one start to its kill: of some 16 batches so few are answered that all kills fall before the
+end."""
 
 
 def _files(root: Path) -> dict[str, bytes]:

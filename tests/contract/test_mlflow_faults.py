@@ -1,4 +1,5 @@
-"""A real MLflow server behind a proxy that fails: nothing is lost, doubled, shown or sent to the wrong place."""
+"""A real MLflow server behind a proxy that fails: nothing is lost, doubled, shown or sent to the
+wrong place."""
 
 import logging
 import os
@@ -145,7 +146,10 @@ def test_entries_of_an_earlier_version_go_to_the_server_that_knows_their_run(
     proxy: FaultyProxy, data_root: str, request: pytest.FixtureRequest
 ) -> None:
     run = _start(data_root, proxy.uri, request.node.name)
-    entry = b'{"method": "log_metrics", "arguments": {"metrics": {"loss": 1.0}, "step": 4, "at_seconds": 5.0}}'
+    entry = (
+        b'{"method": "log_metrics", '
+        b'"arguments": {"metrics": {"loss": 1.0}, "step": 4, "at_seconds": 5.0}}'
+    )
     unknown = "0" * 32
     for run_id in (run.run_id, unknown):
         Store(data_root).write_bytes(f"outbox/{run_id}/1.json", entry)

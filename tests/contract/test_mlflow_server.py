@@ -1,4 +1,5 @@
-"""The MLflow server with the very command line that the chart renders, on a real PostgreSQL and an S3 server.
+"""The MLflow server with the very command line that the chart renders, on a real PostgreSQL and an
+S3 server.
 
 It asks for a sign-in, as the chart's `mlflow.auth` makes it do; users lie in the same database.
 """
@@ -46,7 +47,9 @@ if step == "write":
     client.log_metric(run.info.run_id, "reward/mean", 0.5)
     client.log_text(run.info.run_id, "a report", "report.html")
     client.create_registered_model("videossr")
-    version = client.create_model_version("videossr", f"runs:/{run.info.run_id}/report.html", run.info.run_id)
+    version = client.create_model_version(
+        "videossr", f"runs:/{run.info.run_id}/report.html", run.info.run_id
+    )
     client.set_registered_model_alias("videossr", "champion", version.version)
 version = client.get_model_version_by_alias("videossr", "champion")
 run = client.get_run(version.run_id)
@@ -166,7 +169,8 @@ def _s3() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def _postgres(folder: Path) -> Iterator[str]:
-    """A database of its own, under another user where this one is root (PostgreSQL refuses root)."""
+    """A database of its own, under another user where this one is root (PostgreSQL refuses
+    root)."""
     assert POSTGRES is not None
     data, port = Path("/tmp") / f"videossr-postgres-{os.getpid()}", free_port()
     user: dict[str, str] = {"user": "postgres"} if os.geteuid() == 0 else {}
@@ -209,7 +213,8 @@ def _wait(
         if server.poll() is not None:
             log.seek(0)
             pytest.fail(
-                f"no answer, exit code {server.poll()}: {log.read().decode(errors='replace')[-3000:]}"
+                f"no answer, exit code {server.poll()}: "
+                f"{log.read().decode(errors='replace')[-3000:]}"
             )
         time.sleep(0.2)
 

@@ -10,7 +10,8 @@ _PACKAGES = ("rewards", "tasks", "workflows")
 
 
 def _homes(root: Path) -> dict[str, list[str]]:
-    """Files that define a public class of that name; rows of a benchmark's adapter are its own business."""
+    """Files that define a public class of that name; rows of a benchmark's adapter are its own
+    business."""
     homes = defaultdict(list)
     for package in _PACKAGES:
         for path in sorted((root / package).rglob("*.py")):

@@ -1,6 +1,8 @@
-"""What is computed or kept is read by somebody: fields, functions, methods and constants of the product.
+"""What is computed or kept is read by somebody: fields, functions, methods and constants of the
+product.
 
-By name, so two of the same name hide each other; what this finds is certain, what it does not find is not.
+By name, so two of the same name hide each other; what this finds is certain, what it does not find
+is not.
 """
 
 import ast

@@ -1,4 +1,5 @@
-"""On a cluster one retrain works a data root, whatever started it; on one machine two different ones may run."""
+"""On a cluster one retrain works a data root, whatever started it; on one machine two different
+ones may run."""
 
 from pathlib import Path
 from typing import Any

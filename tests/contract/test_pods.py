@@ -1,4 +1,5 @@
-"""The pods of all stages as they are registered: restricted, writing where it is said, and carrying the deployment."""
+"""The pods of all stages as they are registered: restricted, writing where it is said, and carrying
+the deployment."""
 
 import importlib
 import json
@@ -133,7 +134,8 @@ def test_a_pod_gets_what_the_deployment_gives() -> None:
 
 
 def test_another_deployment_is_another_version_of_what_is_started_by_hand() -> None:
-    """flytekit's version of `pyflyte run --remote` counts pod templates, not the resources beside them."""
+    """flytekit's version of `pyflyte run --remote` counts pod templates, not the resources beside
+    them."""
     one, other = (
         read_deployment({DEPLOYMENT_VARIABLE: json.dumps({"stages": {"train": {"gpus": gpus}}})})
         for gpus in (1, 2)

@@ -1,4 +1,5 @@
-"""Every source of prompts passes the same suite: ahead of time or on the spot, prompts are the same."""
+"""Every source of prompts passes the same suite: ahead of time or on the spot, prompts are the
+same."""
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext

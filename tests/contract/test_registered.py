@@ -1,6 +1,8 @@
-"""Everything that a registration would put on a cluster: names are a contract with those who start it there.
+"""Everything that a registration would put on a cluster: names are a contract with those who start
+it there.
 
-After a wanted change: UPDATE=1 pytest tests/contract/test_registered.py, and look at the difference.
+After a wanted change: UPDATE=1 pytest tests/contract/test_registered.py, and look at the
+difference.
 """
 
 import os

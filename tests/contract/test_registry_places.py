@@ -1,4 +1,5 @@
-"""A registered policy is found where it lies: on any server, from any data root; or one line says that it is not."""
+"""A registered policy is found where it lies: on any server, from any data root; or one line says
+that it is not."""
 
 import json
 from collections.abc import Iterator

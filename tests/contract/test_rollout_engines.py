@@ -32,7 +32,8 @@ def _vllm() -> VllmEngine:
 
 
 def _make_vllm(policy: Policy) -> RolloutEngine:
-    # One engine serves all tests: starting one takes seconds, and this way every test pushes weights first.
+    # One engine serves all tests: starting one takes seconds, and this way every test pushes
+    # weights first.
     _vllm().load_weights(policy.model.named_parameters())
     return _vllm()
 

@@ -14,8 +14,8 @@ from tests.helpers.pyflyte import REPO_ROOT
 @pytest.mark.parametrize("stage", STAGES)
 def test_sources_are_those_that_were_written_down_with_the_version(stage: str) -> None:
     assert sources_of(stage) == STAGES[stage].sources, (
-        f"code of {stage} changed since version {STAGES[stage].version}: python -m tests.helpers.renew_stages, with "
-        f"{stage} behind it if results change"
+        f"code of {stage} changed since version {STAGES[stage].version}: python -m "
+        f"tests.helpers.renew_stages, with {stage} behind it if results change"
     )
 
 
@@ -35,7 +35,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _codes(checkout: Path) -> dict[str, str]:
-    program = "from tasks.core.stages import STAGES, code_of\nfor name in STAGES: print(name, *code_of(name), sep='|')"
+    program = (
+        "from tasks.core.stages import STAGES, code_of\nfor name in STAGES: print(name, "
+        "*code_of(name), sep='|')"
+    )
     command = [
         sys.executable,
         "-P",

@@ -1,4 +1,5 @@
-"""Every tracker and registry keeps what it is given; MLflow really runs, on sqlite in a temporary folder."""
+"""Every tracker and registry keeps what it is given; MLflow really runs, on sqlite in a temporary
+folder."""
 
 import math
 import signal

@@ -1,4 +1,5 @@
-"""What is done again after a kill stands in MLflow once; what changed between two tries hinders none of them."""
+"""What is done again after a kill stands in MLflow once; what changed between two tries hinders
+none of them."""
 
 import math
 import os
@@ -32,7 +33,8 @@ import sys
 from tasks.core.types import Run
 from tasks.tracking.run import open_tracker, start_run
 run_id = start_run(sys.argv[1], experiment="repeats", run_key="k", params={})
-open_tracker(Run(data_root=sys.argv[1], run_id=run_id, preset="")).log_bytes("report/second.txt", b"2")
+run = Run(data_root=sys.argv[1], run_id=run_id, preset="")
+open_tracker(run).log_bytes("report/second.txt", b"2")
 print(run_id)
 """
 

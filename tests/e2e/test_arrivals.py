@@ -47,8 +47,9 @@ def test_without_a_new_video_it_ends_at_once_and_with_one_the_main_job_starts(
     quiet = run_pyflyte([*command, f"--data_root={root}"], env=pyflyte_env)
     assert quiet.returncode == 0, quiet.stdout[-2000:] + quiet.stderr[-2000:]
     assert (
-        "new videos          none of 4; not counted: 1 empty file, 1 known under another name or time, 1 not a video, "
-        "1 unfinished download; the main job does not start: 1 needed (ingest.min_new_videos)"
+        "new videos          none of 4; not counted: 1 empty file, 1 known under another name or "
+        "time, 1 not a video, 1 unfinished download; the main job does not start: 1 needed "
+        "(ingest.min_new_videos)"
     ) in quiet.stdout
     assert "nothing new" in quiet.stdout
     assert not (root / "mlflow.db").exists(), "no run was opened"

@@ -1,4 +1,5 @@
-"""A data set of another project diagnosed through a real `pyflyte run` process, by the small model."""
+"""A data set of another project diagnosed through a real `pyflyte run` process, by the small
+model."""
 
 import json
 import re

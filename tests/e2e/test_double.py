@@ -1,6 +1,7 @@
 """The double of Flyte against which the cluster's tests run is as strict as the real one.
 
-What each of these fails with was seen on Flyte 1.16.8 and Kubernetes 1.34, or is written in their sources.
+What each of these fails with was seen on Flyte 1.16.8 and Kubernetes 1.34, or is written in their
+sources.
 """
 
 import json

@@ -1,4 +1,5 @@
-"""A model on benchmarks through real `pyflyte run` processes: killed at random moments, and run to the end."""
+"""A model on benchmarks through real `pyflyte run` processes: killed at random moments, and run to
+the end."""
 
 import json
 import random
@@ -19,6 +20,7 @@ from tests.helpers.warm import process as warm
 
 pytestmark = pytest.mark.slow
 
+_EVALUATE = {"questions_per_batch": 2, "min_coverage": 0.9}
 _CONDITIONS = json.dumps({"max_frames": 8, "max_area_px": 128 * 128, "max_answer_tokens": 4})
 
 
@@ -36,7 +38,7 @@ def _command(benchmarks: dict[str, str], root: Path, model: str, **evaluate: obj
             f"--conditions={_CONDITIONS}",
             f"--data_root={root}",
         ],
-        f"--overrides={json.dumps({'evaluate': {'questions_per_batch': 2, 'min_coverage': 0.9} | evaluate})}",
+        f"--overrides={json.dumps({'evaluate': _EVALUATE | evaluate})}",
     ]
 
 
@@ -102,7 +104,8 @@ def test_several_benchmarks_become_runs_below_the_models_and_one_table(
     connection = sqlite3.connect(root / "mlflow.db")
     parents = dict(
         connection.execute(
-            "select r.name, t.value from runs r join tags t using (run_uuid) where t.key = 'mlflow.parentRunId'"
+            "select r.name, t.value from runs r join tags t using (run_uuid) where t.key = "
+            "'mlflow.parentRunId'"
         ).fetchall()
     )
     (parent,) = connection.execute(

@@ -1,4 +1,5 @@
-"""A model server on a benchmark through real `pyflyte run` processes: its answers belong to one run."""
+"""A model server on a benchmark through real `pyflyte run` processes: its answers belong to one
+run."""
 
 import json
 from pathlib import Path

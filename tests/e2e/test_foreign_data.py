@@ -1,4 +1,5 @@
-"""Data sets of other projects as their authors publish them, with bad rows among the good ones, by command."""
+"""Data sets of other projects as their authors publish them, with bad rows among the good ones, by
+command."""
 
 import json
 import re

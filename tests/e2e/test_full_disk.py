@@ -1,4 +1,5 @@
-"""A disk that takes nothing more ends in one line, and no video is turned away for it: on a real, small one."""
+"""A disk that takes nothing more ends in one line, and no video is turned away for it: on a real,
+small one."""
 
 import errno
 import json

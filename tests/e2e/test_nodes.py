@@ -1,4 +1,5 @@
-"""Training on several nodes: what is registered, and two containers that find each other as the operator's do."""
+"""Training on several nodes: what is registered, and two containers that find each other as the
+operator's do."""
 
 import json
 import os
@@ -30,8 +31,15 @@ def test_two_nodes_train_as_one_group_and_the_first_one_writes_the_output(
     start = pool.start().policy
     run_id = start_run(pool.root, experiment="nodes", run_key="k", params={})
     run = Run(data_root=pool.root, run_id=run_id, preset="nodes")
-    job = GrpoJob(run=run, start=start, samples=pool.samples, clips=pool.clips, model=MODEL, rollout=ROLLOUT,
-                  config=replace(TRAIN, num_steps=2, zero_stage=2))  # fmt: skip
+    job = GrpoJob(
+        run=run,
+        start=start,
+        samples=pool.samples,
+        clips=pool.clips,
+        model=MODEL,
+        rollout=ROLLOUT,
+        config=replace(TRAIN, num_steps=2, zero_stage=2),
+    )
     (tmp_path / "job.json").write_bytes(TypeAdapter(GrpoJob).dump_json(job))
     (tmp_path / "deployment.json").write_text(
         json.dumps({"stages": {"train": {"nodes": 2, "gpus": 0}}})

@@ -1,4 +1,5 @@
-"""`make preflight` against real services where they run here, a double of Flyte, and Kubernetes' answers by hand."""
+"""`make preflight` against real services where they run here, a double of Flyte, and Kubernetes'
+answers by hand."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -34,15 +35,19 @@ def _answers() -> dict[str, Json | int]:
     default = {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}
     return {
         "/version/": {"gitVersion": "v1.34.4"},
-        f"{CORE}/nodes": listed("Node", _node("a", GPU_TAINT, **gpus), _node("b", cpu="8", memory="32Gi")),
+        f"{CORE}/nodes": listed(
+            "Node", _node("a", GPU_TAINT, **gpus), _node("b", cpu="8", memory="32Gi")
+        ),
         SPACE: named("videossr-production"),
         f"{SPACE}/resourcequotas": listed("ResourceQuota"),
         f"{SPACE}/limitranges": listed("LimitRange"),
         "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/pytorchjobs.kubeflow.org": named(
-            "pytorchjobs.kubeflow.org", spec={}),
+            "pytorchjobs.kubeflow.org", spec={}
+        ),
         "/apis/storage.k8s.io/v1/storageclasses": listed(
-            "StorageClass", named("fast", provisioner="csi.example", metadata=default)),
-    }  # fmt: skip
+            "StorageClass", named("fast", provisioner="csi.example", metadata=default)
+        ),
+    }
 
 
 def _preflight(env: dict[str, str], *arguments: str) -> tuple[int, str]:
@@ -162,8 +167,11 @@ def _named_things() -> Json:
 
 
 def test_what_the_deployment_names_must_be_there(tmp_path: Path) -> None:
-    lines = _of_cluster(_answers() | {f"{SPACE}/secrets/hub": named("hub", data={"A": "c2VjcmV0"})}, tmp_path,
-                        _named_things())  # fmt: skip
+    lines = _of_cluster(
+        _answers() | {f"{SPACE}/secrets/hub": named("hub", data={"A": "c2VjcmV0"})},
+        tmp_path,
+        _named_things(),
+    )
     told = [line for line in lines if line.startswith("missing")]
     assert [line.split("missing")[1].split(";")[0].split() for line in told] == [
         ["secrets", "object-store", "is", "not", "there"],
@@ -210,7 +218,8 @@ TWO_NODES = {
         ),
         (
             "",
-            "unreachable  plugins            no ConfigMap of flyte that this user may read tells them",
+            "unreachable  plugins            no ConfigMap of flyte that this user may read tells "
+            "them",
         ),
     ],
     ids=["enabled", "not enabled", "not told"],
@@ -225,5 +234,8 @@ def test_training_on_two_nodes_needs_the_plugin_and_the_operator(
     lines = _of_cluster(answers, tmp_path, TWO_NODES)
     assert any(found.startswith(line) for found in lines)
     assert any(found.startswith("missing      training operator") for found in lines)
-    assert any("train: wants 2 x 4 cpu, 8Gi memory; 1 of 2 nodes can take it, the nearest other is a: has the taint"
-               in found for found in lines)  # fmt: skip
+    assert any(
+        "train: wants 2 x 4 cpu, 8Gi memory; 1 of 2 nodes can take it, the nearest other "
+        "is a: has the taint" in found
+        for found in lines
+    )

@@ -1,7 +1,9 @@
-"""The workflows on a cluster: a double of Flyte's services, the containers' own commands, S3 (moto), MLflow.
+"""The workflows on a cluster: a double of Flyte's services, the containers' own commands, S3
+(moto), MLflow.
 
-One cluster, whose tests are a story in order: the main job from a packaged archive; then everything registered, and its
-launch plans started. What a double cannot prove is said in charts/videossr/README.md.
+One cluster, whose tests are a story in order: the main job from a packaged archive; then everything
+registered, and its launch plans started. What a double cannot prove is said in
+charts/videossr/README.md.
 """
 
 import json
@@ -45,7 +47,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def registered(cluster: Cluster) -> Cluster:
-    """Everything is registered as version v1, with the code in the images, for a bucket that is still empty."""
+    """Everything is registered as version v1, with the code in the images, for a bucket that is
+    still empty."""
     nightly = {
         "videos": f"s3://{BUCKET}/nightly",
         "data_root": f"s3://{BUCKET}/nights",

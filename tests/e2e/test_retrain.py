@@ -1,6 +1,7 @@
 """The main job through real `pyflyte run` processes, at smoke size, on generated clips.
 
-The tests of this file are one story, in order: cut off, gone on, run again, run with one more video.
+The tests of this file are one story, in order: cut off, gone on, run again, run with one more
+video.
 """
 
 import json

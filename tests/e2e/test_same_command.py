@@ -1,4 +1,5 @@
-"""The same command again: beside itself, after its files were damaged or removed, after its model was replaced."""
+"""The same command again: beside itself, after its files were damaged or removed, after its model
+was replaced."""
 
 import os
 import shutil

@@ -93,7 +93,8 @@ def test_what_ended_is_closed_what_cannot_start_is_ended_and_the_rest_is_counted
             f"terminated   videossr/production/f2: {cause}",
             "closed       Flyte execution f1: aborted by ada: wrong data (stage unknown); "
             f"MLflow run {aborted.run_id} closed",
-            f"closed       Flyte execution f2: {cause} (stage train); MLflow run {stuck.run_id} closed",
+            f"closed       Flyte execution f2: {cause} (stage train); MLflow run {stuck.run_id} "
+            "closed",
             "going        2",
         ]
         assert code == 0

@@ -1,4 +1,5 @@
-"""Commands with an MLflow server that wants a password: what a person does between two tries, and what is kept."""
+"""Commands with an MLflow server that wants a password: what a person does between two tries, and
+what is kept."""
 
 import os
 import re

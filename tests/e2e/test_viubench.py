@@ -1,4 +1,5 @@
-"""VIUBench through real `pyflyte run` processes, at smoke size, on generated clips: built, then guessed at."""
+"""VIUBench through real `pyflyte run` processes, at smoke size, on generated clips: built, then
+guessed at."""
 
 import json
 import math

@@ -1,4 +1,5 @@
-"""vLLM rollouts in real runs: several engines and DeepSpeed in one process, and an engine over several processes."""
+"""vLLM rollouts in real runs: several engines and DeepSpeed in one process, and an engine over
+several processes."""
 
 import sqlite3
 from dataclasses import replace

@@ -57,7 +57,8 @@ _POLICY = "policies/start"
 
 
 def prepare(root: Path) -> None:
-    """Clips, samples, a data set and a policy in `root`; a benchmark beside it, which the roots there share."""
+    """Clips, samples, a data set and a policy in `root`; a benchmark beside it, which the roots
+    there share."""
     store = Store(str(root))
     clips = [
         store_clip(store, make_clip(name, num_frames=16, split=Split.HELDOUT), seed=3)

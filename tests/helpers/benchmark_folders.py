@@ -1,4 +1,5 @@
-"""Folders as the benchmarks' authors lay them out, with invented questions and empty files for videos."""
+"""Folders as the benchmarks' authors lay them out, with invented questions and empty files for
+videos."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,8 +15,13 @@ _AB = "A. forwards\nB. backwards"
 
 def mvbench_row(number: int = 0, **fields: object) -> dict[str, object]:
     options = ["Lifted a lid.", "Waved.", "Sat on a box."]
-    return {"video": f"v{number}.mp4", "question": "What came first?", "candidates": options, "answer": options[number],
-            "accurate_start": 1} | fields  # fmt: skip
+    return {
+        "video": f"v{number}.mp4",
+        "question": "What came first?",
+        "candidates": options,
+        "answer": options[number],
+        "accurate_start": 1,
+    } | fields
 
 
 def mvbench(root: Path) -> None:
@@ -42,8 +48,14 @@ def tempcompass(root: Path) -> None:
         },
     }
     write_json(root / "questions/multi-choice.json", rows)
-    yes_no = {"11_concat": {"action": [{"question": "Is a lid lifted?", "answer": "yes"},
-                                       {"question": "Is a lamp lit?", "answer": "no"}]}}  # fmt: skip
+    yes_no = {
+        "11_concat": {
+            "action": [
+                {"question": "Is a lid lifted?", "answer": "yes"},
+                {"question": "Is a lamp lit?", "answer": "no"},
+            ]
+        }
+    }
     write_json(root / "questions/yes_no.json", yes_no)
     matching = "Which fits the video?\nCaption A: A lid falls.\nCaption B: A lid rises."
     write_json(
@@ -88,11 +100,21 @@ def vinoground(root: Path) -> None:
 def videomme(root: Path) -> None:
     options = ["A. One.", "B. Two.", "C. Three.", "D. Four."]
     rows = [
-        {"video_id": "012", "duration": duration, "domain": "Craft", "videoID": name, "question_id": f"012-{n}",
-         "task_type": "Counting", "question": "How many?", "options": options, "answer": answer}
-        for n, (duration, name, answer) in enumerate([("short", "-aB_1", "C"), ("long", "_x-2", "A"),
-                                                       ("long", MISSING, "B")])
-    ]  # fmt: skip
+        {
+            "video_id": "012",
+            "duration": duration,
+            "domain": "Craft",
+            "videoID": name,
+            "question_id": f"012-{n}",
+            "task_type": "Counting",
+            "question": "How many?",
+            "options": options,
+            "answer": answer,
+        }
+        for n, (duration, name, answer) in enumerate(
+            [("short", "-aB_1", "C"), ("long", "_x-2", "A"), ("long", MISSING, "B")]
+        )
+    ]
     write_parquet(root / "videomme/test-00000-of-00001.parquet", rows)
     touch(root, "data/-aB_1.MP4", "data/_x-2.mkv")
 
@@ -114,13 +136,24 @@ def lvbench(root: Path) -> None:
 
 def longvideobench(root: Path) -> None:
     rows = [
-        {"video_id": "@user-z", "video_path": video, "question": "What appears?", "candidates": options,
-         "correct_choice": right, "id": f"q{n}", "duration_group": group, "question_category": "S2E", "level": "L1"}
-        for n, (video, options, right, group) in enumerate([
-            ("zY.mp4", ["red", "blue", "green", "white", "grey"], 4, 15),
-            (f"{MISSING}.mp4", ["red", "blue"], 0, 3600),
-        ])
-    ]  # fmt: skip
+        {
+            "video_id": "@user-z",
+            "video_path": video,
+            "question": "What appears?",
+            "candidates": options,
+            "correct_choice": right,
+            "id": f"q{n}",
+            "duration_group": group,
+            "question_category": "S2E",
+            "level": "L1",
+        }
+        for n, (video, options, right, group) in enumerate(
+            [
+                ("zY.mp4", ["red", "blue", "green", "white", "grey"], 4, 15),
+                (f"{MISSING}.mp4", ["red", "blue"], 0, 3600),
+            ]
+        )
+    ]
     write_json(root / "lvb_val.json", rows)
     touch(root, "videos/zY.mp4")
 
@@ -128,33 +161,64 @@ def longvideobench(root: Path) -> None:
 def cgbench(root: Path) -> None:
     options = ["A cup", "A pen", "A lamp", "A fan", "A book", "A key", "A box", "An egg"]
     rows = [
-        {"qid": n, "video_uid": video, "question": "What is it?", "answer": options["ABCDEFGH".index(letter)],
-         "choices": options[:count], "right_answer": letter, "clue_intervals": [[8, 9]], "domain": "Home",
-         "sub_category": "Entity Perception", "duration": 1954}
-        for n, (video, letter, count) in enumerate([("BV1", "H", 8), ("BV1", "C", 5), (MISSING, "F", 7)])
-    ]  # fmt: skip
+        {
+            "qid": n,
+            "video_uid": video,
+            "question": "What is it?",
+            "answer": options["ABCDEFGH".index(letter)],
+            "choices": options[:count],
+            "right_answer": letter,
+            "clue_intervals": [[8, 9]],
+            "domain": "Home",
+            "sub_category": "Entity Perception",
+            "duration": 1954,
+        }
+        for n, (video, letter, count) in enumerate(
+            [("BV1", "H", 8), ("BV1", "C", 5), (MISSING, "F", 7)]
+        )
+    ]
     write_json(root / "cgbench_mini.json", rows)
     touch(root, "cg_videos_720p/BV1.mp4")
 
 
 def qvhighlights(root: Path) -> None:
     rows = [
-        {"qid": 1, "query": "A man paints.", "duration": 150, "vid": "Ab1-cd_60.0_210.0", "relevant_clip_ids": [5],
-         "relevant_windows": [[10, 16]]},
-        {"qid": 2, "query": "A dog runs.", "duration": 150, "vid": "Ab1-cd_60.0_210.0",
-         "relevant_windows": [[0, 10], [40, 60], [100, 120]]},
-        {"qid": 3, "query": "It rains.", "duration": 150, "vid": MISSING, "relevant_windows": [[2, 4]]},
-    ]  # fmt: skip
+        {
+            "qid": 1,
+            "query": "A man paints.",
+            "duration": 150,
+            "vid": "Ab1-cd_60.0_210.0",
+            "relevant_clip_ids": [5],
+            "relevant_windows": [[10, 16]],
+        },
+        {
+            "qid": 2,
+            "query": "A dog runs.",
+            "duration": 150,
+            "vid": "Ab1-cd_60.0_210.0",
+            "relevant_windows": [[0, 10], [40, 60], [100, 120]],
+        },
+        {
+            "qid": 3,
+            "query": "It rains.",
+            "duration": 150,
+            "vid": MISSING,
+            "relevant_windows": [[2, 4]],
+        },
+    ]
     write_lines(root / "highlight_val_release.jsonl", rows)
     touch(root, "videos/Ab1-cd_60.0_210.0.mp4")
 
 
 def activitynet(root: Path) -> None:
     rows = {
-        "v_a-1": {"duration": 80.0, "timestamps": [[0.8, 19.9], [60.0, 90.0], [81.0, 85.0]],
-                  "sentences": ["A woman ties a rope.", " She walks off. ", "Nothing is left of this."]},
+        "v_a-1": {
+            "duration": 80.0,
+            "timestamps": [[0.8, 19.9], [60.0, 90.0], [81.0, 85.0]],
+            "sentences": ["A woman ties a rope.", " She walks off. ", "Nothing is left of this."],
+        },
         f"v_{MISSING}": {"duration": 9.0, "timestamps": [[1.0, 2.0]], "sentences": ["A cat."]},
-    }  # fmt: skip
+    }
     write_json(root / "val_1.json", rows)
     write_json(root / "val_2.json", {"v_a-1": rows["v_a-1"]})
     touch(root, "videos/v_a-1.webm")
@@ -172,10 +236,19 @@ def charades_sta(root: Path) -> None:
 
 def tacos(root: Path) -> None:
     rows = {
-        "s27-d09.avi": {"timestamps": [[294, 588], [7700, 8000]], "sentences": ["She cuts.", ["Done.", "End."]],
-                        "fps": 29.4, "num_frames": 7800},
-        f"{MISSING}.avi": {"timestamps": [[10, 20]], "sentences": ["He cuts."], "fps": 10.0, "num_frames": 100},
-    }  # fmt: skip
+        "s27-d09.avi": {
+            "timestamps": [[294, 588], [7700, 8000]],
+            "sentences": ["She cuts.", ["Done.", "End."]],
+            "fps": 29.4,
+            "num_frames": 7800,
+        },
+        f"{MISSING}.avi": {
+            "timestamps": [[10, 20]],
+            "sentences": ["He cuts."],
+            "fps": 10.0,
+            "num_frames": 100,
+        },
+    }
     write_json(root / "test.json", rows)
     touch(root, "videos/s27-d09-cam-002.avi")
 
@@ -183,15 +256,39 @@ def tacos(root: Path) -> None:
 def videommmu(root: Path) -> None:
     many = [f"term {n}" for n in range(10)]
     rows: dict[str, dict[str, dict[str, object]]] = {
-        "Perception": {"0": {"id": "dev_Art_Theory_3", "question": "Which is named?", "options": many, "answer": "I"}},
-        "Comprehension": {"0": {"id": f"dev_{MISSING}_4", "question": "Which?", "options": ["x", "y"], "answer": "B"}},
-        "Adaptation": {
-            "0": {"id": "validation_Chemistry_7", "question": "<image 1> Which forms?", "options": ["a", "b", "c", "d"],
-                  "answer": "C", "question_type": "multiple-choice"},
-            "1": {"id": "validation_Math_2", "question": "<image 1> How much?", "options": [], "answer": "2.5",
-                  "question_type": "open"},
+        "Perception": {
+            "0": {
+                "id": "dev_Art_Theory_3",
+                "question": "Which is named?",
+                "options": many,
+                "answer": "I",
+            }
         },
-    }  # fmt: skip
+        "Comprehension": {
+            "0": {
+                "id": f"dev_{MISSING}_4",
+                "question": "Which?",
+                "options": ["x", "y"],
+                "answer": "B",
+            }
+        },
+        "Adaptation": {
+            "0": {
+                "id": "validation_Chemistry_7",
+                "question": "<image 1> Which forms?",
+                "options": ["a", "b", "c", "d"],
+                "answer": "C",
+                "question_type": "multiple-choice",
+            },
+            "1": {
+                "id": "validation_Math_2",
+                "question": "<image 1> How much?",
+                "options": [],
+                "answer": "2.5",
+                "question_type": "open",
+            },
+        },
+    }
     for track, questions in rows.items():
         write_json(root / f"data/{track.lower()}_video.json", {track: questions})
     touch(root, "Art/dev_Art_Theory_3.mp4", "Science/validation_Chemistry_7.mp4")
@@ -200,13 +297,33 @@ def videommmu(root: Path) -> None:
 def videott(root: Path) -> None:
     lines = "A. a wire\nB. a magnet\nC. editing\nD. a fan"
     rows = [
-        {"video_id": "aB_12-Q", "duration": "34", "question": f"Why?\n{lines}", "question_prompt": "Select.",
-         "answer": "C", "capability": "Causality", "options": lines},
-        {"video_id": "cD", "duration": "9", "question": "Why?", "answer": "B", "capability": "Plot",
-         "options": lines},
-        {"video_id": MISSING, "duration": "9", "question": f"Why?\n{lines}", "question_prompt": "", "answer": "A",
-         "capability": "Plot", "options": None},
-    ]  # fmt: skip
+        {
+            "video_id": "aB_12-Q",
+            "duration": "34",
+            "question": f"Why?\n{lines}",
+            "question_prompt": "Select.",
+            "answer": "C",
+            "capability": "Causality",
+            "options": lines,
+        },
+        {
+            "video_id": "cD",
+            "duration": "9",
+            "question": "Why?",
+            "answer": "B",
+            "capability": "Plot",
+            "options": lines,
+        },
+        {
+            "video_id": MISSING,
+            "duration": "9",
+            "question": f"Why?\n{lines}",
+            "question_prompt": "",
+            "answer": "A",
+            "capability": "Plot",
+            "options": None,
+        },
+    ]
     write_parquet(root / "data/test-00000-of-00001.parquet", rows)
     touch(root, "Benchmark-AllVideos-HQ-encoded/aB_12-Q.MP4", "Benchmark-AllVideos-LQ/aB_12-Q.mp4")
     touch(root, "Benchmark-AllVideos-LQ/cD.mp4")
@@ -243,8 +360,14 @@ def cvbench_row(
     named = {f"video_{place}": None for place in range(1, 5)} | {
         f"video_{n}": v for n, v in enumerate(videos, 1)
     }
-    return {"id": number, "task_type": "Joint-video Counting", "question": "How many?", "options": options,
-            "answer": answer, **named} | fields  # fmt: skip
+    return {
+        "id": number,
+        "task_type": "Joint-video Counting",
+        "question": "How many?",
+        "options": options,
+        "answer": answer,
+        **named,
+    } | fields
 
 
 def cvbench(root: Path) -> None:
@@ -297,8 +420,10 @@ def viubench(root: Path) -> None:
         viubench_row("grounding", "12.5-18.8", [frames], perturbation_type=kind)
         for kind in ("SwapRedBlueChannel", "Rotate180", "ZoomOut", "Mirror", "Shuffle")
     ]
-    jigsaw = [viubench_row("shuffled", "341562", [frames[n * 8 : n * 8 + 8] for n in range(6)]),
-              viubench_row("shuffled", "34156278", [frames[n * 6 : n * 6 + 6] for n in range(8)])]  # fmt: skip
+    jigsaw = [
+        viubench_row("shuffled", "341562", [frames[n * 8 : n * 8 + 8] for n in range(6)]),
+        viubench_row("shuffled", "34156278", [frames[n * 6 : n * 6 + 6] for n in range(8)]),
+    ]
     lost = viubench_row("counting", "1,2,3", [["/disk/of/author/frames/missing/0.jpg"]])
     write_parquet(root / "grounding.parquet", grounding)
     write_parquet(root / "jigsaw.parquet", jigsaw)

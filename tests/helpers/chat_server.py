@@ -1,4 +1,5 @@
-"""A model server of the OpenAI kind whose weights a test changes under the same address and name."""
+"""A model server of the OpenAI kind whose weights a test changes under the same address and
+name."""
 
 import json
 from collections import Counter
@@ -10,7 +11,8 @@ from typing import Any
 
 
 class ChatServer:
-    """Says one thing to every question. `log_probs` stands for its weights where it is asked how likely a text is."""
+    """Says one thing to every question. `log_probs` stands for its weights where it is asked how
+    likely a text is."""
 
     def __init__(self, port: int) -> None:
         self.address = f"http://127.0.0.1:{port}/v1#double"

@@ -1,4 +1,5 @@
-"""Small clips for tests: rows without frames, and pictures in which order, orientation and colour can be told."""
+"""Small clips for tests: rows without frames, and pictures in which order, orientation and colour
+can be told."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,8 @@ def make_clip(
 def make_frames(
     num_frames: int = 48, *, height_px: int = 64, width_px: int = 64, seed: int = 0
 ) -> NDArray[np.uint8]:
-    """A bright blob wanders over a coloured gradient with a fixed texture: every frame differs from every other."""
+    """A bright blob wanders over a coloured gradient with a fixed texture: every frame differs from
+    every other."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:height_px, :width_px]
     texture = rng.integers(0, 30, size=(height_px, width_px, 3))

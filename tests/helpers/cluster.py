@@ -1,7 +1,9 @@
-"""A cluster for tests: a double of Flyte's services, the pods' own commands, S3 (moto), an MLflow server.
+"""A cluster for tests: a double of Flyte's services, the pods' own commands, S3 (moto), an MLflow
+server.
 
-The laptop that registers and starts is `env` and the folder `checkout`; nothing of it reaches a pod but through what is
-registered. Keys of the object store are a secret in the namespace of the executions.
+The laptop that registers and starts is `env` and the folder `checkout`; nothing of it reaches a pod
+but through what is registered. Keys of the object store are a secret in the namespace of the
+executions.
 """
 
 import json
@@ -34,7 +36,8 @@ SECRET = "object-store"
 
 
 class Backend:
-    """Flyte, its pods and the object store for one package of workflows, and a laptop that registers and starts them.
+    """Flyte, its pods and the object store for one package of workflows, and a laptop that
+    registers and starts them.
 
     Whoever makes it has keys of the object store in its own environment.
     """
@@ -74,7 +77,8 @@ class Backend:
         self.double.stop()
 
     def deploy(self, deployment: Mapping[str, Any]) -> None:
-        """What this cluster decides, from now on: `deployment`, and that pods get the object store and find Flyte."""
+        """What this cluster decides, from now on: `deployment`, and that pods get the object store
+        and find Flyte."""
         env = {**self.flyte, "VIDEOSSR_IMAGE": "registry.example/cpu:1"}
         pods = {"secrets": [SECRET], "env": env, **deployment.get("pods", {})}
         path = self.checkout.with_name("deployment.json")
@@ -83,7 +87,8 @@ class Backend:
 
 
 class Cluster(Backend):
-    """The product on a cluster whose namespace of executions has the restricted Pod Security standard, with MLflow."""
+    """The product on a cluster whose namespace of executions has the restricted Pod Security
+    standard, with MLflow."""
 
     def __init__(self, folder: Path, env: dict[str, str], endpoint: str) -> None:
         super().__init__(folder, env, endpoint, REPO_ROOT / "workflows")

@@ -24,7 +24,8 @@ PROGRAMS = frozenset(
         "vllm",
     )
 )
-"""What a line of a document begins with if it is a command line: anything else is output, data or prose."""
+"""What a line of a document begins with if it is a command line: anything else is output, data or
+prose."""
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")
 _NO_COMMANDS = ("json", "mermaid", "python", "yaml")
@@ -44,7 +45,8 @@ class CommandLine:
     place: str
     words: tuple[str, ...]
     whole: bool = True
-    """A mention in prose (`pyflyte run`) may leave out what the program needs; a line to copy may not."""
+    """A mention in prose (`pyflyte run`) may leave out what the program needs; a line to copy may
+    not."""
 
     def __str__(self) -> str:
         return f"{self.place}: {shlex.join(self.words)}"
@@ -138,7 +140,8 @@ def _from_the_program(words: list[str]) -> list[str]:
 
 
 def _filled_in(words: Sequence[str]) -> Iterator[str]:
-    """Without redirections and what stands in brackets as optional, with values for what is left open."""
+    """Without redirections and what stands in brackets as optional, with values for what is left
+    open."""
     rest = iter(words)
     for word in rest:
         if re.fullmatch(r"\d?>>?|<", word):

@@ -1,7 +1,9 @@
-"""Whether a kind of alteration explains what happened to some frames: from their pixels, never told how strong it was.
+"""Whether a kind of alteration explains what happened to some frames: from their pixels, never told
+how strong it was.
 
-Exact where the alteration can be undone exactly. Where pixels were computed anew (resized, blurred, ...) it is done
-again in every strength, and the best must come close, closer than leaving the frames as they were.
+Exact where the alteration can be undone exactly. Where pixels were computed anew (resized, blurred,
+...) it is done again in every strength, and the best must come close, closer than leaving the
+frames as they were.
 """
 
 import itertools
@@ -25,7 +27,8 @@ _SATURATIONS = np.arange(1.1, 4.01, 0.05)
 _LUMA = np.array([0.299, 0.587, 0.114])
 """Of ITU-R BT.601."""
 _MAX_DIFFERENCE = 4.0
-"""Most mean absolute difference from the candidate's pixels, in grey levels: room for another way to resample."""
+"""Most mean absolute difference from the candidate's pixels, in grey levels: room for another way
+to resample."""
 
 Alter = Callable[[Frame], Frame]
 _MAX_ZOOM = 2.5
@@ -120,12 +123,14 @@ def _is_turned(kind: str, other: str) -> Callable[[Frames, Frames], bool]:
 
 
 def _is_zoomed_out(original: Frames, shown: Frames) -> bool:
-    """Whether one smaller size in the middle of black explains every frame, at least as well as no change does."""
+    """Whether one smaller size in the middle of black explains every frame, at least as well as no
+    change does."""
     return _is_zoomed(original, shown, _shrunk)
 
 
 def _is_zoomed_in(original: Frames, shown: Frames) -> bool:
-    """Whether one middle part, enlarged, explains every frame, at least as well as no change does."""
+    """Whether one middle part, enlarged, explains every frame, at least as well as no change
+    does."""
     return _is_zoomed(original, shown, _enlarged)
 
 
@@ -160,7 +165,8 @@ def _enlarged(size: Size, plain: Frame) -> Frame:
 
 
 def _is_closest(original: Frames, shown: Frames, candidates: Sequence[Alter]) -> bool:
-    """Whether the candidate that explains one frame best explains all, at least as well as no change does."""
+    """Whether the candidate that explains one frame best explains all, at least as well as no
+    change does."""
     alter = _best_candidate(original, shown, candidates)
     return all(
         _grey_difference(frame, alter(plain))
@@ -170,7 +176,8 @@ def _is_closest(original: Frames, shown: Frames, candidates: Sequence[Alter]) ->
 
 
 def _best_candidate(original: Frames, shown: Frames, candidates: Sequence[Alter]) -> Alter:
-    """The one nearest to the frame with most contrast, in which strengths can be told apart best."""
+    """The one nearest to the frame with most contrast, in which strengths can be told apart
+    best."""
     reference = int(np.argmax(original.std(axis=(1, 2, 3))))
     return min(
         candidates, key=lambda alter: _grey_difference(shown[reference], alter(original[reference]))

@@ -1,4 +1,5 @@
-"""A proxy in front of a real HTTP server that fails as it is told: refuses, answers too late, drops connections."""
+"""A proxy in front of a real HTTP server that fails as it is told: refuses, answers too late, drops
+connections."""
 
 import base64
 import http.client

@@ -1,4 +1,5 @@
-"""What the stages before promote leave behind, made up: a store with clips, samples, measurements, record, scores."""
+"""What the stages before promote leave behind, made up: a store with clips, samples, measurements,
+record, scores."""
 
 from dataclasses import replace
 
@@ -30,7 +31,8 @@ def make_inputs(
     num_steps: int = 60,
     num_videos: int = 11,
 ) -> Inputs:
-    """A run whose challenger scores about `gain` more than the start model, on questions about `num_videos` videos."""
+    """A run whose challenger scores about `gain` more than the start model, on questions about
+    `num_videos` videos."""
     clips = [
         make_clip("a", num_frames=NUM_FRAMES),
         make_clip("b", num_frames=NUM_FRAMES, split=Split.HELDOUT),

@@ -1,9 +1,10 @@
-"""A double of Flyte's control plane: the admin and data-proxy services, from flyteidl's own servicers.
+"""A double of Flyte's control plane: the admin and data-proxy services, from flyteidl's own
+servicers.
 
-It keeps everything in memory and hands executions to a runner (`tests.helpers.flyte_runner`). Where a real Flyte
-refuses or ends something, so does it; what it does not do at all: no types are checked at registration, nothing is
-scheduled by time or queued by resources, launch plans' concurrency does not count, there is no authentication, no
-catalog, and no data of single nodes.
+It keeps everything in memory and hands executions to a runner (`tests.helpers.flyte_runner`). Where
+a real Flyte refuses or ends something, so does it; what it does not do at all: no types are checked
+at registration, nothing is scheduled by time or queued by resources, launch plans' concurrency does
+not count, there is no authentication, no catalog, and no data of single nodes.
 """
 
 import threading

@@ -1,4 +1,5 @@
-"""Time in the double's executions: minutes that are declared, so no test waits and none depends on the machine."""
+"""Time in the double's executions: minutes that are declared, so no test waits and none depends on
+the machine."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

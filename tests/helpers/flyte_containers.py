@@ -1,7 +1,8 @@
 """The double's data plane: every registered task's own command line, as a pod of this machine.
 
-Inputs and outputs go through the object store as on a cluster. How a container ends says who tries it again: Flyte,
-what the system took away; the task's own retries, what the task calls recoverable and what a limit ended; nobody else.
+Inputs and outputs go through the object store as on a cluster. How a container ends says who tries
+it again: Flyte, what the system took away; the task's own retries, what the task calls recoverable
+and what a limit ended; nobody else.
 """
 
 import threading
@@ -49,8 +50,8 @@ class PropellerError(Exception):
 
     def __init__(self, node: str, reason: str) -> None:
         super().__init__(
-            "RuntimeExecutionError: max number of system retry attempts [11/10] exhausted. Last known status message: "
-            f"failed at Node[{node}]. {reason}"
+            "RuntimeExecutionError: max number of system retry attempts [11/10] exhausted. Last "
+            f"known status message: failed at Node[{node}]. {reason}"
         )
 
 
@@ -67,7 +68,8 @@ class Container:
     end: str = ""
 
     def kill(self, end: str = "") -> None:
-        """`end`: "OOMKilled" as Kubernetes says it; "deleted" for its pod; else it was just killed."""
+        """`end`: "OOMKilled" as Kubernetes says it; "deleted" for its pod; else it was just
+        killed."""
         self.end = end
         self.process.kill()
 
@@ -140,8 +142,9 @@ class Containers:
         if size > self.max_literals:
             raise NodeError(
                 "OutputSizeExceeded",
-                f"Remote output size exceeds max, err: [output file @[{name}] is too large [{size}] bytes, max allowed "
-                f"[{self.max_literals}] bytes: remote file exceeds max size]",
+                f"Remote output size exceeds max, err: [output file @[{name}] is too large "
+                f"[{size}] bytes, max allowed [{self.max_literals}] bytes: remote file exceeds "
+                "max size]",
             )
 
     def _run_pod(self, template: Any, prefix: str, env: Mapping[str, str], index: str) -> None:
@@ -188,15 +191,20 @@ class Containers:
 
 def _command(pod: pods.Pod, prefix: str) -> list[str]:
     words = {
-        "{{.input}}": f"{prefix}/inputs.pb", "{{.outputPrefix}}": f"{prefix}/out",
-        "{{.rawOutputDataPrefix}}": f"{prefix}/raw", "{{.checkpointOutputPrefix}}": f"{prefix}/checkpoint",
-        "{{.prevCheckpointPrefix}}": '""', "{{ .dest_dir }}": ".", "{{.dest_dir}}": ".",
-    }  # fmt: skip
+        "{{.input}}": f"{prefix}/inputs.pb",
+        "{{.outputPrefix}}": f"{prefix}/out",
+        "{{.rawOutputDataPrefix}}": f"{prefix}/raw",
+        "{{.checkpointOutputPrefix}}": f"{prefix}/checkpoint",
+        "{{.prevCheckpointPrefix}}": '""',
+        "{{ .dest_dir }}": ".",
+        "{{.dest_dir}}": ".",
+    }
     return [words.get(word, word) for word in pod.command]
 
 
 def _check_end(pod: pods.Pod, container: Container, code: int) -> None:
-    """What Flyte makes of a container's end; it looks for an error file only where the container ended well."""
+    """What Flyte makes of a container's end; it looks for an error file only where the container
+    ended well."""
     if code == 0:
         return
     name = pod.container["name"]
@@ -206,7 +214,10 @@ def _check_end(pod: pods.Pod, container: Container, code: int) -> None:
         )
     said = container.log.read_text(errors="replace")[-_LOG_LETTERS:]
     shown = 128 - code if code < 0 else code
-    message = f"[{name}] terminated with exit code ({shown}). Reason [{container.end or 'Error'}]. Message: \n{said}."
+    message = (
+        f"[{name}] terminated with exit code ({shown}). Reason "
+        f"[{container.end or 'Error'}]. Message: \n{said}."
+    )
     if container.end:
         raise RetryableError(USER, container.end, message)
     raise RetryableError(SYSTEM, "Interrupted", message)

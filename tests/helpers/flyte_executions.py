@@ -1,4 +1,5 @@
-"""Executions of the double, as its admin service tells about them: phases, errors, and which nodes there were."""
+"""Executions of the double, as its admin service tells about them: phases, errors, and which nodes
+there were."""
 
 import threading
 from typing import Any, Protocol
@@ -25,7 +26,8 @@ class Engine(Protocol):
     def __call__(
         self, execution: Any, plan: Any, inputs: literals_pb2.LiteralMap
     ) -> literals_pb2.LiteralMap:
-        """(execution's identifier, launch plan's spec, inputs) -> outputs; raises with the reason of a failure."""
+        """(execution's identifier, launch plan's spec, inputs) -> outputs; raises with the reason
+        of a failure."""
 
     def abort(self, execution: str) -> None:
         """End everything of it; the call raises AbortedError."""

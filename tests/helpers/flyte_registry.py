@@ -1,6 +1,8 @@
-"""What is registered with the double, and which launch plans are active: refused where a real Flyte refuses it.
+"""What is registered with the double, and which launch plans are active: refused where a real Flyte
+refuses it.
 
-A version that is there already is compared as flyteadmin does it: by what the templates are once they are compiled.
+A version that is there already is compared as flyteadmin does it: by what the templates are once
+they are compiled.
 """
 
 import math
@@ -88,9 +90,11 @@ class Registry(admin_pb2_grpc.AdminServiceServicer):
 
     def ListLaunchPlans(self, request: Any, context: Any) -> Any:  # noqa: N802
         return self._launch_plans(
-            key for key in self.registered if (key[1], key[2]) == (request.id.project, request.id.domain)
+            key
+            for key in self.registered
+            if (key[1], key[2]) == (request.id.project, request.id.domain)
             and request.id.name in ("", key[3])
-        )  # fmt: skip
+        )
 
     def ListActiveLaunchPlans(self, request: Any, context: Any) -> Any:  # noqa: N802
         keys = [_key(found) for found in self.active.values()]
@@ -127,7 +131,8 @@ class Registry(admin_pb2_grpc.AdminServiceServicer):
             )
             context.abort(
                 grpc.StatusCode.NOT_FOUND,
-                f"missing entity of type {_KINDS[identifier.resource_type].upper()} with identifier {place}",
+                f"missing entity of type {_KINDS[identifier.resource_type].upper()} with "
+                f"identifier {place}",
             )
         assert found is not None, f"nothing registered as {identifier}"
         return found
@@ -144,9 +149,9 @@ class Registry(admin_pb2_grpc.AdminServiceServicer):
                         and math.ceil(parse_quantity(asked)) > math.ceil(parse_quantity(most))
                     ):
                         return (
-                            f"Requested {name.upper()} {kind} [{asked}] is greater than current limit set in the "
-                            f"platform configuration [{most}]. Please contact Flyte Admins to change these limits or "
-                            "consult the configuration"
+                            f"Requested {name.upper()} {kind} [{asked}] is greater than current "
+                            f"limit set in the platform configuration [{most}]. Please contact "
+                            "Flyte Admins to change these limits or consult the configuration"
                         )
         return ""
 
@@ -163,7 +168,8 @@ class Registry(admin_pb2_grpc.AdminServiceServicer):
             )
         context.abort(
             grpc.StatusCode.INVALID_ARGUMENT,
-            f"{key[3]} {kind} with different structure already exists. (Please register a new version of the {kind})",
+            f"{key[3]} {kind} with different structure already exists. (Please register a new "
+            f"version of the {kind})",
         )
 
     def _launch_plans(self, keys: Iterable[Key]) -> Any:
@@ -193,8 +199,12 @@ class Registry(admin_pb2_grpc.AdminServiceServicer):
 
 def _key(identifier: Any) -> Key:
     return (
-        identifier.resource_type, identifier.project, identifier.domain, identifier.name, identifier.version
-    )  # fmt: skip
+        identifier.resource_type,
+        identifier.project,
+        identifier.domain,
+        identifier.name,
+        identifier.version,
+    )
 
 
 def _identifier(key: Key) -> Any:
@@ -234,8 +244,8 @@ def _asked(template: Any) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
 
 
 def _structure(spec: Any) -> Any:
-    """What flyteadmin takes a digest of, once it is compiled: neither descriptions, nor the order in which flytekit
-    writes a node's upstream nodes (out of a set), nor that of sub-workflows."""
+    """What flyteadmin takes a digest of, once it is compiled: neither descriptions, nor the order
+    in which flytekit writes a node's upstream nodes (out of a set), nor that of sub-workflows."""
     if isinstance(spec, launch_plan_pb2.LaunchPlanSpec):
         return MessageToDict(spec)
     templates = [spec.template]

@@ -14,8 +14,8 @@ _MOST_LETTERS = 20
 
 
 def unique_id(parent: tuple[str, int] | None, node: str) -> str:
-    """A node's id within the execution, out of (id, attempt) of the node that it is in: flytepropeller's, hashed if it
-    is long."""
+    """A node's id within the execution, out of (id, attempt) of the node that it is in:
+    flytepropeller's, hashed if it is long."""
     name = f"{parent[0]}-{parent[1]}-{node}" if parent else node
     if len(name) <= _MOST_LETTERS:
         return name

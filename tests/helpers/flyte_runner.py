@@ -1,7 +1,9 @@
-"""The double's engine: the nodes of a workflow, one after the other, as flytepropeller handles them.
+"""The double's engine: the nodes of a workflow, one after the other, as flytepropeller handles
+them.
 
-Covers what our workflows use: tasks, sub-workflows, map tasks, dynamic tasks, conditions of equality, retries, limits
-of time, failure nodes. Time is declared (`Runner.minutes`): nothing waits for it.
+Covers what our workflows use: tasks, sub-workflows, map tasks, dynamic tasks, conditions of
+equality, retries, limits of time, failure nodes. Time is declared (`Runner.minutes`): nothing waits
+for it.
 """
 
 import math
@@ -144,7 +146,10 @@ class Runner(Containers):
 
     def _too_large(self, literals: literals_pb2.LiteralMap) -> str:
         size, most = literals.ByteSize() / 2**20, self.max_literals / 2**20
-        return f"limit exceeded. {size:.6f}mb > {most:g}mb. You can increase the limit by setting maxDownloadMBs."
+        return (
+            f"limit exceeded. {size:.6f}mb > {most:g}mb. You can increase the limit by setting "
+            "maxDownloadMBs."
+        )
 
     def _attempts(self, visit: Visit) -> Any:
         """Until one succeeds, or those whose retries it costs have none left."""
@@ -244,7 +249,8 @@ class Runner(Containers):
 
     def _task(self, visit: Visit) -> Any:
         frame, template = visit.frame, self._template(visit.frame, visit.node)
-        prefix = f"s3://{BUCKET}/executions/{frame.execution.name}/{visit.unique}/{visit.index or 'x'}/{visit.attempt}"
+        visited = f"{visit.unique}/{visit.index or 'x'}/{visit.attempt}"
+        prefix = f"s3://{BUCKET}/executions/{frame.execution.name}/{visited}"
         frame.clock.spend(self.minutes.get(template.id.name, 0.0))
         try:
             env = _flyte_env(visit, template)
@@ -311,24 +317,29 @@ class Runner(Containers):
 def aws_env(s3_endpoint: str) -> dict[str, str]:
     """For programs that use botocore, as whoever works with the cluster has them."""
     return {
-        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": s3_endpoint,
-    }  # fmt: skip
+    }
 
 
 def propeller_env(s3_endpoint: str) -> dict[str, str]:
     """What Flyte is told to give every pod, for flytekit's own reading of inputs."""
     return {
-        "FLYTE_AWS_ENDPOINT": s3_endpoint, "FLYTE_AWS_ACCESS_KEY_ID": "test", "FLYTE_AWS_SECRET_ACCESS_KEY": "test",
-    }  # fmt: skip
+        "FLYTE_AWS_ENDPOINT": s3_endpoint,
+        "FLYTE_AWS_ACCESS_KEY_ID": "test",
+        "FLYTE_AWS_SECRET_ACCESS_KEY": "test",
+    }
 
 
 def _flyte_env(visit: Visit, template: Any) -> dict[str, str]:
     """The variables by which Flyte tells a container where it is."""
     execution, task = visit.frame.execution, template.id
     index = {
-        "BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_K8S_ARRAY_INDEX", "FLYTE_K8S_ARRAY_INDEX": visit.index,
-    }  # fmt: skip
+        "BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_K8S_ARRAY_INDEX",
+        "FLYTE_K8S_ARRAY_INDEX": visit.index,
+    }
     return {
         "FLYTE_INTERNAL_EXECUTION_WORKFLOW": visit.frame.workflow,
         "FLYTE_INTERNAL_EXECUTION_ID": execution.name,

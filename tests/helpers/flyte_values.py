@@ -1,4 +1,5 @@
-"""What flows between the nodes of Flyte's workflows, as its engine looks it up: order, conditions, bindings."""
+"""What flows between the nodes of Flyte's workflows, as its engine looks it up: order, conditions,
+bindings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -48,8 +49,8 @@ def bound(bindings: Any, done: Mapping[str, literals_pb2.LiteralMap]) -> literal
 
 
 def put_error(inputs: literals_pb2.LiteralMap, failure_node: str, message: str) -> None:
-    """What a failure node is told, if it has an input for it: Flyte names the failure node itself as the one that
-    failed."""
+    """What a failure node is told, if it has an input for it: Flyte names the failure node itself
+    as the one that failed."""
     if "err" not in inputs.literals:
         return
     error = types_pb2.Error(message=message, failed_node_id=failure_node)
@@ -110,7 +111,8 @@ def _literal(data: Any, done: Mapping[str, literals_pb2.LiteralMap]) -> Any:
 
 
 def _attribute(literal: Any, path: Any) -> Any:
-    """What `a.b[0]` of a promise names, as Flyte's engine looks it up: in collections, maps and dataclasses."""
+    """What `a.b[0]` of a promise names, as Flyte's engine looks it up: in collections, maps and
+    dataclasses."""
     for number, step in enumerate(path):
         value = step.string_value if step.HasField("string_value") else step.int_value
         if literal.HasField("collection"):

@@ -1,4 +1,5 @@
-"""Damaged videos and what is known of their originals: does ingest ever hand out wrong pictures in silence?"""
+"""Damaged videos and what is known of their originals: does ingest ever hand out wrong pictures in
+silence?"""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,8 @@ CONFIG = IngestConfig(
     max_bits_per_px=24.0,  # Or the store's own loss passes for damage.
 )
 TOLERANCE = 6.0
-"""Mean difference in grey levels from which a frame is another picture; storing it as JPEG costs up to four."""
+"""Mean difference in grey levels from which a frame is another picture; storing it as JPEG costs up
+to four."""
 _FORMATS = {
     "h264.mp4": ["-c:v", "libx264", "-g", "12"],
     "h264.mkv": ["-c:v", "libx264", "-g", "30", "-bf", "0"],
@@ -40,8 +42,9 @@ _FORMATS = {
     "flv1.flv": ["-c:v", "flv1", "-q:v", "4"],
 }
 LOSSES = ("cut off", "piece cut out")
-"""Damage that takes bytes away. Among other bits in their place a decoder often finds a picture, and cannot know that
-it is another one: H.264 with CABAC, HEVC, VP8 and VP9 have no checksum, and almost any bits are a valid stream."""
+"""Damage that takes bytes away. Among other bits in their place a decoder often finds a picture,
+and cannot know that it is another one: H.264 with CABAC, HEVC, VP8 and VP9 have no checksum, and
+almost any bits are a valid stream."""
 _LIVELY = (
     "butterfly.mp4",
     "city-crosswalk.mp4",
@@ -64,7 +67,8 @@ class Source:
 
 
 def make_sources(folder: Path, videos: Path | None = None) -> list[Source]:
-    """Scaled down parts of real videos, or else of generated ones, in several codecs and containers."""
+    """Scaled down parts of real videos, or else of generated ones, in several codecs and
+    containers."""
     folder.mkdir(exist_ok=True)
     starts = [videos / name for name in _LIVELY] if videos and videos.exists() else []
     if not starts:
@@ -89,7 +93,8 @@ def damaged(
 
 
 def wrongs(clip: Clip, frames: Frames, source: Source) -> list[str]:
-    """What is wrong with an accepted clip: `picture` if a frame is none of the original's, `time` if another's."""
+    """What is wrong with an accepted clip: `picture` if a frame is none of the original's, `time`
+    if another's."""
     if frames.shape[1:] != source.frames.shape[1:]:
         return ["picture"]
     stack = source.frames.reshape(len(source.frames), -1).astype(np.int16)
@@ -97,7 +102,8 @@ def wrongs(clip: Clip, frames: Frames, source: Source) -> list[str]:
         [np.abs(stack - frame.reshape(-1).astype(np.int16)).mean(axis=1) for frame in frames]
     )
     found = ["picture"] if gaps.min(axis=1).max() > TOLERANCE else []
-    # The clip's times start at its first frame: whichever frame of the original that is, the others must follow.
+    # The clip's times start at its first frame: whichever frame of the original that is, the others
+    # must follow.
     step = float(np.median(np.diff(source.times)))
     stamps = np.array(clip.timestamps_seconds)
     fits = [

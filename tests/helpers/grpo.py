@@ -28,7 +28,8 @@ def make_grpo(
     side_px: int,
     engine: Any | None = None,
 ) -> tuple[Grpo, list[Sample]]:
-    """The trainer, and one grounding sample of each clip; `engine` stands in for the one that `config` asks for.
+    """The trainer, and one grounding sample of each clip; `engine` stands in for the one that
+    `config` asks for.
 
     An `engine` is an `Updater` that also gives `named_weights`.
     """

@@ -6,7 +6,8 @@ DEEP = 200_000
 
 
 def hostile_rows(video: str, frames: list[str]) -> dict[str, bytes]:
-    """By what is wrong: one JSON text a row; each would be a good one otherwise. `frames` are pictures of a video."""
+    """By what is wrong: one JSON text a row; each would be a good one otherwise. `frames` are
+    pictures of a video."""
     good: dict[str, object] = {"video": video, "question": "What?", "answer": "B"}
 
     def row(**changes: object) -> bytes:

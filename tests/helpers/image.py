@@ -1,8 +1,8 @@
-"""A Dockerfile whose steps are run one after the other, without a container engine: this machine, with the interpreter
-of the tests, stands in for the base image.
+"""A Dockerfile whose steps are run one after the other, without a container engine: this machine,
+with the interpreter of the tests, stands in for the base image.
 
-What differs from a build: packages are linked to uv's cache and not copied, or borrowed from the environment of the
-tests, and bytecode is made when it is needed, in a folder of its own.
+What differs from a build: packages are linked to uv's cache and not copied, or borrowed from the
+environment of the tests, and bytecode is made when it is needed, in a folder of its own.
 """
 
 import json
@@ -24,9 +24,14 @@ from tests.helpers.root import Process, Root
 
 IMAGES = sorted((REPO_ROOT / "images").glob("*.Dockerfile"))
 _OFFLINE = (
-    "error sending request", "dns error", "Failed to fetch", "Could not connect", "network connectivity",
-    "NewConnectionError", "Temporary failure resolving",
-)  # fmt: skip
+    "error sending request",
+    "dns error",
+    "Failed to fetch",
+    "Could not connect",
+    "network connectivity",
+    "NewConnectionError",
+    "Temporary failure resolving",
+)
 _PYTHON = Path(sys.executable).resolve()
 _PATH = f"/usr/local/bin:{_PYTHON.parent}:/usr/sbin:/usr/bin:/sbin:/bin"
 _QUICK = {"UV_LINK_MODE": "symlink", "UV_COMPILE_BYTECODE": "0", "PIP_BREAK_SYSTEM_PACKAGES": "1"}
@@ -64,8 +69,9 @@ class Image:
     def run(
         self, words: list[str], *, folder: str = "", home: str = "", scratch: Sequence[str] = ()
     ) -> "subprocess.CompletedProcess[str]":
-        """As the image's user, where it starts (or in `folder`), without a network; with `scratch` (folders that are
-        empty and anybody's, Kubernetes' emptyDir) nothing else can be written to."""
+        """As the image's user, where it starts (or in `folder`), without a network; with `scratch`
+        (folders that are empty and anybody's, Kubernetes' emptyDir) nothing else can be written
+        to."""
         bytecode = (
             {} if _BORROWED in self.caches else _KEPT_BYTECODE
         )  # what is borrowed has its own
@@ -84,8 +90,8 @@ class Image:
 
 
 def replay(dockerfile: Path, folder: Path, borrow: str = "") -> Image:
-    """Run every step of a Dockerfile in `folder`; the last stage is the image. A step that has `borrow` in it installs
-    nothing: there will be the packages of the environment of the tests.
+    """Run every step of a Dockerfile in `folder`; the last stage is the image. A step that has
+    `borrow` in it installs nothing: there will be the packages of the environment of the tests.
 
     Raises:
         StepError: a step failed.
@@ -177,7 +183,8 @@ def _cache() -> Path:
 
 
 def _borrow(image: Image, instruction: Instruction) -> None:
-    """Packages and programs of the environment that runs the tests, in the one that the step names."""
+    """Packages and programs of the environment that runs the tests, in the one that the step
+    names."""
     (environment,) = re.findall(r"--python (\S+)/bin/python", instruction.value)
     image.caches[_BORROWED] = Path(sysconfig.get_path("purelib")).resolve()
     (packages,) = image.root.path(environment).glob("lib/python3.*/site-packages")
@@ -195,9 +202,11 @@ def _borrow(image: Image, instruction: Instruction) -> None:
 
 
 def _copy(image: Image, instruction: Instruction, images: dict[str, Image]) -> None:
-    """Folders give their content, files go into a folder; all of it belongs to root unless --chown says otherwise.
+    """Folders give their content, files go into a folder; all of it belongs to root unless --chown
+    says otherwise.
 
-    From an earlier stage it is moved: nobody looks at that any more, and packages are tens of thousands of files.
+    From an earlier stage it is moved: nobody looks at that any more, and packages are tens of
+    thousands of files.
     """
     *names, target = shlex.split(instruction.value)
     inside = os.path.normpath(os.path.join(image.folder, target))

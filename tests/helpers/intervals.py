@@ -1,4 +1,5 @@
-"""How often do 95 % intervals hold the true mean? Rewards whose mean and correlation within a video are known."""
+"""How often do 95 % intervals hold the true mean? Rewards whose mean and correlation within a video
+are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ _MIDDLE, _WIDTH = 0.4, 0.5
 def _eases(
     mean: float, correlation: float, shape: tuple[int, int], rng: np.random.Generator
 ) -> ndarray:
-    """Of a beta distribution, so that answers right with these probabilities are correlated so much."""
+    """Of a beta distribution, so that answers right with these probabilities are correlated so
+    much."""
     total = 1 / correlation - 1
     return rng.beta(mean * total, (1 - mean) * total, shape)
 

@@ -21,7 +21,8 @@ def named(name: str, **more: Any) -> Json:
 
 @contextmanager
 def kubernetes_api(answers: Mapping[str, Json | int], folder: Path) -> Iterator[Path]:
-    """A kubeconfig in `folder`, for a server that has these objects by path. A number is a refusal with that status.
+    """A kubeconfig in `folder`, for a server that has these objects by path. A number is a refusal
+    with that status.
 
     Who asks for names only, as it must for secrets, is told no more.
     """

@@ -1,4 +1,5 @@
-"""A model registry that only remembers, for tests of those who ask one; in the suite of registries."""
+"""A model registry that only remembers, for tests of those who ask one; in the suite of
+registries."""
 
 from collections import defaultdict
 from collections.abc import Mapping

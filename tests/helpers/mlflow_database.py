@@ -1,6 +1,7 @@
 """An MLflow database without a run: making one takes seconds, so one is made and copied.
 
-It is as strict as PostgreSQL, which a team's server has: sqlite would take a text of any length into a short column.
+It is as strict as PostgreSQL, which a team's server has: sqlite would take a text of any length
+into a short column.
 """
 
 import re

@@ -16,7 +16,8 @@ import runpy, sys
 sys.executable = sys.argv.pop(1)
 runpy.run_module("mlflow", run_name="__main__", alter_sys=True)
 """
-"""`python -m mlflow`, which starts its workers with `sys.executable`: as quick to start as it is itself."""
+"""`python -m mlflow`, which starts its workers with `sys.executable`: as quick to start as it is
+itself."""
 
 
 def start_mlflow(

@@ -1,6 +1,8 @@
-"""A registered task outside of a workflow: its command line, and its inputs as Flyte writes them. Run as a program.
+"""A registered task outside of a workflow: its command line, and its inputs as Flyte writes them.
+Run as a program.
 
-`python -m tests.helpers.one_task FOLDER` reads a GrpoJob from `FOLDER/job.json` and writes `inputs.pb` and
+`python -m tests.helpers.one_task FOLDER` reads a GrpoJob from `FOLDER/job.json` and writes
+`inputs.pb` and
 `command.json` there, with what the environment's deployment registers.
 """
 

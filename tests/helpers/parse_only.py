@@ -1,8 +1,9 @@
-"""Command lines of Python programs, parsed by these programs, which then end: `python -m tests.helpers.parse_only
-LINES ANSWERS`.
+"""Command lines of Python programs, parsed by these programs, which then end: `python -m
+tests.helpers.parse_only LINES ANSWERS`.
 
-LINES is JSON, a list of word lists; ANSWERS gets what the program said against each, or null. The programs are the
-real ones; what they parse with (argparse, click) is told to stop once it is content.
+LINES is JSON, a list of word lists; ANSWERS gets what the program said against each, or null. The
+programs are the real ones; what they parse with (argparse, click) is told to stop once it is
+content.
 """
 
 import argparse
@@ -45,7 +46,8 @@ def refusal(words: Sequence[str]) -> str | None:
 
 
 def _program(words: Sequence[str]) -> Callable[[], object]:
-    """What is called when these words are typed. Only what parses may be called: the rest would run.
+    """What is called when these words are typed. Only what parses may be called: the rest would
+    run.
 
     Raises:
         LookupError: there is no such program, or it has no parser.

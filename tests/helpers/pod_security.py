@@ -1,4 +1,5 @@
-"""The restricted Pod Security standard, field by field: what a namespace that enforces it would refuse.
+"""The restricted Pod Security standard, field by field: what a namespace that enforces it would
+refuse.
 
 https://kubernetes.io/docs/concepts/security/pod-security-standards/, as of Kubernetes 1.34.
 """
@@ -46,7 +47,8 @@ _SELINUX_TYPES = (
 
 
 def violations(pod: Spec) -> list[str]:
-    """What the standard forbids in a pod's spec, one line each; none if a restricted namespace takes it."""
+    """What the standard forbids in a pod's spec, one line each; none if a restricted namespace
+    takes it."""
     return [
         *_of_the_pod(pod),
         *(line for container in _containers(pod) for line in _of_a_container(container, pod)),

@@ -1,8 +1,10 @@
-"""Pods of registered tasks: what the task asks of Kubernetes, in the image that its Dockerfile makes.
+"""Pods of registered tasks: what the task asks of Kubernetes, in the image that its Dockerfile
+makes.
 
-As root a pod is a room: user and group as the pod or the image says, the image's root-owned folders, emptyDirs, a
-read-only root. Else (`warm.room.why_none`) it is a process in a folder. Either way its environment is what image, pod
-and Flyte give it and nothing else. Not there: limits of memory and CPU, pulling of images, network policies.
+As root a pod is a room: user and group as the pod or the image says, the image's root-owned
+folders, emptyDirs, a read-only root. Else (`warm.room.why_none`) it is a process in a folder.
+Either way its environment is what image, pod and Flyte give it and nothing else. Not there: limits
+of memory and CPU, pulling of images, network policies.
 """
 
 import importlib.metadata
@@ -32,9 +34,13 @@ Secrets = Mapping[str, Mapping[str, str]]
 """Of the namespace of executions: variables by name of the secret."""
 _BASE_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MACHINE = {
-    "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false",
-    "TORCHDYNAMO_DISABLE": "1", warm.FAMILY_VARIABLE: "flyte",
-}  # fmt: skip
+    "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TORCHDYNAMO_DISABLE": "1",
+    warm.FAMILY_VARIABLE: "flyte",
+}
 """What the machine of the tests adds: no network, few cores, processes that start quickly."""
 _PROGRAMS, _SERVERS = "/opt/venv/bin", "/opt/venv"
 
@@ -136,7 +142,8 @@ def image_of(name: str) -> Image:
 def start(
     pod: Pod, command: list[str], env: Mapping[str, str], folder: Path, code: Path, log: IO[bytes]
 ) -> warm.WarmProcess:
-    """The primary container. `folder` is the pod's own, for its volumes; `code` holds the packages of the image."""
+    """The primary container. `folder` is the pod's own, for its volumes; `code` holds the packages
+    of the image."""
     image = image_of(pod.container["image"])
     given = {**image.env, **_MACHINE, **env}
     if why_none():
@@ -195,7 +202,8 @@ def _volume(volume: Mapping[str, Any], own: Path, shared: int | None) -> Path:
 
 
 def _image_mounts(own: Path, code: Path, user: int, group: int, is_read_only: bool) -> list[Mount]:
-    """What an image has besides the system: root's /app and environment, the user's home, what starts quickly."""
+    """What an image has besides the system: root's /app and environment, the user's home, what
+    starts quickly."""
     users = _written(
         own / "passwd",
         f"root:x:0:0::/root:/bin/sh\nvideossr:x:{user}:{group}::/home/videossr:/bin/sh\n",
@@ -223,7 +231,8 @@ def _image_mounts(own: Path, code: Path, user: int, group: int, is_read_only: bo
 
 @cache
 def _installed() -> str:
-    """The folder from which this environment imports our packages: in a pod they are the image's."""
+    """The folder from which this environment imports our packages: in a pod they are the
+    image's."""
     places = [
         sysconfig.get_path("purelib")
     ]  # not the checkout, where a build leaves metadata of its own

@@ -41,7 +41,8 @@ def make_prompt(policy: Policy, question: str, *videos: ShownVideo) -> Prompt:
 
 
 def mixed_prompts(policy: Policy) -> list[Prompt]:
-    """A grounding, a six-clip jigsaw and a counting prompt: one long video, many short ones, another length."""
+    """A grounding, a six-clip jigsaw and a counting prompt: one long video, many short ones,
+    another length."""
     return [
         make_prompt(policy, QUESTIONS[0], noise_video(16, 0)),
         make_prompt(policy, QUESTIONS[1], *(noise_video(2, i) for i in range(1, 7))),

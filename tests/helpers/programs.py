@@ -1,8 +1,9 @@
 """What programs say against command lines, asked without running anything.
 
-Python's programs parse and stop (`tests.helpers.parse_only`), pytest collects, make prints its recipe, whose commands
-are asked in turn; kubectl and docker get no server to speak to; uv and pip read their options before they help. Helm is
-not on every machine: its options are written down here.
+Python's programs parse and stop (`tests.helpers.parse_only`), pytest collects, make prints its
+recipe, whose commands are asked in turn; kubectl and docker get no server to speak to; uv and pip
+read their options before they help. Helm is not on every machine: its options are written down
+here.
 """
 
 import argparse
@@ -25,7 +26,8 @@ from tests.helpers.warm import process as warm
 Words = tuple[str, ...]
 PYTHON = frozenset(("mlflow", "pyflyte", "python", "vllm"))
 _OF_A_SERVER = frozenset(("docker", "kubectl"))
-"""Programs that a machine may not have: without one, only what it would run in a container is asked about."""
+"""Programs that a machine may not have: without one, only what it would run in a container is asked
+about."""
 _NO_SERVER = "127.0.0.1:9"
 """Nobody listens there (the discard service)."""
 _BOX = re.compile("[─│╭╮╰╯]")
@@ -169,7 +171,8 @@ def _inner(words: Words, folder: Path) -> str:
 
 
 def _without_server(words: Words, env: dict[str, str]) -> str:
-    """A line that gets as far as the server is right; so is one that gets as far as what a person writes or pipes."""
+    """A line that gets as far as the server is right; so is one that gets as far as what a person
+    writes or pipes."""
     if not is_here(words[0]):
         return ""
     done = _run(words, env)
@@ -259,7 +262,8 @@ _HELM: dict[str, tuple[list[str], list[str]]] = {
     "list": ([], ["--all! -a", "--all-namespaces! -A", "--output -o"]),
     "get": (["what", "release"], ["--output -o", "--revision", "--all! -a"]),
 }
-"""Arguments and options (`!`: a switch), the common ones of what `helm COMMAND --help` lists in Helm 3.19."""
+"""Arguments and options (`!`: a switch), the common ones of what `helm COMMAND --help` lists in
+Helm 3.19."""
 
 
 def _helm(words: Words, _: Path) -> str:

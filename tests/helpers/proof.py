@@ -1,8 +1,9 @@
-"""Proves the answer of a sample from what is shown: the rendered pixels against the clip's own, never the edits.
+"""Proves the answer of a sample from what is shown: the rendered pixels against the clip's own,
+never the edits.
 
-A proof that fails means that planning or rendering is wrong. Where pixels cannot tell (a frame that looks the same
-mirrored) the verdict says so. A pretext task may have a proof: a function here and an entry of `_PROOFS`; without one
-its answers are undecidable.
+A proof that fails means that planning or rendering is wrong. Where pixels cannot tell (a frame that
+looks the same mirrored) the verdict says so. A pretext task may have a proof: a function here and
+an entry of `_PROOFS`; without one its answers are undecidable.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +29,8 @@ Span = tuple[int, int]
 _CIRCLE_BELOW = 0.162
 _SQUARE_BELOW = 0.178
 _TRIANGLE_BELOW = 0.2115
-"""Limits between the four, measured on 3,000 drawn shapes of each size: no error from 77 px of area on."""
+"""Limits between the four, measured on 3,000 drawn shapes of each size: no error from 77 px of area
+on."""
 _CLEAR_FROM_PX = 77
 _DOUBT = 0.006
 _SPECK_PX = 8
@@ -71,7 +73,8 @@ def prove_answer(
     clip: Clip,
     donors: Sequence[Frames] = (),
 ) -> Proof:
-    """`shown`: frames (F, H, W, 3) of each view; `original`: all frames of the one clip they come from.
+    """`shown`: frames (F, H, W, 3) of each view; `original`: all frames of the one clip they come
+    from.
 
     `donors`: all frames of the clips that a view borrows from, each in its own size.
     """
@@ -90,8 +93,9 @@ def _prove_grounding(
 ) -> Proof:
     """The altered frames of the answered interval must be explained by what the question names.
 
-    Frames altered elsewhere are allowed (a second span of another kind) if what the question names does not explain
-    them. `original`: all frames (F, H, W, 3) of the clip with their times; `donors`: those of clips it may borrow from.
+    Frames altered elsewhere are allowed (a second span of another kind) if what the question names
+    does not explain them. `original`: all frames (F, H, W, 3) of the clip with their times;
+    `donors`: those of clips it may borrow from.
     """
     frames, kind = shown[0], sample.kind
     changed = np.any(frames != original, axis=(1, 2, 3))
@@ -121,7 +125,8 @@ def _prove_grounding(
 
 
 def _spans_of(answer: str, timestamps_seconds: Sequence[float]) -> Iterator[Span]:
-    """Every span of frames whose interval is written as `answer` (several if frames are closer than 0.1 s)."""
+    """Every span of frames whose interval is written as `answer` (several if frames are closer than
+    0.1 s)."""
     count = len(timestamps_seconds)
     mean_step = timestamps_seconds[-1] / max(1, count - 1)
     ends = [*timestamps_seconds, timestamps_seconds[-1] + mean_step]
@@ -149,7 +154,8 @@ def _goes_on(changed: NDArray[np.bool_], span: Span) -> bool:
 def _is_clear(changed: NDArray[np.bool_], span: Span, kind: str, frames: Frames) -> bool:
     """Whether the altered frames make up the span: the first and the last are altered.
 
-    A picture that stands still alters all but its first frame; the frame before must be another one.
+    A picture that stands still alters all but its first frame; the frame before must be another
+    one.
     """
     start_frame, stop_frame = span
     if kind == "hold":
@@ -161,11 +167,13 @@ def _is_clear(changed: NDArray[np.bool_], span: Span, kind: str, frames: Frames)
 
 
 def _prove_counting(sample: Sample, shown: Sequence[Frames], original: Frames) -> Proof:
-    """Finds the drawn shapes as connected patches of change, and tells them apart by their second moment.
+    """Finds the drawn shapes as connected patches of change, and tells them apart by their second
+    moment.
 
-    Of a filled shape, the sum of squared distances from the centroid over the squared area does not depend on size,
-    place or rotation: circle 1 / (2 pi) = 0.159, square 1 / 6 = 0.167, triangle 1 / (3 sqrt 3) = 0.192; the slim
-    shapes that do not count have 0.25 and more. `original`: all frames (F, H, W, 3) of the clip; the answer is
+    Of a filled shape, the sum of squared distances from the centroid over the squared area does not
+    depend on size, place or rotation: circle 1 / (2 pi) = 0.159, square 1 / 6 = 0.167, triangle 1 /
+    (3 sqrt 3) = 0.192; the slim shapes that do not count have 0.25 and more. `original`: all frames
+    (F, H, W, 3) of the clip; the answer is
     `circles,squares,triangles`.
     """
     patches = [
@@ -190,7 +198,8 @@ def _prove_counting(sample: Sample, shown: Sequence[Frames], original: Frames) -
 
 
 def _patches(frame: Frame, plain: Frame) -> list[NDArray[np.float64]]:
-    """Pixel positions (N, 2) of every connected patch of change; unchanged holes count as changed."""
+    """Pixel positions (N, 2) of every connected patch of change; unchanged holes count as
+    changed."""
     from scipy import ndimage
 
     changed = np.any(frame != plain, axis=-1)
@@ -216,9 +225,11 @@ def _second_moment(patch: NDArray[np.float64]) -> float:
 
 
 def _prove_jigsaw(sample: Sample, shown: Sequence[Frames], original: Frames) -> Proof:
-    """Finds every shown segment (a video each, or equal parts of one) among the clip's by its pixels.
+    """Finds every shown segment (a video each, or equal parts of one) among the clip's by its
+    pixels.
 
-    `original`: all frames (F, H, W, 3) of the clip; the k-th digit names where its k-th segment is shown.
+    `original`: all frames (F, H, W, 3) of the clip; the k-th digit names where its k-th segment is
+    shown.
     """
     segments = shown if len(shown) > 1 else np.array_split(shown[0], max(1, len(sample.answer)))
     length = len(segments[0])

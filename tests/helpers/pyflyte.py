@@ -1,4 +1,5 @@
-"""Runs the real `pyflyte` command in a process of its own, away from the user's home and temporary folder."""
+"""Runs the real `pyflyte` command in a process of its own, away from the user's home and temporary
+folder."""
 
 import os
 import subprocess
@@ -31,7 +32,8 @@ def isolated_env(folder: Path) -> dict[str, str]:
         "FLYTE_LOCAL_CACHE_ENABLED": "false",
         "HF_HUB_OFFLINE": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        # Tests run beside each other: threads that wait by spinning would stand in each other's way.
+        # Tests run beside each other: threads that wait by spinning would stand in each other's
+        # way.
         "OMP_NUM_THREADS": "1",
         "OMP_WAIT_POLICY": "PASSIVE",
         "TOKENIZERS_PARALLELISM": "false",
@@ -41,14 +43,16 @@ def isolated_env(folder: Path) -> dict[str, str]:
 def run_pyflyte(
     args: Sequence[str], *, env: Mapping[str, str], cwd: Path = REPO_ROOT, family: str = PLAIN
 ) -> "subprocess.CompletedProcess[str]":
-    """`pyflyte` with `args`, e.g. ["run", "workflows/retrain.py", "retrain", "--preset", "smoke"]."""
+    """`pyflyte` with `args`, e.g. ["run", "workflows/retrain.py", "retrain", "--preset",
+    "smoke"]."""
     return warm.run(["pyflyte", *args], cwd=cwd, env=env, family=family)
 
 
 def run_cold_pyflyte(
     args: Sequence[str], *, env: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[str]":
-    """The same as a person starts it, with an interpreter and settings of its own: slow to start."""
+    """The same as a person starts it, with an interpreter and settings of its own: slow to
+    start."""
     command = [str(Path(sys.executable).with_name("pyflyte")), *args]
     return subprocess.run(
         command,

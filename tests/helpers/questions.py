@@ -12,16 +12,23 @@ SMALL = Conditions(max_frames=8, max_area_px=128 * 128, max_answer_tokens=4)
 
 
 def make_benchmark(root: Path, *, num_videos: int = 3, num_missing: int = 0) -> BenchmarkFolder:
-    """Four questions a video, one of them for an interval; and one question for each missing video."""
+    """Four questions a video, one of them for an interval; and one question for each missing
+    video."""
     (root / "videos").mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, object]] = []
     for number in range(num_videos):
         write_video(root / f"videos/v{number}.mp4", num_frames=40 + 10 * number)
         rows += [
-            {"video": f"v{number}.mp4", "question": f"What is it? {i}", "options": OPTIONS, "answer": "ABC"[i],
-             "id": f"{number}-{i}", "tags": {"number": str(i)}}
+            {
+                "video": f"v{number}.mp4",
+                "question": f"What is it? {i}",
+                "options": OPTIONS,
+                "answer": "ABC"[i],
+                "id": f"{number}-{i}",
+                "tags": {"number": str(i)},
+            }
             for i in range(3)
-        ]  # fmt: skip
+        ]
         rows.append(
             {
                 "video": f"v{number}.mp4",
@@ -31,7 +38,14 @@ def make_benchmark(root: Path, *, num_videos: int = 3, num_missing: int = 0) -> 
             }
         )
     for number in range(num_missing):
-        rows.append({"video": f"gone{number}.mp4", "question": "What?", "options": OPTIONS, "answer": "A",
-                     "id": f"gone-{number}"})  # fmt: skip
+        rows.append(
+            {
+                "video": f"gone{number}.mp4",
+                "question": "What?",
+                "options": OPTIONS,
+                "answer": "A",
+                "id": f"gone-{number}",
+            }
+        )
     write_json(root / "questions.json", rows)
     return BenchmarkFolder(name="universal", folder=str(root), conditions=SMALL)

@@ -22,7 +22,8 @@ def long_video_reason(path: str, **changes: object) -> dict[str, object]:
     """As the files of LongVideo-Reason hold them."""
     row: dict[str, object] = {
         "problem_id": 0,
-        "problem": "Why is the dog shown first?\nA. It is small.\nB. It is fast.\nC. It is old.\nD. It is loud.",
+        "problem": "Why is the dog shown first?\nA. It is small.\nB. It is fast.\nC. It is "
+        "old.\nD. It is loud.",
         "data_type": "video",
         "problem_type": "goal",
         "reasoning": "The video begins with the dog ...",

@@ -41,7 +41,8 @@ def _task(task: Any) -> Iterator[str]:
     yield f"  {_signature(task.interface)}"
     pod = json_format.MessageToDict(task.k8s_pod.pod_spec)
     (container,) = pod["containers"]
-    yield f"  {', '.join(f'{name} {value}' for name, value in sorted(container['resources']['requests'].items()))}"
+    requests = sorted(container["resources"]["requests"].items())
+    yield f"  {', '.join(f'{name} {value}' for name, value in requests)}"
     extended = task.extended_resources
     if extended.HasField("shared_memory"):
         yield f"  shared memory {extended.shared_memory.size_limit}"
@@ -51,7 +52,10 @@ def _task(task: Any) -> Iterator[str]:
     kind = "interruptible" if task.metadata.interruptible else "not interruptible"
     limit = f"{minutes} minutes" if minutes else "no limit of its own"
     yield f"  image {container['image']}, {retries} retries, {limit}, {kind}"
-    yield f"  taints tolerated: {', '.join(one['key'] for one in pod.get('tolerations', [])) or 'none'}"
+    yield (
+        "  taints tolerated: "
+        f"{', '.join(one['key'] for one in pod.get('tolerations', [])) or 'none'}"
+    )
 
 
 def _launch_plan(spec: Any) -> Iterator[str]:
@@ -65,8 +69,14 @@ def _launch_plan(spec: Any) -> Iterator[str]:
     if schedule.HasField("cron_schedule"):
         yield f"  schedule {schedule.cron_schedule.schedule}"
     if spec.HasField("concurrency_policy"):
-        yield f"  at most {spec.concurrency_policy.max} at once, behavior {spec.concurrency_policy.behavior}"
+        yield (
+            f"  at most {spec.concurrency_policy.max} at once, behavior "
+            f"{spec.concurrency_policy.behavior}"
+        )
 
 
 def _signature(interface: Any) -> str:
-    return f"({', '.join(sorted(interface.inputs.variables))}) -> ({', '.join(sorted(interface.outputs.variables))})"
+    return (
+        f"({', '.join(sorted(interface.inputs.variables))}) -> "
+        f"({', '.join(sorted(interface.outputs.variables))})"
+    )

@@ -1,6 +1,8 @@
-"""Write down the sources of every stage (`tasks.core.stages`): python -m tests.helpers.renew_stages [STAGE ...]
+"""Write down the sources of every stage (`tasks.core.stages`): python -m tests.helpers.renew_stages
+[STAGE ...]
 
-The stages that are named get a new version too: do it when results change, so that old ones are not taken for new.
+The stages that are named get a new version too: do it when results change, so that old ones are not
+taken for new.
 """
 
 import re

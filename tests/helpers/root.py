@@ -1,4 +1,5 @@
-"""A root file system of one's own over this machine's, written to beside it: what a container has, without an engine.
+"""A root file system of one's own over this machine's, written to beside it: what a container has,
+without an engine.
 
 Needs root's rights and a kernel that may mount an overlay (`why_not` says what is missing).
 """
@@ -29,7 +30,8 @@ class Process:
     mounts: Mapping[str, Path] | None = None
     """Folders of this machine, by where they are seen."""
     scratch: Sequence[str] = ()
-    """Folders that are empty, and anybody's (Kubernetes' emptyDir). If there are any, all the rest is read-only."""
+    """Folders that are empty, and anybody's (Kubernetes' emptyDir). If there are any, all the rest
+    is read-only."""
     is_alone: bool = False
     """Without this machine's network."""
 

@@ -1,6 +1,7 @@
 """A smoke run on nine generated clips that Ctrl-C ended in the middle of training.
 
-It is made once in a test session: one story goes on with it, others start from a copy of its data root.
+It is made once in a test session: one story goes on with it, others start from a copy of its data
+root.
 """
 
 import json
@@ -41,7 +42,8 @@ class InterruptedRun(NamedTuple):
 
 
 def retrain_args(folder: Path, **overrides: object) -> list[str]:
-    """The command line of a smoke run in `folder`, on the videos there; `overrides` come on top of `SMALL`."""
+    """The command line of a smoke run in `folder`, on the videos there; `overrides` come on top of
+    `SMALL`."""
     return [
         *[
             "run",
@@ -61,7 +63,8 @@ def interrupted_run() -> InterruptedRun:
 
 
 def copy_started_run(folder: Path) -> None:
-    """Its `videos`, and its data root (`root`) up to the warm start, in `folder`, which has neither."""
+    """Its `videos`, and its data root (`root`) up to the warm start, in `folder`, which has
+    neither."""
     shutil.copytree(made_once("smoke", _make) / "started", folder, dirs_exist_ok=True)
 
 

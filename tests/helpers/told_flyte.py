@@ -1,7 +1,9 @@
-"""Flyte's admin service as far as it is asked what became of executions: it says what a test tells it.
+"""Flyte's admin service as far as it is asked what became of executions: it says what a test tells
+it.
 
-Shapes are those of Flyte 1.16.8: nodes are listed level by level (`unique_parent_id`), an array node is one node with
-one task execution, the failure node is called fn0 and belongs to its workflow, an abort keeps cause and principal.
+Shapes are those of Flyte 1.16.8: nodes are listed level by level (`unique_parent_id`), an array
+node is one node with one task execution, the failure node is called fn0 and belongs to its
+workflow, an abort keeps cause and principal.
 """
 
 from collections.abc import Iterator
@@ -58,7 +60,8 @@ class ToldFlyte(admin_pb2_grpc.AdminServiceServicer):
     def add_node(
         self, execution: str, path: str, phase: str, task: str = "", seconds: int = 0
     ) -> None:
-        """A node by its place, e.g. "n4/0/n1", with its parents' attempts; `task` if it became one."""
+        """A node by its place, e.g. "n4/0/n1", with its parents' attempts; `task` if it became
+        one."""
         parent, _, own = path.rpartition("/")
         node = node_execution_pb2.NodeExecution(
             id=identifier_pb2.NodeExecutionIdentifier(

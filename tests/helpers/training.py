@@ -1,4 +1,5 @@
-"""A pool of samples, a tiny policy and training runs over them, in this process or in ones that can be killed."""
+"""A pool of samples, a tiny policy and training runs over them, in this process or in ones that can
+be killed."""
 
 import os
 import pickle
@@ -149,7 +150,8 @@ def train_in_process(root: Path, start: Artifact, config: TrainConfig) -> WarmPr
 def on_two_ranks(
     work: Callable[..., None], *args: Any, exit_code: int = 0, family: str = PLAIN
 ) -> None:
-    """Call `work(*args)` in two processes that find each other as torchrun's do, and wait for both to end so."""
+    """Call `work(*args)` in two processes that find each other as torchrun's do, and wait for both
+    to end so."""
     group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     ranks = [
         start_process(

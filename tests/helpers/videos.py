@@ -31,7 +31,8 @@ def ffmpeg(*arguments: object) -> None:
 
 
 def write_pattern(path: Path, *options: object, size: str = "96x64", seconds: float = 2.0) -> Path:
-    """A moving picture that has no symmetry, 10 frames a second, without loss of colour unless the options say so."""
+    """A moving picture that has no symmetry, 10 frames a second, without loss of colour unless the
+    options say so."""
     source = f"testsrc2=s={size}:r=10:d={seconds}"
     ffmpeg(
         "-f", "lavfi", "-i", source, *(options or ("-c:v", "libx264", "-pix_fmt", "yuv444p")), path
@@ -57,7 +58,8 @@ def as_ffmpeg_shows(path: Path, width: int, height: int, *filters: str) -> Frame
 
 
 def with_box(data: bytes, box: bytes, *parents: bytes) -> bytes:
-    """An mp4 whose moov stands last, with one more box at the end of the one that `parents` lead to."""
+    """An mp4 whose moov stands last, with one more box at the end of the one that `parents` lead
+    to."""
     changed, start, end = bytearray(data), 0, 0
     for kind in parents:
         start = changed.index(kind, start) - 4

@@ -1,8 +1,10 @@
-"""Ends a test that stands still, however slow the machine is: what counts is work done, not time gone by.
+"""Ends a test that stands still, however slow the machine is: what counts is work done, not time
+gone by.
 
-A test makes progress while its process, any process below it, a warm process it started or any other worker uses the
-processor: writing a line or a file takes that too, and a test may wait for what another one makes for both. Looks are
-counted, not seconds: a machine that itself stood still is not held against the test.
+A test makes progress while its process, any process below it, a warm process it started or any
+other worker uses the processor: writing a line or a file takes that too, and a test may wait for
+what another one makes for both. Looks are counted, not seconds: a machine that itself stood still
+is not held against the test.
 """
 
 import faulthandler
@@ -20,7 +22,8 @@ import pytest
 
 _LOOK_SECONDS = 2.0
 _LOOKS = 120
-"""How many looks a test may stand still: four minutes on a machine that does not stand still itself."""
+"""How many looks a test may stand still: four minutes on a machine that does not stand still
+itself."""
 _POLLING_SHARE = 0.02
 """Of one processor: what servers without a request and loops that only wait stay below."""
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -39,7 +42,8 @@ def processor_seconds(roots: set[int]) -> float:
 
 
 def _stats() -> Iterator[tuple[int, list[str]]]:
-    """Of every process: its number, and what stands in /proc/N/stat from the state on (man 5 proc)."""
+    """Of every process: its number, and what stands in /proc/N/stat from the state on (man 5
+    proc)."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with suppress(OSError):  # it has ended

@@ -1,4 +1,5 @@
-"""Whatever happens to a kept file, reading it gives what was written, or one line that names it and says what to do."""
+"""Whatever happens to a kept file, reading it gives what was written, or one line that names it and
+says what to do."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -123,7 +123,8 @@ def test_an_old_round_tells_less() -> None:
 
 
 def test_yesterdays_posterior_is_todays_prior() -> None:
-    """One measured cell, by hand: sd and correlation of the prior shrink the observation's surprise."""
+    """One measured cell, by hand: sd and correlation of the prior shrink the observation's
+    surprise."""
     cell, prior = ("jigsaw", "clips", 0.5), Quantity.SPREAD.value
     noise = (4 * prior.group_variance + 8 * 0.01) / 12 / 8
     gain = prior.prior_sd**2 / (prior.prior_sd**2 + noise)
@@ -187,9 +188,7 @@ def _spend(pool: Sequence[Sample], num_groups: int) -> list[Measurement]:
     return [measurement for batch in batches for measurement in batch]
 
 
-def test_training_samples_come_as_often_from_each_cell_as_the_plan_says_and_held_out_ones_do_not() -> (
-    None
-):
+def test_training_samples_come_from_each_cell_as_often_as_the_plan_says_held_out_do_not() -> None:
     config = PerturbConfig(levels=LEVELS, grounding_kinds=("mirror", "zoom_out"), exploration=0.2)
     odds = {
         ("grounding", "mirror", 0.75): 0.3,

@@ -13,7 +13,8 @@ from tasks.exchange.files import read_records, subset
 from tasks.exchange.layouts import LAYOUTS, parse_record
 from tasks.exchange.row import Row, VideoFiles
 
-# Questions and answers are shown without blanks around them, and a mark for a video cannot stand in a question.
+# Questions and answers are shown without blanks around them, and a mark for a video cannot stand in
+# a question.
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).map(str.strip)
 _question = _text.filter(lambda text: text and "<video>" not in text)
 _name = st.text(string.ascii_lowercase + "_0123456789", min_size=1, max_size=12)

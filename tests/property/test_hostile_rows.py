@@ -1,4 +1,5 @@
-"""Whatever the rows of a file hold, each is imported or listed with its reason, and no other row is lost."""
+"""Whatever the rows of a file hold, each is imported or listed with its reason, and no other row is
+lost."""
 
 import json
 from pathlib import Path
@@ -25,15 +26,57 @@ _FEW = settings(
     suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow],
 )
 """An import starts a process, so many rows go into each, and a failure is shown as it is."""
-_FIELDS = ["video", "question", "answer", "fps", "level", "kind", "pretext", "split", "sample_id", "answer_kind",
-           "timestamps_seconds", "prompt", "messages", "videos", "solution", "reward_model", "extra_info",
-           "data_source", "problem", "path", "problem_type", "data_type", "options", "video_path"]  # fmt: skip
+_FIELDS = [
+    "video",
+    "question",
+    "answer",
+    "fps",
+    "level",
+    "kind",
+    "pretext",
+    "split",
+    "sample_id",
+    "answer_kind",
+    "timestamps_seconds",
+    "prompt",
+    "messages",
+    "videos",
+    "solution",
+    "reward_model",
+    "extra_info",
+    "data_source",
+    "problem",
+    "path",
+    "problem_type",
+    "data_type",
+    "options",
+    "video_path",
+]
 _text = st.one_of(
     st.text(max_size=20),
     st.text(st.characters(categories=["Cs", "Cc", "Lu"]), max_size=5),
-    st.sampled_from(["frames/0.jpg", "frames", "../x", "x" * 300, "B", "<answer>B</answer>", "multiple choice", "video",
-                     "user", "1.5-2.5", "train", "<b>", "interval", "a:choice*9", "<|im_end|>", "text", "image"]),
-)  # fmt: skip
+    st.sampled_from(
+        [
+            "frames/0.jpg",
+            "frames",
+            "../x",
+            "x" * 300,
+            "B",
+            "<answer>B</answer>",
+            "multiple choice",
+            "video",
+            "user",
+            "1.5-2.5",
+            "train",
+            "<b>",
+            "interval",
+            "a:choice*9",
+            "<|im_end|>",
+            "text",
+            "image",
+        ]
+    ),
+)
 _number = st.one_of(
     st.integers(),
     st.floats(),

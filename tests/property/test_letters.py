@@ -8,16 +8,32 @@ from tests.helpers.choice_texts import OPTIONS, READINGS
 
 _LETTERS = "ABCD"
 _REJECTING = (
-    "Option {} is wrong.", "{} is incorrect.", "It is not {}.", "({}) does not fit.", "The answer is not {}.",
-    "Not {}.", "{} can be ruled out because it does not match the video.", "{} is not shown.",
+    "Option {} is wrong.",
+    "{} is incorrect.",
+    "It is not {}.",
+    "({}) does not fit.",
+    "The answer is not {}.",
+    "Not {}.",
+    "{} can be ruled out because it does not match the video.",
+    "{} is not shown.",
     "I don't think it is {}.",
-    "Therefore {} is false.", "The video rules out {}.", "Option {} contradicts the video.", "{} cannot be correct.",
-    "{} isn't right.", "We can eliminate {}.", "Choice {} fails to match.", "Unlike what option {} says, it rains.",
-)  # fmt: skip
+    "Therefore {} is false.",
+    "The video rules out {}.",
+    "Option {} contradicts the video.",
+    "{} cannot be correct.",
+    "{} isn't right.",
+    "We can eliminate {}.",
+    "Choice {} fails to match.",
+    "Unlike what option {} says, it rains.",
+)
 _REJECTING_TWO = (
-    "Options {} and {} are wrong.", "Neither {} nor {} is correct.", "The other options, {} and {}, are incorrect.",
-    "I would rule out {} and {}.", "{} never happens, and {} is false.", "{} is wrong and so is {}.",
-)  # fmt: skip
+    "Options {} and {} are wrong.",
+    "Neither {} nor {} is correct.",
+    "The other options, {} and {}, are incorrect.",
+    "I would rule out {} and {}.",
+    "{} never happens, and {} is false.",
+    "{} is wrong and so is {}.",
+)
 _PLAIN = [
     (text, letter)
     for text, letter in READINGS

@@ -1,6 +1,8 @@
-"""Every reader takes time in proportion to the text: eight times as much for eight times as much, whatever is in it.
+"""Every reader takes time in proportion to the text: eight times as much for eight times as much,
+whatever is in it.
 
-Measured is the time that this process spent on a processor, and only its growth counts: no clock on the wall decides.
+Measured is the time that this process spent on a processor, and only its growth counts: no clock on
+the wall decides.
 """
 
 import time
@@ -22,10 +24,29 @@ pytestmark = pytest.mark.slow
 Reader = Callable[[str], object]
 
 _SHAPES = (
-    "<think>", "</think><answer>", "\\boxed{", "1", "1.", "1 - ", "2, 1\n", "- ", "\u00a0", "\n", "(", "A or ",
-    "not A, is ", '"answer":"', "from ", "1:00 to ", "<video>",
-    "1,", "1 min 1 ", "1:00,", "Step 1: ", "1. Clip ",
-)  # fmt: skip
+    "<think>",
+    "</think><answer>",
+    "\\boxed{",
+    "1",
+    "1.",
+    "1 - ",
+    "2, 1\n",
+    "- ",
+    "\u00a0",
+    "\n",
+    "(",
+    "A or ",
+    "not A, is ",
+    '"answer":"',
+    "from ",
+    "1:00 to ",
+    "<video>",
+    "1,",
+    "1 min 1 ",
+    "1:00,",
+    "Step 1: ",
+    "1. Clip ",
+)
 _SIZES = (15_625, 125_000, 1_000_000)
 _MOST_GROWTH = 24.0
 """From one size to the next: 8 is linear, 64 quadratic."""

@@ -1,4 +1,5 @@
-"""Only the pixels of the altered span tell the answer: nothing around them does, and a constant guess earns chance."""
+"""Only the pixels of the altered span tell the answer: nothing around them does, and a constant
+guess earns chance."""
 
 import itertools
 from collections import Counter

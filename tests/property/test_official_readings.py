@@ -1,4 +1,5 @@
-"""The paper's reading is the official scripts': their rules, written down once more, on texts of all sorts."""
+"""The paper's reading is the official scripts': their rules, written down once more, on texts of
+all sorts."""
 
 import math
 import re
@@ -84,7 +85,8 @@ def test_what_a_person_reads_is_finite_and_in_order(text: str) -> None:
 
 
 def _official_order(text: str, count: int) -> list[int] | None:
-    """`calc_scores` in process.py of github.com/pritamqu/VCRBench, whose first phrase is empty: every sentence fits."""
+    """`calc_scores` in process.py of github.com/pritamqu/VCRBench, whose first phrase is empty:
+    every sentence fits."""
     for sentence in re.split(r"(?<=[.!?])\s+|\n+", text.replace("*", "")):
         numbers = [
             int(found[0]) for part in sentence.split(",") if (found := re.search(r"\d+", part))

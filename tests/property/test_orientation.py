@@ -1,4 +1,5 @@
-"""All eight ways to turn and mirror a picture, and every matrix that is none of them, against FFmpeg itself."""
+"""All eight ways to turn and mirror a picture, and every matrix that is none of them, against
+FFmpeg itself."""
 
 import struct
 from itertools import product

@@ -90,7 +90,8 @@ def test_value_is_taken_as_it_is_or_refused_with_its_path(
     try:
         changed = apply_overrides(RetrainConfig(), cast(Mapping[str, object], overrides))
     except InputError as error:
-        # A value can also break what another field of its section expects (max_area_px below min_area_px).
+        # A value can also break what another field of its section expects (max_area_px below
+        # min_area_px).
         assert str(error).startswith(f"config {'.'.join(path[:-1])}.")
         assert "\n" not in str(error)
     else:

@@ -1,4 +1,5 @@
-"""A frame got by seeking or with others skipped equals the one from decoding everything from the start."""
+"""A frame got by seeking or with others skipped equals the one from decoding everything from the
+start."""
 
 import subprocess
 from pathlib import Path
@@ -28,8 +29,10 @@ STREAMS = {
     "fields.mp4": f"{_X264} keyint=30:bframes=3 -flags +ildct+ilme",
     "fragments.mp4": f"{_X264} keyint=25:bframes=3 -movflags frag_keyframe+empty_moov",
     "gaps.mp4": f"-vf select='{_GAPS}',{_VFR} {_X264} keyint=20:open-gop=1:bframes=3",
-    "hidden.webm": "-c:v libvpx -b:v 300k -g 40 -auto-alt-ref 1 -lag-in-frames 16 -deadline good -cpu-used 5",
-    "hidden9.webm": "-c:v libvpx-vp9 -b:v 300k -g 40 -auto-alt-ref 1 -lag-in-frames 16 -deadline realtime -cpu-used 8",
+    "hidden.webm": "-c:v libvpx -b:v 300k -g 40 -auto-alt-ref 1 -lag-in-frames 16 -deadline good "
+    "-cpu-used 5",
+    "hidden9.webm": "-c:v libvpx-vp9 -b:v 300k -g 40 -auto-alt-ref 1 -lag-in-frames 16 -deadline "
+    "realtime -cpu-used 8",
     "mpeg2.ts": "-c:v mpeg2video -g 15 -bf 2 -q:v 4",
     "mpeg4.avi": "-c:v mpeg4 -g 30 -bf 2 -q:v 4",
     "pictures.mov": "-c:v mjpeg -q:v 4",
@@ -62,7 +65,8 @@ def times(footage: Footage) -> tuple[float, ...]:
 def assert_no_shortcut_shows(
     path: Path, num_frames: int, num_threads: int = 1, plain: Footage | None = None
 ) -> None:
-    """`plain` may have more frames; it spares decoding everything once more if those that are wanted are among them."""
+    """`plain` may have more frames; it spares decoding everything once more if those that are
+    wanted are among them."""
     quick = decode_video(path, choice_of(num_frames), num_threads=num_threads)
     if plain is None or not set(times(quick)) <= set(times(plain)):
         plain = decode_video(path, choice_of(num_frames), may_skip=False)

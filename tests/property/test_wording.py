@@ -19,7 +19,8 @@ from tests.helpers.benchmark_folders import FOLDERS
 from tests.helpers.files import write_parquet
 
 _HOSTILE = (
-    r"{question} {query} {goal} {} {0} {{x}} { } %s %(a)d 100% $x ${x} \1 \g<0> \n {% if a %} {{ a }} <b> & "
+    r"{question} {query} {goal} {} {0} {{x}} { } %s %(a)d 100% $x ${x} \1 \g<0> \n "
+    r"{% if a %} {{ a }} <b> & "
     r"\boxed{C} [x] `y`"
 )
 _FIELDS = {"question", "query", "goal", "caption", "sentences", "content"}

@@ -1,4 +1,5 @@
-"""What the small policy answers: texts, log-probabilities, and how far the second-best token is from a greedy one."""
+"""What the small policy answers: texts, log-probabilities, and how far the second-best token is
+from a greedy one."""
 
 from pathlib import Path
 
@@ -30,11 +31,13 @@ TOLERANCE = Tolerance(
     why="float32 through the whole model; 1e-6 was the most seen, and no other token",
 )
 _LEAST_MARGIN = 2e-3
-"""Far above the tolerance: below, two processors might choose differently, and the record would need another seed."""
+"""Far above the tolerance: below, two processors might choose differently, and the record would
+need another seed."""
 
 
 def answers(seed: int, folder: Path) -> object:
-    """Greedy and sampled ones to a sample of each pretext task, by the engine and by the trainer's forward pass."""
+    """Greedy and sampled ones to a sample of each pretext task, by the engine and by the trainer's
+    forward pass."""
     store, clips, samples = _samples(seed, folder)
     policy = fixed_policy(seed)
     prompts = [prompt_of(policy, store, sample, clips) for sample in samples]

@@ -1,4 +1,5 @@
-"""Published benchmarks in folders made up: what is read, what fixed models answer, and what that is worth."""
+"""Published benchmarks in folders made up: what is read, what fixed models answer, and what that is
+worth."""
 
 from pathlib import Path
 
@@ -32,7 +33,8 @@ _SPOKEN = (
 
 
 def published(seed: int, folder: Path) -> object:
-    """Each adapter: its questions, scripted answers and random ones; the seed turns the script and draws the random."""
+    """Each adapter: its questions, scripted answers and random ones; the seed turns the script and
+    draws the random."""
     found: dict[str, object] = {}
     for name, (write, _) in FOLDERS.items():
         (folder / name).mkdir()
@@ -80,7 +82,10 @@ def built(seed: int, folder: Path) -> object:
 def _question(sample: Sample) -> str:
     facts = sample.benchmark
     assert facts is not None
-    return f"{sample.answer_kind} {sample.answer} {facts.letters} {digest_of_sample(sample)} {facts.group}".rstrip()
+    return (
+        f"{sample.answer_kind} {sample.answer} {facts.letters} {digest_of_sample(sample)} "
+        f"{facts.group}"
+    ).rstrip()
 
 
 def _told(found: Judgement) -> dict[str, object]:

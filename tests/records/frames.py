@@ -34,7 +34,8 @@ _SHAPES = ("circle", "square", "triangle", "diamond", "bar")
 
 
 def edits(seed: int, folder: Path) -> object:
-    """Every edit alone, on square and on wide frames: digest, mean and how many bytes it changed."""
+    """Every edit alone, on square and on wide frames: digest, mean and how many bytes it
+    changed."""
     return {
         shape: {name: _edited(frames, edit) for name, edit in _edits(seed)}
         for shape, frames in (

@@ -62,7 +62,8 @@ def digests(seed: int, folder: Path) -> object:
 
 
 def training(seed: int, folder: Path) -> object:
-    """Which samples a step takes, how groups share rows, the learning rate, and the key that finds the run again."""
+    """Which samples a step takes, how groups share rows, the learning rate, and the key that finds
+    the run again."""
     config = TrainConfig(num_steps=10, warmup_steps=3, learning_rate=1e-4)
     inputs = [
         Artifact(name, digest_of_bytes(name.encode())) for name in ("start", "samples", "clips")

@@ -1,4 +1,5 @@
-"""GRPO's loss as a function of log-probabilities: every option of the configuration, values and gradients."""
+"""GRPO's loss as a function of log-probabilities: every option of the configuration, values and
+gradients."""
 
 import itertools
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from tests.records.record import Tolerance
 TOLERANCE = Tolerance(
     relative=2e-5,
     absolute=1e-8,
-    why="float32, vectorised as the processor allows; 1e-6 of the number and 3e-10 was the most seen",
+    why="float32, vectorised as the processor allows; 1e-6 of the number and 3e-10 was the most "
+    "seen",
 )
 _GROUPS, _ROLLOUTS, _TOKENS = 3, 4, 6
 _USUAL = {"ratio_clip_low": 0.2, "ratio_clip_high": 0.2, "ratio_cap": 2.0, "kl_coefficient": 1e-3}
@@ -28,7 +30,8 @@ _LIMITS = {
 
 
 def losses(seed: int, folder: Path) -> object:
-    """By average, division by the deviation, limits, and whether ratios are to older log-probabilities."""
+    """By average, division by the deviation, limits, and whether ratios are to older
+    log-probabilities."""
     return dict(_losses(seed))
 
 

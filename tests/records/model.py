@@ -1,4 +1,5 @@
-"""A small policy whose weights are the same on every processor, whatever order layers are made in."""
+"""A small policy whose weights are the same on every processor, whatever order layers are made
+in."""
 
 import copy
 from functools import cache
@@ -16,7 +17,8 @@ _SPREAD = 0.08
 @cache
 def fixed_policy(seed: int) -> Policy:
     """Never trained: whoever trains takes `fresh_copy`."""
-    # torch's own normal numbers differ in their last bits between processors; NumPy's uniform ones are scaled integers.
+    # torch's own normal numbers differ in their last bits between processors; NumPy's uniform ones
+    # are scaled integers.
     policy = fresh_policy(seed)
     with torch.no_grad():
         for name, weight in policy.model.named_parameters():

@@ -1,4 +1,5 @@
-"""What perturb plans for fixed clips: ids, answers and the whole content of samples and VIUBench items."""
+"""What perturb plans for fixed clips: ids, answers and the whole content of samples and VIUBench
+items."""
 
 import hashlib
 import json

@@ -1,4 +1,5 @@
-"""What the policy reads: chat text and token ids of samples, encoded by the small model's processor."""
+"""What the policy reads: chat text and token ids of samples, encoded by the small model's
+processor."""
 
 import hashlib
 import json

@@ -1,8 +1,10 @@
-"""What a record is: JSON values that the product computes from fixed inputs and a seed, compared within a tolerance.
+"""What a record is: JSON values that the product computes from fixed inputs and a seed, compared
+within a tolerance.
 
-A tolerance says how far numbers were seen to differ on one processor with AVX-512 that was told to be others: two
-threads; torch without AVX-512 and without AVX2; MKL in its compatible mode and with SSE 4.2; NumPy and OpenBLAS without
-AVX2 and FMA, and as on a Haswell. Each tolerance is at least ten times that, because other processors may do worse.
+A tolerance says how far numbers were seen to differ on one processor with AVX-512 that was told to
+be others: two threads; torch without AVX-512 and without AVX2; MKL in its compatible mode and with
+SSE 4.2; NumPy and OpenBLAS without AVX2 and FMA, and as on a Haswell. Each tolerance is at least
+ten times that, because other processors may do worse.
 """
 
 import json
@@ -77,7 +79,8 @@ class Record:
         return list(_differences(self.stored(), now, self.tolerance, ""))
 
     def renew(self, now: dict[str, Any]) -> None:
-        """Store what differs; a number that lies within the tolerance stays, so that git shows real changes alone."""
+        """Store what differs; a number that lies within the tolerance stays, so that git shows real
+        changes alone."""
         kept = _kept(self.stored(), now, self.tolerance)
         self.path.write_text(_text(kept) + "\n", "utf-8")
 

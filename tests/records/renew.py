@@ -1,4 +1,5 @@
-"""`python -m tests.records.renew [NAME ...]`: compute records anew, say what changed, and store it."""
+"""`python -m tests.records.renew [NAME ...]`: compute records anew, say what changed, and store
+it."""
 
 import sys
 import tempfile

@@ -1,4 +1,5 @@
-"""Rewards of fixed answers to fixed truths of every kind, among them answers that miss the format."""
+"""Rewards of fixed answers to fixed truths of every kind, among them answers that miss the
+format."""
 
 import random
 from collections.abc import Sequence

@@ -1,11 +1,14 @@
-"""A data root with its MLflow registry as commit 496260d wrote them: what comes after continues it, or refuses it.
+"""A data root with its MLflow registry as commit 496260d wrote them: what comes after continues it,
+or refuses it.
 
-Two runs of the main job, smaller than the smoke preset, with seeds 1 and 0 in turn; the first one's model is champion.
-A second registered model has a champion without a digest, as no run of today registers one. Left out is what going on
-does not need (policies that are no champion, pictures, pages), and the champion's scores on the last run's questions,
-so that who goes on asks the stored champion.
+Two runs of the main job, smaller than the smoke preset, with seeds 1 and 0 in turn; the first one's
+model is champion. A second registered model has a champion without a digest, as no run of today
+registers one. Left out is what going on does not need (policies that are no champion, pictures,
+pages), and the champion's scores on the last run's questions, so that who goes on asks the stored
+champion.
 
-`python -m tests.records.root` writes such an archive with the code it is run in, which takes minutes.
+`python -m tests.records.root` writes such an archive with the code it is run in, which takes
+minutes.
 """
 
 import io
@@ -135,7 +138,10 @@ def _replace_text(database: Path, old: str, new: str) -> None:
         ]
         for table in tables:
             for _, column, *_ in connection.execute(f"pragma table_info({table})").fetchall():
-                change = f"update {table} set {column} = replace({column}, ?, ?) where instr({column}, ?)"
+                change = (
+                    f"update {table} set {column} = replace({column}, ?, ?) where "
+                    f"instr({column}, ?)"
+                )
                 connection.execute(change, (old, new, old))
     connection.close()
 

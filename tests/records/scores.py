@@ -1,4 +1,5 @@
-"""From answers to a promotion: scores with intervals, gains, decisions. The models are fixed: a guesser and scripts."""
+"""From answers to a promotion: scores with intervals, gains, decisions. The models are fixed: a
+guesser and scripts."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -46,7 +47,8 @@ _RULES = {
 
 
 def scores(seed: int, folder: Path) -> object:
-    """Of the main job, by model: means, standard errors and intervals, whole and by part; every row's score."""
+    """Of the main job, by model: means, standard errors and intervals, whole and by part; every
+    row's score."""
     return {
         name: {"scores": _estimates(sum_up(rows, name)), "rows": _lines(rows)}
         for name, rows in _rows(seed).items()
@@ -54,7 +56,8 @@ def scores(seed: int, folder: Path) -> object:
 
 
 def promotion(seed: int, folder: Path) -> object:
-    """Gains of one model over another, and what each set of rules makes of them, with and without a champion."""
+    """Gains of one model over another, and what each set of rules makes of them, with and without a
+    champion."""
     rows = _rows(seed)
     found: dict[str, object] = {}
     for challenger in (AFTER, "alike", "worse"):
@@ -75,7 +78,8 @@ def promotion(seed: int, folder: Path) -> object:
 
 
 def diagnosis(seed: int, folder: Path) -> object:
-    """What answers tell about a data set, for a guesser that knows its labels and a script that is often right."""
+    """What answers tell about a data set, for a guesser that knows its labels and a script that is
+    often right."""
     samples = plan_samples(_clips(), _CONFIG, seed)
     guessed = guess(samples, 4, seed)
     scripted = {sample.sample_id: _script(sample, 0.5, seed, 4) for sample in samples}
@@ -165,7 +169,7 @@ def _estimates(told: ModelScores) -> dict[str, object]:
 
 def _lines(rows: Sequence[SampleScore]) -> dict[str, str]:
     return {
-        row.sample_id: f"{row.viubench_type or row.pretext}: score {row.score!r}, {row.num_rollouts} answers, "
-        f"parsed {row.parsed_share!r}"
+        row.sample_id: f"{row.viubench_type or row.pretext}: score {row.score!r}, "
+        f"{row.num_rollouts} answers, parsed {row.parsed_share!r}"
         for row in rows
     }

@@ -1,4 +1,5 @@
-"""Calibration after the measuring: what is believed of each cell, the difficulty plan, and the samples selected."""
+"""Calibration after the measuring: what is believed of each cell, the difficulty plan, and the
+samples selected."""
 
 from pathlib import Path
 

@@ -13,8 +13,9 @@ from tests.records.record import STORED, Record, shown
 def test_what_is_computed_is_what_was_recorded(record: Record, tmp_path: Path) -> None:
     differences = record.differences(record.now(tmp_path))
     assert not differences, (
-        f"{record.name} is not as recorded ({len(differences)} differences):\n{shown(differences)}\n"
-        f"If that is on purpose: python -m tests.records.renew {record.name}, and a line in CHANGELOG that says why."
+        f"{record.name} is not as recorded ({len(differences)} "
+        f"differences):\n{shown(differences)}\nIf that is on purpose: python -m "
+        f"tests.records.renew {record.name}, and a line in CHANGELOG that says why."
     )
 
 

@@ -73,7 +73,8 @@ def test_a_champion_without_digest_gets_the_one_of_its_files(
     assert [
         record.message for record in caplog.records if "without a digest" in record.message
     ] == [
-        f"{OLDER_MODEL} version 1 was registered without a digest: it gets that of its files, {digest}"
+        f"{OLDER_MODEL} version 1 was registered without a digest: it gets that of its files, "
+        f"{digest}"
     ]
 
 

@@ -1,4 +1,5 @@
-"""Two optimizer steps of GRPO and of the warm start: metrics, gradients by part of the model, and the weights after."""
+"""Two optimizer steps of GRPO and of the warm start: metrics, gradients by part of the model, and
+the weights after."""
 
 import math
 from collections import defaultdict
@@ -32,7 +33,8 @@ TOLERANCE = Tolerance(
 WARM_TOLERANCE = Tolerance(
     relative=1e-5,
     absolute=1e-6,
-    why="float32 through the whole model, whose first weights are drawn by torch; 2e-7 of the number was the most seen",
+    why="float32 through the whole model, whose first weights are drawn by torch; 2e-7 of the "
+    "number was the most seen",
 )
 _USUAL = TrainConfig(
     num_steps=4,
@@ -87,7 +89,8 @@ _NOT_KEPT = ("seconds", "peak_mib", "mfu")
 
 
 def grpo(seed: int, folder: Path) -> object:
-    """Each configuration over the same three groups: the answers are given, so nothing depends on sampling."""
+    """Each configuration over the same three groups: the answers are given, so nothing depends on
+    sampling."""
     chosen = CONFIGS if seed == 0 else _WITH_EVERY_SEED
     return {
         name: _two_steps(CONFIGS[name], seed, folder / str(place))
@@ -199,7 +202,8 @@ def _weights(policy: Policy) -> dict[str, Tensor]:
 
 
 def _by_part(tensors: Mapping[str, Tensor]) -> dict[str, float]:
-    """Norm over each part of the model; biases, some of which have a gradient of rounding errors alone, apart."""
+    """Norm over each part of the model; biases, some of which have a gradient of rounding errors
+    alone, apart."""
     squares: defaultdict[str, float] = defaultdict(float)
     for name, tensor in tensors.items():
         if not name.endswith("bias"):

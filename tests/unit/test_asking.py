@@ -1,4 +1,5 @@
-"""In whose words benchmarks are asked, and under which conditions: by benchmark, checked first, and said."""
+"""In whose words benchmarks are asked, and under which conditions: by benchmark, checked first, and
+said."""
 
 import json
 from pathlib import Path
@@ -131,7 +132,8 @@ def test_the_table_says_nothing_of_words_where_they_are_the_papers(tmp_path: Pat
 
 
 def test_the_papers_own_sentence_is_known_when_it_is_given(tmp_path: Path) -> None:
-    """The sentence is not ours to ship; what tells it is the digest of its words, whatever its mark is called."""
+    """The sentence is not ours to ship; what tells it is the digest of its words, whatever its mark
+    is called."""
     from dataclasses import replace
 
     from tasks.benchmarks.wording import digest_of_words

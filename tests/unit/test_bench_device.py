@@ -252,7 +252,8 @@ def varlen_by_loop(
     window_size: tuple[int, int] = (-1, -1),
     enable_gqa: bool = False,
 ) -> Tensor:
-    """What torch documents of `varlen_attn`, and that causal counts from the bottom right, one sequence at a time."""
+    """What torch documents of `varlen_attn`, and that causal counts from the bottom right, one
+    sequence at a time."""
     assert max_q == starts_q.diff().max()
     assert max_k == starts_k.diff().max()
     parts = []

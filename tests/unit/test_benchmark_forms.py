@@ -26,16 +26,37 @@ def _asked(samples: list[Sample]) -> list[tuple[str, str, str, object]]:
 def test_videomme_of_vlmevalkit_asks_what_the_hubs_table_asks(tmp_path: Path) -> None:
     options = ["A. One.", 'B. "Two".', "C. It's three.", "D. Four."]
     rows = [
-        {"video_id": "001", "videoID": name, "question_id": f"001-{n}", "duration": "short", "domain": "Craft",
-         "sub_category": "x", "task_type": "Counting", "question": "How many?\nReally?", "options": options,
-         "answer": "ABC"[n]} for n, name in enumerate(["-aB_1", "-aB_1", "gone"])
-    ]  # fmt: skip
+        {
+            "video_id": "001",
+            "videoID": name,
+            "question_id": f"001-{n}",
+            "duration": "short",
+            "domain": "Craft",
+            "sub_category": "x",
+            "task_type": "Counting",
+            "question": "How many?\nReally?",
+            "options": options,
+            "answer": "ABC"[n],
+        }
+        for n, name in enumerate(["-aB_1", "-aB_1", "gone"])
+    ]
     write_parquet(tmp_path / "hub/videomme/test-00000-of-00001.parquet", rows)
     tsv = [
-        {"index": n, "video": row["videoID"], "video_path": f"./video/{row['videoID']}.mp4", "duration": "short",
-         "domain": "Craft", "candidates": str(options), "sub_category": "x", "task_type": "Counting",
-         "subtitle_path": "", "question": row["question"], "answer": row["answer"]} for n, row in enumerate(rows)
-    ]  # fmt: skip
+        {
+            "index": n,
+            "video": row["videoID"],
+            "video_path": f"./video/{row['videoID']}.mp4",
+            "duration": "short",
+            "domain": "Craft",
+            "candidates": str(options),
+            "sub_category": "x",
+            "task_type": "Counting",
+            "subtitle_path": "",
+            "question": row["question"],
+            "answer": row["answer"],
+        }
+        for n, row in enumerate(rows)
+    ]
     write_tsv(tmp_path / "kit/Video-MME.tsv", tsv)
     for root in ("hub", "kit"):
         touch(tmp_path / root, "video/-aB_1.mp4")
@@ -155,8 +176,16 @@ def test_longvideobench_of_vlmevalkit_asks_what_the_authors_file_asks(tmp_path: 
 
 
 def test_videott_of_vlmevalkit_is_read(tmp_path: Path) -> None:
-    row = {"index": 0, "video": "aB", "video_path": "./video/aB.mp4", "duration": 9, "question": "Why?\nA. x\nB. y",
-           "question_prompt": "Select.", "capability": "Plot", "answer": "B"}  # fmt: skip
+    row = {
+        "index": 0,
+        "video": "aB",
+        "video_path": "./video/aB.mp4",
+        "duration": 9,
+        "question": "Why?\nA. x\nB. y",
+        "question_prompt": "Select.",
+        "capability": "Plot",
+        "answer": "B",
+    }
     write_tsv(tmp_path / "Video-TT.tsv", [row])
     touch(tmp_path, "video/aB.mp4")
     (sample,) = _samples("videott", tmp_path)

@@ -1,4 +1,5 @@
-"""The special rows of each benchmark, and the layouts of their copies. All questions are invented."""
+"""The special rows of each benchmark, and the layouts of their copies. All questions are
+invented."""
 
 import json
 from pathlib import Path
@@ -70,8 +71,17 @@ def test_videomme_reads_tables_of_literals(tmp_path: Path) -> None:
 
 
 def test_longvideobench_leaves_padding_options_out(tmp_path: Path) -> None:
-    row = {"id": "q", "video_path": "x.mp4", "question": "?", "correct_choice": 1, "option0": "a", "option1": "b",
-           "option2": "c", "option3": "N/A", "option4": "N/A"}  # fmt: skip
+    row = {
+        "id": "q",
+        "video_path": "x.mp4",
+        "question": "?",
+        "correct_choice": 1,
+        "option0": "a",
+        "option1": "b",
+        "option2": "c",
+        "option3": "N/A",
+        "option4": "N/A",
+    }
     write_parquet(tmp_path / "data/validation-00000-of-00001.parquet", [row])
     (sample,) = _samples("longvideobench", tmp_path)
     assert sample.benchmark is not None
@@ -210,8 +220,16 @@ def test_lvbench_question_counts_in_each_of_its_abilities(tmp_path: Path) -> Non
 
 
 def test_lvbench_mirror_is_flat(tmp_path: Path) -> None:
-    rows = [{"uid": "7", "video_path": "k.mp4", "question": "What?", "options": ["x", "y"], "answer": "B",
-             "question_type": ["reasoning"]}]  # fmt: skip
+    rows = [
+        {
+            "uid": "7",
+            "video_path": "k.mp4",
+            "question": "What?",
+            "options": ["x", "y"],
+            "answer": "B",
+            "question_type": ["reasoning"],
+        }
+    ]
     write_parquet(tmp_path / "data/test-00000-of-00001.parquet", rows)
     (sample,) = _samples("lvbench", tmp_path)
     assert sample.question == f"What?\nA. x\nB. y\n{LETTER_LINE}"
@@ -314,9 +332,17 @@ def test_viubench_types_are_found_out(tmp_path: Path) -> None:
     folders.viubench(tmp_path)
     samples = _samples("viubench", tmp_path)
     assert [sample.kind for sample in samples] == [
-        "counting_easy", "counting_easy", "counting_hard", "grounding_channel_swap", "grounding_rotate_180",
-        "grounding_zoom_out", "grounding_mirror", "grounding_shuffle", "jigsaw_easy", "jigsaw_hard",
-    ]  # fmt: skip
+        "counting_easy",
+        "counting_easy",
+        "counting_hard",
+        "grounding_channel_swap",
+        "grounding_rotate_180",
+        "grounding_zoom_out",
+        "grounding_mirror",
+        "grounding_shuffle",
+        "jigsaw_easy",
+        "jigsaw_hard",
+    ]
     first, jigsaw = _file(samples[0]), samples[8]
     assert (first.paths[47], first.fps, first.is_frames) == ("frames/a1/47.jpg", 1.6, True)
     assert (len(jigsaw.views), jigsaw.question) == (6, "What is it?")

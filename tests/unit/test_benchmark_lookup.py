@@ -1,4 +1,5 @@
-"""Which file is a benchmark's video: examples from the authors' own layouts, and from what downloaders leave."""
+"""Which file is a benchmark's video: examples from the authors' own layouts, and from what
+downloaders leave."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""Each benchmark's metric on hand-made answers, calculated a second time without the code under test."""
+"""Each benchmark's metric on hand-made answers, calculated a second time without the code under
+test."""
 
 import re
 from collections import defaultdict
@@ -20,7 +21,8 @@ _AB = "A. x\nB. y"
 def _run(
     name: str, root: Path, answers: Mapping[str, str | None]
 ) -> tuple[list[Sample], BenchmarkResult]:
-    """`answers` by sample id without the benchmark's name; None for a question that could not be shown."""
+    """`answers` by sample id without the benchmark's name; None for a question that could not be
+    shown."""
     benchmark: FolderBenchmark = BENCHMARKS[name].open(root)
     samples = list(benchmark.samples())
     rows = []
@@ -140,7 +142,8 @@ def test_pairs_count_only_as_a_whole(tmp_path: Path) -> None:
 
 
 def test_the_papers_script_leaves_empty_letters_out(tmp_path: Path) -> None:
-    """eval/vqa.py of github.com/lcqysl/VideoSSR fails on them and divides by right and wrong; a blank is wrong."""
+    """eval/vqa.py of github.com/lcqysl/VideoSSR fails on them and divides by right and wrong; a
+    blank is wrong."""
     rows = [{"video": "v", "question": f"?\n{_AB}", "answer": "A", "id": str(n)} for n in range(5)]
     folders.write_json(tmp_path / "q.json", rows)
     _, result = _run("universal", tmp_path, {"0": "A", "1": "", "2": None, "3": "A", "4": " A"})
@@ -242,8 +245,12 @@ def test_vcrbench_pools_steps_and_averages_goals(tmp_path: Path) -> None:
             for n, (goal, truth) in enumerate(zip(goals, truths, strict=True))]  # fmt: skip
     folders.write_json(tmp_path / "data.json", rows)
     said = [[3, 1, 2, 4], [2, 1, 3], None]
-    texts = {str(n): None if order is None else f"Well.\n**Correct order:** Clip {', Clip '.join(map(str, order))}"
-             for n, order in enumerate(said)}  # fmt: skip
+    texts = {
+        str(n): None
+        if order is None
+        else f"Well.\n**Correct order:** Clip {', Clip '.join(map(str, order))}"
+        for n, order in enumerate(said)
+    }
     _, result = _run("vcrbench", tmp_path, texts)
     hits = [
         sum(s - 1 == t for s, t in zip(order or [], truth, strict=False))

@@ -10,19 +10,56 @@ from tasks.core.errors import InputError
 from tests.helpers.files import write_json, write_lines
 
 _BROKEN: list[tuple[str, str, str, object]] = [
-    ("videomme", "videomme.json", "answer", {"videoID": "x", "question_id": "1", "question": "?", "options": ["a", "b"],
-                                             "answer": "Q"}),
-    ("cgbench", "cgbench_mini.json", "choices", {"qid": 1, "video_uid": "x", "question": "?", "right_answer": "A"}),
-    ("longvideobench", "lvb_val.json", "correct_choice", {"id": "1", "video_path": "x", "question": "?",
-                                                          "correct_choice": 2, "candidates": ["a", "b"]}),
-    ("cvbench", "CVBench.json", "video_1", {"question": "?", "answer": "A", "options": ["A. x", "B. y"]}),
-    ("qvhighlights", "highlight_val_release.jsonl", "relevant_windows", {"qid": 1, "query": "?", "vid": "x",
-                                                                         "relevant_windows": []}),
-    ("vinoground", "vinoground_textscore.json", "idx", {"idx": "4", "video_name": "x", "question": "A. a\nB. b",
-                                                        "GT": "A"}),
-    ("aotbench_qa", "AoTBench_QA.json", "ans", {"video_name": "x", "question": "A. a\nB. b", "ans": "C"}),
+    (
+        "videomme",
+        "videomme.json",
+        "answer",
+        {"videoID": "x", "question_id": "1", "question": "?", "options": ["a", "b"], "answer": "Q"},
+    ),
+    (
+        "cgbench",
+        "cgbench_mini.json",
+        "choices",
+        {"qid": 1, "video_uid": "x", "question": "?", "right_answer": "A"},
+    ),
+    (
+        "longvideobench",
+        "lvb_val.json",
+        "correct_choice",
+        {
+            "id": "1",
+            "video_path": "x",
+            "question": "?",
+            "correct_choice": 2,
+            "candidates": ["a", "b"],
+        },
+    ),
+    (
+        "cvbench",
+        "CVBench.json",
+        "video_1",
+        {"question": "?", "answer": "A", "options": ["A. x", "B. y"]},
+    ),
+    (
+        "qvhighlights",
+        "highlight_val_release.jsonl",
+        "relevant_windows",
+        {"qid": 1, "query": "?", "vid": "x", "relevant_windows": []},
+    ),
+    (
+        "vinoground",
+        "vinoground_textscore.json",
+        "idx",
+        {"idx": "4", "video_name": "x", "question": "A. a\nB. b", "GT": "A"},
+    ),
+    (
+        "aotbench_qa",
+        "AoTBench_QA.json",
+        "ans",
+        {"video_name": "x", "question": "A. a\nB. b", "ans": "C"},
+    ),
     ("universal", "rows.json", "answer", {"video": "x", "question": "?", "answer": "1,1,2"}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "file", "field", "row"), _BROKEN, ids=[row[0] for row in _BROKEN])

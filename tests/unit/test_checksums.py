@@ -94,7 +94,8 @@ def test_a_broken_promise_is_a_rejection_until_it_is_renewed(store: Store, folde
     assert verdict.rejection.reason == Reason.WRONG_CHECKSUM
     assert sha256_of(folder / "a.mp4") in verdict.rejection.detail
     assert OTHER in verdict.rejection.detail
-    # It says nothing of the content: without the promise, or with the right one, the same file is a clip.
+    # It says nothing of the content: without the promise, or with the right one, the same file is a
+    # clip.
     sums.unlink()
     assert outcomes(judged(store, folder)) == {"a.mp4": "verified: False"}
     sums.write_text(sha256_of(folder / "a.mp4"))

@@ -1,4 +1,5 @@
-"""Reports of damage say what was done to the file: packets are ruined one by one, and it is known which."""
+"""Reports of damage say what was done to the file: packets are ruined one by one, and it is known
+which."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -42,7 +43,8 @@ CODECS = {
 
 
 def ruin(path: Path) -> int:
-    """Zeros in three packets, the first quarter of each aside; returns how many frames are lost with them."""
+    """Zeros in three packets, the first quarter of each aside; returns how many frames are lost
+    with them."""
     with av.open(str(path)) as container:
         packets = [
             (packet.pos, packet.size, packet.is_keyframe)
@@ -90,7 +92,8 @@ def test_lost_frames_and_errors_are_counted_right(tmp_path: Path, name: str) -> 
 def test_a_packet_that_the_damage_behind_it_may_have_hit_is_not_shown(
     tmp_path: Path, name: str, options: tuple[str, ...], change: str
 ) -> None:
-    """These decoders do not notice; the container does, when the next packet is not in its place."""
+    """These decoders do not notice; the container does, when the next packet is not in its
+    place."""
     path = write_pattern(tmp_path / name, *options, size="160x96", seconds=10)
     sound, data = as_ffmpeg_shows(path, 96, 64).astype(int), path.read_bytes()
     noise = np.random.default_rng(0).bytes(2000)

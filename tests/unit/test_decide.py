@@ -47,10 +47,10 @@ def test_the_reasons_say_the_numbers() -> None:
     decision = _judge(gains, 1.0)
     assert decision.checks == (
         "yes: gains must rest on at least 10 videos: on viubench there are 10",
-        "yes: it must win on viubench: the 95 % interval of +0.0500 (+0.0100 to +0.0900, 90 items on 10 videos, "
-        "8.5 degrees of freedom) lies above 0",
-        "no: it may lose at most 0.02 on heldout: the 95 % interval of +0.0500 (-0.0300 to +0.0900, 90 items on "
-        "10 videos, 8.5 degrees of freedom) does not lie above -0.02",
+        "yes: it must win on viubench: the 95 % interval of +0.0500 (+0.0100 to +0.0900, 90 items "
+        "on 10 videos, 8.5 degrees of freedom) lies above 0",
+        "no: it may lose at most 0.02 on heldout: the 95 % interval of +0.0500 (-0.0300 to "
+        "+0.0900, 90 items on 10 videos, 8.5 degrees of freedom) does not lie above -0.02",
         "yes: 98% of the items must be shown: 100.0% were shown to 'before'",
         "yes: 98% of the items must be shown: 100.0% were shown to 'after'",
     )
@@ -97,9 +97,9 @@ def test_what_helps_is_part_of_the_reason() -> None:
         advice=advice,
     )
     assert (
-        "gains must rest on at least 10 videos: on viubench there are 7; 7 of 15 videos are held out, promotion needs "
-        "10 (promote.min_videos): add about 5 videos, or set promote.min_videos to 7"
-        in decision.reason
+        "gains must rest on at least 10 videos: on viubench there are 7; 7 of 15 videos are held "
+        "out, promotion needs 10 (promote.min_videos): add about 5 videos, or set "
+        "promote.min_videos to 7" in decision.reason
     )
 
 
@@ -155,7 +155,8 @@ def test_a_challenger_with_the_champion_s_weights_changes_nothing() -> None:
 
 @pytest.mark.slow
 def test_the_same_model_against_itself_is_promoted_at_most_one_time_in_twenty() -> None:
-    """Two sets of sampled answers of one model: twelve videos of their own difficulty, six items each."""
+    """Two sets of sampled answers of one model: twelve videos of their own difficulty, six items
+    each."""
     runs, promoted = 400, 0
     for run in range(runs):
         rng = generator(run, "videos")
@@ -189,7 +190,8 @@ def test_overall_is_the_mean_of_both_places() -> None:
 
 
 def _answers(eases, rng):  # type: ignore[no-untyped-def]
-    """Right or wrong: on each video three held-out samples and three VIUBench items of three types."""
+    """Right or wrong: on each video three held-out samples and three VIUBench items of three
+    types."""
     return [
         SampleScore(
             sample_id=f"{split} {video} {number}",

@@ -106,8 +106,10 @@ def test_a_file_cannot_make_us_read_other_files_or_the_network(tmp_path: Path) -
         url = f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
         hostile = {
             "concat.mp4": "ffconcat version 1.0\nfile 'inner.mp4'\n",
-            "playlist.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{url}\n#EXT-X-ENDLIST\n",
-            "session.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+            "playlist.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n"
+            f"#EXTINF:9,\n{url}\n#EXT-X-ENDLIST\n",
+            "session.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 "
+            "0\nm=video 5004 RTP/AVP 96\n",
         }
         for name, text in hostile.items():
             (tmp_path / name).write_text(text)

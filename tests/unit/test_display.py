@@ -1,4 +1,5 @@
-"""What a player does to decoded pictures: every case is a real file, and FFmpeg's own output is the measure."""
+"""What a player does to decoded pictures: every case is a real file, and FFmpeg's own output is the
+measure."""
 
 import struct
 from pathlib import Path
@@ -54,13 +55,17 @@ def test_a_matrix_of_colours_that_nobody_here_knows_is_refused(tmp_path: Path, m
 
 @pytest.mark.parametrize(("transfer", "name"), [("smpte2084", "PQ"), ("arib-std-b67", "HLG")])
 def test_hdr_is_mapped_to_what_it_was_made_from(tmp_path: Path, transfer: str, name: str) -> None:
-    """A picture of BT.709 is made HDR by zimg, with its white at 203 cd/m2 (ITU-R BT.2408): it has to come back."""
+    """A picture of BT.709 is made HDR by zimg, with its white at 203 cd/m2 (ITU-R BT.2408): it has
+    to come back."""
     natural = "format=gbrp,lutrgb=val*0.4+50:val*0.4+40:val*0.4+30"
     plain = decode(write_pattern(tmp_path / "plain.mp4", "-vf", natural, *X264))
     to_linear = (
         "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709,zscale=t=linear:npl=203"
     )
-    to_hdr = f"format=gbrpf32le,zscale=p=bt2020,zscale=t={transfer}:m=bt2020nc:npl=203,format=yuv444p10le"
+    to_hdr = (
+        f"format=gbrpf32le,zscale=p=bt2020,zscale=t={transfer}:m=bt2020nc:npl=203,"
+        "format=yuv444p10le"
+    )
     colours = f"log-level=error:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"
     write_pattern(
         tmp_path / "a.mp4", "-vf", f"{natural},{to_linear},{to_hdr}", *X265, "-x265-params", colours
@@ -130,7 +135,8 @@ def test_what_the_container_crops_is_not_shown(
     tmp_path: Path, ending: str, degrees: int, shape: tuple[int, int]
 ) -> None:
     stored = write_pattern(tmp_path / "stored.mp4", size="128x80")
-    # Clean aperture (ISO/IEC 14496-12, 12.1.4): width, height, and how far its middle lies right of and below ours.
+    # Clean aperture (ISO/IEC 14496-12, 12.1.4): width, height, and how far its middle lies right of
+    # and below ours.
     aperture = struct.pack(">I4s8i", 40, b"clap", 96, 1, 64, 1, 4, 1, -2, 1)
     way = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1")
     (tmp_path / "clap.mp4").write_bytes(with_box(stored.read_bytes(), aperture, *way))
@@ -156,7 +162,8 @@ def test_what_the_codec_crops_is_not_shown(tmp_path: Path, sides: tuple[int, ...
 
 @pytest.mark.parametrize("first", ["top", "bottom"])
 def test_of_interlaced_pictures_one_field_is_shown(tmp_path: Path, first: str) -> None:
-    weave = f"tinterlace=interleave_{first},hue=s=0"  # Grey: where the colours of fields lie is another matter.
+    # Grey: where the colours of fields lie is another matter.
+    weave = f"tinterlace=interleave_{first},hue=s=0"
     flags = ("-flags", "+ilme+ildct", "-x264-params", "tff=1" if first == "top" else "bff=1")
     path = write_pattern(tmp_path / "a.mp4", "-vf", weave, *X264, *flags, seconds=4)
     footage = decode(path)

@@ -17,9 +17,17 @@ FRAMES = moving_frames(10)
 
 def clip_at(frames_key: str) -> Clip:
     return Clip(
-        clip_id="c", source="c.mp4", sha256="c", split=Split.TRAIN, duration_seconds=1.0, source_fps=10.0,
-        width_px=96, height_px=64, timestamps_seconds=tuple(i / 10 for i in range(10)), frames_key=frames_key,
-    )  # fmt: skip
+        clip_id="c",
+        source="c.mp4",
+        sha256="c",
+        split=Split.TRAIN,
+        duration_seconds=1.0,
+        source_fps=10.0,
+        width_px=96,
+        height_px=64,
+        timestamps_seconds=tuple(i / 10 for i in range(10)),
+        frames_key=frames_key,
+    )
 
 
 def test_frames_come_back_nearly_as_they_were() -> None:
@@ -51,7 +59,8 @@ def test_a_clip_gets_the_highest_quality_that_fits_or_else_the_lowest(
 
 
 def _bits_per_px(frames: Frames, quality: int) -> float:
-    """Of the coded pictures alone: what a larger picture takes more than a small one of the same content."""
+    """Of the coded pictures alone: what a larger picture takes more than a small one of the same
+    content."""
     zipped = pack_frames(frames, jpeg_quality=quality)
     tables = pack_frames(np.zeros((len(frames), 8, 8, 3), np.uint8), jpeg_quality=quality)
     return (len(zipped) - len(tables)) * 8 / frames[..., 0].size

@@ -39,7 +39,8 @@ def _rejected(store: Store, imported: DataSet) -> dict[int, Rejection]:
 
 
 def _check(store: Store, imported: DataSet, num_hostile: int) -> None:
-    """The rows between two good ones are listed, each with a reason of one line, and everything adds up."""
+    """The rows between two good ones are listed, each with a reason of one line, and everything
+    adds up."""
     assert [sample.question for sample in samples_of(store, imported.samples.key)] == [
         "What?",
         "What?",

@@ -22,7 +22,8 @@ from tests.helpers.videos import SHARED_VIDEOS, moving_frames, write_pattern, wr
 
 pytestmark = pytest.mark.slow
 
-# The little videos of these tests look alike: only equal fingerprints count as near duplicates here.
+# The little videos of these tests look alike: only equal fingerprints count as near duplicates
+# here.
 CONFIG = IngestConfig(
     num_frames=16,
     min_area_px=32 * 32,

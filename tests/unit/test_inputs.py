@@ -132,12 +132,10 @@ def test_a_list_cannot_lead_out(store: Store, folder: Path, tmp_path: Path) -> N
     verdicts = judged(store, str(folder / "list.txt"), tmp_path)
     reasons = {name: rejection_of(verdict).reason for name, verdict in verdicts.items()}
     assert set(reasons) == set(lines)
-    assert (
-        {name for name, reason in reasons.items() if reason != Reason.OUTSIDE}
-        == {
-            f"simplecache::file://{tmp_path}/outside.mp4"  # no URI at all: a file of that name, which is not there
-        }
-    )
+    assert {name for name, reason in reasons.items() if reason != Reason.OUTSIDE} == {
+        # no URI at all: a file of that name, which is not there
+        f"simplecache::file://{tmp_path}/outside.mp4"
+    }
     allowing = IngestConfig(**{**vars(CONFIG), "list_roots": (str(tmp_path),)})
     assert (
         judged(store, str(folder / "list.txt"), tmp_path, allowing)["../outside.mp4"].clip
@@ -150,8 +148,7 @@ def test_a_uri_is_allowed_below_a_root_and_not_beside_it(store: Store, tmp_path:
         **{**vars(CONFIG), "list_roots": ("https://good.example/videos", "s3://mine")}
     )
     (tmp_path / "list").write_text(
-        "https://good.example/videos-of-others/a.mp4\nhttps://good.example.evil.example/videos/a.mp4\n"
-        "https://good.example@evil.example/videos/a.mp4\ns3://mine-not/a.mp4\nhttp://good.example/videos/a.mp4\n"
+        "https://good.example/videos-of-others/a.mp4\nhttps://good.example.evil.example/videos/a.mp4\nhttps://good.example@evil.example/videos/a.mp4\ns3://mine-not/a.mp4\nhttp://good.example/videos/a.mp4\n"
     )
     verdicts = judged(store, str(tmp_path / "list"), tmp_path, config)
     assert {rejection_of(verdict).reason for verdict in verdicts.values()} == {Reason.OUTSIDE}

@@ -25,7 +25,8 @@ _HEAD_IS_FINE = "head-is-fine"
 
 
 class _Server(ThreadingHTTPServer):
-    """Answers with a redirect to where a path is told to lead, else with a few bytes, and notes what is asked."""
+    """Answers with a redirect to where a path is told to lead, else with a few bytes, and notes
+    what is asked."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -92,7 +93,8 @@ class _Judge:
         self._store, self._folder = store, folder
 
     def __call__(self, lines: list[str], *more_roots: str) -> dict[str, Rejection]:
-        """What becomes of the lines of a list, beside the default with `more_roots` in `ingest.list_roots`."""
+        """What becomes of the lines of a list, beside the default with `more_roots` in
+        `ingest.list_roots`."""
         config = IngestConfig(num_workers=1, list_roots=(*IngestConfig().list_roots, *more_roots))
         (self._folder / "list").write_text("\n".join(lines))
         found = {}
@@ -100,9 +102,13 @@ class _Judge:
             roots = tuple(shard.more_roots)
             for name in shard.names:
                 job = Source(
-                    store=self._store, root=shard.root, name=name, config=config, scratch=str(self._folder),
+                    store=self._store,
+                    root=shard.root,
+                    name=name,
+                    config=config,
+                    scratch=str(self._folder),
                     more_roots=roots,
-                )  # fmt: skip
+                )
                 rejection = judge_here(job).rejection
                 assert rejection is not None
                 found[name] = rejection

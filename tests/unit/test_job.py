@@ -1,4 +1,5 @@
-"""The place of a training run: another one for whatever changes what it computes, the same for whatever does not."""
+"""The place of a training run: another one for whatever changes what it computes, the same for
+whatever does not."""
 
 from dataclasses import fields, replace
 from typing import Any

@@ -1,4 +1,5 @@
-"""Adapters: a policy that starts as its base, trains them alone, and leaves as an ordinary model."""
+"""Adapters: a policy that starts as its base, trains them alone, and leaves as an ordinary
+model."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -22,7 +22,8 @@ _SHOWING = Showing(fps=2.0, max_frames=48, min_area_px=128 * 128, max_area_px=25
 
 
 def _official(path: Path, part: dict[str, float]) -> tuple[torch.Tensor, VideoMetadata]:
-    """What `fetch_video` does after a reader of its has stated the number of frames and their rate."""
+    """What `fetch_video` does after a reader of its has stated the number of frames and their
+    rate."""
     with av.open(path) as container:
         stream = container.streams.video[0]
         rate = float(stream.average_rate or 0)
@@ -57,9 +58,13 @@ def _check(path: Path, **part: float) -> None:
     prompt = make_prompt(policy, "What happens?", shown)
     video, metadata = _official(path, part)
     expected = policy.processor(
-        text=[prompt.text], videos=[video], video_metadata=[metadata], do_sample_frames=False, do_resize=False,
+        text=[prompt.text],
+        videos=[video],
+        video_metadata=[metadata],
+        do_sample_frames=False,
+        do_resize=False,
         return_tensors="pt",
-    )  # fmt: skip
+    )
     ours = encode_prompt(policy.processor, prompt)
     assert ours.input_ids.tolist() == expected["input_ids"][0].tolist()
     assert ours.grid_thw.tolist() == expected["video_grid_thw"].tolist()

@@ -45,7 +45,8 @@ def test_values_that_depend_on_each_other_change_together() -> None:
         ({"xyz": 1}, "config 'xyz': unknown key; known here: seed, rounds, ingest"),
         (
             {"train": {"ratio_clip_low": 0.1}},
-            "config train.ratio_clip_low: is fixed now, at 0.2, as in PPO, GRPO, Dr. GRPO and DAPO; leave it out",
+            "config train.ratio_clip_low: is fixed now, at 0.2, as in PPO, GRPO, Dr. GRPO and "
+            "DAPO; leave it out",
         ),
         (
             {"train": {"max_skipped_in_a_row": 9}},

@@ -1,4 +1,5 @@
-"""What a tracker cannot deliver waits and is sent in order: in memory, and with a real MLflow server that is killed."""
+"""What a tracker cannot deliver waits and is sent in order: in memory, and with a real MLflow
+server that is killed."""
 
 import logging
 import math

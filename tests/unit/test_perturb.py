@@ -173,7 +173,8 @@ def test_limits_of_the_jigsaw_are_counted(tmp_path: Path) -> None:
     samples, counts = plan_clips(store, clips, config, 0, ring_donors(clips, clips, 0))
     shard = PlannedShard(write_rows(store, "shard.parquet", Sample, samples), dict(counts), 0.0)
     _, totals = merge_shards(store, "samples.parquet", [shard], clips, config, seed=0)
-    # of the four jigsaws two ask for nine clips and get eight; eight clips of two frames leave one frame out,
+    # of the four jigsaws two ask for nine clips and get eight; eight clips of two frames leave one
+    # frame out,
     # as does VIUBench hard, and VIUBench easy (six clips) leaves five out
     assert totals["jigsaw_fewer_clips_than_level"] == 2
     assert totals["jigsaw_frames_left_out"] == 4 + 1 + 5

@@ -1,4 +1,5 @@
-"""What preflight finds in nodes, quotas, limit ranges and Flyte's configuration, as Kubernetes and Flyte write them."""
+"""What preflight finds in nodes, quotas, limit ranges and Flyte's configuration, as Kubernetes and
+Flyte write them."""
 
 from decimal import Decimal
 from typing import Any
@@ -99,8 +100,8 @@ def test_the_line_of_a_stage_that_fits_nowhere_names_the_nearest_node() -> None:
     (found,) = check_nodes([TRAIN], nodes)
     assert found.status is Status.MISSING
     assert found.detail == (
-        "train: wants 64 cpu, 768Gi memory, 8 nvidia.com/gpu; 0 of 2 nodes can take it, the nearest other is "
-        "gpu-0: has the taint nvidia.com/gpu=present:NoSchedule (not tolerated)"
+        "train: wants 64 cpu, 768Gi memory, 8 nvidia.com/gpu; 0 of 2 nodes can take it, the "
+        "nearest other is gpu-0: has the taint nvidia.com/gpu=present:NoSchedule (not tolerated)"
     )
     assert "stages.train" in found.todo
     (found,) = check_nodes([_tolerating(Toleration(key="nvidia.com/gpu"))], nodes)
@@ -163,7 +164,8 @@ def test_a_quota_that_a_stage_can_never_meet_is_told(hard: dict[str, str], fits:
 
 def test_the_line_of_a_quota_says_what_it_allows() -> None:
     assert _of_quota(TRAIN, _quota({"limits.cpu": "5"})) == [
-        "train: wants 64 cpu, 768Gi memory, 8 nvidia.com/gpu; quota project-quota allows 5 limits.cpu altogether"
+        "train: wants 64 cpu, 768Gi memory, 8 nvidia.com/gpu; quota project-quota allows 5 "
+        "limits.cpu altogether"
     ]
 
 
@@ -173,21 +175,26 @@ def test_a_quota_counts_all_nodes_of_a_training() -> None:
     assert not _of_quota(two, _quota({"limits.cpu": "8"}))
 
 
+def _of_priority(operator: str, *values: str) -> dict[str, Any]:
+    """A quota's scope."""
+    expression: dict[str, Any] = {"scopeName": "PriorityClass", "operator": operator}
+    expression |= {"values": list(values)} if values else {}
+    return {"scopeSelector": {"matchExpressions": [expression]}}
+
+
 @pytest.mark.parametrize(
     ("spec", "counts"),
     [
         ({"scopes": ["BestEffort"]}, False),
         ({"scopes": ["NotBestEffort"]}, True),
         ({"scopes": ["Terminating"]}, False),
-        ({"scopeSelector": {"matchExpressions": [
-            {"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}]}}, True),
-        ({"scopeSelector": {"matchExpressions": [
-            {"scopeName": "PriorityClass", "operator": "NotIn", "values": ["high"]}]}}, False),
-        ({"scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "Exists"}]}}, True),
-        ({"scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "DoesNotExist"}]}}, False),
+        (_of_priority("In", "high"), True),
+        (_of_priority("NotIn", "high"), False),
+        (_of_priority("Exists"), True),
+        (_of_priority("DoesNotExist"), False),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_quotas_of_other_pods_do_not_count(spec: dict[str, Any], counts: bool) -> None:
     ask = Ask(kind="train", amounts={"cpu": "64"}, priority_class="high")
     assert bool(_of_quota(ask, _quota({"limits.cpu": "5"}, **spec))) is counts
@@ -214,15 +221,18 @@ def test_a_limit_range_that_refuses_a_stage_is_told(limit_range: dict[str, Any],
     assert told in found.detail
 
 
-CORE = {"data": {
-    "enabled_plugins.yaml": "tasks:\n  task-plugins:\n    enabled-plugins: [container, sidecar, K8S-ARRAY, pytorch]\n",
-    "k8s.yaml": (
-        "plugins:\n  k8s:\n    gpu-device-node-label: example/gpu\n"
-        "    default-tolerations: [{key: flyte, operator: Exists}]\n"
-        "    interruptible-tolerations: [{key: spot, value: 'yes', effect: NoSchedule}]\n"
-        "    resource-tolerations:\n      nvidia.com/gpu: [{key: dear, operator: Exists, effect: NoSchedule}]\n"
-    ),
-}}  # fmt: skip
+CORE = {
+    "data": {
+        "enabled_plugins.yaml": "tasks:\n  task-plugins:\n    enabled-plugins: [container, "
+        "sidecar, K8S-ARRAY, pytorch]\n",
+        "k8s.yaml": (
+            "plugins:\n  k8s:\n    gpu-device-node-label: example/gpu\n    default-tolerations: "
+            "[{key: flyte, operator: Exists}]\n    interruptible-tolerations: [{key: spot, value: "
+            "'yes', effect: NoSchedule}]\n    resource-tolerations:\n      nvidia.com/gpu: [{key: "
+            "dear, operator: Exists, effect: NoSchedule}]\n"
+        ),
+    }
+}
 
 
 def test_flytes_configuration_is_found_whatever_its_files_are_called() -> None:
@@ -249,8 +259,14 @@ def test_what_flyte_adds_to_pods_counts() -> None:
     assert cpu.labels == {}
     assert [one.key for one in train.tolerations] == ["flyte", "dear", "example/gpu"]
     assert train.labels == {"example/gpu": "nvidia-h100"}
-    node = _node("a", {"key": "example/gpu", "value": "nvidia-h100", "effect": "NoSchedule"}, cpu="8", memory="4Gi",
-                 gpu="8", labels={"example/gpu": "nvidia-h100"})  # fmt: skip
+    node = _node(
+        "a",
+        {"key": "example/gpu", "value": "nvidia-h100", "effect": "NoSchedule"},
+        cpu="8",
+        memory="4Gi",
+        gpu="8",
+        labels={"example/gpu": "nvidia-h100"},
+    )
     assert misses(train, node) == []
     assert misses(train, _node("b", cpu="8", memory="4Gi", gpu="8")) == [
         "lacks the label example/gpu=nvidia-h100"

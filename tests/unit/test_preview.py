@@ -32,9 +32,17 @@ def sample_of(
         clip_id=clip.clip_id, start_frame=0, stop_frame=len(clip.timestamps_seconds), edits=edits
     )
     return Sample(
-        sample_id="a", split=Split.HELDOUT, pretext="grounding", kind="mirror", level=0.5, views=(view,),
-        question="In one part of this video, something happens. When?", answer=answer, answer_kind=kind, seed=0,
-    )  # fmt: skip
+        sample_id="a",
+        split=Split.HELDOUT,
+        pretext="grounding",
+        kind="mirror",
+        level=0.5,
+        views=(view,),
+        question="In one part of this video, something happens. When?",
+        answer=answer,
+        answer_kind=kind,
+        seed=0,
+    )
 
 
 def asked(sample: Sample, clip: Clip) -> tuple[int, ...]:
@@ -43,8 +51,14 @@ def asked(sample: Sample, clip: Clip) -> tuple[int, ...]:
 
 def circle(frame: int, shape: Shape = "circle") -> DrawEdit:
     return DrawEdit(
-        frame=frame, shape=shape, centre_x=0.5, centre_y=0.5, size=0.3, angle_degrees=0, color=(0, 0, 255)
-    )  # fmt: skip
+        frame=frame,
+        shape=shape,
+        centre_x=0.5,
+        centre_y=0.5,
+        size=0.3,
+        angle_degrees=0,
+        color=(0, 0, 255),
+    )
 
 
 def has_border(frame: np.ndarray) -> bool:

@@ -64,7 +64,8 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 @pytest.fixture
 def again(outcome: Outcome, tmp_path: Path) -> Callable[[str], Outcome]:
-    """Promotes the same inputs once more after `outcome`, in a copy of its data root and registry."""
+    """Promotes the same inputs once more after `outcome`, in a copy of its data root and
+    registry."""
     root = str(shutil.copytree(outcome.data_root, tmp_path / "copy"))
     return lambda run_id: Outcome(root, outcome.inputs, deepcopy(outcome.registry), run_id)
 

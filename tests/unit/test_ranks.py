@@ -1,4 +1,5 @@
-"""Work shared by two processes gives what one process gives: the same rollouts, gradients and weights."""
+"""Work shared by two processes gives what one process gives: the same rollouts, gradients and
+weights."""
 
 import os
 import signal

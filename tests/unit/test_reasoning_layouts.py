@@ -1,4 +1,5 @@
-"""Rows of data sets for reasoning models: what is asked, what is right, and what no rule can check."""
+"""Rows of data sets for reasoning models: what is asked, what is right, and what no rule can
+check."""
 
 import pytest
 
@@ -21,7 +22,8 @@ def test_options_follow_the_question_as_the_authors_put_them() -> None:
     asked, _, how = sample.question.rpartition("\n")
     assert (
         asked
-        == "What does the dog do after it has jumped?Options:\nA. It barks\nB. It sleeps\nC. It runs"
+        == "What does the dog do after it has jumped?Options:\nA. It barks\nB. It sleeps\nC. It "
+        "runs"
     )
     assert "letter" in how
     assert (sample.answer, sample.answer_kind, sample.kind) == ("B", "choice", "multiple_choice")
@@ -88,8 +90,10 @@ def test_what_cannot_be_asked_or_checked_is_refused_with_its_reason(
 
 
 @pytest.mark.parametrize(
-    "said", ["B", "b", "(B)", "B.", "B. It sleeps", "B. it  sleeps", "It sleeps", "It sleeps.", "<ANSWER>B</ANSWER>",
-             "<think>A or B?</think><answer>B</answer>", "<answer>B</answer> so <answer>B</answer>"],
+    "said", ["B", "b", "(B)", "B.", "B. It sleeps", "B. it  sleeps", "It sleeps", "It sleeps.",
+              "<ANSWER>B</ANSWER>",
+             "<think>A or B?</think><answer>B</answer>",
+             "<answer>B</answer> so <answer>B</answer>"],
 )  # fmt: skip
 @pytest.mark.parametrize(
     "options",

@@ -19,7 +19,8 @@ def test_no_template_lets_markup_through(template: Path) -> None:
 def test_values_are_escaped_in_text_and_attributes(tmp_path: Path) -> None:
     template = tmp_path / "page.j2"
     template.write_text(
-        """<p title="{{ name }}">{{ name }}</p>{% for row in rows %}{{ row | truncate(99) }}{% endfor %}"""
+        """<p title="{{ name }}">{{ name }}</p>"""
+        "{% for row in rows %}{{ row | truncate(99) }}{% endfor %}"
     )
     page = render_page(template, name='"><script>x</script>', rows=["<b onclick='x'>"])
     assert not re.search(r"<(?!/?p\b)", page)

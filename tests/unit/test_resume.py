@@ -1,4 +1,5 @@
-"""Runs that are killed, told to stop, hit by a full disk or by damage: nothing is lost, nothing changes."""
+"""Runs that are killed, told to stop, hit by a full disk or by damage: nothing is lost, nothing
+changes."""
 
 import logging
 import os
@@ -226,7 +227,8 @@ class Unchecked(TrainConfig):
 
 
 class TellingTracker(MemoryTracker):
-    """Sends this process a SIGTERM, as Kubernetes does, when a step is logged for the first time."""
+    """Sends this process a SIGTERM, as Kubernetes does, when a step is logged for the first
+    time."""
 
     def __init__(self, at_step: int) -> None:
         super().__init__()

@@ -25,7 +25,8 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> FolderBenchmark:
 
 
 def _replies(samples: list[Sample]) -> dict[str, Reply]:
-    """Two letters right, one after a space, one question that could not be shown, the rest unreadable."""
+    """Two letters right, one after a space, one question that could not be shown, the rest
+    unreadable."""
     texts = {
         "universal/0-0": "A",
         "universal/0-1": " B",
@@ -84,8 +85,14 @@ def test_the_table_says_what_limits_the_numbers(benchmark: FolderBenchmark) -> N
         benchmark, samples, _replies(samples), model="m", num_available=20, min_coverage=0.0
     )
     table = results_table([found])
-    for text in ("22.2", "3 videos: no interval", "9 of 20 questions (limit)", "1 x no video", "1 answers were cut off",
-                 "deviation: max_frames: 8 (paper: 32, 48, 64)"):  # fmt: skip
+    for text in (
+        "22.2",
+        "3 videos: no interval",
+        "9 of 20 questions (limit)",
+        "1 x no video",
+        "1 answers were cut off",
+        "deviation: max_frames: 8 (paper: 32, 48, 64)",
+    ):
         assert text in table
 
 

@@ -75,7 +75,8 @@ def test_viubench_is_the_mean_of_its_types_with_an_error_over_videos() -> None:
         {"grounding_mirror": 0.5, "grounding_zoom_out": 0.4}
     )
     assert scores.viubench.mean == pytest.approx(0.45)
-    # five videos; deviations 0.5 twice of two items, 0.2 twice and 0.4 of three, enlarged by a half and a third
+    # five videos; deviations 0.5 twice of two items, 0.2 twice and 0.4 of three, enlarged by a half
+    # and a third
     squares = 2 * (0.5 / 2) ** 2 / (1 - 1 / 2) + (0.2**2 + 0.2**2 + 0.4**2) / 3**2 / (1 - 1 / 3)
     assert scores.viubench.se == pytest.approx(math.sqrt(squares) / 2)
     assert scores.viubench_strict.mean == pytest.approx(0.225)

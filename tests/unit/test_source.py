@@ -1,4 +1,5 @@
-"""Which weights a name stands for: a folder's files, a hub name's commit; and which name stands for none."""
+"""Which weights a name stands for: a folder's files, a hub name's commit; and which name stands for
+none."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +21,8 @@ _COMMITS = ("a" * 40, "b" * 40)
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache of a machine without a network, as huggingface_hub lays it out, with two snapshots of one model."""
+    """The cache of a machine without a network, as huggingface_hub lays it out, with two snapshots
+    of one model."""
     from huggingface_hub import constants
 
     folder = tmp_path / "hub" / "models--team--model"

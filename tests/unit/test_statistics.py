@@ -15,7 +15,8 @@ from tasks.core.statistics import (
 from tests.helpers.intervals import KINDS, SIZES, coverage
 
 FIVE = [1.0, 3.0, 5.0, 7.0, 4.0]
-"""Mean 4, sample variance 20 / 4 = 5; the 0.975 quantile of Student's t with four degrees of freedom is 2.776."""
+"""Mean 4, sample variance 20 / 4 = 5; the 0.975 quantile of Student's t with four degrees of
+freedom is 2.776."""
 
 
 def test_with_equally_many_items_a_video_it_is_student_s_interval_of_the_videos_means() -> None:
@@ -162,14 +163,16 @@ def test_the_method_says_from_how_many_videos_on_there_are_intervals() -> None:
 def test_intervals_hold_the_true_mean_as_often_as_they_say(
     kind, sizes: str, num_videos: int
 ) -> None:  # type: ignore[no-untyped-def]
-    """At least 93 % and, from ten videos on, at most 97 %, give or take three standard errors of the runs."""
+    """At least 93 % and, from ten videos on, at most 97 %, give or take three standard errors of
+    the runs."""
     runs = 1000
     held = [
         coverage(kind, correlation, SIZES[sizes](num_videos), runs, np.random.default_rng(7)).held
         for correlation in (0.1, 0.4)
     ]
     slack = 3 * math.sqrt(0.95 * 0.05 / runs)
-    # Answers that are nearly always right, on videos of which few are hard: what the bench says of them.
+    # Answers that are nearly always right, on videos of which few are hard: what the bench says of
+    # them.
     least = (
         0.91 if (kind.name, sizes, num_videos) == ("right or wrong, 0.9", "1 or 5", 30) else 0.93
     )

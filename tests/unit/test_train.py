@@ -1,4 +1,5 @@
-"""GRPO through the real DeepSpeed engine: steps, records, and going on after an end between two steps."""
+"""GRPO through the real DeepSpeed engine: steps, records, and going on after an end between two
+steps."""
 
 from collections.abc import Mapping
 from dataclasses import replace

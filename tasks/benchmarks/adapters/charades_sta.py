@@ -30,9 +30,14 @@ from tasks.core.types import Sample
 
 _LINE = re.compile(r"(\S+) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)##(.*\S.*)")
 _FILES = (
-    "charades_sta_test.txt", "charades_sta_test.json", "charades_sta_test.jsonl", "charades_test.json",
-    "data/test-*.parquet", "test-*.parquet", "charades_sta_test.parquet",
-)  # fmt: skip
+    "charades_sta_test.txt",
+    "charades_sta_test.json",
+    "charades_sta_test.jsonl",
+    "charades_test.json",
+    "data/test-*.parquet",
+    "test-*.parquet",
+    "charades_sta_test.parquet",
+)
 _SMALL, _FULL = "Charades_v1_480", "Charades_v1"
 """The same videos in two sizes."""
 

@@ -24,19 +24,27 @@ from tasks.core.types import Sample
 _FILES = ("CVBench.json", "data/test-*.parquet", "CVBench.parquet", "all_data.json")
 _GROUPS = {
     "Object Association": (
-        "Cross-video Object Recognition", "Multi-video Attribute Recognition", "Joint-video Counting",
+        "Cross-video Object Recognition",
+        "Multi-video Attribute Recognition",
+        "Joint-video Counting",
         "Cross-video Entity Matching",
     ),
     "Event Association": (
-        "Cross-video Anomaly Detection", "Cross-video Scene Recognition", "Multi-video Key-Action Recognition",
+        "Cross-video Anomaly Detection",
+        "Cross-video Scene Recognition",
+        "Multi-video Key-Action Recognition",
         "Cross-video Event Retrieval",
     ),
     "Complex Reasoning": (
-        "Multi-view Scene Understanding", "Multi-video Temporal Reasoning", "Joint-video Spatial Navigating",
-        "Video Difference Caption", "Cross-video Counterfactual Reasoning", "Joint-video Summarization",
+        "Multi-view Scene Understanding",
+        "Multi-video Temporal Reasoning",
+        "Joint-video Spatial Navigating",
+        "Video Difference Caption",
+        "Cross-video Counterfactual Reasoning",
+        "Joint-video Summarization",
         "Cross-video Procedural Transfer",
     ),
-}  # fmt: skip
+}
 _GROUP_OF = {task: group for group, tasks in _GROUPS.items() for task in tasks}
 _YES_NO = ["Yes", "No"]
 _JOINED = re.compile(r", (?=[B-Z]\. )")

@@ -45,19 +45,33 @@ class _Place:
 
 
 _PLACES: dict[str, _Place] = {
-    **{task: _Place(_STAR, cut=_STAR_CUT) for task in ("action_sequence", "action_prediction", "object_interaction")},
+    **{
+        task: _Place(_STAR, cut=_STAR_CUT)
+        for task in ("action_sequence", "action_prediction", "object_interaction")
+    },
     "action_localization": _Place("sta/sta_video", cut="sta/sta_video_segment"),
     "episodic_reasoning": _Place(_TVQA_PICTURES, cut="tvqa/video_fps3_hq_segment"),
     "action_antonym": _Place("ssv2_video", other="ssv2_video_mp4"),
     "fine_grained_action": _Place("Moments_in_Time_Raw/videos"),
     "unexpected_action": _Place("FunQA_test/test"),
-    **{task: _Place(_CLEVRER) for task in ("object_existence", "moving_direction", "moving_count", "moving_attribute",
-                                           "counterfactual_inference")},
-    **{task: _Place(_PERCEPTION) for task in ("object_shuffle", "action_count", "state_change", "character_order")},
+    **{
+        task: _Place(_CLEVRER)
+        for task in (
+            "object_existence",
+            "moving_direction",
+            "moving_count",
+            "moving_attribute",
+            "counterfactual_inference",
+        )
+    },
+    **{
+        task: _Place(_PERCEPTION)
+        for task in ("object_shuffle", "action_count", "state_change", "character_order")
+    },
     "scene_transition": _Place("scene_qa/video"),
     "fine_grained_pose": _Place("nturgbd", other="nturgbd_convert"),
     "egocentric_navigation": _Place("vlnqa"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,4 +167,5 @@ def _pictures(source: BenchmarkSource, pictures: Sequence[str], row: _Row) -> Vi
 MVBENCH = Adapter(
     name="mvbench", load=_load, num_items=4000, units=mean_of("task"), official_units=each_question
 )
-"""The official notebook (video_chat2/mvbench.ipynb of github.com/OpenGVLab/Ask-Anything) averages over questions."""
+"""The official notebook (video_chat2/mvbench.ipynb of github.com/OpenGVLab/Ask-Anything) averages
+over questions."""

@@ -58,7 +58,8 @@ def _metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
 
 
 def _average_precision(row: AnswerScore) -> float:
-    """Of one prediction, over the official thresholds: if it hits a window it ranks first, and finds one of them."""
+    """Of one prediction, over the official thresholds: if it hits a window it ranks first, and
+    finds one of them."""
     num_windows = row.values.get("num_windows", 0.0)
     hits = fmean(row.paper >= threshold for threshold in _THRESHOLDS)
     return hits / num_windows if num_windows else 0.0

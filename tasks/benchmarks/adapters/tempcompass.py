@@ -165,7 +165,8 @@ def _load_matching(source: BenchmarkSource) -> Iterator[Sample]:
 
 
 def _read_yes_no(sample: Sample, text: str) -> Reading:
-    """Official: how the answer starts (`extract_pred` in eval_yes_no.py; the judge that it may ask is left out)."""
+    """Official: how the answer starts (`extract_pred` in eval_yes_no.py; the judge that it may ask
+    is left out)."""
     start = text.replace("</s>", "").strip()[:3].lower()
     official = next((word for word in _YES_NO if start.startswith(word)), "")
     said = find_words(text, _YES_NO)
@@ -210,7 +211,8 @@ def _label(line: str) -> tuple[str, str, str]:
 
 
 def _forms(line: str) -> tuple[str, str, str, str]:
-    """How the data may state the right option: line, sentence, label, bare number; without a final dot."""
+    """How the data may state the right option: line, sentence, label, bare number; without a final
+    dot."""
     label, number, sentence = _label(line)
     return line.rstrip("."), sentence.rstrip("."), label, number
 

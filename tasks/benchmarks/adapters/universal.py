@@ -155,8 +155,8 @@ def _file(root: Path) -> Path:
     ]
     if len(found) != 1:
         raise InputError(
-            f"{len(found)} files with questions in {str(root)!r}; expected one .json, .jsonl or .parquet file with "
-            "the fields video, question and answer, beside the videos"
+            f"{len(found)} files with questions in {str(root)!r}; expected one .json, .jsonl or "
+            ".parquet file with the fields video, question and answer, beside the videos"
         )
     return found[0]
 

@@ -22,10 +22,10 @@ from tasks.benchmarks.wording import Words, worded
 from tasks.core.types import BenchmarkFacts, Sample
 
 _WORDS = Words(
-    usual="The video shows the clips that are needed to {query}, but in shuffled order. The number of each clip is "
-    "shown at its beginning. Find out what is done in each clip, then put the clips into the order needed to {query}.\n"
-    "End with one line in the form\n"
-    "Correct order: <clip numbers separated by commas>",
+    usual="The video shows the clips that are needed to {query}, but in shuffled order. The "
+    "number of each clip is shown at its beginning. Find out what is done in each clip, "
+    "then put the clips into the order needed to {query}.\nEnd with one line in the "
+    "form\nCorrect order: <clip numbers separated by commas>",
     source="PROMPT in data/dataset.py of github.com/pritamqu/VCRBench",
     digest="e380f058e812089b",
 )

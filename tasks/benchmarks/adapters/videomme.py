@@ -17,8 +17,12 @@ from tasks.benchmarks.choices import ask_choice, choice_facts, right_letter
 from tasks.core.types import Sample
 
 _FILES = (
-    "videomme/test-*.parquet", "videomme.parquet", "videomme.jsonl", "videomme.json", "Video-MME.tsv",
-)  # fmt: skip
+    "videomme/test-*.parquet",
+    "videomme.parquet",
+    "videomme.jsonl",
+    "videomme.json",
+    "Video-MME.tsv",
+)
 _FOLDERS = ("data", "video", "videos")
 _TSV = {"video": "videoID", "candidates": "options", "index": "question_id"}
 

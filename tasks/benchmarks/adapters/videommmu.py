@@ -24,10 +24,11 @@ _SUBJECTS = {
     "Art": "Art Art_Theory Design Music",
     "Business": "Accounting Economics Finance Manage Marketing",
     "Science": "Biology Chemistry Geography Math Physics",
-    "Medicine": "Basic_Medical_Science Clinical_Medicine Diagnostics_and_Laboratory_Medicine Pharmacy Public_Health",
+    "Medicine": "Basic_Medical_Science Clinical_Medicine Diagnostics_and_Laboratory_Medicine "
+    "Pharmacy Public_Health",
     "Humanities": "History Literature Sociology Psychology",
-    "Engineering": "Agriculture Architecture_and_Engineering Computer_Science Electronics Energy_and_Power Materials "
-    "Mechanical_Engineering",
+    "Engineering": "Agriculture Architecture_and_Engineering Computer_Science Electronics "
+    "Energy_and_Power Materials Mechanical_Engineering",
 }
 _DISCIPLINE_OF = {
     subject: discipline

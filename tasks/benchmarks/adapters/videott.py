@@ -24,7 +24,8 @@ _FOLDERS = ("video", "videos")
 class _Row:
     video_id: str
     question: str
-    """With its option lines; the column `question_prompt` is left out, as the paper's one line replaces it."""
+    """With its option lines; the column `question_prompt` is left out, as the paper's one line
+    replaces it."""
     answer: str
     capability: str = ""
     options: str | None = None

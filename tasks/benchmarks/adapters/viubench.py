@@ -43,8 +43,14 @@ _KINDS = {
 }
 _JIGSAW = {6: "jigsaw_easy", 8: "jigsaw_hard"}
 """By number of clips."""
-_ANOMALIES = {"channel": "channel_swap", "swap": "channel_swap", "rotat": "rotate_180", "zoom": "zoom_out",
-              "mirror": "mirror", "shuffle": "shuffle"}  # fmt: skip
+_ANOMALIES = {
+    "channel": "channel_swap",
+    "swap": "channel_swap",
+    "rotat": "rotate_180",
+    "zoom": "zoom_out",
+    "mirror": "mirror",
+    "shuffle": "shuffle",
+}
 """By a part of the release's name."""
 
 

@@ -1,6 +1,8 @@
-"""The card of a VIUBench made from videos of one's own: what it holds, what guessing is worth on it. Pure.
+"""The card of a VIUBench made from videos of one's own: what it holds, what guessing is worth on
+it. Pure.
 
-The version is a digest of the items and of the content of the clips, not of names or of how they are written down:
+The version is a digest of the items and of the content of the clips, not of names or of how they
+are written down:
 the same videos, settings and seed give the same version wherever they lie.
 """
 
@@ -16,14 +18,18 @@ from tasks.core.viubench import VIUBENCH_TYPES, viubench_type
 
 _FORMATS = {
     AnswerKind.INTERVAL: "start-end in seconds with one decimal; scored by overlap (mean IoU)",
-    AnswerKind.COUNTS: "whole numbers with commas, in the order asked for; scored by the share that is right",
-    AnswerKind.PERMUTATION: "positions of the clips in order, digits only; right or wrong as a whole",
+    AnswerKind.COUNTS: "whole numbers with commas, in the order asked for; scored by the share "
+    "that is right",
+    AnswerKind.PERMUTATION: "positions of the clips in order, digits only; right or wrong as a "
+    "whole",
 }
 LIMITATIONS = (
-    "The questions are made by altering videos, not written by people: a score says how well changes in pixels, "
-    "counts and order are seen, not how well a video is understood.",
-    "Items on one video are not independent: a model's errors are taken over videos, and few videos say little.",
-    "Scores compare only within one version: other videos, seeds or settings make another benchmark.",
+    "The questions are made by altering videos, not written by people: a score says how well "
+    "changes in pixels, counts and order are seen, not how well a video is understood.",
+    "Items on one video are not independent: a model's errors are taken over videos, and few "
+    "videos say little.",
+    "Scores compare only within one version: other videos, seeds or settings make another "
+    "benchmark.",
     "The frames stay in the data root that the benchmark was built in; the tables refer to them.",
 )
 
@@ -137,7 +143,10 @@ def _video_card(clip: Clip, items: Sequence[Sample]) -> VideoCard:
 def _head(card: Card) -> Iterator[str]:
     yield f"# {card.name}"
     yield ""
-    yield f"{card.items.num_rows} questions of nine types about {len(card.videos)} videos, each with an answer that"
+    yield (
+        f"{card.items.num_rows} questions of nine types about {len(card.videos)} videos, each "
+        "with an answer that"
+    )
     yield "follows from how the video was altered, after the recipe of VIUBench. Made by videossr."
     yield ""
     yield f"- version: `{card.version}` (items and content of the clips)"
@@ -150,19 +159,34 @@ def _head(card: Card) -> Iterator[str]:
 def _types(card: Card) -> Iterator[str]:
     yield "## Types, and what guessing scores"
     yield ""
-    yield "Chance is exact: the expected score of an answer drawn uniformly from the valid ones, ± the standard error"
-    yield "of a run with one guess an item. Best constant is the best answer that is the same for every item (for"
-    yield "intervals, the same share of the video), chosen knowing the answers: with few items that is easy."
+    yield (
+        "Chance is exact: the expected score of an answer drawn uniformly from the valid ones, "
+        "± the standard error"
+    )
+    yield (
+        "of a run with one guess an item. Best constant is the best answer that is the same for "
+        "every item (for"
+    )
+    yield (
+        "intervals, the same share of the video), chosen knowing the answers: with few items "
+        "that is easy."
+    )
     yield ""
     yield "| type | wanted | items | missing | chance | best constant | example |"
     yield "|---|---:|---:|---:|---:|---:|---|"
     for name, part in card.types.items():
         example = f"`{part.example_answer}`" if part.example_answer else ""
-        yield f"| {name} | {part.wanted} | {part.found} | {part.missing} | {_guess(part.chance)} | {example} |"
+        yield (
+            f"| {name} | {part.wanted} | {part.found} | {part.missing} | {_guess(part.chance)} "
+            f"| {example} |"
+        )
     wanted, missing = (
         sum(getattr(part, key) for part in card.types.values()) for key in ("wanted", "missing")
     )
-    yield f"| mean of types | {wanted} | {card.items.num_rows} | {missing} | {_guess(card.chance)} | |"
+    yield (
+        f"| mean of types | {wanted} | {card.items.num_rows} | {missing} | "
+        f"{_guess(card.chance)} | |"
+    )
     yield ""
     yield "## Answers"
     yield ""
@@ -182,7 +206,9 @@ def _guess(chance: Chance | None) -> str:
 def _videos(card: Card) -> Iterator[str]:
     yield "## Videos"
     yield ""
-    yield "Rights stay with their owners: the benchmark grants none, and lists what it was made from."
+    yield (
+        "Rights stay with their owners: the benchmark grants none, and lists what it was made from."
+    )
     yield ""
     yield "| video | seconds | items | sha256 |"
     yield "|---|---:|---:|---|"

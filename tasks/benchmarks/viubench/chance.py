@@ -1,4 +1,5 @@
-"""What guessing scores on VIUBench, by type: exactly, so that a model's score can be held against it."""
+"""What guessing scores on VIUBench, by type: exactly, so that a model's score can be held against
+it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,8 @@ class Chance:
     se: float
     """Standard error of a run with one drawn answer for each item: what is within it is luck."""
     best_constant: float
-    """Score of the best answer that is the same for every item (a share of the length for intervals)."""
+    """Score of the best answer that is the same for every item (a share of the length for
+    intervals)."""
     num_items: int
 
 
@@ -75,7 +77,8 @@ def _most_common(items: Sequence[Sample]) -> float:
 
 
 def _best_interval(shares: Sequence[tuple[float, float]]) -> float:
-    """Best mean overlap of one interval in shares of the length; overlap does not change with the scale."""
+    """Best mean overlap of one interval in shares of the length; overlap does not change with the
+    scale."""
     truth = np.asarray(shares)[None]
     grid = np.linspace(0, 1, _CONSTANT_STEPS + 1)
     starts, ends = (grid[index][:, None] for index in np.triu_indices(len(grid), k=1))

@@ -82,7 +82,8 @@ def _checked(folder: Path, name: str, described: Artifact) -> str:
     digest = digest_of_bytes(path.read_bytes()) if path.is_file() else "nothing"
     if digest != described.digest:
         raise InputError(
-            f"{path} has the digest {digest}, but its card says {described.digest}; build the benchmark again"
+            f"{path} has the digest {digest}, but its card says {described.digest}; build the "
+            "benchmark again"
         )
     return _key(folder, name)
 

@@ -1,8 +1,8 @@
 """Step 6: which attention kernel is fast and right, for the tower, for prompts and for answers.
 
-Shapes are those of one decoder layer over a row of all groups. Each way is compared with the same in float32 by
-torch's plain formula. Dimensions: G groups, N answers a group, P prompt tokens, R tokens of an answer, H heads, J
-heads of keys and values, E values a head.
+Shapes are those of one decoder layer over a row of all groups. Each way is compared with the same
+in float32 by torch's plain formula. Dimensions: G groups, N answers a group, P prompt tokens, R
+tokens of an answer, H heads, J heads of keys and values, E values a head.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,26 +38,69 @@ def compare(setting: Setting, report: Report) -> None:
     cuda, varlen, gqa = (setting.why_not(thing) for thing in ("cuda", "varlen", "gqa in varlen"))
     told: dict[str, Any] = {} if gqa else {"enable_gqa": True}
     hint = "" if told else " (not told of fewer K/V heads)"
-    _table(report, "Prompts: causal", case.prompts, Prompts(case).in_groups(repeats=False), [
-        ("a call a group, flash", cuda, _FLASH, Prompts(case).in_groups(repeats=False)),
-        ("a call a group, cuDNN", cuda, _CUDNN, Prompts(case).in_groups(repeats=False)),
-        ("a call a group, math", None, _MATH, Prompts(case).in_groups(repeats=False)),
-        (f"one varlen call{hint}", varlen, None, Prompts(case).in_one_call(told, repeats=False)),
-        ("one varlen call, K/V repeated", varlen, None, Prompts(case).in_one_call({}, repeats=True)),
-    ])  # fmt: skip
-    _table(report, "Answers: each sees its prompt and itself", case.answers, Answers(case).in_groups(repeats=False), [
-        ("a masked call a group, as torch chooses", cuda, None, Answers(case).in_groups(repeats=False)),
-        ("a masked call a group, cuDNN", cuda, _CUDNN, Answers(case).in_groups(repeats=False)),
-        ("a masked call a group, math", None, _MATH, Answers(case).in_groups(repeats=False)),
-        ("K/V repeated, memory-efficient", cuda, _EFFICIENT, Answers(case).in_groups(repeats=True)),
-        (f"one varlen call, K/V gathered{hint}", varlen, None, Answers(case).in_one_call(told, repeats=False)),
-        ("one varlen call, K/V gathered and repeated", varlen, None, Answers(case).in_one_call({}, repeats=True)),
-    ])  # fmt: skip
+    _table(
+        report,
+        "Prompts: causal",
+        case.prompts,
+        Prompts(case).in_groups(repeats=False),
+        [
+            ("a call a group, flash", cuda, _FLASH, Prompts(case).in_groups(repeats=False)),
+            ("a call a group, cuDNN", cuda, _CUDNN, Prompts(case).in_groups(repeats=False)),
+            ("a call a group, math", None, _MATH, Prompts(case).in_groups(repeats=False)),
+            (
+                f"one varlen call{hint}",
+                varlen,
+                None,
+                Prompts(case).in_one_call(told, repeats=False),
+            ),
+            (
+                "one varlen call, K/V repeated",
+                varlen,
+                None,
+                Prompts(case).in_one_call({}, repeats=True),
+            ),
+        ],
+    )
+    _table(
+        report,
+        "Answers: each sees its prompt and itself",
+        case.answers,
+        Answers(case).in_groups(repeats=False),
+        [
+            (
+                "a masked call a group, as torch chooses",
+                cuda,
+                None,
+                Answers(case).in_groups(repeats=False),
+            ),
+            ("a masked call a group, cuDNN", cuda, _CUDNN, Answers(case).in_groups(repeats=False)),
+            ("a masked call a group, math", None, _MATH, Answers(case).in_groups(repeats=False)),
+            (
+                "K/V repeated, memory-efficient",
+                cuda,
+                _EFFICIENT,
+                Answers(case).in_groups(repeats=True),
+            ),
+            (
+                f"one varlen call, K/V gathered{hint}",
+                varlen,
+                None,
+                Answers(case).in_one_call(told, repeats=False),
+            ),
+            (
+                "one varlen call, K/V gathered and repeated",
+                varlen,
+                None,
+                Answers(case).in_one_call({}, repeats=True),
+            ),
+        ],
+    )
 
 
 @dataclass(frozen=True)
 class Case:
-    """Random heads: `prompts` ask and answer among themselves, `answers` ask of prompt and answers."""
+    """Random heads: `prompts` ask and answer among themselves, `answers` ask of prompt and
+    answers."""
 
     prompts: list[Heads]
     answers: list[Heads]
@@ -136,7 +179,8 @@ class Answers:
         return lambda groups: _one_by_one(groups, self.case.repeated if repeats else None, mask)
 
     def in_one_call(self, options: dict[str, Any], *, repeats: bool) -> Way:
-        """Every answer gets a copy of its prompt's keys and values; causal from the bottom right, as flash counts."""
+        """Every answer gets a copy of its prompt's keys and values; causal from the bottom right,
+        as flash counts."""
         lengths = self.case.lengths * len(self.case.answers)
         asked = _starts(lengths, self.case.device)
         seen = _starts([self.case.num_prompt + length for length in lengths], self.case.device)

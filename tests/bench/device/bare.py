@@ -1,7 +1,10 @@
-"""Lets the project be imported where only torch, transformers, numpy and safetensors are: the one stand-in there is.
+"""Lets the project be imported where only torch, transformers, numpy and safetensors are: the one
+stand-in there is.
 
-jaxtyping is in nearly every signature, but only the test suite checks shapes. Without it `Float[Tensor, "G N R"]` is
-`Tensor` here. Everything else that a GPU machine may lack is not imported by what the bench measures
+jaxtyping is in nearly every signature, but only the test suite checks shapes. Without it
+`Float[Tensor, "G N R"]` is
+`Tensor` here. Everything else that a GPU machine may lack is not imported by what the bench
+measures
 (`tests/unit/test_bench_device.py` holds the list).
 """
 

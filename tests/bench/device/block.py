@@ -1,4 +1,5 @@
-"""Step 7: what less recomputation and a compiled decoder block would save, on a model of a few layers."""
+"""Step 7: what less recomputation and a compiled decoder block would save, on a model of a few
+layers."""
 
 import gc
 import time
@@ -28,7 +29,8 @@ from tests.bench.device.setting import Setting
 _LAYERS = 12
 """Enough to tell what a layer costs; all 36 would not fit with half of them kept."""
 _COMPILING_SECONDS = 20.0
-"""Less is not worth beginning: two graphs of 16 attention calls on a processor that the GPU waits for."""
+"""Less is not worth beginning: two graphs of 16 attention calls on a processor that the GPU waits
+for."""
 
 
 def compare(setting: Setting, report: Report) -> None:

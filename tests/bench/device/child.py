@@ -1,6 +1,8 @@
-"""One step in its own process: imports, waits for its turn, says what it finds into the pipe that it was given.
+"""One step in its own process: imports, waits for its turn, says what it finds into the pipe that
+it was given.
 
-`python -m tests.bench.device.child MODULE.FUNCTION --report=FD`; its turn is a line of JSON from standard input.
+`python -m tests.bench.device.child MODULE.FUNCTION --report=FD`; its turn is a line of JSON from
+standard input.
 """
 
 import argparse

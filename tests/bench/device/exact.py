@@ -1,7 +1,9 @@
-"""Step 2: log-probs and gradients of whole groups against one plain pass an answer, in bfloat16 and in float32.
+"""Step 2: log-probs and gradients of whole groups against one plain pass an answer, in bfloat16 and
+in float32.
 
-What bfloat16 itself costs is the plain pass in both types; the shared prefix may cost no more. The model is small, but
-its heads have the real sizes and its keys and values are shared by several heads.
+What bfloat16 itself costs is the plain pass in both types; the shared prefix may cost no more. The
+model is small, but its heads have the real sizes and its keys and values are shared by several
+heads.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +32,8 @@ _ANSWERS = [
 _AS_NEAR = 2.0
 """Times the noise of bfloat16, which is itself known from few tokens."""
 _EXACT_NATS, _EXACT_GRADIENT = 1e-4, 1e-3
-"""For float32, where the plain pass sums in another order; the test suite's small model has 1e-5 and 1e-4."""
+"""For float32, where the plain pass sums in another order; the test suite's small model has 1e-5
+and 1e-4."""
 
 
 class _Result(NamedTuple):

@@ -1,4 +1,5 @@
-"""Step 0: what is here, and what will be left out for it. Importing all that the others need comes with it."""
+"""Step 0: what is here, and what will be left out for it. Importing all that the others need comes
+with it."""
 
 import os
 import platform
@@ -25,7 +26,7 @@ _WITHOUT = {
 
 
 def tell(setting: Setting, report: Report) -> None:
-    from tests.bench.device import (
+    from tests.bench.device import (  # noqa: F401
         attention,
         block,
         exact,
@@ -34,7 +35,7 @@ def tell(setting: Setting, report: Report) -> None:
         prefix,
         start,
         training,
-    )  # noqa: F401
+    )
 
     imported = time.monotonic() - report.began
     report.table("This machine", "what", "found")

@@ -10,7 +10,8 @@ RESULTS, LINES, LOG = "results.md", "results.jsonl", "log.txt"
 
 
 class Keeper:
-    """Appends to the files of one folder; what was written outlives this process, however it ends."""
+    """Appends to the files of one folder; what was written outlives this process, however it
+    ends."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

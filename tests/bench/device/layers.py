@@ -1,7 +1,8 @@
-"""How many decoder layers go with the memory there is: arithmetic, from the shape of the model and of a step.
+"""How many decoder layers go with the memory there is: arithmetic, from the shape of the model and
+of a step.
 
-One rank of eight holds the policy, the reference and all gradients in bfloat16, and an eighth of AdamW's float32
-weights and moments.
+One rank of eight holds the policy, the reference and all gradients in bfloat16, and an eighth of
+AdamW's float32 weights and moments.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +15,8 @@ _SHARE_USED = 0.95
 _LIBRARIES = 3e9
 """Context, kernels, cuBLAS and cuDNN workspaces; an estimate."""
 _TOP_BYTES = 8e9
-"""The larger of one recomputed layer and the logits' softmax for a row of 16,384 tokens; an estimate."""
+"""The larger of one recomputed layer and the logits' softmax for a row of 16,384 tokens; an
+estimate."""
 _TOP_TOKENS = 16384
 
 
@@ -67,7 +69,8 @@ class Scale:
 
     @property
     def num_tokens(self) -> int:
-        """Of all groups: four patches become a token; chat, times and question about a fifth more."""
+        """Of all groups: four patches become a token; chat, times and question about a fifth
+        more."""
         return (
             int(self.num_patches / 4 * 1.3)
             + self.num_prompts * self.num_answers * self.answer_tokens
@@ -138,7 +141,8 @@ def step_bytes(shape: Shape, scale: Scale) -> float:
 
 
 def choose_layers(free_bytes: float) -> int:
-    """The most layers of the large shape that fit; fewer than `LEAST_LAYERS` is 0: not even those do."""
+    """The most layers of the large shape that fit; fewer than `LEAST_LAYERS` is 0: not even those
+    do."""
     fits = (
         n
         for n in range(MOST_LAYERS, LEAST_LAYERS - 1, -1)
@@ -150,8 +154,9 @@ def choose_layers(free_bytes: float) -> int:
 def explain(layers: int, free_bytes: float) -> str:
     """Why so many, in numbers."""
     return (
-        f"{layers} of {MOST_LAYERS} layers: {_with_layers(MOST_LAYERS) / 1e9:.0f} GB for {MOST_LAYERS}, "
-        f"{_with_layers(layers) / 1e9:.0f} GB for {layers} (estimated), {free_bytes / 1e9:.0f} GB are free"
+        f"{layers} of {MOST_LAYERS} layers: {_with_layers(MOST_LAYERS) / 1e9:.0f} GB for "
+        f"{MOST_LAYERS}, {_with_layers(layers) / 1e9:.0f} GB for {layers} (estimated), "
+        f"{free_bytes / 1e9:.0f} GB are free"
     )
 
 

@@ -1,8 +1,9 @@
 """Step 8: is the published NaN of cuDNN's masked backward pass here?
 
-Reported for torch 2.11 to 2.13 on H100 and H200: with a mask, a number of keys that is 64 more than a multiple of 128,
-and rows whose log of summed exponentials lies below -88.7, the gradient of the queries is not a number. The answers'
-attention is such a call, and one of a step's lengths is such a number about every second step.
+Reported for torch 2.11 to 2.13 on H100 and H200: with a mask, a number of keys that is 64 more than
+a multiple of 128, and rows whose log of summed exponentials lies below -88.7, the gradient of the
+queries is not a number. The answers' attention is such a call, and one of a step's lengths is such
+a number about every second step.
 """
 
 from collections.abc import Callable

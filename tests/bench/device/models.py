@@ -1,4 +1,5 @@
-"""Qwen3-VL with random weights, prompts with noise videos, and answers made up: a measurement needs no more."""
+"""Qwen3-VL with random weights, prompts with noise videos, and answers made up: a measurement needs
+no more."""
 
 import math
 import time
@@ -22,7 +23,8 @@ _TOKEN_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "visi
 
 
 def make_policy(shape: Shape, device: torch.device, dtype: torch.dtype, seed: int = 0) -> Policy:
-    """Weights are drawn on the device; the tokenizer is the small one, whose tokens are the first of the vocabulary."""
+    """Weights are drawn on the device; the tokenizer is the small one, whose tokens are the first
+    of the vocabulary."""
     small = make_tiny_policy(hidden_size=64, num_layers=1, seed=0, texts=[SYSTEM_PROMPT])
     config = _config(shape, {name: getattr(small.model.config, name) for name in _TOKEN_IDS})
     before = torch.get_default_dtype()

@@ -1,4 +1,5 @@
-"""A trainer as one rank of eight has it, without DeepSpeed and without the exchange between ranks."""
+"""A trainer as one rank of eight has it, without DeepSpeed and without the exchange between
+ranks."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -62,8 +63,8 @@ class Peaks:
 def make_trainer(setting: Setting, microbatch_tokens: int) -> Trainer:
     """With a reference and the transformers engine.
 
-    The reference has other weights: where all rewards are equal, as those of random tokens are, KL alone gives a
-    gradient, and arithmetic on zeros is faster.
+    The reference has other weights: where all rewards are equal, as those of random tokens are, KL
+    alone gives a gradient, and arithmetic on zeros is faster.
     """
     scale, peaks = setting.scale, Peaks(setting.device)
     folder = tempfile.TemporaryDirectory(prefix="device-bench-")
@@ -93,7 +94,8 @@ def make_trainer(setting: Setting, microbatch_tokens: int) -> Trainer:
 
 
 class OneOfManyRanks:
-    """All weights and gradients, and of AdamW's float32 state the share of one rank: an `Updater`."""
+    """All weights and gradients, and of AdamW's float32 state the share of one rank: an
+    `Updater`."""
 
     def __init__(self, model: Qwen3VLForConditionalGeneration, peaks: Peaks) -> None:
         self.ranks = Ranks()

@@ -1,4 +1,5 @@
-"""What the bench does, in the order in which it is worth knowing: whoever is interrupted has the first answers."""
+"""What the bench does, in the order in which it is worth knowing: whoever is interrupted has the
+first answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ class Step:
     function: str
     """`module.function` below `tests.bench.device`."""
     limit_seconds: float
-    """More than it should need on an H200: what takes longer hangs, and the next steps want their time. Without a GPU
-    nothing but the budget counts."""
+    """More than it should need on an H200: what takes longer hangs, and the next steps want their
+    time. Without a GPU nothing but the budget counts."""
     needs: str | None = None
     """Without it the whole step is left out: a key of the facts' `missing`."""
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,5 @@
-"""Step 10: forward and backward of the same answers, with each prompt once a group and once an answer."""
+"""Step 10: forward and backward of the same answers, with each prompt once a group and once an
+answer."""
 
 from collections.abc import Sequence
 

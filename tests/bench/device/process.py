@@ -1,4 +1,5 @@
-"""A step's process as its parent sees it: it imports, waits for its turn, says what it finds, and is ended."""
+"""A step's process as its parent sees it: it imports, waits for its turn, says what it finds, and
+is ended."""
 
 import json
 import os
@@ -26,7 +27,8 @@ _STACK = "(most recent call first):"
 
 
 class StepProcess:
-    """Begun at once, so that importing torch and transformers costs nobody time; it does nothing before its turn."""
+    """Begun at once, so that importing torch and transformers costs nobody time; it does nothing
+    before its turn."""
 
     def __init__(self, step: Step, command: Sequence[str], log: Path) -> None:
         self.step = step
@@ -63,7 +65,8 @@ class StepProcess:
             self._process.stdin.flush()
 
     def is_ready(self, ends_at: float) -> bool:
-        """Wait until it says something or can say no more, at most until that time (`time.monotonic`)."""
+        """Wait until it says something or can say no more, at most until that time
+        (`time.monotonic`)."""
         seconds = max(0.0, ends_at - time.monotonic())
         return bool(select.select([self._reading], [], [], seconds)[0])
 
@@ -81,7 +84,8 @@ class StepProcess:
         return None
 
     def ask_where_it_is(self) -> None:
-        """Python writes its stacks into the log before it aborts, unless it never comes back from a driver."""
+        """Python writes its stacks into the log before it aborts, unless it never comes back from a
+        driver."""
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGABRT)
         self.wait(_WRITING_SECONDS)
@@ -106,7 +110,8 @@ class StepProcess:
 
 
 def _last_words(log: str) -> str:
-    """Where the main thread was, if Python said that while it crashed or hung; else the last line."""
+    """Where the main thread was, if Python said that while it crashed or hung; else the last
+    line."""
     *_, stack = log.rpartition(_STACK)
     lines = [line.strip() for line in stack.splitlines() if line.strip()]
     if _STACK in log and lines:

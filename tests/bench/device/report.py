@@ -1,4 +1,5 @@
-"""What a step says while it runs: each line leaves the process at once, so that nothing is lost with it."""
+"""What a step says while it runs: each line leaves the process at once, so that nothing is lost
+with it."""
 
 import json
 import time

@@ -1,7 +1,7 @@
 """Runs the steps one after the other, each in a process of its own, inside one budget of time.
 
-A step that crashes, hangs or is left out is said, and the next one has its turn; this process imports no torch, so
-that the card belongs to the step.
+A step that crashes, hangs or is left out is said, and the next one has its turn; this process
+imports no torch, so that the card belongs to the step.
 """
 
 import json
@@ -32,7 +32,8 @@ class _Stopped(Exception):  # noqa: N818  # no error: a person or the machine's 
 
 @dataclass
 class _Interrupt:
-    """The signals that end a process raise where this one waits, so that what it has read is always kept."""
+    """The signals that end a process raise where this one waits, so that what it has read is always
+    kept."""
 
     number: int | None = None
     """The signal that came and was not raised yet."""
@@ -87,7 +88,8 @@ class Runner:
     """It imports while the step before it is at work."""
 
     def run(self, steps: Sequence[Step]) -> int:
-        """All steps; returns what a shell should see: 0, 1 if one failed, 128 and the signal that ended it."""
+        """All steps; returns what a shell should see: 0, 1 if one failed, 128 and the signal that
+        ended it."""
         everything = (FACTS, *steps)
         ends_at = time.monotonic() + self.seconds
         code = 0
@@ -158,7 +160,8 @@ class Runner:
         return StepProcess(step, self.child, self.keeper.log_path)
 
     def _prepare(self, following: Sequence[Step]) -> None:
-        """Let the next step that is not left out import; what the first one lacks is not known yet."""
+        """Let the next step that is not left out import; what the first one lacks is not known
+        yet."""
         missing = self.facts.get("missing", {})
         wanted = [
             step
@@ -175,7 +178,8 @@ class Runner:
             self._next = None
 
     def _listen(self, process: StepProcess, seconds: float) -> int:
-        """Keep what the process says, until it has ended or time is over; returns how many parts failed."""
+        """Keep what the process says, until it has ended or time is over; returns how many parts
+        failed."""
         num_failed, ends_at = 0, time.monotonic() + seconds
         while not process.is_silent:
             with nullcontext() if process.has_ended else self._interrupt.raises():

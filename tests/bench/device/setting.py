@@ -89,7 +89,8 @@ def find_missing() -> dict[str, str]:
 
 
 def takes(function: Any, name: str) -> bool:
-    """Whether `function` has an argument of that name; what it would swallow among others does not count."""
+    """Whether `function` has an argument of that name; what it would swallow among others does not
+    count."""
     return name in inspect.signature(function).parameters
 
 

@@ -1,4 +1,5 @@
-"""Step 6, first part: the vision tower by one call for each frame pair, as it is, and by one call for all."""
+"""Step 6, first part: the vision tower by one call for each frame pair, as it is, and by one call
+for all."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -53,7 +54,8 @@ def compare(setting: Setting, report: Report) -> None:
 
 
 def by_varlen(attention: Callable[..., Any]) -> Callable[..., tuple[Tensor, None]]:
-    """`attention` over sequences of any lengths, in transformers' interface: (1, heads, patches, values) in."""
+    """`attention` over sequences of any lengths, in transformers' interface: (1, heads, patches,
+    values) in."""
 
     def forward(
         module: Any,

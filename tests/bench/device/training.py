@@ -1,4 +1,5 @@
-"""Steps 3 to 5: whole training steps, one row of the table each, so that the first one's plans and warm-up show."""
+"""Steps 3 to 5: whole training steps, one row of the table each, so that the first one's plans and
+warm-up show."""
 
 import time
 from collections import Counter
@@ -30,8 +31,9 @@ class _Step:
 
 def cudnn_first(setting: Setting, report: Report) -> None:
     report.note(
-        "Both steps see the same shapes; those of a run are new at every step. So the first row less the second, and "
-        "less the same difference with cuDNN last, is what building plans costs a run at every step."
+        "Both steps see the same shapes; those of a run are new at every step. So the first row "
+        "less the second, and less the same difference with cuDNN last, is what building plans "
+        "costs a run at every step."
     )
     _measure(setting, report, num_steps=2, microbatch_tokens=setting.scale.microbatch_tokens)
 
@@ -56,7 +58,8 @@ def _measure(
 ) -> None:
     trainer = make_trainer(setting, microbatch_tokens)
     report.table(
-        f"{num_steps} steps of {setting.scale.num_prompts} prompts, micro-batches of up to {microbatch_tokens} tokens",
+        f"{num_steps} steps of {setting.scale.num_prompts} prompts, micro-batches of up to "
+        f"{microbatch_tokens} tokens",
         "step",
         "s",
         *(f"{phase}, s" for phase in _TIMES),

@@ -1,4 +1,5 @@
-"""Step 9: the real engine in one process: stage 2 in bfloat16, three updates, its state out and in again."""
+"""Step 9: the real engine in one process: stage 2 in bfloat16, three updates, its state out and in
+again."""
 
 import time
 from collections.abc import Callable
@@ -26,7 +27,8 @@ from tests.bench.device.setting import Setting
 
 _LAYERS = 12
 _BYTES, _BESIDES = 18, 14e9
-"""Of a parameter: gradient, float32 weight and moments too, and part of a bucket; activations and logits. Estimates."""
+"""Of a parameter: gradient, float32 weight and moments too, and part of a bucket; activations and
+logits. Estimates."""
 _UPDATES = 3
 _STATE_SECONDS = 35.0
 """For 50 GB to the host and back; an estimate."""
@@ -44,7 +46,8 @@ def update(setting: Setting, report: Report) -> None:
     engine = TrainEngine(policy.model, learning_rate=1e-6, max_grad_norm=1.0, zero_stage=2)
     rotary = {str(b.dtype) for name, b in policy.model.named_buffers() if "inv_freq" in name}
     report.note(
-        f"{setting.shape.layers} layers, ready after {time.perf_counter() - began:.1f} s; rotary in {rotary}"
+        f"{setting.shape.layers} layers, ready after {time.perf_counter() - began:.1f} s; rotary "
+        f"in {rotary}"
     )
     report.table(
         "Updates", "update", "s", "gradient norm", "largest change of a weight", "peak GiB"

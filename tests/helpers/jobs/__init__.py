@@ -1,1 +1,2 @@
-"""Small workflows that show how the double of Flyte runs what is registered; there they are the package `workflows`."""
+"""Small workflows that show how the double of Flyte runs what is registered; there they are the
+package `workflows`."""

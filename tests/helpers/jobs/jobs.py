@@ -1,4 +1,5 @@
-"""Tasks as the product dresses them, and in the shape they had before: nothing said about the pod."""
+"""Tasks as the product dresses them, and in the shape they had before: nothing said about the
+pod."""
 
 import json
 import os
@@ -120,7 +121,8 @@ def inner(first: str, second: str) -> int:
 
 @workflow(on_failure=clean)
 def two_halves_job(how: str) -> int:
-    """Neither output is too large, but the inputs of a sub-workflow are, which Flyte reads itself."""
+    """Neither output is too large, but the inputs of a sub-workflow are, which Flyte reads
+    itself."""
     return inner(first=end(how=how), second=end(how=how))
 
 

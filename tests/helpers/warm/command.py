@@ -11,7 +11,8 @@ HERE, BIN = Path(__file__), Path(sys.executable).parent
 
 
 def python_args(args: list[str]) -> list[str]:
-    """Without the options that come before what is to be run (`-B`, `-W...`): the server has its own."""
+    """Without the options that come before what is to be run (`-B`, `-W...`): the server has its
+    own."""
     first = next(i for i, arg in enumerate(args) if not arg.startswith("-") or arg in ("-c", "-m"))
     return args[first:]
 

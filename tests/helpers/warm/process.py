@@ -1,4 +1,5 @@
-"""Starts processes from the server that holds the libraries; the server itself is started with the first."""
+"""Starts processes from the server that holds the libraries; the server itself is started with the
+first."""
 
 import fcntl
 import json
@@ -67,7 +68,8 @@ class WarmProcess:
         return self.wait() if readable else None
 
     def wait(self) -> int:
-        """How it ended; no matter how long that takes (`tests.helpers.watchdog` ends what stands still)."""
+        """How it ended; no matter how long that takes (`tests.helpers.watchdog` ends what stands
+        still)."""
         if self.returncode is None:
             line = self._said.readline()
             assert line, "the server of warm processes ended"
@@ -97,8 +99,8 @@ def start(
 ) -> WarmProcess:
     """`python ARGS`, or a command of the environment (`pyflyte`).
 
-    Without a stream its output goes where this process's goes. `family` says which libraries are there already
-    (`tests.helpers.warm.server`). In a `room`, `cwd` is a folder of the room.
+    Without a stream its output goes where this process's goes. `family` says which libraries are
+    there already (`tests.helpers.warm.server`). In a `room`, `cwd` is a folder of the room.
     """
     program, *rest = args
     script = Path(sys.executable).with_name(program)
@@ -130,7 +132,8 @@ def run(
 
 
 def commands() -> Path:
-    """A folder for PATH: there `python` and flytekit's commands are warm processes, whoever starts them."""
+    """A folder for PATH: there `python` and flytekit's commands are warm processes, whoever starts
+    them."""
     folder = _server(PLAIN).with_name("commands")
     with suppress(FileExistsError):
         made = Path(tempfile.mkdtemp(dir=folder.parent))

@@ -1,6 +1,8 @@
-"""A room: what a process sees of the files, and as whom it runs. Entered by a forked process before it does its work.
+"""A room: what a process sees of the files, and as whom it runs. Entered by a forked process before
+it does its work.
 
-Loaded by its path in the server of warm processes, which holds nothing of ours: only the standard library is used.
+Loaded by its path in the server of warm processes, which holds nothing of ours: only the standard
+library is used.
 """
 
 import ctypes

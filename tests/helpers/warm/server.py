@@ -1,9 +1,11 @@
-"""The process that others are forked from: `python server.py FOLDER OWNER`. It holds libraries only, nothing of ours.
+"""The process that others are forked from: `python server.py FOLDER OWNER`. It holds libraries
+only, nothing of ours.
 
-A client connects to the socket `FOLDER/plain`, sends what to run with its three streams, and is told the new process's
-number and, in the end, how it ended. A client that closes the connection before that ends the process and its whole
-group. A client that is in a room (`room.py`) gets its process there. Libraries that others cannot stand have a server
-of their own, forked from the first (`FAMILIES`). All servers end with the process OWNER.
+A client connects to the socket `FOLDER/plain`, sends what to run with its three streams, and is
+told the new process's number and, in the end, how it ended. A client that closes the connection
+before that ends the process and its whole group. A client that is in a room (`room.py`) gets its
+process there. Libraries that others cannot stand have a server of their own, forked from the first
+(`FAMILIES`). All servers end with the process OWNER.
 """
 
 import atexit
@@ -29,26 +31,57 @@ from typing import Any, NoReturn
 PLAIN = "plain"
 FAMILIES = {
     PLAIN: (
-        "torch", "torchvision", "transformers.models.qwen3_vl.modeling_qwen3_vl", "safetensors.torch", "deepspeed",
-        "peft", "mlflow", "mlflow.pyfunc", "great_expectations", "pandas", "pyarrow.parquet", "boto3", "s3fs",
-        "openai", "matplotlib.pyplot", "scipy.stats", "av", "jinja2", "PIL.Image", "grpc", "flyteidl.admin.task_pb2",
-        "rich_click", "pydantic", "hypothesis", "pytest",
+        "torch",
+        "torchvision",
+        "transformers.models.qwen3_vl.modeling_qwen3_vl",
+        "safetensors.torch",
+        "deepspeed",
+        "peft",
+        "mlflow",
+        "mlflow.pyfunc",
+        "great_expectations",
+        "pandas",
+        "pyarrow.parquet",
+        "boto3",
+        "s3fs",
+        "openai",
+        "matplotlib.pyplot",
+        "scipy.stats",
+        "av",
+        "jinja2",
+        "PIL.Image",
+        "grpc",
+        "flyteidl.admin.task_pb2",
+        "rich_click",
+        "pydantic",
+        "hypothesis",
+        "pytest",
     ),
     "flyte": (
-        "mashumaro.jsonschema", "msgpack", "flytekit", "flytekit.bin.entrypoint",
+        "mashumaro.jsonschema",
+        "msgpack",
+        "flytekit",
+        "flytekit.bin.entrypoint",
         "flytekit.clis.sdk_in_container.pyflyte",
     ),
     "web": ("mlflow.server", "uvicorn", "moto.server"),
-    "vllm": ("vllm", "vllm.entrypoints.llm", "vllm.v1.worker.cpu_worker", "vllm.model_executor.models.qwen3_vl"),
-}  # fmt: skip
-"""What takes long to import and reads no setting of a run while it is imported (but `_read_settings_again`). Flytekit
-makes its temporary folder then: that counts for local runs, not for containers. vLLM's engine does not start where
-Flask's globals are, so the servers that use Flask stand apart."""
+    "vllm": (
+        "vllm",
+        "vllm.entrypoints.llm",
+        "vllm.v1.worker.cpu_worker",
+        "vllm.model_executor.models.qwen3_vl",
+    ),
+}
+"""What takes long to import and reads no setting of a run while it is imported (but
+`_read_settings_again`). Flytekit makes its temporary folder then: that counts for local runs, not
+for containers. vLLM's engine does not start where Flask's globals are, so the servers that use
+Flask stand apart."""
 _SERVE = "serve"
 _OWNER_SECONDS = 2.0
 _MOST_FILES, _OUT_OF_THE_WAY = 250, 1000
 CHILDREN_VARIABLE = "WARM_CHILDREN"
-"""The `python` with which the process starts its own by multiprocessing, if they shall be warm too."""
+"""The `python` with which the process starts its own by multiprocessing, if they shall be warm
+too."""
 
 
 @dataclass
@@ -203,7 +236,8 @@ def _tell(connection: socket.socket, message: dict[str, Any]) -> None:
 
 
 def _end_with(job: Job) -> NoReturn:
-    """Run it and end as an interpreter does, but for taking the libraries apart: in a forked process some never end."""
+    """Run it and end as an interpreter does, but for taking the libraries apart: in a forked
+    process some never end."""
     code: Any = 0
     try:
         job.run()

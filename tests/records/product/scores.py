@@ -115,8 +115,10 @@ def diagnose_answers(
     )
     counts = {"rows": float(len(samples)), "rejected": 0.0, "beyond_limit": 0.0}
     lines = {
-        row.sample_id: f"{row.num_correct} right, {row.outcome}, mean {row.mean_reward:.9g}, spread {row.spread:.9g}, "
-        f"{'teaches' if row.teaches else 'teaches nothing'} {row.other_answer}{' (label?)' * row.label_likely_wrong}"
+        row.sample_id: f"{row.num_correct} right, {row.outcome}, mean {row.mean_reward:.9g}, "
+        f"spread {row.spread:.9g}, "
+        f"{'teaches' if row.teaches else 'teaches nothing'} "
+        f"{row.other_answer}{' (label?)' * row.label_likely_wrong}"
         for row in rows
     }
     return {"summary": summarize(request, rows, counts), "rows": lines}
@@ -142,7 +144,8 @@ def open_benchmark(name: str, folder: Path) -> Benchmark:
 def random_answers(
     samples: Sequence[Sample], seed: int, times: Sequence[float]
 ) -> dict[str, str | None]:
-    """Of the guesser that draws from the valid answers, to videos with such times; None where it fails."""
+    """Of the guesser that draws from the valid answers, to videos with such times; None where it
+    fails."""
     shown = ShownVideo(np.zeros((len(times), 32, 32, 3), np.uint8), tuple(times))
     replies = RandomGuesser(samples, seed).answer(
         samples, lambda sample: (shown,), Sampling(1, 0.0, 128, ("benchmark",))
@@ -174,8 +177,9 @@ def judge_texts(
         metrics=result.metrics,
         breakdown=result.breakdown,
         lines={
-            row.sample_id: f"{row.failure or row.text!r} read as {row.answer!r}: paper {row.paper:.9g}"
-            f"{'' if row.paper_parsed else ' unread'}, robust {row.robust:.9g}{'' if row.robust_parsed else ' unread'}"
+            row.sample_id: f"{row.failure or row.text!r} read as {row.answer!r}: paper "
+            f"{row.paper:.9g}{'' if row.paper_parsed else ' unread'}, robust "
+            f"{row.robust:.9g}{'' if row.robust_parsed else ' unread'}"
             for row in rows
         },
     )
