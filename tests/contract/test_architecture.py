@@ -21,7 +21,7 @@ _FORBIDDEN_NAMES = {
     "manager.py",
     "handlers.py",
 }
-_MAX_LINES = 300
+_MAX_LINES = 350
 _HEAVY = {
     "PIL",
     "av",

@@ -17,7 +17,8 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Sample, Split
-from tests.helpers.benchmark_folders import FOLDERS, MISSING
+from tests.helpers.benchmark_folders import FOLDERS
+from tests.helpers.choice_folders import MISSING
 
 _ROUNDING = 0.01
 """Windows are written with one decimal."""

@@ -326,20 +326,15 @@ def aws_env(s3_endpoint: str) -> dict[str, str]:
 
 def propeller_env(s3_endpoint: str) -> dict[str, str]:
     """What Flyte is told to give every pod, for flytekit's own reading of inputs."""
-    return {
-        "FLYTE_AWS_ENDPOINT": s3_endpoint,
-        "FLYTE_AWS_ACCESS_KEY_ID": "test",
-        "FLYTE_AWS_SECRET_ACCESS_KEY": "test",
-    }
+    keys = ("FLYTE_AWS_ACCESS_KEY_ID", "FLYTE_AWS_SECRET_ACCESS_KEY")
+    return {"FLYTE_AWS_ENDPOINT": s3_endpoint, **dict.fromkeys(keys, "test")}
 
 
 def _flyte_env(visit: Visit, template: Any) -> dict[str, str]:
     """The variables by which Flyte tells a container where it is."""
     execution, task = visit.frame.execution, template.id
-    index = {
-        "BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_K8S_ARRAY_INDEX",
-        "FLYTE_K8S_ARRAY_INDEX": visit.index,
-    }
+    name = "FLYTE_K8S_ARRAY_INDEX"
+    index = {"BATCH_JOB_ARRAY_INDEX_VAR_NAME": name, name: visit.index}
     return {
         "FLYTE_INTERNAL_EXECUTION_WORKFLOW": visit.frame.workflow,
         "FLYTE_INTERNAL_EXECUTION_ID": execution.name,

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.core.errors import InputError
-from tasks.core.types import Sample
+from tasks.core.types import Sample, VideoFile
 from tests.helpers import benchmark_folders as folders
 from tests.helpers.files import touch, write_json, write_parquet, write_tsv
 
@@ -21,6 +21,12 @@ def _samples(name: str, root: Path) -> list[Sample]:
 def _asked(samples: list[Sample]) -> list[tuple[str, str, str, object]]:
     """Without ids and breakdowns, which not every form has."""
     return [(s.question, s.answer, s.kind, [view.file for view in s.views]) for s in samples]
+
+
+def _file(sample: Sample) -> VideoFile:
+    file = sample.views[0].file
+    assert file is not None
+    return file
 
 
 def test_videomme_of_vlmevalkit_asks_what_the_hubs_table_asks(tmp_path: Path) -> None:
@@ -252,3 +258,53 @@ def test_the_number_of_questions_is_compared_by_what_the_files_hold(tmp_path: Pa
     assert cut.aggregate(part).warnings == (
         "364 questions in the files, the published ones have 365",
     )
+
+
+def test_viubench_types_are_found_out(tmp_path: Path) -> None:
+    folders.viubench(tmp_path)
+    samples = _samples("viubench", tmp_path)
+    assert [sample.kind for sample in samples] == [
+        "counting_easy",
+        "counting_easy",
+        "counting_hard",
+        "grounding_channel_swap",
+        "grounding_rotate_180",
+        "grounding_zoom_out",
+        "grounding_mirror",
+        "grounding_shuffle",
+        "jigsaw_easy",
+        "jigsaw_hard",
+    ]
+    first, jigsaw = _file(samples[0]), samples[8]
+    assert (first.paths[47], first.fps, first.is_frames) == ("frames/a1/47.jpg", 1.6, True)
+    assert (len(jigsaw.views), jigsaw.question) == (6, "What is it?")
+    assert jigsaw.benchmark is not None
+    assert (jigsaw.benchmark.video_label, jigsaw.benchmark.system_prompt) == ("Clip", "Be brief.")
+
+
+def test_viubench_plain_rows_state_their_type(tmp_path: Path) -> None:
+    row = {"video": "a1", "question": "When?", "answer": "1.0-2.0", "type": "grounding_mirror"}
+    write_json(tmp_path / "rows.json", [row])
+    assert _samples("viubench", tmp_path)[0].kind == "grounding_mirror"
+    write_json(tmp_path / "rows.json", [row, row | {"type": "blur"}])
+    with pytest.raises(
+        InputError,
+        match=r"rows.json, row 1, field 'type': got 'blur', expected one of counting_easy",
+    ):
+        _samples("viubench", tmp_path)
+
+
+def test_universal_layout_tells_answers_apart(tmp_path: Path) -> None:
+    folders.universal(tmp_path)
+    choice, pair, interval, order = _samples("universal", tmp_path)
+    assert [s.answer_kind for s in (choice, pair, interval, order)] == [
+        "choice",
+        "choice",
+        "interval",
+        "permutation",
+    ]
+    assert (interval.answer, order.answer, len(pair.views)) == ("3.2-8.0", "213", 2)
+    assert pair.sample_id == "universal/pair"
+    (tmp_path / "more.json").write_text("[]")
+    with pytest.raises(InputError, match="2 files with questions"):
+        _samples("universal", tmp_path)

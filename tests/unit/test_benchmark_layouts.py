@@ -11,6 +11,7 @@ from tasks.benchmarks.conditions import LETTER_LINE, Conditions
 from tasks.core.errors import InputError
 from tasks.core.types import Sample, VideoFile
 from tests.helpers import benchmark_folders as folders
+from tests.helpers import choice_folders
 from tests.helpers.files import touch, write_json, write_parquet
 
 
@@ -103,7 +104,9 @@ def test_mvbench_bounds_count_for_whole_videos_only(tmp_path: Path) -> None:
 def test_mvbench_cut_clips_are_not_cut_again(tmp_path: Path) -> None:
     folders.mvbench(tmp_path / "old")
     tasks = [path.stem for path in (tmp_path / "old/json").iterdir()]
-    meta = {task: [folders.mvbench_row(0, video="cut.mp4", start=1.0, end=4.0)] for task in tasks}
+    meta = {
+        task: [choice_folders.mvbench_row(0, video="cut.mp4", start=1.0, end=4.0)] for task in tasks
+    }
     write_json(tmp_path / "new/test.json", {"root": {}, "meta": meta})
     touch(
         tmp_path / "new",
@@ -131,11 +134,12 @@ def test_mvbench_pictures_of_a_part_keep_the_parts_length(tmp_path: Path) -> Non
 
 def test_mvbench_answer_is_the_first_equal_candidate(tmp_path: Path) -> None:
     folders.mvbench(tmp_path)
-    twice = folders.mvbench_row(candidates=["Same. ", "Same.", "Other."], answer="Same.")
+    twice = choice_folders.mvbench_row(candidates=["Same. ", "Same.", "Other."], answer="Same.")
     write_json(tmp_path / "json/moving_count.json", [twice])
     assert next(s for s in _samples("mvbench", tmp_path) if s.kind == "moving_count").answer == "A"
     write_json(
-        tmp_path / "json/moving_count.json", [twice, folders.mvbench_row(answer="None of them")]
+        tmp_path / "json/moving_count.json",
+        [twice, choice_folders.mvbench_row(answer="None of them")],
     )
     with pytest.raises(
         InputError, match=r"moving_count.json, row 1, field 'answer': got 'None of them'"
@@ -147,7 +151,7 @@ def test_tempcompass_ids_lose_their_endings(tmp_path: Path) -> None:
     folders.tempcompass(tmp_path)
     first, second = _samples("tempcompass", tmp_path)
     assert (first.views[0].clip_id, _file(first).paths) == ("11_concat", ("videos/11_concat.mp4",))
-    assert second.views[0].clip_id == folders.MISSING
+    assert second.views[0].clip_id == choice_folders.MISSING
     assert (first.answer, first.question.count("\n")) == ("B", 4)
 
 
@@ -304,7 +308,7 @@ def test_cvbench_special_rows(tmp_path: Path) -> None:
         4,
     ]
     assert lettered_yes_no.views[3].file is not None
-    assert lettered_yes_no.views[3].file.missing == f"no video '2/{folders.MISSING}.mp4'"
+    assert lettered_yes_no.views[3].file.missing == f"no video '2/{choice_folders.MISSING}.mp4'"
     benchmark = BENCHMARKS["cvbench"].open(tmp_path)
     assert (benchmark.judge(yes_no, "No, never.").robust, benchmark.judge(yes_no, "No").paper) == (
         1.0,
@@ -326,53 +330,3 @@ def test_cvbench_repack(tmp_path: Path) -> None:
     assert sample.benchmark is not None
     assert sample.benchmark.tags["task_group"] == ("Object Association",)
     assert sample.benchmark.options == ("x", "y")
-
-
-def test_viubench_types_are_found_out(tmp_path: Path) -> None:
-    folders.viubench(tmp_path)
-    samples = _samples("viubench", tmp_path)
-    assert [sample.kind for sample in samples] == [
-        "counting_easy",
-        "counting_easy",
-        "counting_hard",
-        "grounding_channel_swap",
-        "grounding_rotate_180",
-        "grounding_zoom_out",
-        "grounding_mirror",
-        "grounding_shuffle",
-        "jigsaw_easy",
-        "jigsaw_hard",
-    ]
-    first, jigsaw = _file(samples[0]), samples[8]
-    assert (first.paths[47], first.fps, first.is_frames) == ("frames/a1/47.jpg", 1.6, True)
-    assert (len(jigsaw.views), jigsaw.question) == (6, "What is it?")
-    assert jigsaw.benchmark is not None
-    assert (jigsaw.benchmark.video_label, jigsaw.benchmark.system_prompt) == ("Clip", "Be brief.")
-
-
-def test_viubench_plain_rows_state_their_type(tmp_path: Path) -> None:
-    row = {"video": "a1", "question": "When?", "answer": "1.0-2.0", "type": "grounding_mirror"}
-    write_json(tmp_path / "rows.json", [row])
-    assert _samples("viubench", tmp_path)[0].kind == "grounding_mirror"
-    write_json(tmp_path / "rows.json", [row, row | {"type": "blur"}])
-    with pytest.raises(
-        InputError,
-        match=r"rows.json, row 1, field 'type': got 'blur', expected one of counting_easy",
-    ):
-        _samples("viubench", tmp_path)
-
-
-def test_universal_layout_tells_answers_apart(tmp_path: Path) -> None:
-    folders.universal(tmp_path)
-    choice, pair, interval, order = _samples("universal", tmp_path)
-    assert [s.answer_kind for s in (choice, pair, interval, order)] == [
-        "choice",
-        "choice",
-        "interval",
-        "permutation",
-    ]
-    assert (interval.answer, order.answer, len(pair.views)) == ("3.2-8.0", "213", 2)
-    assert pair.sample_id == "universal/pair"
-    (tmp_path / "more.json").write_text("[]")
-    with pytest.raises(InputError, match="2 files with questions"):
-        _samples("universal", tmp_path)

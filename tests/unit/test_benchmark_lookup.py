@@ -9,6 +9,7 @@ from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.lookup import VideoFolder
 from tasks.core.types import Sample, VideoFile
 from tests.helpers import benchmark_folders as folders
+from tests.helpers import choice_folders
 from tests.helpers.files import touch, write_json, write_lines, write_parquet
 
 
@@ -24,7 +25,7 @@ def _file(sample: Sample) -> VideoFile:
 
 def test_cvbench_as_its_authors_lay_it_out_has_one_name_in_two_folders(tmp_path: Path) -> None:
     rows = [
-        folders.cvbench_row(n, ["A. x", "B. y"], "A", [f"{n}/a.mp4", f"{n}/b.mp4"])
+        choice_folders.cvbench_row(n, ["A. x", "B. y"], "A", [f"{n}/a.mp4", f"{n}/b.mp4"])
         for n in (159, 450)
     ]
     write_json(tmp_path / "CVBench.json", rows)
@@ -48,7 +49,9 @@ def test_cvbench_as_its_authors_lay_it_out_has_one_name_in_two_folders(tmp_path:
 def test_mvbench_takes_a_video_from_its_tasks_folder_alone(tmp_path: Path) -> None:
     folders.mvbench(tmp_path)
     for task in ("moving_count", "action_count", "scene_transition"):
-        write_json(tmp_path / f"json/{task}.json", [folders.mvbench_row(video="video_1.mp4")])
+        write_json(
+            tmp_path / f"json/{task}.json", [choice_folders.mvbench_row(video="video_1.mp4")]
+        )
     touch(
         tmp_path, "video/clevrer/video_validation/video_1.mp4", "video_1.mp4", "video/video_1.mp4"
     )
@@ -64,7 +67,10 @@ def test_mvbench_takes_a_video_from_its_tasks_folder_alone(tmp_path: Path) -> No
 
 def test_mvbench_files_that_were_added_later_count_where_the_rest_has_none(tmp_path: Path) -> None:
     folders.mvbench(tmp_path)
-    rows = [folders.mvbench_row(video="v0.mp4"), folders.mvbench_row(video="late.mp4")]
+    rows = [
+        choice_folders.mvbench_row(video="v0.mp4"),
+        choice_folders.mvbench_row(video="late.mp4"),
+    ]
     write_json(tmp_path / "json/moving_count.json", rows)
     later = "video/data0613/clevrer/video_validation"
     touch(tmp_path, f"{later}/v0.mp4", f"{later}/late.mp4")

@@ -14,6 +14,8 @@ from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.protocol import BenchmarkResult
 from tasks.core.types import Sample
 from tests.helpers import benchmark_folders as folders
+from tests.helpers import choice_folders
+from tests.helpers.files import write_json, write_lines
 
 _AB = "A. x\nB. y"
 
@@ -47,7 +49,7 @@ def _qvhighlights(root: Path, windows: Sequence[Sequence[tuple[float, float]]]) 
         {"qid": n, "query": "It moves.", "vid": f"v{n}", "relevant_windows": found}
         for n, found in enumerate(windows)
     ]
-    folders.write_lines(root / "highlight_val_release.jsonl", rows)
+    write_lines(root / "highlight_val_release.jsonl", rows)
 
 
 def test_grounding_with_several_windows(tmp_path: Path) -> None:
@@ -123,9 +125,11 @@ def test_copies_of_the_prompts_example_are_counted(tmp_path: Path) -> None:
 
 def test_pairs_count_only_as_a_whole(tmp_path: Path) -> None:
     rows = [
-        folders.vinoground_row(f"{n}_{half}", "A") for n in range(4) for half in ("pos", "neg")
+        choice_folders.vinoground_row(f"{n}_{half}", "A")
+        for n in range(4)
+        for half in ("pos", "neg")
     ][:-1]
-    folders.write_json(tmp_path / "vinoground_textscore.json", rows)
+    write_json(tmp_path / "vinoground_textscore.json", rows)
     texts = ["A", "A", "A", "B", "B", "B", "A"]
     answers = {f"text-{row['idx']}": text for row, text in zip(rows, texts, strict=True)}
     _, result = _run("vinoground", tmp_path, answers)
@@ -145,7 +149,7 @@ def test_the_papers_script_leaves_empty_letters_out(tmp_path: Path) -> None:
     """eval/vqa.py of github.com/lcqysl/VideoSSR fails on them and divides by right and wrong; a
     blank is wrong."""
     rows = [{"video": "v", "question": f"?\n{_AB}", "answer": "A", "id": str(n)} for n in range(5)]
-    folders.write_json(tmp_path / "q.json", rows)
+    write_json(tmp_path / "q.json", rows)
     _, result = _run("universal", tmp_path, {"0": "A", "1": "", "2": None, "3": "A", "4": " A"})
     assert result.headline.mean == pytest.approx(2 / 5)
     assert result.official_like == pytest.approx(2 / 3)
@@ -157,8 +161,8 @@ def test_the_papers_script_leaves_empty_letters_out(tmp_path: Path) -> None:
 
 def test_mvbenchs_script_averages_over_questions(tmp_path: Path) -> None:
     folders.mvbench(tmp_path)
-    folders.write_json(
-        tmp_path / "json/moving_count.json", [folders.mvbench_row(n % 3) for n in range(8)]
+    write_json(
+        tmp_path / "json/moving_count.json", [choice_folders.mvbench_row(n % 3) for n in range(8)]
     )
     samples = list(BENCHMARKS["mvbench"].open(tmp_path).samples())
     said = ["A", "", "B"]
@@ -169,8 +173,12 @@ def test_mvbenchs_script_averages_over_questions(tmp_path: Path) -> None:
 
 
 def test_a_pair_with_an_empty_answer_is_wrong_for_vinogrounds_script(tmp_path: Path) -> None:
-    rows = [folders.vinoground_row(f"{n}_{half}", "A") for n in range(3) for half in ("pos", "neg")]
-    folders.write_json(tmp_path / "vinoground_textscore.json", rows)
+    rows = [
+        choice_folders.vinoground_row(f"{n}_{half}", "A")
+        for n in range(3)
+        for half in ("pos", "neg")
+    ]
+    write_json(tmp_path / "vinoground_textscore.json", rows)
     texts = ["A", "A", "A", "", None, None]
     answers = {f"text-{row['idx']}": text for row, text in zip(rows, texts, strict=True)}
     _, result = _run("vinoground", tmp_path, answers)
@@ -188,9 +196,11 @@ def test_orders_that_cannot_be_read_stay_wrong_for_the_authors_script(tmp_path: 
 def test_group_score_wants_text_and_video_right(tmp_path: Path) -> None:
     for score in ("text", "video"):
         rows = [
-            folders.vinoground_row(f"{n}_{half}", "A") for n in range(2) for half in ("pos", "neg")
+            choice_folders.vinoground_row(f"{n}_{half}", "A")
+            for n in range(2)
+            for half in ("pos", "neg")
         ]
-        folders.write_json(tmp_path / f"vinoground_{score}score.json", rows)
+        write_json(tmp_path / f"vinoground_{score}score.json", rows)
     answers = {
         f"{score}-{n}_{half}": "A"
         for score in ("text", "video")
@@ -204,8 +214,8 @@ def test_group_score_wants_text_and_video_right(tmp_path: Path) -> None:
 
 def test_mvbench_is_the_mean_of_tasks(tmp_path: Path) -> None:
     folders.mvbench(tmp_path)
-    folders.write_json(
-        tmp_path / "json/moving_count.json", [folders.mvbench_row(n % 3) for n in range(8)]
+    write_json(
+        tmp_path / "json/moving_count.json", [choice_folders.mvbench_row(n % 3) for n in range(8)]
     )
     samples = list(BENCHMARKS["mvbench"].open(tmp_path).samples())
     answers = {sample.sample_id.removeprefix("mvbench/"): "A" for sample in samples}
@@ -243,7 +253,7 @@ def test_vcrbench_pools_steps_and_averages_goals(tmp_path: Path) -> None:
     goals = ["make a latte", "make a latte", "change a tyre"]
     rows = [{"qid": str(n), "goal": goal, "ground_truth": truth, "video_file": "v.mp4"}
             for n, (goal, truth) in enumerate(zip(goals, truths, strict=True))]  # fmt: skip
-    folders.write_json(tmp_path / "data.json", rows)
+    write_json(tmp_path / "data.json", rows)
     said = [[3, 1, 2, 4], [2, 1, 3], None]
     texts = {
         str(n): None
@@ -269,7 +279,7 @@ def test_videommmu_prints_micro_and_track_means(tmp_path: Path) -> None:
         str(n): {"id": f"dev_Math_{n}", "question": "?", "options": ["x", "y"], "answer": "B"}
         for n in range(4)
     }
-    folders.write_json(tmp_path / "data/perception_video.json", {"Perception": more})
+    write_json(tmp_path / "data/perception_video.json", {"Perception": more})
     samples = list(BENCHMARKS["videommmu"].open(tmp_path).samples())
     answers = {sample.sample_id.removeprefix("videommmu/"): "B" for sample in samples}
     _, result = _run("videommmu", tmp_path, answers)
