@@ -140,9 +140,8 @@ MODEL_NAME = Rule(
         and not set("/:\\") & set(name)
         and not {"'", '"'} <= set(name)
         and name.strip(" .") == name
-        and not name.endswith(
-            "-champions"
-        )  # where earlier versions kept the history of another model's champion
+        # Where earlier versions kept the history of another model's champion.
+        and not name.endswith("-champions")
     ),
     "a name that MLflow's registry takes: at most 200 printable characters, no / : or \\, no "
     "space or dot at its ends, not both kinds of quotes, and not ending in -champions",
