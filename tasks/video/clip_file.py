@@ -14,6 +14,7 @@ from tasks.video.fingerprint import fingerprint
 from tasks.video.frame_store import pack_clip
 from tasks.video.frames import Frames
 
+# 64 bits: among a million clips two share an id with a chance of 3 in 100 million.
 _CLIP_ID_DIGITS = 16
 _SETTLED_NS = 2 * 10**9
 """FAT keeps times in steps of two seconds; all others are finer."""

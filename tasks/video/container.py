@@ -27,6 +27,7 @@ _TS_SIZES = {188: 0, 192: 4}
 
 def description(container: InputContainer) -> str:
     """FFmpeg's own words on the file, which hold more than PyAV hands on."""
+    # av_dump_format says it to the log at level INFO: where that is hidden, the text is empty.
     level = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)
     try:
@@ -55,6 +56,8 @@ def is_cut_off(path: Path, container: InputContainer) -> bool:
     if "mov" not in container.format.name.split(","):
         return False
     with path.open("rb") as file:
+        # A box begins with its length in 4 bytes and its kind in 4; a length of 1 says that the 8
+        # bytes behind those hold it (ISO/IEC 14496-12, 4.2).
         while at + 8 <= size:
             file.seek(at)
             head = file.read(16)
@@ -74,5 +77,6 @@ def _is_scrambled(head: bytes) -> bool:
             head[at + before : at + before + 4] for at in range(0, len(head) - size + 1, size)
         ]
         if packets and all(packet[0] == _TS_SYNC for packet in packets):
+            # Most, not all: the tables that say what is in a stream stay in clear.
             return 2 * sum(bool(packet[3] & _TS_SCRAMBLED) for packet in packets) > len(packets)
     return False

@@ -23,6 +23,8 @@ from tasks.video.resize import Resizer
 from tasks.video.shortcut import open_decoder, take_shortcut
 from tasks.video.timeline import choose_frames, duration_seconds, lost_times, span_frames
 
+# Two are enough for a decoder that repeats itself: the second chooses from what the first
+# delivered.
 _MOST_PASSES = 4
 _SHORT_OF_HEADER = 0.95
 """Below this share of the length in the header, the missing part is worth a warning."""
@@ -142,6 +144,8 @@ def _decode_plainly(
     times: Sequence[float] = promise.times_seconds
     for _ in range(_MOST_PASSES):
         wanted = _choose(times, choice)
+        # A new one for each pass: the first frame that it gets decides the size, and its warnings
+        # are of that pass alone.
         resizer = _resizer(promise, choice)
         decoded = _decode(path, promise, wanted, resizer, num_threads)
         num_lost = _check(promise, decoded, choice)

@@ -86,6 +86,8 @@ def orientation_of(matrix: tuple[int, ...]) -> Orientation:
     if not scale:
         return AS_STORED  # Written by careless programs; nobody shows nothing for it.
     near, far = (a, d), (b, c)
+    # In a matrix of quarter turns one pair of numbers is large and the other 0; which one is large
+    # tells whether rows and columns change places.
     is_transposed = abs(b) > abs(a)
     if is_transposed:
         near, far = far, near
@@ -95,6 +97,8 @@ def orientation_of(matrix: tuple[int, ...]) -> Orientation:
         raise VideoError(
             Problem.DISPLAY_MATRIX, f"{_shown(matrix)}; only quarter turns and mirrors are"
         )
+    # By the formula at `_MATRIX`: transposed, q runs across and p down, so the sign of c mirrors
+    # columns and that of b rows.
     across, down = (c, b) if is_transposed else (a, d)
     return Orientation(is_transposed=is_transposed, flips_rows=down < 0, flips_columns=across < 0)
 
@@ -119,6 +123,7 @@ def remarks_on(frame: VideoFrame, stream: VideoStream) -> tuple[str, ...]:
                     "a picture of all directions (360 degrees), shown as stored"
                 )
             )
+        # AVStereo3D begins with its type, of which 0 is an ordinary picture.
         elif data.type is Type.STEREO3D and struct.unpack_from("=i", bytes(data))[0]:
             remarks.append(
                 Remark.SEVERAL_VIEWS.of("two views for two eyes (stereo), shown as stored")
@@ -136,6 +141,7 @@ def crop_of(container: InputContainer, stream: VideoStream) -> Crop:
 
     PyAV does not hand on this side data of a stream.
     """
+    # The text names a stream and then what it has: a crop is that of the stream named last.
     index, crops = -1, dict[int, Crop]()
     for found in _CROPPING.finditer(description(container)):
         if found[1]:

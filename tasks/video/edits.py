@@ -44,6 +44,7 @@ def apply_edits(
                 span[:] = _transformed(span, edit)
             case ReorderEdit():
                 span = _span(edited, edit.start_frame, edit.start_frame + len(edit.order))
+                # An index that is a list copies: no frame is overwritten before it is read.
                 span[:] = span[_checked_order(edit.order)]
             case ReplaceEdit():
                 span = _span(edited, edit.start_frame, edit.stop_frame)
@@ -60,6 +61,7 @@ def shape_mask(
     edit: DrawEdit, *, height_px: int, width_px: int, box: tuple[slice, slice] | None = None
 ) -> NDArray[np.bool_]:
     """Which pixels (H, W), or those of `box`, have their centre inside the shape."""
+    # (H, 1) and (1, W): what is made of both is (H, W).
     rows, columns = np.ogrid[box or (slice(height_px), slice(width_px))]
     radius = edit.size * min(height_px, width_px) / 2
     # From the shape's centre to the centres of pixels, which lie half a pixel inside.
@@ -118,6 +120,8 @@ def _draw_shape(frame: Frame, edit: DrawEdit) -> None:
     height, width = frame.shape[:2]
     box = _box(edit, height, width)
     inside = shape_mask(edit, height_px=height, width_px=width, box=box)
+    # (pixels of the shape, 3), a copy. The colour is an array of int64, so that a difference below
+    # 0 does not wrap around as in uint8.
     picture = frame[box][inside]
     painted = np.rint(picture + edit.opacity * (np.array(edit.color) - picture)).astype(np.uint8)
     # Where the colour was there already (white on snow) one level is moved: a shape without a trace

@@ -25,6 +25,7 @@ def write_mp4(path: Path, frames: Frames, fps: float, *, quality: int = 18) -> N
     _, height, width, _ = frames.shape
     if width % 2 or height % 2:
         raise ValueError(f"width and height must be even for 4:2:0 video, got {width}x{height}")
+    # A hidden name: who lists the folder meanwhile as videos passes over it.
     temporary = path.with_name(f".{path.stem}.tmp-{uuid.uuid4().hex}{path.suffix}")
     source = ffmpeg.input(
         "pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=fps
@@ -37,7 +38,9 @@ def write_mp4(path: Path, frames: Frames, fps: float, *, quality: int = 18) -> N
         crf=quality,
         preset="veryfast",
         threads=1,
+        # The index comes first, so that a browser plays before it has all of the file.
         movflags="+faststart",
+        # Without it the file names the version of FFmpeg that wrote it.
         fflags="+bitexact",
         loglevel="error",
     )

@@ -99,6 +99,7 @@ def _near(
     """(column of `left`, column of `right`, bits that differ), block by block."""
     for start in range(0, right.shape[1], _BLOCK):
         block = right[:, start : start + _BLOCK]
+        # 16 bits, because all 256 may differ.
         bits = np.zeros((left.shape[1], block.shape[1]), np.uint16)
         # One word of 64 bits at a time, so that no table of (left, right, words) is ever made.
         for mine, theirs in zip(left[:, :, None], block[:, None], strict=True):

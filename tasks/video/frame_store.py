@@ -56,6 +56,8 @@ def pack_clip(frames: Frames, config: IngestConfig) -> PackedClip:
     """Frames (F, H, W, 3) with the highest quality that keeps to `max_bits_per_px`, or else the
     lowest allowed."""
     num_px = frames[..., 0].size
+    # JPEG's tables come on top: they do not shrink with the picture, and small frames would pay for
+    # them.
     most = config.max_bits_per_px * num_px / 8 + len(frames) * _TABLES_BYTES
     for quality in (*range(JPEG_QUALITY, MIN_JPEG_QUALITY, -_QUALITY_STEP), MIN_JPEG_QUALITY):
         pictures = [_to_jpeg(frame, quality) for frame in frames]
@@ -112,6 +114,8 @@ def _archive(pictures: Sequence[bytes]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for index, picture in enumerate(pictures):
             entry = zipfile.ZipInfo(_name(index), date_time=_DATE)
+            # zipfile would name the system that it runs on, and equal frames would give other bytes
+            # there.
             entry.create_system = _UNIX
             archive.writestr(entry, picture)
     return buffer.getvalue()

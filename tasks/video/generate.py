@@ -96,6 +96,7 @@ def _with_object(
     size, speed = rng.uniform(0.1, 0.18), rng.uniform(0.4, 1.3) * (1 if rng.random() < 0.8 else -1)
     lane, swing, phase = rng.uniform(0.3, 0.85), rng.uniform(0, 0.08), rng.uniform(0, 6)
     wide = 1 + 2 * size
+    # From -size to 1 + size: it has left the picture as a whole before it comes in again.
     x = (rng.uniform(0, wide) + speed * _PASSED) % wide - size
     y = lane + swing * np.sin(phase + 12 * _PASSED)
     distance = outline((_COLUMNS - x) / size, (_ROWS - y) / size)

@@ -105,6 +105,8 @@ def in_threads(
         for future in as_completed(indices):
             yield indices[future], future.result()
     finally:
+        # Not waited for: a step may be in the middle of a video. Its process is ended next, when
+        # the context of `isolated` is left.
         threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -131,6 +133,7 @@ class _Pool(Generic[ItemT, ResultT]):
             self._idle.put(worker)
 
     def close(self) -> None:
+        # First, so that no thread tries its input once more because its process was ended.
         self._is_open = False
         for worker in self._workers:
             worker.close()

@@ -239,6 +239,8 @@ class _PacketTable:
         self.stamps.append(packet.pts)
         self.dts.append(packet.pts if packet.dts is None else packet.dts)
         self.is_damaged |= packet.is_corrupt
+        # What an edit list of mp4 cuts off is still decoded, for what refers to it, and never
+        # shown.
         if is_shown and not packet.is_discard:
             self.shown.append(packet.pts)
 
@@ -261,6 +263,7 @@ def _read_packets(
             if packet.has_sidedata("encryption_info"):
                 raise VideoError(Problem.ENCRYPTED, _ENCRYPTED)
             found.first_frame = found.first_frame or _first_frame(packet)
+            # Counted anew: what the decoder said of the packet is not the container's damage.
             heard = complaints.count()
             if packet.size and packet.pts is None:
                 return _PacketTable(first_frame=found.first_frame)

@@ -49,6 +49,7 @@ def choose_size(
     stretch = {size: abs(math.log(size[0] / size[1]) - math.log(width / height)) for size in sizes}
     # Among sizes that nobody can tell from the true shape the largest wins; if there is none, the
     # nearest.
+    # The 1e-9 is for rounding: of sizes that are equally far the larger one shall win.
     allowed = max(math.log(_INVISIBLE_STRETCH), min(stretch.values()) + 1e-9)
     good = [size for size in sizes if stretch[size] <= allowed]
     return min(good, key=lambda size: (-size[0] * size[1], stretch[size]))
@@ -121,6 +122,8 @@ def _to_rgb(scaler: VideoReformatter, picture: VideoFrame, width: int, height: i
     is_hdr = picture.color_trc in HDR_TRANSFERS
     flags = Interpolation.BICUBIC | _EXACT
     try:
+        # HDR has 10 bits a channel or more: they are kept until it is mapped, and cut to 8 only
+        # then.
         small = scaler.reformat(
             picture, width, height, "rgb48le" if is_hdr else "rgb24", interpolation=flags, threads=1
         )

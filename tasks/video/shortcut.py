@@ -131,6 +131,8 @@ def check_runs(packets: Packets) -> tuple[PacketRun, PacketRun]:
     """The same pictures twice, decoded from the start and after a seek to the second key frame."""
     second = packets.keys[1]
     positions = range(second, len(packets.stamps))
+    # Leading pictures may need what stands before the key frame: after a seek they cannot be the
+    # same.
     trailing = (
         position for position in positions if packets.stamps[position] >= packets.stamps[second]
     )

@@ -197,6 +197,7 @@ def _weighted(shifted: list[NDArray[np.uint8]], weights: NDArray[np.uint16]) -> 
 def _half_kernel(radius_px: float) -> NDArray[np.uint16]:
     """Weights of the middle and of each pixel to one side; with both sides they add up to
     `_ONE`."""
+    # Further pixels would get weights that round to 0.
     reach = int(np.ceil(3 * radius_px))
     density = np.exp(-0.5 * (np.arange(reach + 1) / radius_px) ** 2)
     weights = np.rint(_ONE * density / (2 * density.sum() - density[0])).astype(np.int64)

@@ -153,6 +153,7 @@ class Worker:
     def _start(self) -> None:
         self._pipe, theirs = Pipe()
         number = theirs.fileno()
+        # Our copy of its end is closed once it has started: only then does its death end the pipe.
         with self._lock, theirs:
             if self._is_closed:
                 raise WorkerError("the processes were ended")
@@ -164,6 +165,7 @@ class Worker:
             )
         self._num_done = 0
         with suppress(OSError):
+            # Modules may lie where a fresh interpreter would not look.
             self._pipe.send(sys.path)
             self._pipe.send((self._function, self._memory_mib, os.getpid()))
 
@@ -219,6 +221,7 @@ def serve(pipe: Connection) -> None:
     # Private memory only: libraries, and what they reserve without using it, do not count.
     size = memory_mib * 2**20
     resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+    # Crashes on strangers' files are expected, and each would leave its whole memory on the disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     pipe.send(_Reply())
@@ -248,6 +251,8 @@ def _reply(function: Callable[[Any], Any], item: Any) -> _Reply:
 def _portable(error: Exception) -> Exception:
     """Some errors, FFmpeg's among them, cannot travel between processes."""
     try:
+        # Both ways: some can be written, and fail when they are read because their class wants
+        # other arguments than those that it kept.
         pickle.loads(pickle.dumps(error))  # noqa: S301 (our own bytes)
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
