@@ -229,6 +229,8 @@ def _header_flaw(head: _Head) -> Reason | None:
         with open_video(head.path) as (container, stream):
             if head.is_whole and is_cut_off(head.path, container):
                 return Reason.INCOMPLETE_FILE  # It is still arriving, or will never be more.
+            # PyAV ends a stream with an empty packet, which is no picture. FFmpeg reads lone
+            # pictures with demuxers that are called png_pipe, webp_pipe and so on.
             num_packets = sum(1 for packet in islice(container.demux(stream), 2) if packet.size)
             is_still = num_packets < 2 and (
                 head.is_whole or container.format.name.endswith("_pipe")

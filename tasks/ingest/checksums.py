@@ -19,6 +19,7 @@ MAX_LIST_BYTES = 64 * 2**20
 CONTRADICTORY = "several that differ"
 """Stands where two checksums are promised for one name: no content has it, so none is accepted."""
 
+# `sha256sum` writes a second space for files read as text, and * for those read as binary.
 _WITH_CHECKSUM = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
 _BARE = re.compile(r"[0-9a-fA-F]{64}")
 _NAMES = frozenset({"sha256sums", "sha256sums.txt"})
@@ -41,6 +42,7 @@ def read_list(data: bytes) -> list[Entry]:
     Raises:
         UnicodeDecodeError: it is not UTF-8 text.
     """
+    # Editors on Windows begin UTF-8 with a mark, which would become part of the first name.
     lines = (line.strip() for line in data.decode("utf-8-sig").splitlines())
     return [_entry(line) for line in lines if line and not line.startswith("#")]
 
@@ -111,6 +113,7 @@ def _read_bytes(root: str, name: str) -> bytes:
     place = locate(root, name)
     if isinstance(place, Path):
         with place.open("rb") as file:
+            # One byte more tells a file that is too long from one that just fits.
             data = file.read(MAX_LIST_BYTES + 1)
     else:
         data = read_start(place, MAX_LIST_BYTES + 1)

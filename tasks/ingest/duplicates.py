@@ -73,6 +73,7 @@ def find_nearest(
         max_distance=config.near_duplicate_distance,
     )
     best: dict[int, Pair] = {}
+    # A tie goes by source, so that what is reported does not hang on the order of `others`.
     for pair in sorted(pairs, key=lambda pair: (pair.distance, others[pair.second].source)):
         best.setdefault(pair.first, pair)
     return best
@@ -137,6 +138,8 @@ def _copies(clips: Sequence[Clip], pairs: Iterable[Pair]) -> dict[int, Pair]:
     """Which clips to reject, each with the pair that shows it to be a copy of one that stays."""
     copies: dict[int, Pair] = {}
     for pair in sorted(pairs):
+        # What is rejected itself rejects no other: a clip that is like a copy need not be like the
+        # original.
         if pair.first not in copies and pair.second not in copies and _same_length(clips, pair):
             copies[pair.second] = pair
     return copies

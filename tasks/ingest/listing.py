@@ -78,11 +78,13 @@ def list_files(folder: Path) -> list[str]:
     names: list[str] = []
     num_hidden = 0
     for parent, folders, files in os.walk(folder):
+        # os.walk counts a link to a folder among the folders, and does not follow it.
         links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
         visible = [name for name in [*files, *links] if not name.startswith(".")]
         num_hidden += (
             len(files) + len(links) - len(visible) + sum(name.startswith(".") for name in folders)
         )
+        # In place: os.walk goes on with what is left in this very list.
         folders[:] = [name for name in folders if not name.startswith(".")]
         names += [
             _text(Path(parent, name).relative_to(folder))
@@ -166,9 +168,11 @@ def _entries(where: str, num_bytes: int, read: Callable[[], bytes]) -> list[Entr
 
 def _is_text(head: bytes) -> bool:
     try:
+        # An incremental decoder, because the head may end in the middle of a character.
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return False
+    # Zero bytes are valid UTF-8, and many containers begin with them.
     return b"\0" not in head
 
 

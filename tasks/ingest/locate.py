@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from tasks.ingest.reasons import Reason, SourceError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# A `::` inside of it chains no file systems.
 _IPV6_HOST = re.compile(r"(?<=://)\[[0-9A-Fa-f:.]+\]")
 
 

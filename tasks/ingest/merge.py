@@ -44,6 +44,7 @@ def merge_shards(
     originals, copies = drop_exact(accepted)
     check_avoided(store, config.avoid)
     forbidden = [clip for key in config.avoid for clip in read_rows(store, key, Clip)]
+    # Before near duplicates: a clip must not be turned away as the copy of one that goes too.
     allowed, leaks = drop_forbidden(originals, forbidden, config)
     kept, groups, lookalikes = drop_near(allowed, config)
     rejected = sorted(
@@ -59,6 +60,7 @@ def merge_shards(
     inputs = [[shard.clips.digest, shard.rejected.digest] for shard in shards] + [
         row.source for row in lost
     ]
+    # The same inputs may get other sides, because these hang on what was trained on before.
     key = f"ingest/{digest_of(inputs, rule, [clip.split for clip in clips])}"
     return DataSet(
         clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),

@@ -118,6 +118,7 @@ def find_flaw(frames: Frames, duration_seconds: float, config: IngestConfig) -> 
 
 def mean_motion(frames: Frames) -> float:
     """Mean absolute change between neighbouring frames, in grey levels of 255; 0 for one frame."""
+    # Signed, because a difference of uint8 wraps around below 0.
     changes = [
         np.abs(later.astype(np.int16) - earlier).mean() for earlier, later in pairwise(frames)
     ]
@@ -135,6 +136,7 @@ def num_distinct(squares: NDArray[np.float32]) -> int:
 
 def blank_share(squares: NDArray[np.float32]) -> float:
     """Share of frames that are nearly one colour."""
+    # Over the squares of a frame, (F, 3) before the maximum: one channel that varies is enough.
     spread = squares.std(axis=(1, 2)).max(axis=-1)
     return float((spread < _BLANK_LEVELS).mean())
 
@@ -144,6 +146,8 @@ def _squares(frames: Frames) -> NDArray[np.float32]:
     num_frames, height, width, _ = frames.shape
     # In whole numbers and one side of the squares after the other: ten times as fast as one mean,
     # and the same values.
+    # (F * rows, 8, W * 3) -> (F * rows, W * 3) -> (F * rows * columns, 3). Sides of stored frames
+    # are multiples of 32, so every square is whole.
     strips = _sums(frames.reshape(-1, _BLOCK_PX, width * 3))
     sums = _sums(strips.reshape(-1, _BLOCK_PX, 3))
     means = sums.reshape(num_frames, height // _BLOCK_PX, width // _BLOCK_PX, 3) / np.float32(

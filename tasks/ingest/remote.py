@@ -105,6 +105,7 @@ def read_start(place: Remote, num_bytes: int) -> bytes:
         SourceError: it, or where it leads, lies inside.
     """
     start = b""
+    # A read from the network may give less than was asked for.
     for chunk in _chunks(place, num_bytes):
         start += chunk
         if len(start) >= num_bytes:
@@ -212,4 +213,5 @@ def _seconds(time: object) -> float | None:
 
 
 def _is_hidden(name: str, root: str) -> bool:
+    # Below the root alone: what the user named may itself lie in a hidden folder.
     return any(part.startswith(".") for part in PurePosixPath(name.removeprefix(root)).parts)

@@ -91,6 +91,7 @@ def read_history(store: Store) -> list[TrainingRecord]:
 def add_to_history(store: Store, history: Sequence[TrainingRecord], clips: Sequence[Clip]) -> None:
     """From now on those of `clips` that are for training belong to it, and so does `history`, which
     was read before."""
+    # `history` may come from the data set of an earlier version, and is then in no file yet.
     kept = _kept(store)
     rows = {
         row.sha256: row

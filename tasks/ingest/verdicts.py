@@ -216,6 +216,7 @@ def _find(source: Source, sha256: str) -> Verdict | None:
             return replace(
                 known, rejection=replace(known.rejection, source=source.name), is_reused=True
             )
+        # Frames that were deleted, as a message on damaged ones advises, are made again.
         if known and known.clip and source.store.exists(known.clip.frames_key):
             clip = replace(
                 known.clip, source=source.name, split=_NO_SIDE, is_verified=bool(source.checksum)

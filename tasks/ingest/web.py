@@ -47,6 +47,8 @@ class _Hop:
     """Addresses that it was not connected to."""
 
 
+# Requests run side by side in one loop: each has its own value, which the tasks that connect for it
+# inherit.
 _hop: ContextVar[_Hop] = ContextVar("hop")
 
 
@@ -74,8 +76,10 @@ def _inner(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address that an IPv6 address stands for, if it does."""
     if isinstance(ip, IPv4Address):
         return ip
+    # Also the deprecated ::a.b.c.d (RFC 4291, 2.5.5.1), which :: and ::1 only look like.
     if ip in _NAT64 or (int(ip) >> 32 == 0 and int(ip) > 1):
         return IPv4Address(int(ip) & 0xFFFFFFFF)
+    # A Teredo address holds a server and a client, which is the one that is reached.
     return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None) or ip
 
 
@@ -89,6 +93,7 @@ def _named(roots: Iterable[str]) -> set[tuple[str, int]]:
 def _origin(root: str) -> tuple[str, int] | None:
     try:
         parts = urlsplit(root)
+        # urlsplit looks at the port only when it is asked for it.
         port = parts.port
     except ValueError:  # no URI of a host: it names none
         return None
