@@ -90,6 +90,7 @@ def _export_one(
 
 def _video_name(view: View, clip: Clip) -> str:
     """Opaque: a digest of everything that decides about the pixels."""
+    # The frames' key too: one content that was stored with other settings has other pixels.
     return digest_of(clip.sha256, clip.frames_key, asdict(view))
 
 
@@ -110,6 +111,7 @@ def _files(name: str, view: View, clip: Clip, plan: ExportPlan) -> VideoFiles:
 
 def _fps(times: Sequence[float]) -> float:
     steps = [later - earlier for earlier, later in pairwise(times)]
+    # The median, so that one gap between frames does not slow down the whole mp4.
     return round(1 / median(steps), 6) if steps and median(steps) > 0 else _ONE_FRAME_FPS
 
 

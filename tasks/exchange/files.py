@@ -99,6 +99,7 @@ def _batch_rows(batch: pa.RecordBatch) -> list[object]:
     try:
         rows: list[object] = batch.to_pylist()
     except (pa.ArrowException, ValueError, OverflowError):
+        # The batch does not tell which of its rows it is, so each is tried alone.
         if batch.num_rows > 1:
             return [
                 row for place in range(batch.num_rows) for row in _batch_rows(batch.slice(place, 1))
@@ -115,6 +116,8 @@ def _parquet_subset(path: Path, numbers: Collection[int]) -> bytes:
     ):
         for batch in table.iter_batches(_BATCH_ROWS, use_threads=False):
             kept = [row for row in range(batch.num_rows) if start + row in numbers]
+            # With its type, because an empty list would be of type null, by which `take` cannot
+            # choose.
             writer.write_batch(batch.take(pa.array(kept, pa.int64())))
             start += batch.num_rows
     return buffer.getvalue()

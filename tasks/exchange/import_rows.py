@@ -64,6 +64,8 @@ def import_rows(store: Store, plan: ImportPlan) -> DataSet:
     """
     rejected: list[Rejection] = []
     usable = list(_usable_rows(plan, rejected))
+    # Drawn from the usable ones, before their videos are read: bad rows do not use up the limit,
+    # and no video is read for a row that is left out.
     rows = choose_at_random(usable, plan.limit, lambda row: row.number, "limit", plan.seed)
     videos = _import_videos(store, rows, plan.config)
     samples: dict[int, Sample] = {}
@@ -121,6 +123,7 @@ def _job(video: VideoFiles, split: Split, plan: ImportPlan) -> VideoJob:
         fps=video.fps,
         timestamps_seconds=video.timestamps_seconds,
         source=video.paths[0],
+        # Clips know two sides: whatever is not for training is held out.
         split=Split.TRAIN if split is Split.TRAIN else Split.HELDOUT,
         config=plan.config,
     )
@@ -147,6 +150,7 @@ def _import_videos(
     jobs: dict[_JobKey, VideoJob] = {}
     for row in rows:
         for job in row.jobs:
+            # Many rows ask about one video, which is decoded for the first of them.
             jobs.setdefault(_key(job), job)
     keys, limits = list(jobs), Limits.of(config)
     with isolated(read_video, limits) as read:

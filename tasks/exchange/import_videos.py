@@ -159,6 +159,7 @@ def _pictures(job: VideoJob) -> ClipFile:
 
 def _size(path: Path, config: IngestConfig) -> tuple[int, int]:
     with Image.open(path) as opened:
+        # Cameras store what the sensor saw, and say in EXIF how to turn it.
         picture = ImageOps.exif_transpose(opened)
         return choose_size(
             *picture.size, min_area_px=config.min_area_px, max_area_px=config.max_area_px
@@ -167,6 +168,7 @@ def _size(path: Path, config: IngestConfig) -> tuple[int, int]:
 
 def _picture(path: Path, width: int, height: int) -> Frames:
     with Image.open(path) as picture:
+        # Pictures of one video may differ in size: all get that of the first.
         upright = ImageOps.exif_transpose(picture).convert("RGB")
         resized = upright if upright.size == (width, height) else upright.resize((width, height))
         return np.asarray(resized)
@@ -174,6 +176,8 @@ def _picture(path: Path, width: int, height: int) -> Frames:
 
 def _video_file(job: VideoJob) -> ClipFile:
     num_frames = len(probe(job.paths[0]).times_seconds)
+    # Ingest leaves out the edges of a video; a question of another data set may be about them. A
+    # file whose packets have no time stamps promises no frames: it is taken for a long one.
     choice = replace(FrameChoice.of(job.config), edge_share=0.0)
     is_short = 0 < num_frames <= choice.num_frames
     if is_short:

@@ -100,10 +100,14 @@ def _starts_as_list(data: bytes) -> bool:
 
 def _pieces(data: bytes, is_lines: bool) -> _Pieces:
     first, _, others = data.lstrip().partition(b"\n")
+    # The last case are rows that are lists themselves, a line each: then the first line is a whole
+    # list, and others follow it.
     if not (
         is_lines or not _starts_as_list(data) or (others.strip() and isinstance(_row(first), list))
     ):
         return _list_pieces(data)
+    # A first line that cannot be read by itself is either broken or the beginning of a row that
+    # goes on; in the first case there are no values over lines, and lines are rows.
     rows = _rows_over_lines(data) if isinstance(_row(first), Unreadable) else []
     return _Pieces(
         rows or data.split(b"\n"), is_list=False

@@ -71,6 +71,8 @@ LAYOUTS: dict[str, Layout] = {
     "swift": Layout(write_swift, ".jsonl", _json_lines),
     "trl": Layout(write_trl, ".parquet", _parquet),
 }
+# In this order because verl's rows have a `prompt` too, and those of ms-swift and TRL `solution`
+# and `videos`: what one layout alone has comes first.
 _READERS: tuple[tuple[str, Callable[[Mapping[str, Any]], Row]], ...] = (
     ("reward_model", read_verl),
     ("messages", read_swift),

@@ -76,6 +76,7 @@ class RowError(ValueError):
 
     def __init__(self, field_name: str, detail: str, *, reason: str = "") -> None:
         super().__init__(f"field {field_name!r}: {detail}" if field_name else detail)
+        # Without what stands inside the field, such as a position, which differs from row to row.
         self.reason = reason or f"bad {field_name.split('.')[0] or 'layout'}"
         """A short fixed phrase, so that counts by reason make sense."""
 
@@ -225,6 +226,7 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", name).lower()
 
 
+# Pydantic compiles a validator for each adapter, which costs more than to read a row.
 @functools.cache
 def _adapter(record_type: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(record_type)

@@ -47,6 +47,7 @@ def check_row(row: Row) -> None:
         check_text(field, getattr(row, field), most)
     for field in ("pretext", "kind"):
         name = getattr(row, field)
+        # MLflow also refuses names that are paths written otherwise than need be, as a//b or ./a.
         if name and not (_NAME.fullmatch(name) and posixpath.normpath(name) == name):
             raise RowError(
                 field,

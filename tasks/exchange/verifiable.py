@@ -105,6 +105,7 @@ def verifiable(
         problem
     )
     type_name = re.sub(r"[\s_-]+", " ", problem_type.lower()).strip()
+    # Some layouts have the options in the question itself, each on a line of its own.
     letter = _letter(bare, letters, listed or problem.split("\n"))
     kind = _KIND_OF_TYPE.get(type_name) or _kind_of(bare, letter, is_text=type_name in _WORDS)
     written = letter if kind is AnswerKind.CHOICE else _canonical(bare, kind) if kind else None
@@ -140,6 +141,7 @@ def lettered(options: Options) -> list[str]:
         options = [f"{letter}. {text}" for letter, text in options.items() if text is not None]
     num_given = len(options)
     if not all(map(_LETTERED.match, options)):
+        # zip ends with Z: options that got no letter are missed in the count below.
         options = [
             f"{letter}. {option}"
             for letter, option in zip(string.ascii_uppercase, options, strict=False)
@@ -174,6 +176,7 @@ def _letter(bare: str, letters: Sequence[str], lines: Sequence[str]) -> str | No
         for line in lines
         if (start := _LETTERED.match(line)) and _same(bare, line, start.end())
     }
+    # A text that two options share names neither.
     return stated.pop() if len(stated) == 1 else None
 
 

@@ -30,6 +30,7 @@ class VideoPaths:
             if name.startswith(old):
                 name = new + name.removeprefix(old)
                 break
+        # Both with links resolved, because a link inside the folder may lead out of it.
         root = self.root.resolve()
         try:
             name.encode()
