@@ -63,6 +63,7 @@ def credentials() -> dict[str, str]:
 def _split(given: str) -> SplitResult:
     try:
         parts = urlsplit(given)
+        # urlsplit looks at the port only when it is asked for it.
         port = parts.port
     except ValueError:
         raise _wrong(
@@ -72,6 +73,7 @@ def _split(given: str) -> SplitResult:
         raise _wrong(given, "it does not begin with http:// or https://")
     if not parts.hostname or not _HOST.fullmatch(parts.hostname):
         raise _wrong(given, "it names no host")
+    # A colon with nothing behind it is no port to urlsplit, and no error either.
     if port == 0 or parts.netloc.endswith(":"):
         raise _wrong(given, "its port is no number from 1 to 65535")
     if parts.query or parts.fragment or "//" in parts.path or re.search(r"\s", given):

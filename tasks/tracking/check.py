@@ -94,6 +94,7 @@ def _problem(place: Store, key: str, digest: str) -> str:
     try:
         if not place.exists(f"{key}/config.json"):
             return "no config.json"
+        # Read as well: a user may see in a listing what they may not read.
         place.read_bytes(f"{key}/config.json")
         missing = [file for file in _weights(place, key) if not place.exists(f"{key}/{file}")]
         is_other = bool(digest) and not missing and place.is_local

@@ -238,6 +238,7 @@ def _database(folder: str) -> str:
         os.makedirs(folder, exist_ok=True)
         if not os.path.exists(path):
             _put_database(Store(folder), path)
+        # Another process may be writing; sqlite3 itself waits for 5 s.
         with closing(sqlite3.connect(path, timeout=60)) as connection:
             connection.execute("select version_num from alembic_version").fetchone()
             _follow_move(connection, f"{folder}/{ARTIFACTS}")
@@ -263,6 +264,7 @@ def _follow_move(connection: sqlite3.Connection, place: str) -> None:
         with connection:
             for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
                 connection.execute(
+                    # Not LIKE, in which the % and _ of a path stand for other signs.
                     f"update {table} set {column} = ? || substr({column}, ?) where "
                     f"substr({column} || '/', 1, ?) = ?",
                     (place, len(before) + 1, len(before) + 1, f"{before}/"),
@@ -286,6 +288,7 @@ def _put_database(store: Store, path: str) -> None:
 
 def _move_unless_there(source: str, target: str) -> None:
     try:
+        # Unlike a rename, a link replaces nothing: the first one stays.
         os.link(source, target)
     except FileExistsError:
         return

@@ -225,6 +225,7 @@ def _is_unused(run: "MlflowRun") -> bool:
 def _find_or_create_experiment(client: "MlflowClient", name: str, artifacts: str | None) -> str:
     def find() -> str | None:
         experiment = client.get_experiment_by_name(name)
+        # A deleted experiment keeps its name, so no other can be made that is called so.
         if experiment is not None and experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         return str(experiment.experiment_id) if experiment else None

@@ -58,6 +58,7 @@ class MlflowTracker:
         given = {_name(name): redact(value)[:_LONGEST_PARAM] for name, value in params.items()}
         with asking(self._run.tracking_uri):
             stored = self._client.get_run(self._id).data.params
+            # MLflow refuses another value for a parameter that stands, and the whole batch with it.
             new = [Param(name, value) for name, value in given.items() if name not in stored]
             for part in _parts(new, _MOST_TEXTS):
                 self._client.log_batch(self._id, params=part)
@@ -136,6 +137,7 @@ class MlflowTracker:
 
     def set_status(self, status: RunStatus) -> None:
         with asking(self._run.tracking_uri):
+            # set_terminated writes an end time, which a run that goes on must not get.
             if status == RunStatus.RUNNING:
                 self._client.update_run(self._id, status=status)
             else:

@@ -83,6 +83,7 @@ class PatientTracker:
         self._pass_on("log_step", **arguments)
 
     def log_bytes(self, name: str, data: bytes) -> None:
+        # An entry that has to wait becomes JSON, which cannot hold bytes.
         self._pass_on("log_bytes", name=name, data=base64.b64encode(data).decode())
 
     def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
