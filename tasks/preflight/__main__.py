@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return sweep(asked)
     num_stops = 0
     for prerequisite in _prerequisites(asked):
+        # Each at once, because a later check may wait for a service that does not answer.
         sys.stdout.write(f"{prerequisite.line()}\n")
         sys.stdout.flush()
         num_stops += prerequisite.stops

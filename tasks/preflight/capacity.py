@@ -65,6 +65,7 @@ def check_nodes(asks: Sequence[Ask], nodes: Sequence[Json]) -> Iterator[Prerequi
     """One line for each kind of stage."""
     for ask in asks:
         others = [node for node in nodes if misses(ask, node)]
+        # Pods that run at once are those of one training, of which each has a node of its own.
         fits = len(nodes) - len(others) >= ask.num_pods
         detail = f"{ask}; {len(nodes) - len(others)} of {len(nodes)} nodes can take it"
         yield Prerequisite(
@@ -80,6 +81,7 @@ def check_nodes(asks: Sequence[Ask], nodes: Sequence[Json]) -> Iterator[Prerequi
 
 def misses(ask: Ask, node: Json) -> list[str]:
     """Why a pod cannot be placed on the node, each reason once; none if it can."""
+    # Not `capacity`, a part of which Kubernetes keeps for the node's own services.
     allocatable, labels = node["status"].get("allocatable", {}), node["metadata"].get("labels", {})
     few = [
         f"has {allocatable.get(name, 0)} of {amount} {name}"
@@ -168,6 +170,7 @@ def _counts(ask: Ask, scope: Json) -> bool:
     """Whether pods of the stage count towards quotas of this scope."""
     name, operator, values = scope["scopeName"], scope["operator"], scope.get("values", [])
     if name != "PriorityClass":
+        # A stage always asks for something, so none of its pods is BestEffort.
         return name in ("NotBestEffort", "NotTerminating")
     if operator in ("In", "NotIn"):
         return (ask.priority_class in values) is (operator == "In")

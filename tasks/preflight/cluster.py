@@ -24,6 +24,7 @@ def check_cluster(
     yield from run_check("training operator", partial(_training, kube, deployment), _RIGHTS)
     yield from _plugin(deployment, propeller, flyte_namespace)
     yield from run_check("storage class", partial(_storage, kube), _RIGHTS)
+    # Quotas, secrets and claims lie in it, and would be missed line by line without it.
     if not kube.has_namespace(namespace):
         todo = "Flyte makes it when project and domain are made"
         yield Prerequisite(name="namespace", status=Status.MISSING, detail=namespace, todo=todo)
@@ -90,6 +91,7 @@ def _plugin(
 
 def _storage(kube: Kubernetes) -> Iterator[Prerequisite]:
     classes = [found["metadata"] for found in kube.storage_classes()]
+    # The annotation was beta at first, and Kubernetes still goes by that name too.
     marks = (
         "storageclass.kubernetes.io/is-default-class",
         "storageclass.beta.kubernetes.io/is-default-class",
@@ -112,6 +114,7 @@ def _storage(kube: Kubernetes) -> Iterator[Prerequisite]:
 
 
 def _quotas(kube: Kubernetes, deployment: Deployment, namespace: str) -> Iterator[Prerequisite]:
+    # As the stages ask: the labels and tolerations that Flyte adds are nothing to a quota.
     rules = kube.quotas(namespace), kube.limit_ranges(namespace)
     yield from check_quotas(asks(deployment.stages), *rules, namespace)
 

@@ -95,6 +95,7 @@ def check_limits(
     granted."""
     refused = 0
     for resource in _RESOURCES:
+        # What the largest is granted, all others are: one probe for each resource is enough.
         largest = max(asks, key=lambda one: one.least(resource))
         amount = largest.amounts.get(resource)
         words = _register(client, resource, amount, project, domain) if amount else ""

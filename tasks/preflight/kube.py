@@ -30,9 +30,11 @@ class Kubernetes:
 
     def __init__(self, kubeconfig: str = "") -> None:
         api: Any = client
+        # One of our own, because the client's default is shared by the whole process.
         configuration = api.Configuration()
         _load(kubeconfig, configuration)
         everything = api.ApiClient(configuration)
+        # A default header wins over what the client would send with each call.
         names = api.ApiClient(configuration, header_name="Accept", header_value=_NAMES_ONLY)
         self._core, self._version = api.CoreV1Api(everything), api.VersionApi(everything)
         self._storage = api.StorageV1Api(everything)
@@ -112,6 +114,7 @@ def _exists(method: Any, *names: str) -> bool:
 
 def _read(method: Any, *names: str) -> Json:
     try:
+        # Otherwise the client makes objects of its own of the answer, and waits without a limit.
         answer: Json = json.loads(
             method(*names, _preload_content=False, _request_timeout=_SECONDS).data
         )

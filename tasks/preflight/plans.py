@@ -132,6 +132,7 @@ def _settle(plans: Plans, names: Sequence[str], version: str) -> Iterator[str]:
 
 
 def _line(state: str, plan: Any) -> str:
+    # Protobuf has an empty text where a plan has no schedule.
     cron = plan.spec.entity_metadata.schedule.cron_schedule.schedule
     return (
         f"{state:<12} {plan.id.name:<18} "

@@ -74,6 +74,7 @@ def _keys(node: Any) -> Iterator[tuple[str, Any]]:
 def _toleration(found: Mapping[str, Any]) -> Toleration:
     return Toleration(
         key=found.get("key", ""),
+        # Kubernetes' default, which is another one than ours.
         operator=found.get("operator", "Equal"),
         value=str(found.get("value", "")),
         effect=found.get("effect", ""),

@@ -11,6 +11,7 @@ from tasks.preflight.prerequisite import Prerequisite, Status
 from tasks.tracking.address import credentials, log_in
 
 _SECONDS = 10
+# A tag has no slash in it, so the colon before a registry's port is not taken for one.
 _PINNED = re.compile(r".+(@sha256:[0-9a-f]{64}|:(?!latest$)[\w][\w.-]*)$")
 
 

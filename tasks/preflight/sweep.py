@@ -50,7 +50,10 @@ def sweep(asked: argparse.Namespace) -> int:
             "asked\n"
         )
         return 2
+    # A door says this when it is imported, and the sweep imports none.
     lease.ask_about_executions(executions.is_going)
+    # A list, so that the second part is done whatever became of the first; in this order, so that
+    # the runs of what is ended are closed too.
     done = [_print_lines(part) for part in (lambda: _end_stuck(asked), lambda: _close(asked))]
     return int(not all(done))
 
@@ -65,6 +68,7 @@ def find_stuck(pods: Sequence[Json], minutes: int, now: datetime) -> list[Pendin
         execution = "/".join(
             pod["metadata"].get("labels", {}).get(label, "") for label in _EXECUTION
         )
+        # Without a label of a project it is no pod of an execution.
         if not execution.startswith("/") and pod["status"].get("phase") not in _ENDED:
             waiting[execution].append(_pending(pod, execution, now))
     longest = []
