@@ -18,12 +18,14 @@ HOME = "/home/videossr"
 """Working directory, too: the root of the images is read-only, and `pyflyte run --copy all` unpacks
 where it starts."""
 _WRITABLE = {"home": HOME, "tmp": "/tmp"}
+# The user that the images make and run as.
 _USER = 10001
 _POD_SECURITY = {
     "runAsNonRoot": True,
     "runAsUser": _USER,
     "runAsGroup": _USER,
     "fsGroup": _USER,
+    # Otherwise the owner of every file of a volume is set again at each start.
     "fsGroupChangePolicy": "OnRootMismatch",
     "seccompProfile": {"type": "RuntimeDefault"},
 }
@@ -67,6 +69,7 @@ class StagePod(PodTemplate):  # type: ignore[misc]
         )
         return kubernetes.V1PodSpec(
             containers=[container],
+            # No stage asks Kubernetes for anything, so no pod needs the key to it.
             automount_service_account_token=False,
             node_selector=needs.node_selector or None,
             priority_class_name=needs.priority_class or None,
@@ -91,6 +94,7 @@ def pod_environment(needs: Needs, deployment: Deployment) -> dict[str, str]:
     return {
         "HOME": HOME,
         **threads,
+        # Behind ours, so that a deployment may say otherwise.
         **deployment.pods.env,
         DEPLOYMENT_VARIABLE: travelling(deployment),
     }

@@ -283,6 +283,7 @@ def travelling(deployment: Deployment) -> str:
     }
     stages = {kind: changes_of_kind for kind, changes_of_kind in changes.items() if changes_of_kind}
     differing |= {"size": deployment.size} | ({"stages": stages} if stages else {})
+    # Sorted, because a digest of this text tells deployments apart.
     return json.dumps(differing, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 

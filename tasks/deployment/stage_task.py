@@ -109,6 +109,7 @@ def _flyte_task(needs: Needs, more: dict[str, Any]) -> Any:
         interruptible=needs.interruptible,
         environment=pod_environment(needs, deployment()),
         pod_template=StagePod(needs, deployment()),
+        # `more` wins, because a dynamic has no limit.
         **{"timeout": timedelta(minutes=needs.timeout_minutes)} | more,
     )
 
@@ -124,6 +125,7 @@ def stage_on_nodes(kind: str) -> Callable[[Callable[..., Any]], Any]:
         return stage_task(kind)
     from flytekitplugins.kfpytorch import Elastic
 
+    # Where a stage leaves /dev/shm as the node has it, Elastic would mount memory of its own there.
     ranks = Elastic(
         nnodes=needs.nodes, nproc_per_node=max(1, needs.gpus), increase_shared_mem=False
     )
