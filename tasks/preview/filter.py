@@ -60,6 +60,7 @@ def filter_samples(
                 yield sample
 
     limit = sample_filter.limit or sys.maxsize
+    # `cells` is complete only after this, which goes through all samples once.
     drawn = choose_in_turn(fitting(), limit, sample_filter.seed, "preview")
     if not drawn:
         listed = [

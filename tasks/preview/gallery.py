@@ -44,6 +44,7 @@ def write_gallery(
     left_out: dict[str, str] = {}
 
     def draw(sample: Sample) -> dict[str, bytes]:
+        # Both before either is written: a sample whose video fails leaves no lone picture behind.
         return {
             "png": preview_sheet(store, sample, clips),
             "mp4": preview_mp4(store, sample, clips),
@@ -64,6 +65,7 @@ def write_gallery(
         num_fitting=num_fitting,
         sample_filter=sample_filter,
     )
+    # Last: where the page is, all that it shows is there.
     target.write_bytes(f"{folder}index.html", page.encode())
     return PreviewSet(
         index=target.path(f"{folder}index.html"),
