@@ -23,13 +23,16 @@ _HEAD_CHARS, _TAIL_CHARS = 4096, 12288
 """Of a longer answer, after thoughts and inside marks, beginning and end are read."""
 _AROUND_CHARS = 96
 """So much of a sentence tells what it says about a letter."""
+# A `>` behind `-` or `=` stays: an arrow leads to a letter (`answer => B`).
 _MARKUP = re.compile(r"\\(?:text|math|bf|it|rm)[a-z]*|[*_`#~$\\{}\"“”„«»<]|(?<![-=])>")
 _BLANKS = re.compile(r"[^\S\n]+")
 _WORD = re.compile(r"\s+([^\W\d_]+(?:'[a-z]+)?)")
 _QUOTE = re.compile(r"(?<![A-Za-z])'|'(?![A-Za-z])")
+# Their dots end no sentence.
 _SHORT = re.compile(r"\b(e\.g|i\.e|vs|etc|cf|approx)\.", re.IGNORECASE)
 _END = re.compile(r"(?<=[.!?])\s+|[。;]+|(?<=[!?])(?=[^\s!?.)])")
 _LABEL = re.compile(r"\W*[A-Za-z][.)]+")
+# A small letter is mostly a word (`a dog`), so it counts only in places where no word could stand.
 _SMALL = re.compile(
     r"^\W*([a-z])\W*$|(?<!\w)\(([a-z])\)|\b(?:options?|choices?|letters?)\s+([a-z])(?![\w'])|"
     r"\b(?:answer|is|be)\b[\s:]*([a-z])(?=\s*(?:[.,;!?)]|$))|^\s*([a-z])[.):](?=\s|$)",
@@ -88,10 +91,12 @@ def find_letter(text: str, letters: str, options: Sequence[str] = ()) -> str | N
     """The letter of `letters` that `text` chooses, or None; `options` are the texts that belong to
     them."""
     plain = _plain(spoken(text))
+    # First, because an option's own words may hold letters that choose nothing (`Cup C`).
     same = option_of(plain, letters, options)
     if same is not None:
         return same
     mentions = list(_mentions(_without_names(plain, options), letters))
+    # Of several rejections the last place is kept: an assertion before it does not stand.
     rejected = {
         letter: place
         for place, m in enumerate(mentions)
@@ -135,6 +140,7 @@ def _without_names(text: str, options: Sequence[str]) -> str:
     }
     if not pairs:
         return text
+    # `0` is no letter of any option, and leaves the words around it as they were.
     named = phrases.NAMED.sub(
         lambda m: m[0].replace(m[1], "0", 1) if (m[1], m[2].lower()) in pairs else m[0], text
     )
@@ -150,6 +156,7 @@ def _only(letters: str) -> str | None:
 def _plain(text: str) -> str:
     """One alphabet, one kind of quote, no markup."""
     if len(text) > _HEAD_CHARS + _TAIL_CHARS:
+        # What is left of a word that was cut could be taken for a letter.
         text = f"{text[:_HEAD_CHARS]}\n...\n{text[-_TAIL_CHARS:].partition(' ')[2]}"
     text = (
         unicodedata.normalize("NFKC", text)
@@ -160,6 +167,8 @@ def _plain(text: str) -> str:
     )
     text = _QUOTE.sub(" ", _SHORT.sub(r"\1", _MARKUP.sub(" ", text)))
     text = phrases.ANSWER_MARK.sub("Answer: ", text)
+    # `İ` is the only character whose lower case is two characters, and places that are found in a
+    # sentence are used in its lower-case copy.
     return phrases.RUN_ON.sub(r"\1\n", _BLANKS.sub(" ", text.replace("İ", "I")), count=1)
 
 
@@ -180,6 +189,7 @@ def _sentences(text: str) -> Iterator[str]:
 def _mentions(text: str, letters: str) -> Iterator[_Mention]:
     sentences = [_SMALL.sub(_enlarged, sentence) for sentence in _sentences(text)]
     for sentence, following in zip(sentences, [*sentences[1:], ""], strict=False):
+        # As many characters as before, for the same reason: places are shared with `sentence`.
         level = phrases.NO_NEGATION.sub(lambda match: "x" * len(match[0]), sentence.lower())
         places = list(_places(sentence, level, letters))
         mood = _Mood(
@@ -206,6 +216,7 @@ def _enlarged(match: re.Match[str]) -> str:
 
 def _places(sentence: str, level: str, letters: str) -> Iterator[_Place]:
     """Letters that are listed (`A, B and D`) come together."""
+    # `A-frame`, `3D`, `I'm` and words with accents hold no letter of an option.
     pattern = (
         rf"(?<![A-Za-zÀ-ɏ0-9'])(?<![A-Za-z]-)(?:\( ?)?([{letters}])\)?"
         r"(?![A-Za-zÀ-ɏ0-9'])(?!-[A-Za-z])"
@@ -234,6 +245,7 @@ def _is_letter(match: re.Match[str], sentence: str, level: str) -> bool:
     if phrases.NAME_WORD.search(before):
         return False
     word = _WORD.match(sentence, match.end())
+    # A and I alone are English words.
     if word is None or match[1] not in "AI":
         return True
     follows = phrases.LETTER_FOLLOWS if match[1] == "A" else phrases.PRONOUN_FOLLOWS
@@ -266,6 +278,7 @@ def _joined(run: Sequence[_Place]) -> _Place:
 def _said(sides: _Sides, mood: _Mood) -> _Said:
     before, after = sides.before[-_AROUND_CHARS:], _own(sides)
     clause = phrases.BOUNDARY.split(before)[-1]
+    # These two come before the rejections, because they hold words that reject (`except`, `than`).
     if phrases.SPARED.search(before):
         return _Said.NAMED if "than" in before.split()[-3:] else _Said.ASSERTED
     if phrases.ALL_BUT.search(before):
@@ -274,6 +287,7 @@ def _said(sides: _Sides, mood: _Mood) -> _Said:
         return _Said.REJECTED
     if phrases.REJECTED_AFTER.match(after):
         return _Said.NAMED if phrases.NOT_WRONG.match(after) else _Said.REJECTED
+    # `Is it B? No, it is C.`: the question itself says nothing, the reply to it may.
     if mood.is_question:
         return {"no": _Said.REJECTED, "yes": _Said.ASSERTED}.get(mood.reply, _Said.NAMED)
     is_asserted = phrases.ASSERTED_BEFORE.search(before) or phrases.AFFIRMED_AFTER.match(after)
@@ -287,6 +301,8 @@ def _said(sides: _Sides, mood: _Mood) -> _Said:
 
 def _own(sides: _Sides) -> str:
     """What stands after and is not about the next letters: in `A, not B` the word belongs to B."""
+    # Only the end is searched: what rejects the next letters stands right before them, and many
+    # letters in a long sentence would otherwise take time that grows with its square.
     tail = max(0, len(sides.after) - _AROUND_CHARS)
     about_next = None if sides.is_last else phrases.REJECTED_BEFORE.search(sides.after[tail:])
     stop = tail + about_next.start() if about_next else len(sides.after)

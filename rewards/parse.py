@@ -21,6 +21,7 @@ MAX_CHARS = 256
 DECIMAL = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 _INTERVAL = re.compile(rf"({DECIMAL}) ?- ?({DECIMAL})")
 _COUNTS = re.compile(r"[0-9]{1,9}(?: ?, ?[0-9]{1,9})*")
+# One digit for each part, so an order has at most nine parts, as many as the hardest jigsaw.
 _PERMUTATION = re.compile(r"[1-9]{1,9}")
 _CHOICE = re.compile(r"[A-Z]")
 _NUMBER = re.compile(rf"-?{DECIMAL}")
@@ -64,6 +65,7 @@ def format_answer(answer: Answer) -> str:
         case Choice():
             return answer.letter
         case Number():
+            # As many decimals as the format takes, and never an exponent, which it does not take.
             return f"{answer.value:.9f}".rstrip("0").rstrip(".")
         case Text():
             return answer.words.strip()

@@ -5,6 +5,8 @@ set phrases of a few other languages.
 
 import re
 
+# Possessive quantifiers (`*+`, `++`, `?+`) give nothing back. With plain ones some texts would take
+# time that grows with the square of their length or worse, and an answer can be any text.
 _FILLER = (
     r"(?:that|it|is|be|the|a|only|most|more|likely|probably|definitely|clearly|certainly|surely|obviously|simply|just|"
     r"indeed|therefore|thus|then|either|both|best|correct|right|final|options?|choices?|letters?|answers?|label(?:l?ed)?|"

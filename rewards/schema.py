@@ -92,6 +92,7 @@ def write_schema(schema: Schema) -> str:
     """As text, for a manifest."""
     if [part.name for part in schema] == [""]:
         return schema[0].kind.value
+    # `repr` of a float is read back as the same float: a schema survives being a text.
     return ",".join(f"{part.name}:{part.kind}*{part.weight!r}" for part in schema)
 
 
@@ -151,6 +152,7 @@ def score(text: str, truth: str, schema: Schema) -> Reward:
     smooth = [verify(predicted, answer) for predicted, answer in pairs]
     strict = all(verify_strict(predicted, answer) for predicted, answer in pairs)
     total = sum(part.weight * value for part, value in zip(schema, smooth, strict=True))
+    # Weights sum to 1 up to rounding only, but the truth must earn exactly 1 and nothing more.
     return Reward(
         total=1.0 if strict else min(total, 1.0),
         strict=float(strict),

@@ -77,6 +77,7 @@ def _boxed(text: str) -> str | None:
     if opened < 0:
         return None
     start = opened + len(_BOXED)
+    # `\boxed{\text{B}}` ends with its own brace, not with the first.
     depth = 1
     for brace in re.finditer(r"[{}]", text[start:]):
         depth += 1 if brace[0] == "{" else -1

@@ -19,6 +19,8 @@ _EPSILON = 1e-9
 def verify(predicted: Answer | None, truth: Answer) -> float:
     """Smooth reward; 1 exactly for the truth itself, 0 for no answer or one of another type or
     length."""
+    # First of all: an interval without length overlaps nothing, not even itself, and the formula
+    # for orders would divide by 0 for an order of one.
     if _is_same(predicted, truth):
         return 1.0
     match predicted, truth:
