@@ -70,6 +70,7 @@ def between(minimum: float, maximum: float) -> Rule:
 def area_from(minimum: int) -> Rule:
     """An area that some frame of at least `minimum` pixels fits in: the model takes sides in
     multiples of 32."""
+    # Rounded up: sides are multiples of 32, so areas are multiples of 32 * 32.
     least = -(-minimum // _PATCH_PX) * _PATCH_PX
     return Rule(
         lambda area: area >= least,

@@ -38,6 +38,7 @@ def choose_in_turn(samples: Iterable[Sample], limit: int, seed: int, purpose: st
     for sample in samples:
         members = cells[sample.cell]
         members.append((uniform_hash(purpose, seed, sample.sample_id), sample))
+        # Sorting at twice the limit, not at each sample, keeps the cost of a sample small.
         if len(members) > 2 * limit:
             _keep_first(members, limit)
     for members in cells.values():

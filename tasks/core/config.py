@@ -82,6 +82,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check(self, NAME, "base")
+        # One attention head of the tiny model is 32 wide (`tasks.policy.tiny`); less would leave
+        # none.
         check(self, at_least(32, most=8192), "tiny_hidden_size")
         check(self, at_least(1, most=256), "tiny_num_layers")
         check(self, one_of("float32", "bfloat16", "float16"), "dtype")
@@ -134,6 +136,7 @@ class RolloutConfig:
 
     def __post_init__(self) -> None:
         check(self, one_of("transformers", "vllm"), "engine")
+        # Advantages are deviations from the group's mean: a group of one has none.
         check(self, at_least(2, most=4096), "rollouts_per_prompt")
         check(self, above_zero(100), "temperature")
         check(self, above_zero(), "logprob_gap_alarm")

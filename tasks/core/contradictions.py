@@ -69,6 +69,7 @@ def _contradictions(config: RetrainConfig) -> Iterator[str]:
             "train.zero_stage: got 0 with train.offload_optimizer, which works from stage 1 on; "
             "expected 1, 2 or 3"
         )
+    # Several processes share engines between them; for a single one vLLM starts its own.
     if rollout.engine == "vllm" and train.processes > 1 and train.processes % together:
         yield (
             f"rollout.vllm.tensor_parallel: got {together} with train.processes "

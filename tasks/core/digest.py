@@ -27,10 +27,13 @@ def digest_of_folder(folder: Path) -> str:
     of the hub's downloads, with times in it) belongs to other programs.
     """
     total = hashlib.sha256()
+    # Sorted, because the order of `rglob` is the file system's.
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder)
         if any(part.startswith(".") for part in name.parts):
             continue
+        # A name holds no 0 byte and a digest has a fixed length, so two different folders are never
+        # the same sequence of bytes.
         total.update(name.as_posix().encode() + b"\0")
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())

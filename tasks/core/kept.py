@@ -45,6 +45,7 @@ def read_kept(store: Store, key: str, remedy: str = MADE_ANEW) -> bytes:
     try:
         return store.read_bytes(key)
     except FileNotFoundError as error:
+        # What is gone need not be deleted, so that part of the advice is left out.
         raise InputError(
             f"{store.path(key)} is gone; {remedy.removeprefix('delete it and ')}"
         ) from error
@@ -56,6 +57,7 @@ def whole(path: str, *problems: type[Exception], remedy: str = MADE_ANEW) -> Ite
     damaged."""
     try:
         yield
+    # It is a ValueError, which `problems` may name, and says already what is wrong.
     except InputError:
         raise
     except problems as error:

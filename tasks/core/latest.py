@@ -79,6 +79,7 @@ def _checked(store: Store, manifest: Artifact) -> str:
     try:
         read_artifact(store, manifest)
     except (InputError, ValueError, OSError) as error:
+        # Without the advice behind the semicolon: here `_REMEDY` is what helps.
         problem = str(error).partition("; ")[0]
         raise InputError(
             f"{store.path(LATEST_KEY)} names what is not there as it was: {problem}; {_REMEDY}"

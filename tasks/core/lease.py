@@ -117,6 +117,7 @@ def take(store: Store, name: str) -> Lease:
         mine = Lease(owner=this_owner(), since=now, beat=now)
         if lease is not None and not lease.is_released:
             mine = replace(lease, owner=mine.owner, since=now, beat=now)
+        # False if another was quicker with this number: then it is looked at who has it now.
         if store.create(_key(name, number + 1), _json(mine)):
             return mine
 
@@ -148,6 +149,7 @@ def update(store: Store, name: str, lease: Lease) -> None:
     """Rewrite the newest record, by whoever owns it; nothing happens once another has it."""
     number, newest = _newest(store, name)
     if newest is not None and newest.owner == lease.owner:
+        # If another takes the next number in between, this rewrites a record that counts no more.
         store.write_bytes(_key(name, number), _json(lease))
 
 
@@ -223,6 +225,7 @@ def this_owner() -> Owner:
     return _owner(os.getpid())
 
 
+# By pid: a forked process inherits the cache, and is another owner.
 @cache
 def _owner(pid: int) -> Owner:
     execution = os.environ.get("FLYTE_INTERNAL_EXECUTION_ID", "")
@@ -264,7 +267,9 @@ def _newest(store: Store, name: str) -> tuple[int, Lease | None]:
     if not keys:
         return 0, None
     try:
+        # Numbers have leading zeros and keys come sorted, so the last one is the newest.
         lease = TypeAdapter(Lease).validate_json(store.read_bytes(keys[-1]))
+        # Raises if this is no time: such a file is damaged too.
         _seconds_since(lease.beat)
         return int(Path(keys[-1]).stem), lease
     except (ValueError, TypeError, IsADirectoryError) as error:

@@ -42,6 +42,7 @@ _SCALARS: dict[Any, pa.DataType] = {
 def write_rows(store: Store, key: str, row_type: type[RowT], rows: Iterable[RowT]) -> Artifact:
     """Write `rows` to `key`: same rows, same bytes. Of an iterator, only one batch of rows is held
     at a time."""
+    # In memory, because a store takes a file whole, and its digest is that of the bytes.
     buffer, num_rows = io.BytesIO(), 0
     with pq.ParquetWriter(buffer, _schema(row_type), compression="zstd") as writer:  # type: ignore[arg-type]
         for table in _tables(row_type, rows):
@@ -197,6 +198,8 @@ def _schema(row_type: type[Any]) -> pa.Schema:
 
 
 def _column(name: str, hint: Any) -> pa.Field:
+    # A subclass is kept as what it is made of (an enumeration as text). `bool` is a subclass of
+    # `int`, but has a type of its own.
     for scalar, arrow_type in _SCALARS.items():
         if (
             isinstance(hint, type)

@@ -110,6 +110,7 @@ class _Change:
                 self._item(item_type, item, f"{path}[{index}]") for index, item in enumerate(given)
             )
         try:
+            # Strict, because pydantic would make 10 of "10" and 1 of true.
             return TypeAdapter(hint).validate_python(given, strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
@@ -163,6 +164,7 @@ class _Change:
         if path in self._fixed:
             return self._error(path, f"is fixed now, at {self._fixed[path]}; leave it out")
         meant = suggest(path, self._known)
+        # `{"train.num_steps": 10}`: the path is right, but was written as one key.
         if meant and meant == path:
             inner, *outer = reversed(meant.split("."))
             nested = reduce(lambda text, key: f'{{"{key}": {text}}}', outer, f'{{"{inner}": ...}}')

@@ -30,6 +30,7 @@ def started(pid: int) -> str:
             return ""
         return "" if fields[0] in "ZX" else fields[19]  # a zombie works on nothing
     try:
+        # Signal 0 is not sent: it only asks whether the process is there.
         os.kill(pid, 0)
     except ProcessLookupError:
         return ""
@@ -67,6 +68,7 @@ def _machine() -> str:
     host = socket.gethostname()
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+        # Containers of one machine have its boot in common, but each its own process numbers.
         return f"{host}/{boot}/{os.readlink('/proc/self/ns/pid')}"
     except OSError:  # not Linux
         return host

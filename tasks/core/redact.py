@@ -17,6 +17,8 @@ _SECRETS = re.compile(
 
 def redact(text: str) -> str:
     """`text`, whose addresses hold no user, password or signature any more."""
+    # The odd form first: of `user:a@b/c@host` the other one would hide what stands before the first
+    # @, and show the rest of the password.
     for pattern in (_ODD_USER, _USER):
         text = pattern.sub(f"{_HIDDEN}@", text)
     return _SECRETS.sub(rf"\1{_HIDDEN}", text)

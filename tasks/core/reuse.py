@@ -126,6 +126,7 @@ def _artifacts(value: object) -> Iterator[Artifact]:
 def _is_there(store: Store, artifact: Artifact) -> bool:
     if not artifact.key or artifact.is_outside:
         return True
+    # Files have a suffix. A folder has none, and counts only with its marker.
     place, key = locate(store, artifact.key)
     return place.exists(key) if PurePosixPath(key).suffix else place.has_folder(key)
 

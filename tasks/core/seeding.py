@@ -9,6 +9,8 @@ import numpy as np
 def derive_seed(seed: int, *names: str | int) -> int:
     """A 63-bit seed from the run's seed and the path of names (stage, item id, ...) that leads to
     the item."""
+    # The separator stands in no name of ours, so ("a", "bc") and ("ab", "c") are different items.
+    # 63 bits, because manifests keep seeds as signed 64-bit numbers.
     text = "\x1f".join([str(seed), *map(str, names)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 

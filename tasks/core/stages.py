@@ -166,6 +166,7 @@ def _imports(path: Path) -> tuple[Path, ...]:
     found: list[Path] = []
     for package, names, module in _IMPORT.findall(path.read_text(encoding="utf-8")):
         found += _files(module or package)
+        # The text does not tell a module from something in one: both are looked for.
         for name in re.findall(r"\w+", names):
             found += _files(f"{package}.{name}")
     return tuple(found)
@@ -179,6 +180,7 @@ def _files(module: str) -> tuple[Path, ...]:
 def _versions(packages: Iterable[str]) -> Iterable[str]:
     for name in packages:
         try:
+            # From what is installed: importing these packages would take seconds.
             yield f"{name} {metadata.version(name)}"
         except metadata.PackageNotFoundError:  # e.g. vllm, which is an extra
             continue

@@ -107,6 +107,7 @@ def paired_difference(
             video=after[item].video,
             stratum=after[item].stratum,
         )
+        # In one order, because sums of floats depend on it.
         for item in sorted(before)
     ]
     return _estimate(gains, weights, of_scores=False)
@@ -127,6 +128,7 @@ def _estimate(
         counts[row[item.video], column[item.stratum]] += 1
     shares = np.array([1.0 if weights is None else weights[name] for name in names])
     scores = [item.score for item in items]
+    # Gains may lie in [0, 1] by chance, but are no shares.
     is_share = of_scores and min(scores) >= 0 and max(scores) <= 1
     return estimate_of_sums(sums, counts, shares, is_share=is_share, largest=max(map(abs, scores)))
 
@@ -205,6 +207,7 @@ def _interval(mean: float, se: float, degrees: float, *, is_share: bool) -> tupl
     if not is_share:
         return mean - reach, mean + reach
     # The delta method: on the scale of log-odds a step is larger by 1 / (mean (1 - mean)).
+    # A mean of 0 or 1, which has no log-odds, has no spread either and got no interval above.
     center, reach = math.log(mean / (1 - mean)), reach / (mean * (1 - mean))
     return float(special.expit(center - reach)), float(special.expit(center + reach))
 

@@ -92,6 +92,8 @@ class Store:
         """
         if not self.exists(folder):
             return []
+        # fsspec keeps listings of object stores: without `refresh` a file of another process stays
+        # unseen.
         names = [
             str(path).rsplit("/", 1)[-1]
             for path in self._fs.ls(self.path(folder), detail=False, refresh=True)
@@ -159,6 +161,7 @@ class Store:
             with open(number, "wb") as file:
                 file.write(data)
                 file.flush()
+                # Or a crash of the machine could leave the new name with nothing in it.
                 os.fsync(file.fileno())
         except BaseException as error:  # a full disk should not stay full of this
             self.leave_scratch(temporary)
@@ -177,6 +180,8 @@ class Store:
         path = self.path(key)
         if not self.is_local:
             self._forget_copy(key)
+            # The marker first: whoever is killed in between leaves no folder that looks finished.
+            # And no target may be left, or fsspec would put the folder into it.
             self.delete(f"{key}/_DONE")
             self.delete(key)
             self._fs.put(str(source), path, recursive=True)

@@ -46,6 +46,7 @@ def read_object(
             f"{what}: got {len(text)} characters, at most {most_characters} can be read; {expected}"
         )
     try:
+        # What is odd is marked and not refused here: a hook is shown a number without its key.
         found = json.loads(
             text,
             object_pairs_hook=_Object,

@@ -49,6 +49,7 @@ def _alike(first: str, second: str) -> float:
 
 def _words(name: str) -> list[str]:
     return [
+        # `loss` is no plural.
         word if word.endswith("ss") else word.removesuffix("s")
         for word in name.lower().split("_")
         if word

@@ -103,9 +103,11 @@ class TrainConfig:
         check(self, at_least(1, most=2**30), "microbatch_tokens")
         check(self, one_of(*RewardKind), "reward")
         check(self, at_least(1, most=1000), "refill_rounds")
+        # Each update takes prompts of its own.
         check(self, between(1, self.prompts_per_step), "updates_per_batch")
         check(self, above_zero(1000), "learning_rate", "ratio_clip_high")
         check(self, above_zero(), "max_grad_norm")
+        # Below 1 it would cut the ratio of tokens whose probability did not change.
         check(self, at_least(1, most=10**6), "ratio_cap")
         check(self, one_of("token", "sequence", "constant"), "loss_average")
         check(self, one_of("keep", "drop", "resample"), "flat_groups")

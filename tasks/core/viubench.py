@@ -52,6 +52,7 @@ def viubench_type(sample: Sample) -> str:
         name = f"grounding_{sample.kind}"
     else:
         name = f"{sample.pretext}_{'easy' if sample.level == EASY_LEVEL else 'hard'}"
+    # The name took every level but the easy one for hard.
     if name not in VIUBENCH_TYPES or VIUBENCH_TYPES[name].level != sample.level:
         raise ValueError(f"sample {sample.sample_id} {sample.cell} is of no VIUBench type")
     return name
