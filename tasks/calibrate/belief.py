@@ -88,6 +88,8 @@ class Belief:
 
     def draw(self, rng: np.random.Generator, count: int) -> Array:
         """(count, cells) joint draws, for Thompson sampling."""
+        # Cells that tell nearly all about each other make the covariance singular up to rounding,
+        # which Cholesky refuses; eigenvectors cost less than NumPy's default, an SVD.
         drawn: Array = rng.multivariate_normal(
             self.mean, self.covariance, size=count, method="eigh"
         )
@@ -112,13 +114,18 @@ def believe(
     seen = [(*row.cell, row.round) for row in evidence]
     observed = np.array([prior.observe(row) for row in evidence])
     groups = np.array([row.num_groups for row in evidence], dtype=float)
+    # Rounding can bring a difference of two means below 0.
     within = np.clip(observed[:, 1] - observed[:, 0] ** 2, 0, None)
+    # Of the mean over a cell's groups: their variance, divided by their number. The variance is
+    # mixed with the prior's, because a single group shows none and the mean would count as exact.
     noise = (
         (_PRIOR_GROUPS * prior.group_variance + groups * within) / (_PRIOR_GROUPS + groups) / groups
     )
+    # (rows of evidence, rows of evidence); the noise also keeps it positive definite.
     known = cho_factor(
         _kernel(seen, seen, round_correlation) * prior.prior_sd**2 + np.diag(noise), lower=True
     )
+    # (cells, rows of evidence)
     across = _kernel(there, seen, round_correlation) * prior.prior_sd**2
     mean: Array = prior.prior_mean + across @ cho_solve(known, observed[:, 0] - prior.prior_mean)
     return Belief(mean, covariance - across @ cho_solve(known, across.T), prior.top)
@@ -149,6 +156,7 @@ def _kernel(
     same_kind = np.equal.outer(column(left, 1), column(right, 1))
     near = np.exp(-0.5 * (differ(2) / _LEVEL_SCALE) ** 2)
     recent: Array = np.power(round_correlation, np.abs(differ(3)))
+    # (left, right). A product of correlations is one too, so the matrix is valid for any cells.
     shared: Array = (
         same_pretext * (_SHARED_BY_KINDS + (1 - _SHARED_BY_KINDS) * same_kind) * near * recent
     )

@@ -83,8 +83,11 @@ def _distribution(
     good = np.zeros(len(cells), dtype=bool)
     for of_pretext in members.values():  # Its best cell at least: the floor needs one.
         good |= of_pretext & (share >= min(config.min_share_with_spread, share[of_pretext].max()))
+    # Softmax gives minus infinity the probability 0. Each pretext task has a good cell, so no
+    # softmax is of nothing.
     scores = np.where(good, spread / config.plan_temperature, -np.inf)
     weights = softmax(scores)
+    # Floors sum to `pretext_floor`, at most 1, so this is never negative.
     free = 1 - sum(floors.values())
     result = np.zeros(len(cells))
     for name, of_pretext in members.items():
@@ -109,6 +112,7 @@ def allot(
         for cell in plan
         if cell.probability > 0 and available.get(cell.cell)
     }
+    # It ends: each pass hands out all that is missing, or fills a cell, which is closed then.
     while open_cells and taken.total() < total:
         missing, weight = total - taken.total(), sum(open_cells.values())
         shares = _whole({cell: missing * p / weight for cell, p in open_cells.items()}, missing)
@@ -132,6 +136,7 @@ def plan_metrics(plan: Sequence[PlannedCell]) -> dict[str, float]:
 def _whole(shares: Mapping[CellKey, float], total: int) -> dict[CellKey, int]:
     """Rounded to whole numbers that add up to `total`: the largest remainders round up."""
     whole = {cell: int(share) for cell, share in shares.items()}
+    # The cell decides between equal remainders, so that the order of the mapping does not.
     by_remainder = sorted(shares, key=lambda cell: (whole[cell] - shares[cell], cell))
     for cell in by_remainder[: total - sum(whole.values())]:
         whole[cell] += 1

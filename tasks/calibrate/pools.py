@@ -22,6 +22,7 @@ def make_pools(store: Store, samples: Artifact, config: CalibrateConfig) -> list
     num_rows = sum(1 for _ in _training(store, samples))
     num_groups = min(config.max_groups, num_rows)
     num_pools = max(1, ceil(num_groups / config.shard_groups))
+    # Of the configuration only what decides about pools: other changes find them again.
     key = digest_of("pools", samples.digest, config.max_groups, config.shard_groups)
     return [
         Pool(

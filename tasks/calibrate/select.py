@@ -124,6 +124,7 @@ class _Chosen:
 
     def of(self, store: Store, shards: Sequence[MeasuredShard]) -> Iterator[Sample]:
         """In the order of the pools."""
+        # Two passes, so that of each sample only its rank is held.
         ranks: defaultdict[CellKey, list[tuple[bool, float, str]]] = defaultdict(list)
         for sample in _samples(store, shards):
             if self._may_be_taken(sample):
@@ -140,6 +141,7 @@ class _Chosen:
         return self._wanted.get(sample.cell, 0) > 0 and (found is None or found.kept)
 
     def _rank(self, sample: Sample) -> tuple[bool, float, str]:
+        # False sorts first: what was measured is taken before what was not.
         unknown = sample.sample_id not in self._measured
         return unknown, uniform_hash("select", self._seed, sample.sample_id), sample.sample_id
 

@@ -59,6 +59,7 @@ def measure_pool(
             for group in groups
         ]
 
+    # A generator: nothing is rolled out before the progress bar is there.
     spending = spend(
         samples,
         history,

@@ -50,12 +50,14 @@ def spend(
             Quantity.SPREAD, evidence, cells, now=now, round_correlation=config.round_correlation
         )
         size = min(batch_size, left)
+        # What is left names the batch, since no two of them have it in common.
         draws = belief.draw(generator(seed, "spend", now, left), size)
         batch = []
         for draw in draws:
             cell = _choose(cells, draw.tolist(), waiting, spent, floors)
             batch.append(waiting[cell].pop())
             spent[cell[0]] += 1
+        # By what was tried: a pool whose samples all fail must end too.
         left -= size
         measured = measure(batch)
         found += measured
@@ -79,6 +81,7 @@ def _choose(
     """The best cell of the draw that has samples left, of a pretext task below its floor if there
     is one."""
     open_cells = [(value, cell) for value, cell in zip(draw, cells, strict=True) if waiting[cell]]
+    # With the one to be chosen, or the first choice would know no floor.
     total = sum(spent.values()) + 1
     below = {cell[0] for _, cell in open_cells if spent[cell[0]] < floors[cell[0]] * total}
     return max((value, cell) for value, cell in open_cells if not below or cell[0] in below)[1]

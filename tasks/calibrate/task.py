@@ -67,6 +67,7 @@ def measure_shard(
 
     with stage(run, "calibrate"):
         measured = once(store, key, MeasuredShard, measure)
+    # Seconds are what this run spent.
     return replace(measured.output, seconds=0.0) if measured.reused else measured.output
 
 
