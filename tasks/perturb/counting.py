@@ -27,6 +27,7 @@ _MARGIN_SHARE = 0.15
 _GAP_PX = 2.0
 """Least distance between two shapes, and from a shape to the edge of the picture: they never touch,
 even diagonally."""
+# Of each channel, half-open: 50 to 255, as in the paper's release.
 _COLOR_RANGE = (50, 256)
 _MAX_ATTEMPTS = 1000
 _TRIES_PER_SIZE = 20
@@ -115,6 +116,8 @@ def _draw_separate(num_frames: int, count: int, rng: np.random.Generator) -> lis
     room = num_frames - (count - 1) * gap
     if room < count:
         return []
+    # Frames without the gaps between them: each such choice stands for one with gaps and each with
+    # gaps for one without, so uniform draws here are uniform there.
     chosen = np.sort(rng.choice(room, size=count, replace=False))
     return [int(frame) for frame in chosen + gap * np.arange(count)]
 
@@ -149,6 +152,8 @@ def _find_place(
 ) -> _Place | None:
     """A place clear of the others: a shape that finds none shrinks step by step to the smallest
     size."""
+    # From here on lengths are in units of the short side, so that a distance is the same in x and
+    # y.
     short = min(clip.width_px, clip.height_px)
     width, height, gap = clip.width_px / short, clip.height_px / short, _GAP_PX / short
     size = float(rng.uniform(difficulty.min_size, difficulty.max_size))
@@ -160,6 +165,7 @@ def _find_place(
             # planning.
             x = left + (right - left) * rng.random()
             y = top + (bottom - top) * rng.random()
+            # Circumscribed circles that do not meet: right for any shape at any angle.
             if all(
                 math.hypot(x - o.x * width, y - o.y * height) > (size + o.size) / 2 + gap
                 for o in placed

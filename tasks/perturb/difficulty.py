@@ -44,6 +44,7 @@ _TABLE: dict[str, tuple[float, float, float, float, float]] = {
     ),  # the less, the nearer a shape's colour is to the picture behind it
     "num_other_frames": (0, 0, 0, 0, 3),  # frames with shapes that nobody asks for
     # jigsaw
+    # An answer has one digit for each clip, so nine is the most.
     "num_clips": (2, 4, 6, 8, 9),
 }
 _HARD_NUM_CLIPS = 8
@@ -81,6 +82,7 @@ class CountingDifficulty:
 def grounding_difficulty(level: float, num_frames: int, kind: str) -> GroundingDifficulty:
     """Span lengths round inwards, so that they stay inside the stated shares where whole frames
     allow."""
+    # Without 1e-9 rounding would cost a frame where share times frames is a whole number.
     shortest = int(np.ceil(at_level("min_span_share", level) * num_frames - 1e-9))
     longest = int(at_level("max_span_share", level) * num_frames + 1e-9)
     has_amount = f"min_{kind}" in _TABLE

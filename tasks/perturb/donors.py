@@ -48,5 +48,6 @@ def _rings(clips: Iterable[Clip]) -> dict[Split, list[Donor]]:
 
 
 def _after(clip: Clip, ring: list[Donor], num_donors: int) -> tuple[Donor, ...]:
+    # The clip stands on its ring too, as the last one from here, so all but one can lend.
     place = bisect_right(ring, clip.clip_id, key=lambda donor: donor.clip_id)
     return tuple(ring[(place + step) % len(ring)] for step in range(min(num_donors, len(ring) - 1)))

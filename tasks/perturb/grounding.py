@@ -92,6 +92,7 @@ def span_interval(clip: Clip, start_frame: int, stop_frame: int) -> Interval:
     A span that reaches the end ends one mean frame step after the last frame.
     """
     times = clip.timestamps_seconds
+    # The first frame is at 0, so the last time is the sum of all steps.
     mean_step = times[-1] / max(1, len(times) - 1)
     end = times[stop_frame] if stop_frame < len(times) else times[-1] + mean_step
     return Interval(round(times[start_frame], 1), round(end, 1))
@@ -107,6 +108,7 @@ def _draw_span(
     if longest > num_frames:
         raise UnplannableError(f"a span of {longest} frames does not fit {num_frames} frames")
     for _ in range(_MAX_ATTEMPTS):
+        # Both are drawn anew, so that they stay uniform over what is possible.
         length = int(rng.integers(shortest, longest + 1))
         start_frame = int(rng.integers(0, num_frames - length + 1))
         interval = span_interval(clip, start_frame, start_frame + length)

@@ -62,6 +62,7 @@ class Jigsaw:
             level=level,
             views=views,
             question=_QUESTIONS[kind].format(num=num_clips),
+            # `order` is what is shown where; the answer is its inverse, where each part is shown.
             answer=Permutation(tuple(order.index(part) + 1 for part in range(num_clips))),
         )
 

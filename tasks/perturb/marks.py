@@ -97,6 +97,7 @@ class TimedMarks(Marks):
         num_frames, count = len(clip.timestamps_seconds), _num_marks(clip, level)
         length = int(rng.integers(count, num_frames + 1))
         first = int(rng.integers(num_frames - length + 1))
+        # Both ends bear a mark, so that the marks alone say where the span begins and ends.
         inner = rng.choice(np.arange(first + 1, first + length - 1), size=count - 2, replace=False)
         frames = [first, *np.sort(inner).tolist(), first + length - 1]
         order = rng.permutation(count).tolist()

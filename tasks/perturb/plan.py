@@ -64,6 +64,7 @@ def plan_clip(
     samples: list[Sample] = []
     for pretext, count in zip(config.pretexts, samples_per_pretext(clip, config), strict=True):
         cells = list(itertools.product(config.levels, PRETEXTS[pretext].kinds(config)))
+        # One for each pretext task: how many samples another gets changes nothing here.
         rng = generator(seed, "perturb", clip.clip_id, pretext)
         weights = _weights(
             pretext, cells, odds if clip.split is Split.TRAIN else {}, config.exploration
@@ -98,6 +99,7 @@ def _spread(
     ends = list(itertools.accumulate(weights))
     start = float(rng.random())
     places = [(index + start) / count * ends[-1] for index in range(count)]
+    # A place near 1 may be rounded to the end of the last cell.
     return [cells[min(bisect.bisect_right(ends, place), len(cells) - 1)] for place in places]
 
 

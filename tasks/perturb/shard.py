@@ -77,6 +77,7 @@ def merge_shards(
         )
         yield from viubench
 
+    # Rows are counted while they are written, so the counts are complete only afterwards.
     artifact = write_rows(store, key, Sample, _counted(rows(), counts, num_frames))
     logger.info("planned samples: %s", dict(counts))
     return artifact, {name: float(number) for name, number in counts.items()}
@@ -107,6 +108,8 @@ def _plan_key(
     kinds = [PRETEXTS[name].kinds(config) for name in config.pretexts]
     plan_config = (config.pretexts, kinds, config.levels, samples_per_pretext(clip, config))
     lent = [(donor.clip_id, donor.num_frames) for donor in donors]
+    # The difficulty plan reaches training clips alone: the plans of the others are found again
+    # after each round.
     planned = (
         (config.exploration, sorted(odds.items())) if clip.split is Split.TRAIN and odds else ()
     )

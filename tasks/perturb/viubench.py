@@ -24,6 +24,7 @@ def plan_viubench(clips: Collection[Clip], items_per_type: int, seed: int) -> li
     next one is tried. There are fewer items only once every clip has left (logged;
     `missing_by_type` counts them), and none if no clip is held out.
     """
+    # By content: clips come in the order of their sources, and names must decide nothing.
     heldout = sorted(
         (clip for clip in clips if clip.split is not Split.TRAIN), key=lambda clip: clip.clip_id
     )
@@ -59,6 +60,7 @@ def _plan_type(name: str, heldout: Sequence[Clip], items_per_type: int, seed: in
         position = len(planned) % len(ring)
         sample = _plan_new(name, len(planned), ring[position], known, seed)
         if sample is None:
+            # The next clip is at this position now.
             del ring[position]
             continue
         known.add(sample.views)
