@@ -97,6 +97,7 @@ def store_policy(
     folder = store.scratch_folder()
     try:
         save_policy(policy, folder, weights)
+        # As `sha256sum` writes and checks them, so that a person needs no program of ours.
         lines = [
             f"{sha256_of_file(path)}  {path.name}\n"
             for path in sorted(folder.iterdir())
@@ -166,6 +167,7 @@ def _check_once(folder: Path, digest: str, shown: str) -> None:
     """
     if digest_of_folder(folder) == digest:
         return
+    # What decides is the digest; the list only tells which file it was.
     sums = folder / _SUMS
     listed = (
         [line.split("  ", 1) for line in sums.read_text(encoding="utf-8").splitlines()]

@@ -90,6 +90,7 @@ def check_source(name: str) -> None:
         InputError: there is no such model.
     """
     folder = Path(name).expanduser()
+    # No name on the hub begins like these, so the hub need not be asked.
     if folder.is_dir() or name.startswith((".", "/", "~")):
         if not folder.is_dir():
             raise InputError(f"model: no folder {name!r}; {_EXPECTED} or 'tiny'")
@@ -162,6 +163,7 @@ def _check_files(name: str, folder: Path) -> None:
             f"model: {name!r} is a {shown(kind)} (model_type in {_CONFIG}), not a {_KIND}; "
             f"{_EXPECTED}"
         )
+    # A clone without Git LFS has small texts in the place of weights.
     for path in sorted(folder.iterdir()):
         if path.is_file() and _starts(path).startswith(_POINTER):
             raise InputError(

@@ -54,6 +54,7 @@ def make_tiny_policy(
     """A freshly initialised policy of 1 to 3 million parameters whose tokenizer has merges for
     `texts`."""
     tokenizer = _make_tokenizer(texts)
+    # The caller's generator goes on as if nothing had been drawn.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Qwen3VLForConditionalGeneration(_make_config(tokenizer, hidden_size, num_layers))
@@ -63,6 +64,7 @@ def make_tiny_policy(
 
 
 def _make_tokenizer(texts: Iterable[str]) -> Qwen2Tokenizer:
+    # Sorted, because the order differs from process to process, and token ids would with it.
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     byte_level = Qwen2Tokenizer(
         vocab={symbol: index for index, symbol in enumerate(alphabet)}, merges=[]
@@ -106,9 +108,11 @@ def _make_config(tokenizer: Qwen2Tokenizer, hidden_size: int, num_layers: int) -
             "rope_parameters": {
                 "rope_type": "default",
                 "rope_theta": 10_000.0,
+                # Half of a head's dimensions, shared by time, height and width.
                 "mrope_section": [6, 5, 5],
                 "mrope_interleaved": True,
             },
+            # With tied ones vLLM on a CPU keeps a copy that a push of weights does not reach.
             "tie_word_embeddings": False,
             "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id,
