@@ -36,6 +36,7 @@ def calibration_heatmaps(cells: Sequence[CellEvidence]) -> bytes:
         [cell.cell for cell in cells],
         {
             "mean reward": ("Blues", 1.0, [cell.mean_reward for cell in cells]),
+            # No standard deviation of numbers in [0, 1] is above 0.5.
             "spread within groups": ("Oranges", 0.5, [cell.spread for cell in cells]),
             "groups with spread": ("Greens", 1.0, [cell.share_with_spread for cell in cells]),
         },
@@ -147,12 +148,14 @@ def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
             [row + (number - (len(parts_by_model) - 1) / 2) * height for row in range(len(parts))],
             [part.mean for part in own],
             height,
+            # (2, parts), as Matplotlib wants it: a row of reaches below and one of reaches above.
             xerr=np.array([_reach(part) for part in own]).T,
             color=_COLORS.get(model, _PART_COLORS[-1]),
             error_kw={"elinewidth": 1, "ecolor": "#374151"},
             label=model,
         )
     axes.set_yticks(range(len(parts)), [part.replace("_", " ") for part in parts])
+    # Bars begin at the bottom, and a list is read from the top.
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.legend(frameon=False, fontsize=9)
@@ -165,6 +168,7 @@ def _reach(estimate: Estimate) -> tuple[float, float]:
     known."""
     if not np.isfinite(estimate.se):
         return 0.0, 0.0
+    # Matplotlib refuses a negative reach, and rounding can make one.
     return max(0.0, estimate.mean - estimate.low), max(0.0, estimate.high - estimate.mean)
 
 
@@ -206,4 +210,5 @@ def _running_mean(values: Sequence[float]) -> list[float]:
     out."""
     width = max(1, len(values) // 20)
     windows = [np.asarray(values[max(0, end - width) : end]) for end in range(1, len(values) + 1)]
+    # `nanmean` warns where all is missing.
     return [float(np.nanmean(part)) if np.isfinite(part).any() else np.nan for part in windows]

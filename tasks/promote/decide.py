@@ -56,6 +56,7 @@ def decide(
         )
         return replace(decision, last_move=standing.last_move)
     label = f"champion version {champion.version}"
+    # By weights and not by name: a run may have started from the champion.
     opponent = next(
         (s.name for s in scores.values() if s.policy.digest == champion.policy.digest), None
     )
@@ -153,6 +154,8 @@ def _gain_on(
         item.stratum: row.split
         for item, row in zip(scored[1].values(), _rows(after, places), strict=True)
     }
+    # Places count equally, and so do the strata of each: nine types of VIUBench do not outweigh the
+    # held-out samples.
     of_place = {place: sum(split == place for split in strata.values()) for place in places}
     weights = {stratum: 1 / of_place[split] for stratum, split in strata.items()}
     return paired_difference(scored[0], scored[1], weights)
@@ -175,6 +178,7 @@ def _verdicts(
         yield _enough_videos(gains, rules, advice)
     for place in rules.must_win:
         gain = gains[place]
+        # Without an interval `low` is minus infinity, so that no win is shown.
         verdict = "lies" if gain.low > 0 else "does not lie"
         yield (
             gain.low > 0,

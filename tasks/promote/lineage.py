@@ -79,6 +79,7 @@ def code_version() -> str:
     if git is None:
         return "no git"
     described = subprocess.run(
+        # All tags are excluded, because one would be named in the place of the commit.
         [git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
         cwd=Path(__file__).parent,
         capture_output=True,

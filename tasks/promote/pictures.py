@@ -59,10 +59,12 @@ def sample_videos(
 def choose_samples(samples: Sequence[Sample], num_per_pretext: int) -> list[Sample]:
     """The same held-out samples each time, of different kinds as far as there are any."""
     heldout = [sample for sample in samples if sample.split == Split.HELDOUT]
+    # Sorting is stable: inside a pretext task the shuffled order stays.
     in_turn = sorted(shuffled(heldout, lambda s: s.sample_id, "picture"), key=lambda s: s.pretext)
     chosen = []
     for _, group in groupby(in_turn, key=lambda s: s.pretext):
         members = list(group)
+        # From the back, so that the first of a kind is what stays in the dict.
         first_of_kind = {sample.kind: sample for sample in reversed(members)}
         one_each = [sample for sample in members if first_of_kind[sample.kind] is sample]
         others = [sample for sample in members if first_of_kind[sample.kind] is not sample]

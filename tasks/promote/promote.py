@@ -51,6 +51,7 @@ def promote_challenger(
     else:
         version = registry.register(name, challenger, _tags(run, origin, evidence, decision))
     decision = _move(registry, name, version, decision)
+    # Asked again: the alias may have moved, by this run or by another.
     champion = registry.standing(name).champion
     logger.info("%s version %s: %s", name, version, decision.reason)
 

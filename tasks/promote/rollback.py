@@ -42,6 +42,7 @@ def move_champion(store: Store, registry: ModelRegistry, name: str, version: str
             f"version {version} of {name!r} was not registered by a run: where its policy lies is "
             "unknown"
         )
+    # Before the alias moves: every run would be refused by a champion without files.
     check_files(store, wanted, name)
     if current == wanted.version:
         return f"{name}: version {version} is the champion already"
