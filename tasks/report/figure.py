@@ -37,5 +37,6 @@ def make_plain(axes: Axes) -> None:
 def png_bytes(figure: Figure) -> bytes:
     """Same figure, same bytes."""
     buffer = io.BytesIO()
+    # Matplotlib would write its version into the file.
     figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     return buffer.getvalue()

@@ -52,6 +52,7 @@ def as_json(value: Any) -> Any:
         return {name: as_json(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [as_json(part) for part in value]
+    # Python would write NaN and Infinity, which other readers of JSON refuse.
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
