@@ -73,6 +73,7 @@ def train_variants(shards: list[VideoShard], job: Job, variants: list[str]) -> A
             policy=start.policy,
             plan=NO_PLAN,
             job=variant,
+            # All variants log to one run, where two points with one step would be two of one curve.
             first_step=number * variant.config.train.num_steps,
         )
         for number, variant in enumerate(jobs.values())

@@ -49,6 +49,7 @@ def make_dataset(shards: list[VideoShard], job: Job) -> PlannedData:
     return PlannedData(data=plan_samples(data=clips, plan=plan, job=job), plan=plan)
 
 
+# A workflow of its own, because later rounds begin with it.
 @workflow
 def plan_samples(data: DataSet, plan: DifficultyPlan, job: Job) -> DataSet:
     """Perturb and validate: the samples of a round."""

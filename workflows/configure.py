@@ -51,6 +51,7 @@ def configure_comparison(preset: str, overrides: str) -> RetrainConfig:
         "max_area_px": 64 * 64,
         "near_duplicates": "keep",
     }
+    # In two steps, so that what the user says counts over what the comparison presets.
     changed = apply_overrides(preset_config(preset), {"ingest": ingest})
     return apply_overrides(changed, read_overrides(overrides))
 
@@ -70,6 +71,7 @@ def configure_diagnosis(
     if reward not in tuple(RewardKind):
         raise InputError(f"reward: got {reward!r}, expected {' or '.join(RewardKind)}")
     changed = apply_overrides(preset_config(preset), read_overrides(overrides))
+    # After the overrides: the arguments of the workflow count over them.
     named = {"model": {"base": model}} if model else {}
     config = apply_overrides(changed, named | {"rollout": {"rollouts_per_prompt": rollouts}})
     if config.model.base != "random":

@@ -48,6 +48,7 @@ def evaluate_model(
         lists={},
         limit=limit,
     )
+    # A folder or condition that is wrong is refused before there is a run.
     in_order(folders, opened)
     questions = list_questions(folders=folders, name=model, limit=limit, job=opened)
     answer = partial(answer_shard, questions=questions, name=model, job=opened)

@@ -8,6 +8,7 @@ from tasks.core.records import DataSet, Job, VideoShard
 from tasks.deployment.stage_task import deployment
 from tasks.ingest.task import ingest_shard, merge_clips
 
+# A constant, because a map task's ratio is fixed when it is registered.
 _MIN_SUCCESS_RATIO = deployment().min_success_ratio
 
 

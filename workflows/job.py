@@ -88,6 +88,8 @@ def open_job(
         run_id="",
     )
     store = Store(root)
+    # Before the run exists: if this process dies in between, whoever closes abandoned jobs finds
+    # the run by this experiment and key. A run id of a dead owner is another job's.
     lease.update(store, held, mine)
     store.clean_scratch()
     run_id = start_run(
@@ -126,6 +128,7 @@ def open_on_videos(
     They are listed and checked first, so nothing is written for videos that cannot be listed.
     `more` and `lists` are what else the job was given.
     """
+    # While a workflow is compiled the configuration and all results are promises, hence Any.
     shards = list_videos(videos=videos, config=config.ingest)
     opened = open_job(
         name=name,
@@ -180,6 +183,7 @@ def close_job(job: Job, trained_on: str = "") -> None:
     if trained_on:
         mark_trained(store, trained_on)
     finish_run(job.run)
+    # Last: whoever waits for it may begin at once, and must find all else closed.
     lease.release(store, job.run.lease)
 
 
@@ -189,6 +193,7 @@ def in_order(first: Any, then: Any) -> None:
 
 
 def _node(result: Any) -> Any:
+    # All outputs of a task are promises of one node.
     return result[0] if isinstance(result, tuple) else result
 
 
@@ -213,6 +218,7 @@ def job(function: Callable[..., Any]) -> Any:
         value.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for value in signature.parameters.values()
     ]
+    # flytekit reads types from the annotations and defaults from the signature.
     fail.__signature__ = inspect.Signature([*parameters, error], return_annotation=None)  # type: ignore[attr-defined]
     fail.__annotations__ = {
         parameter.name: parameter.annotation for parameter in (*parameters, error)

@@ -37,6 +37,7 @@ _fixed = {
     "overrides": _nightly.overrides,
     **_places,
 }
+# Skipped and not queued: the next start sees what has come meanwhile.
 _one_at_a_time = ConcurrencyPolicy(max_concurrency=1, behavior=ConcurrencyLimitBehavior.SKIP)
 
 retrain_nightly = LaunchPlan.get_or_create(

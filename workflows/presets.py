@@ -44,6 +44,7 @@ def demo() -> RetrainConfig:
             prompts_per_step=8,
             learning_rate=2e-4,
             gradient_checkpointing=False,
+            # One process has nothing to split, and float32 weights need no copy.
             zero_stage=0,
             prefetch_workers=0,  # both cores train
             checkpoint_every_steps=20,

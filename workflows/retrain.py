@@ -48,5 +48,6 @@ def retrain(
         evaluated=map_task(evaluate)(candidate=candidates),
         job=opened,
     )
+    # All that could be read, accepted or not: what was rejected is no arrival either.
     in_order(promotion, close_job(job=opened, trained_on=planned.data.contents.key))
     return promotion

@@ -39,6 +39,7 @@ def retrain_if_new(
         preset=preset,
         data_root=data_root,
     )
+    # A Python `if` would be decided when the workflow is registered.
     promotion: Promotion = (
         conditional("arrivals")
         .if_(starts.is_true())

@@ -38,6 +38,7 @@ def train_dataset(
     )
     data = import_rows(job=opened, dataset=dataset, root=root, rewrites=rewrites, split="train")
     start = warm_start_policy(data=data, job=opened)
+    # No plan: imported samples are what they are, and none are made to follow one.
     trained: TrainedRound = train_round(data=data, policy=start.policy, plan=NO_PLAN, job=opened)
     in_order(trained.trained, close_job(job=opened))
     return trained.trained

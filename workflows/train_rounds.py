@@ -33,6 +33,7 @@ def train_round(
 def train_rounds(data: DataSet, policy: Artifact, plan: DifficultyPlan, job: Job) -> TrainedRounds:
     """`rounds` rounds; the plan of the last one is where the next run starts."""
     done = [train_round(data=data, policy=policy, plan=plan, job=job)]
+    # Samples of the first round were planned with the data set.
     for number in range(1, job.config.rounds):
         before = done[-1]
         done.append(
@@ -41,6 +42,7 @@ def train_rounds(data: DataSet, policy: Artifact, plan: DifficultyPlan, job: Job
                 policy=before.trained.policy,
                 plan=before.selection.plan,
                 job=job,
+                # The rounds are one curve: MLflow keeps both of two points with the same step.
                 first_step=number * job.config.train.num_steps,
             )
         )
