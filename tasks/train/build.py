@@ -82,6 +82,8 @@ def _grpo(job: GrpoJob, policy: Policy, engine: TrainEngine, tracker: Tracker) -
 
 
 def _reference(job: GrpoJob, policy: Policy) -> Reference | None:
+    # Nothing else is measured against the reference, and it costs a pass a row and, without
+    # adapters, a second model in memory.
     if job.config.kl_coefficient == 0:
         return None
     if job.config.lora_rank:
@@ -138,6 +140,7 @@ def _keep(
             report=_report(job, time.perf_counter() - started, run.counts),
         )
         keep_output(store, key, trained)
+        # Only now: until the output is kept, the checkpoints are all that there is of the run.
         store.delete(f"{key}/checkpoints")
     [trained, *_] = ranks.gather(trained)
     assert trained is not None

@@ -84,6 +84,7 @@ class Checkpoints(Generic[RowT]):
         folder = f"{self.key}/{len(record):06d}"
         if ranks.is_first:
             self._drop(folder)  # a half-written or damaged one
+        # A barrier: the first rank must not delete what another one has written already.
         ranks.gather(None)
         digests: dict[str, str] = {}
         try:
@@ -96,6 +97,8 @@ class Checkpoints(Generic[RowT]):
         if ranks.is_first and not error:
             all_digests = {name: digest for _, part in shares for name, digest in part.items()}
             error = self._finish(folder, len(record), all_digests)
+        # Whether the checkpoint counts is known to the first rank alone, and all have to return the
+        # same.
         error = ranks.gather(error)[0]
         if error and ranks.is_first:
             logger.error(
@@ -113,6 +116,7 @@ class Checkpoints(Generic[RowT]):
         damaged: list[str] = []
         for folder in reversed(ranks.gather(self._finished() if ranks.is_first else [])[0]):
             local = self._local_folder(folder)
+            # Every rank has read other files, and all have to go on from the same checkpoint.
             reasons = [reason for part in ranks.gather(self._damage(local)) for reason in part]
             if reasons:
                 damaged.append(f"{folder}: {', '.join(reasons)}")
@@ -241,6 +245,7 @@ def rng_state() -> dict[str, Tensor]:
     """
     _, keys, position, has_gauss, gauss = np.random.get_state()
     version, numbers, next_gauss = random.getstate()
+    # As tensors, because safetensors holds nothing else.
     state = {
         "torch": torch.get_rng_state(),
         "numpy_keys": torch.from_numpy(np.asarray(keys, dtype=np.int64)),

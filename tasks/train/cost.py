@@ -137,11 +137,14 @@ def _peak_memory_mib() -> float:
     """Most memory so far: of the GPU where there is one, else of the process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / _MIB
+    # Linux counts it in KiB.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _now() -> float:
     if torch.cuda.is_available():
+        # Kernels are only queued when a call returns: the clock would stop before the work has
+        # ended.
         torch.cuda.synchronize()
     return time.perf_counter()
 

@@ -163,9 +163,13 @@ class GroupSource:
             prompts = self.collector.take(self._answered_here(samples))
         with self.phase("rollout"):
             answered = self.collector.answer(prompts, "train", step)
+            # Ranks that share an engine get the groups of all of them, and each trains on its own
+            # share. Frames stay where they are: answers and rewards are small enough to travel.
             own = answered.of(self._shares(samples)[self.ranks.index])
             light = [replace(group, prompt=group.prompt.without_videos) for group in own.groups]
             shares = self.ranks.gather(Collected(groups=light, failures=own.failures))
+        # In the order asked, whichever rank answered: how groups are split into updates hangs on
+        # it.
         place = {sample.sample_id: i for i, sample in enumerate(samples)}
         groups = [group for share in shares for group in share.groups]
         return own, Collected(

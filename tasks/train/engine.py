@@ -74,6 +74,8 @@ class TrainEngine:
                 "gradient_accumulation_steps": 1,
                 # We decide how many micro-batches make a step: it follows from the token budget.
                 "managed_gradient_accumulation": False,
+                # Without ZeRO, `_ClippedAdamW` clips; clipping twice would count the norm after the
+                # first.
                 "gradient_clipping": 0.0 if zero_stage == 0 else max_grad_norm,
                 "bf16": {"enabled": dtype == torch.bfloat16, "check_grad_overflow": True},
                 "zero_optimization": {
@@ -81,6 +83,8 @@ class TrainEngine:
                     "stage3_param_persistence_threshold": _WHOLE_BELOW,
                     "offload_optimizer": {"device": "cpu" if offload_optimizer else "none"},
                 },
+                # DeepSpeed knows optimizers by their very class, so a subclass of AdamW counts as
+                # untested; and with offload it would take no other optimizer than its own.
                 "zero_allow_untested_optimizer": True,
                 "zero_force_ds_cpu_optimizer": False,
                 "steps_per_print": 2**31,
@@ -161,6 +165,8 @@ class TrainEngine:
         for name, parameter in self._trainable.items():
             for part in parts:
                 self._set(parameter, part, read(part, name))
+        # What was set are the float32 copies; the weights that the model computes with are made
+        # from them only after an update.
         if self._stage in (1, 2):
             self._engine.optimizer.update_lp_params()
 
@@ -180,6 +186,8 @@ class TrainEngine:
         for tensor in updated:
             moments = {name: torch.zeros_like(tensor) for name in MOMENTS}
             self._adamw.state[tensor] = {"step": torch.tensor(float(num_updates)), **moments}
+        # Parameters are linked with their stretch of the moments at the first update, which a
+        # resumed run has behind it; setting moments by parameter needs the links.
         if self._stage in (1, 2):
             self._engine.optimizer._lazy_init_hp_params_optimizer_state()
 
@@ -193,6 +201,7 @@ class TrainEngine:
                 safe_set_full_optimizer_state(parameter, value, part)
         elif part == WEIGHTS:
             safe_set_local_fp32_param(parameter, self._own_share(parameter, value))
+            # That was the float32 share; the model's own weights are another tensor.
             with deepspeed.zero.GatheredParameters([parameter], modifier_rank=0):
                 parameter.copy_(value)
         else:

@@ -47,8 +47,10 @@ def _train_on_this_node(job: GrpoJob, tracker: Tracker) -> TrainedPolicy:
         nproc_per_node=num_processes,
         run_id=uuid.uuid4().hex,
         rdzv_backend="c10d",
+        # A free port, so that two trainings on one machine do not meet.
         rdzv_endpoint="localhost:0",
         max_restarts=0,
+        # CUDA does not work in a forked process once the parent has used it.
         start_method="spawn",
     )
     try:

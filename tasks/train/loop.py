@@ -81,6 +81,7 @@ class Grpo:
     def train(self, run: Steps, samples: Sequence[Sample], seed: int) -> None:
         """Train on `samples` to the end of `run`, or until it is stopped."""
         with run.resumed() as is_resumed:
+            # The engine was started with the start policy, before the checkpoint was read.
             if is_resumed:
                 self.collector.engine.load_weights(self.weights())
             for number in run.steps():
@@ -123,6 +124,7 @@ class Grpo:
         ranks, budget = self.engine.ranks, self.config.microbatch_tokens
         for batch in micro_batches(update, any_sample, self.policy, ranks, budget):
             metrics = self._backward(batch, update, costs)
+            # Placeholders only keep the ranks in step: they are no work that was asked for.
             if batch.weight:
                 costs.count(batch.row)
                 yield metrics

@@ -67,6 +67,7 @@ def merged(
         elif _UP in name:
             assert base is not None
             assert down is not None
+            # Added in float32 and rounded once: the bits of a small change are lost in bfloat16.
             whole = base[1].float().addmm(tensor.float(), down.float(), alpha=scale)
             yield base[0], whole.to(base[1].dtype)
         else:

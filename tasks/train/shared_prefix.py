@@ -131,6 +131,7 @@ def shared_prefix_logprobs(
     logits[:, list(banned_ids)] = -torch.inf
     log_softmax = logits.log_softmax(dim=-1)
     logprobs = log_softmax.gather(1, row.token_ids[:, None])[:, 0]
+    # `entr` is 0 at 0; the product of p = 0 and log p = -inf would be no number for banned tokens.
     entropy = torch.special.entr(log_softmax.detach().exp()).sum(dim=-1)
     # `mask` is True in the order of the tokens, so scattering puts each in its place.
     padded = torch.zeros(row.mask.shape, dtype=logprobs.dtype, device=logprobs.device)
@@ -140,6 +141,8 @@ def shared_prefix_logprobs(
 def use_shared_prefix_attention(model: nn.Module) -> None:
     """Let a Qwen3-VL understand `spans` in its forward; without them it is as before."""
     AttentionInterface.register(_NAME, _attention)
+    # transformers makes no mask for an attention that has none registered; calls without `spans`
+    # need SDPA's.
     AttentionMaskInterface.register(_NAME, sdpa_mask)
     model.model.language_model.config._attn_implementation = _NAME  # type: ignore[union-attr]
 
@@ -176,6 +179,7 @@ def _attention(
         )
     parts: list[Tensor] = []
     for span in spans:
+        # `sees` is as wide as the whole group, its prompt included.
         middle, stop = span.start + span.num_prompt, span.start + span.sees.shape[1]
         prompt, responses = slice(span.start, middle), slice(middle, stop)
         group = slice(span.start, stop)
@@ -190,4 +194,5 @@ def _attention(
                 enable_gqa=query.shape[1] != key.shape[1],
             )
             parts.append(part)
+    # transformers goes on with (B, S, H, E).
     return torch.cat(parts, dim=2).transpose(1, 2), None

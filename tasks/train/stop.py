@@ -54,6 +54,8 @@ class StopRequest:
         Raises:
             Interrupted: a signal came, to this rank or to another one.
         """
+        # A signal may reach one rank alone. If it stopped alone, the others would wait for ever at
+        # the next exchange.
         number = max(ranks.gather(self._signal_number))
         if number:
             raise Interrupted(number, f"stopped by {signal.Signals(number).name}")

@@ -135,6 +135,7 @@ def micro_batches(
         for prompt, group in zip(encoded, update.own, strict=True)
     ]
     rows = pack_groups(lengths, budget_tokens)
+    # Known to all before the first pass, because each pass exchanges something with every rank.
     num_passes = max(ranks.gather(len(rows)))
     for row in rows:
         yield _micro_batch(policy, [update.own[i] for i in row], [encoded[i] for i in row])
