@@ -15,6 +15,7 @@ from tasks.video.render import ShownVideo
 
 Show = Callable[[Sample], tuple[ShownVideo, ...]]
 """Opens the videos of a question; raises ValueError if one cannot be shown."""
+# The vision tower takes two frames as one; of an odd number the last one counts twice.
 _FRAMES_MERGED = 2
 
 

@@ -88,6 +88,8 @@ class ReplyCache:
     def _keep(self, asked: Sequence[_Row]) -> None:
         rows = [row for row in asked if not row.reply.failure]
         if rows:
+            # Named by its questions: the same batch answered once more is the same file, and
+            # batches of shards that work at once do not overwrite each other.
             name = digest_of(*(row.question for row in rows))
             write_rows(self._store, f"{self._key}/{name}.parquet", _Row, rows)
             self._known |= {row.question: row.reply for row in rows}

@@ -50,6 +50,7 @@ class RandomGuesser:
     def _draw(self, sample: Sample, show: Show, sampling: Sampling) -> list[str]:
         rng = generator(self._seed, "random respondent", sample.sample_id)
         space = space_of(sample, sample.kind, lambda: _length_seconds(sample, show))
+        # As the benchmark reads answers: a guess that it cannot read would count as wrong.
         write = BENCHMARKS[sample.pretext].write if sample.pretext in BENCHMARKS else format_answer
         return [write(space.draw(rng)) for _ in range(sampling.num_completions)]
 

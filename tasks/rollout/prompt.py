@@ -60,5 +60,7 @@ def chat_messages(sample: Sample, videos: Sequence[dict[str, Any]]) -> list[dict
             content.append({"type": "text", "text": f"{label} {position}:"})
         content.append(video)
     content.append({"type": "text", "text": sample.question})
+    # The paper asks published benchmarks without a system prompt; an empty one would be a message
+    # too.
     messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
     return [*messages, {"role": "user", "content": content}]

@@ -170,6 +170,7 @@ class ServerAnswerer:
         Raises:
             InputError: the server stopped answering.
         """
+        # `media_io_kwargs` holds once for all videos of a request, so all need the same times.
         times = [_times(video) for video in videos]
         if any(other != times[0] for other in times):
             failure = (
@@ -193,6 +194,8 @@ class ServerAnswerer:
                 },
             )
         except openai.APIStatusError as error:
+            # What fails in the server concerns every question and ends the run, which goes on
+            # later; what it refuses concerns this question alone.
             if error.status_code >= 500:
                 raise InputError(f"model: the server failed: {error}") from error
             return Reply(
@@ -278,5 +281,6 @@ def _data_url(video: ShownVideo) -> str:
 
 def _jpeg(frame: Any) -> str:
     out = io.BytesIO()
+    # With chroma subsampling the edges of colours would be lost.
     Image.fromarray(frame).save(out, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
     return base64.b64encode(out.getvalue()).decode()

@@ -77,8 +77,10 @@ class PromptsAhead:
 
     def __init__(self, maker: PromptMaker, num_workers: int) -> None:
         self._maker = maker
+        # A list each: around the end of an epoch two steps in a row may want the same sample.
         self._waiting: dict[str, list[Future[Prompt | str]]] = {}
         self._last_batch = -1
+        # Not forked from the trainer: threads and a GPU's context do not survive that.
         self._pool = ProcessPoolExecutor(
             num_workers, get_context("forkserver"), initializer=_begin_worker, initargs=(maker,)
         )
@@ -132,6 +134,7 @@ def _begin_worker(maker: PromptMaker) -> None:
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # the trainer decides when to stop, and still needs prompts for that
+    # The workers are what is parallel; torch would start a thread for every core in each of them.
     torch.set_num_threads(1)
 
 

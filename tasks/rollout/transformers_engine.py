@@ -71,9 +71,12 @@ class TransformersEngine:
     ) -> list[list[Completion]]:
         self._policy.model.eval()
         num = params.num_completions
+        # One each, so that a group does not depend on what stands beside it in the batch; on the
+        # CPU, so that a seed means the same on every device.
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         cache = DynamicCache(config=self._policy.model.config.get_text_config())
         logits = self._prefill(batch, cache).repeat_interleave(num, dim=0)
+        # Text after a video goes on from the largest of its three positions.
         position = (batch.position_ids.amax(dim=(0, 2)) + 1)[:, None].expand(-1, num)
         tokens: list[Int[Tensor, " B"]] = []
         logprobs: list[Float[Tensor, " B"]] = []
@@ -82,6 +85,8 @@ class TransformersEngine:
             token, logprob = self._sample(logits, params, generators)
             tokens.append(token)
             logprobs.append(logprob)
+            # A branch that has ended is decoded on until all have; `_completion` cuts off what
+            # follows.
             finished |= token == self._end_id
             if bool(finished.all()) or step == params.max_tokens - 1:
                 break
@@ -107,6 +112,7 @@ class TransformersEngine:
             use_cache=True,
             logits_to_keep=1,
         )
+        # Padding is on the left, so the last column is the last token of every prompt.
         logits: Tensor = output.logits[:, -1]
         return logits
 
@@ -124,6 +130,7 @@ class TransformersEngine:
             uniform = [
                 torch.rand(params.num_completions, scaled.shape[1], generator=g) for g in generators
             ]
+            # The generator may give 0, of which there is no logarithm.
             noise = torch.cat(uniform).to(scaled.device).clamp_min(torch.finfo(torch.float32).tiny)
             chosen = scaled - torch.log(-torch.log(noise))
         token = chosen.argmax(dim=-1)
@@ -155,6 +162,7 @@ def _branch_mask(
     """What each completion's newest token sees: the prompt, and its own ones of `num_tokens` tokens
     a completion."""
     prompts = prompt_mask.bool()[:, None, None].expand(-1, 1, num_completions, -1)
+    # Each step appended one token of every completion, so a completion's own are every N-th.
     own = torch.eye(num_completions, dtype=torch.bool, device=prompt_mask.device).repeat(
         1, num_tokens
     )

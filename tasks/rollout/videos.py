@@ -172,6 +172,7 @@ class _FileContents:
         """So that the next process need not read the files again."""
         if self._new:
             text = json.dumps(self._new, sort_keys=True).encode()
+            # Named by what is in it, so shards that work at once do not overwrite each other's.
             self._store.write_bytes(f"{_CONTENTS}/{digest_of(sorted(self._new))}.json", text)
             self._new = {}
 

@@ -58,6 +58,7 @@ class VllmEngine:
         self._sleeps = config.sleep and not on_cpu
         self._is_asleep = False
         self.ranks_together = _ranks_together(config.tensor_parallel)
+        # The lowest bias that vLLM takes: it clamps them to -100 .. 100.
         self._banned = dict.fromkeys(vision_token_ids(policy), -100.0)
         dtype: Any = str(policy.model.dtype).removeprefix("torch.")
         # vLLM reads the folder while it starts, and not again.
@@ -75,15 +76,20 @@ class VllmEngine:
                 # A prompt prefilled in parts rewinds its generator, which a CPU generator cannot
                 # do.
                 enable_chunked_prefill=False,
+                # Without chunked prefill the longest prompt has to fit into one batch, or vLLM
+                # refuses to start.
                 max_num_batched_tokens=max(config.max_batch_tokens, config.max_model_tokens),
                 enforce_eager=config.eager or on_cpu,
                 enable_sleep_mode=self._sleeps,
+                # Else vLLM takes sampling defaults from the model's own generation_config.json.
                 generation_config="vllm",
                 seed=0,
                 # Those of the distribution that tokens are drawn from: after temperature and banned
                 # tokens.
                 logprobs_mode="processed_logprobs",
                 mm_processor_kwargs={"do_resize": False},  # frames have their final size
+                # Positions of a jigsaw are single digits, so no question shows more than nine
+                # videos.
                 limit_mm_per_prompt={"video": 9, "image": 0},
                 disable_log_stats=True,
                 **_spread(config.tensor_parallel, self.ranks_together),
@@ -155,7 +161,10 @@ class VllmEngine:
             min_p=0.0,
             repetition_penalty=1.0,
             max_tokens=params.max_tokens,
+            # Ours have 63 bits; completion i gets the seed + i, which has to stay in 64 bits with a
+            # sign.
             seed=seed % 2**62,
+            # Of the sampled token alone, no others beside it.
             logprobs=0,
             logit_bias=self._banned,
             detokenize=True,
