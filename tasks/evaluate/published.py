@@ -49,10 +49,13 @@ def answer_questions(
     conditions = {folder.name: folder.conditions for folder in questions.folders}
     replies: list[Reply] = []
     num_asked = 0
+    # Of all shards: guessers, and the tokenizer of the tiny model, are made of all questions, and
+    # must be the same in every shard.
     with open_answerer(
         name, model, rollout, [*_all_samples(store, questions)], seed, questions.served
     ) as answerer:
         rows = read_rows(store, shard.questions, Sample)
+        # Shards are sorted by benchmark, so each one is a single group.
         for benchmark, group in groupby(rows, key=lambda sample: sample.pretext):
             under = conditions[benchmark]
             sampling = Sampling(1, under.temperature, under.max_answer_tokens, ("benchmark",))

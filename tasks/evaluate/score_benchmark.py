@@ -73,6 +73,7 @@ class ModelResult:
                 for tag, parts in result.breakdown.items()
                 for value, part in parts.items()
             }
+        # Without an interval its ends are infinite, and no curve can be drawn through them.
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
@@ -107,6 +108,7 @@ def score_benchmark(
 
 def result_json(found: ModelResult) -> str:
     """Everything about one result as JSON; numbers that are not finite are null."""
+    # `asdict` leaves out properties.
     more = {"coverage": found.result.coverage, "intervals": METHOD}
     return json.dumps(as_json(asdict(found) | more), indent=1)
 
@@ -215,6 +217,7 @@ def _refusal(result: BenchmarkResult, min_coverage: float) -> str:
 
 
 def _prediction(benchmark: Benchmark, sample: Sample, reply: Reply) -> Prediction:
+    # Published questions are answered once.
     text = "" if reply.failure else reply.texts[0]
     judged = (
         benchmark.fail(sample, reply.failure) if reply.failure else benchmark.judge(sample, text)

@@ -135,6 +135,7 @@ def _by_part(
     rows: Iterable[SampleScore], part: Callable[[SampleScore], str]
 ) -> dict[str, Estimate]:
     members: defaultdict[str, list[ItemScore]] = defaultdict(list)
+    # Sums of floats depend on their order.
     for row in sorted(rows, key=lambda row: row.sample_id):
         members[part(row)].append(row.scored(part(row)))
     return {name: estimate(items) for name, items in sorted(members.items())}

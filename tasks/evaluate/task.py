@@ -62,6 +62,8 @@ def evaluate_candidate(
     started = time.perf_counter()
     run, model, rollout, config = job.run, job.config.model, job.config.rollout, job.config.evaluate
     store, samples, clips = Store(run.data_root), data.samples, data.clips
+    # The candidate's name is left out: one policy may be the champion here and the start there, and
+    # is scored once. Of `model` only the type counts, since the weights are the policy's.
     inputs = (
         candidate.policy.digest,
         samples.digest,

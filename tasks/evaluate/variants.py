@@ -79,7 +79,9 @@ def _against(store: Store, first: ModelScores, own: ModelScores, split: Split) -
         }
         for found in (first, own)
     )
+    # Items differ in difficulty, which cancels where each is compared with itself.
     found = paired_difference(before, after)
+    # A folder can be too small to hold a video out.
     if found.num_items == 0:
         return UNKNOWN
     return (
