@@ -61,6 +61,7 @@ def whole_groups(size: int) -> Units:
     """A group is right only if its `size` questions are all there and all right."""
 
     def units(rows: Sequence[AnswerScore], score: Score) -> list[ItemScore]:
+        # The clips of a group are shown for it alone, so the group is what counts as one video.
         groups: defaultdict[str, list[AnswerScore]] = defaultdict(list)
         for row in rows:
             groups[row.group].append(row)
@@ -158,6 +159,7 @@ class FolderBenchmark:
         )
 
     def aggregate(self, scores: Sequence[AnswerScore]) -> BenchmarkResult:
+        # Sums of floats depend on their order, and rows come in any.
         rows = sorted(scores, key=lambda row: row.sample_id)
         if len({row.sample_id for row in rows}) < max(1, len(rows)):
             raise ValueError(
@@ -169,6 +171,7 @@ class FolderBenchmark:
             self.adapter.units,
             self.adapter.official_units or self.adapter.units,
         )
+        # A guesser is shown no video either, so such a question is worth nothing to it.
         chances = [0.0 if row.failure else row.chance for row in rows]
 
         return BenchmarkResult(
@@ -258,6 +261,7 @@ def make_sample(
         kind=kind,
         level=0.0,
         views=tuple(
+            # Frames are chosen when the file is opened: nobody knows its length here.
             View(clip_id=stem_of(video), start_frame=0, stop_frame=0, file=file)
             for video, file in files
         ),

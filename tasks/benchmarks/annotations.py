@@ -70,10 +70,13 @@ class Where:
         """
         try:
             found = ast.literal_eval(value) if isinstance(value, str) else value
+        # Python's parser raises the last two at text that is nested too deep.
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             found = None
         if not isinstance(found, list) or not all(isinstance(entry, str) for entry in found):
             raise self.error(field, f"got {value!r:.80}, expected a list of texts")
+        # numpy prints lists without commas, and Python joins texts that stand side by side into
+        # one.
         if len(found) < least:
             raise self.error(
                 field,
@@ -107,6 +110,7 @@ def find_parts(root: Path, *names: str) -> list[Path]:
     if not root.is_dir():
         raise InputError(f"no folder {str(root)!r}; give the folder of the benchmark as downloaded")
     below = [name for name in names if not _is_common(name)]
+    # In other case only if nothing is called as written: some file systems hold both.
     for find in (_as_written, _whatever_case):
         for name in names:
             found = find(root, name)
@@ -130,6 +134,7 @@ def _as_written(root: Path, pattern: str) -> list[Path]:
 
 
 def _whatever_case(root: Path, pattern: str) -> list[Path]:
+    # `Path.glob` can leave case aside from Python 3.12 on only.
     letters = (f"[{char.lower()}{char.upper()}]" if char.isalpha() else char for char in pattern)
     return _as_written(root, "".join(letters))
 
@@ -203,6 +208,8 @@ def read_text(path: Path) -> str:
 
 
 def _table(path: Path) -> Iterator[tuple[int, object]]:
+    # The csv module finds the ends of rows itself, because quoted fields may hold line ends.
+    # `strict` makes it report a quote that is never closed, the mark of a file that is cut off.
     text = io.StringIO(read_text(path), newline="")
     try:
         yield from enumerate(

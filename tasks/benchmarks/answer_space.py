@@ -59,6 +59,7 @@ class IntervalSpace:
 
     @property
     def size(self) -> int:
+        # Pairs of start < end among last_tick + 1 ticks.
         return self.last_tick * (self.last_tick + 1) // 2
 
     def draw(self, rng: np.random.Generator) -> Answer:
@@ -76,6 +77,8 @@ class IntervalSpace:
         ):  # All pairs at once would take gigabytes for a long video.
             ends = ticks[index + 1 :]
             shared = np.minimum(ends, truth.end_seconds) - max(start, truth.start_seconds)
+            # Where two intervals overlap, their hull is their union; where they do not, nothing is
+            # shared, and the hull is merely not 0.
             hull = np.maximum(ends, truth.end_seconds) - min(start, truth.start_seconds)
             overlap = np.maximum(shared, 0.0) / hull
             total, total_square = (
@@ -101,6 +104,7 @@ class CountsSpace:
 
     def moments(self, truth: Answer) -> Moments:
         right = 1 / self.most  # of each count, whatever the others are
+        # The squared mean, plus the variance of a mean of independent right-or-wrong counts.
         return Moments(right, right**2 + right * (1 - right) / self.num_shapes)
 
 
@@ -168,6 +172,7 @@ def space_of(sample: Sample, kind: str, length_seconds: Callable[[], float]) -> 
             assert isinstance(truth, Permutation)
             return PermutationSpace(len(truth.positions))
         case AnswerKind.INTERVAL:
+            # One tick at least, or there would be no interval to draw.
             return IntervalSpace(max(1, round(length_seconds() * _TICKS_PER_SECOND)))
     raise ValueError(
         f"sample {sample.sample_id}: no valid answers are known of the kind {sample.answer_kind!r}"

@@ -11,6 +11,7 @@ from tasks.benchmarks.reading import Reading
 from tasks.benchmarks.wording import Words, worded
 from tasks.core.types import BenchmarkFacts, Sample
 
+# A blank or the end must follow, or an option such as `A.M.` would bear a letter.
 _LETTERED = re.compile(r"\(?([A-Z])[.):](?:\s|$)")
 _OPTION_LINE = re.compile(r"^\s*\(?([A-Z])[.):]\s*(\S.*?)\s*$", re.MULTILINE)
 
@@ -56,6 +57,7 @@ def options_in(question: str) -> tuple[str, ...]:
     """The texts of the option lines at the end of a question; empty unless their letters run from A
     without a gap."""
     found = _OPTION_LINE.findall(question)
+    # From the last A on: a question may hold a list of its own before its options.
     starts = [place for place, (letter, _) in enumerate(found) if letter == "A"]
     run = found[starts[-1] :] if starts else []
     is_run = [letter for letter, _ in run] == list(string.ascii_uppercase[: len(run)])

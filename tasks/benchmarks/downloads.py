@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+# Ids of YouTube have eleven characters; those of other sites are told from words by brackets.
 _TITLE_AND_ID = re.compile(r".*\[([\w-]{6,})\]|.*-([\w-]{11})")
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ def link_id_of(url: str) -> str:
     try:
         parts = urlsplit(url.strip())
     except ValueError:
+        # Links are anybody's text: `urlsplit` refuses e.g. brackets that are no IPv6 address.
         return ""
     return (parse_qs(parts.query).get("v") or [PurePosixPath(parts.path).name])[0]
 

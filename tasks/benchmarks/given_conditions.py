@@ -29,6 +29,7 @@ def read_conditions(text: str, names: Sequence[str]) -> dict[str, Conditions]:
             differently.
     """
     given = read_object(_content(text), "conditions", _EXPECTED)
+    # Names of benchmarks and of conditions share one object; none has another's name.
     own = {name: changes for name, changes in given.items() if name in BENCHMARKS}
     common = {name: value for name, value in given.items() if name not in own}
     for name, changes in own.items():

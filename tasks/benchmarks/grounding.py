@@ -83,6 +83,7 @@ def read_interval(sample: Sample, text: str) -> Reading:
 def read_window(text: str, windows: Sequence[Window]) -> Reading:
     """The same for right answers that are given."""
     paper, robust = paper_interval(text), find_interval(text)
+    # The paper's script reads one window a question; the first is kept for that reading.
     first = iou(paper, windows[0]) if paper else 0.0
     return Reading(
         paper=best_iou(paper, windows),
@@ -117,6 +118,7 @@ def best_iou(found: Window | None, windows: Sequence[Window]) -> float:
 
 def interval_metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
     """Recall at fixed overlaps, and how often the example of the question was copied."""
+    # An overlap that is just the limit counts, as in the paper's script.
     recalls = {f"R1@{limit}": fmean(row.paper >= limit for row in rows) for limit in THRESHOLDS}
     return recalls | {"example_copied": fmean(row.values.get("copied", 0.0) for row in rows)}
 

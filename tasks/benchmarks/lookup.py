@@ -123,6 +123,7 @@ class VideoFolder:
                 paths=(), missing=f"{len(lost)} of {len(paths)} pictures, e.g. {lost[0]!r:.100}"
             )
         for path, mine in zip(paths, inside, strict=True):
+            # Lists that differ only in the part left out would show one video for two.
             if self._listed.setdefault(mine, path) != path:
                 missing = (
                     f"{mine!r:.100} stands for both {self._listed[mine]!r:.200} and {path!r:.200}"
@@ -230,6 +231,7 @@ def _is_inside(name: str) -> bool:
 
 
 def _number(path: Path) -> tuple[int, str]:
+    # By number, because as names 10 comes before 9.
     digits = "".join(filter(str.isdigit, path.stem))
     return int(digits or 0), path.name
 

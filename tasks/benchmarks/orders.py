@@ -9,6 +9,8 @@ from tasks.core.types import Sample
 
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
 _CLIP = r"(?:the\s)?(?:(?:clip|video|segment)\s?)?#?"
+# Possessive quantifiers (`++`, `*+`) give nothing back, so no answer, however long or odd, takes
+# more than linear time.
 _COUNTER = re.compile(rf"\bstep\s*+#?\d++\s*+[:=.)-]++\s*+(?={_CLIP}\d)", re.IGNORECASE)
 """`Step 1: Clip 2`: what counts the places, not the clips."""
 _LISTED = re.compile(rf"\W*+(?:(\d++)\s?[.):]\s*+)?+{_CLIP}(\d++)(\W*+$)?", re.IGNORECASE)

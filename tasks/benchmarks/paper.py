@@ -58,4 +58,5 @@ def _scores() -> dict[tuple[str, str, int], float]:
 
 
 def _plain(name: str) -> str:
+    # The paper writes hyphens and capitals, our names are plain (Video-MME, videomme).
     return "".join(filter(str.isalnum, name.lower()))

@@ -113,6 +113,7 @@ def _limited(samples: list[Sample], limit: int, seed: int) -> Iterator[Sample]:
     for sample in samples:
         members[_unit(sample)].append(sample)
     taken = 0
+    # A larger limit adds questions and drops none, so answers that are kept stay of use.
     for unit in shuffled(members, str, "limit", seed):
         if taken >= limit:
             return
@@ -132,12 +133,14 @@ def _say_missing(folder: BenchmarkFolder, samples: Sequence[Sample]) -> None:
 
 def _unit(sample: Sample) -> str:
     group = sample.benchmark.group if sample.benchmark else ""
+    # The words in front part a group from a sample that is called alike.
     return f"group {group}" if group else f"sample {sample.sample_id}"
 
 
 def _shards(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:
     """At least `size` questions each, except for the last; a shard ends where a video ends."""
     shard: list[Sample] = []
+    # A video is decoded once for the questions on it that follow each other.
     by_video = sorted(
         samples, key=lambda sample: (sample.pretext, video_of(sample), sample.sample_id)
     )

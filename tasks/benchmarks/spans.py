@@ -22,6 +22,8 @@ Window = tuple[float, float]
 """Start and end."""
 
 _MARKUP = re.compile(r"\\(?:text|math)[a-z]*|[*_`$\\{}\"]")
+# Possessive quantifiers (`++`, `*+`) give nothing back, so no answer, however long or odd, takes
+# more than linear time.
 _CLOCK = r"(?<![\d:.])(?:\d{1,3}:)?\d{1,3}:\d{2}(?:\.\d++|,\d{3}(?!\d))?+(?!\d|:\d)"
 _PLAIN = r"\d++\.?+\d*+"
 _NUMBER = r"(?<!\d)\d++(?:,\d{1,3}(?![\d,.])|\.)?+\d*+(?:e[+-]?\d{1,3}(?!\w))?+"
@@ -87,6 +89,7 @@ def _range(text: str) -> Window | None:
     found = _RANGE.search(text)
     if not found:
         return None
+    # A unit said once, after the second number, is that of both: 1 to 2 minutes.
     return _value(found[1], found[2] or found[4]), _value(found[3], found[4])
 
 
@@ -104,6 +107,7 @@ def _only_two(text: str) -> Window | None:
     bare = _BARE_PAIR.fullmatch(text)
     if bare:
         return _value(bare[1]), _value(bare[2])
+    # Three are looked for: a third says that the two are not all.
     times = list(map(_time, islice(_NAMED_TIME.finditer(text), 3)))
     return (times[0], times[1]) if len(times) == 2 else None
 
@@ -120,6 +124,7 @@ def _in_seconds(found: re.Match[str]) -> str:
 def _value(text: str, unit: str | None = None) -> float:
     """Of a clock time, or of a number of seconds or minutes."""
     whole, _, digits = text.partition(",")
+    # Three digits after a comma are milliseconds in a clock time, thousands elsewhere.
     plain = whole + digits if len(digits) == 3 and ":" not in text else text.replace(",", ".")
     total = 0.0
     for part in plain.split(":"):
@@ -128,4 +133,5 @@ def _value(text: str, unit: str | None = None) -> float:
 
 
 def _finite(start: float, end: float) -> Window | None:
+    # Very long numbers become infinite, and an overlap with infinity is no number.
     return window_of(start, end) if math.isfinite(start) and math.isfinite(end) else None

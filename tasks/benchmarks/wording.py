@@ -24,6 +24,7 @@ WORDING = Rule(
 
 def worded(template: str, question: str) -> str:
     """`template` with `question` in place of every mark."""
+    # A function, because `sub` would read backslashes in a text as escapes (`\boxed`).
     return _MARK.sub(lambda _: question, template)
 
 

@@ -78,6 +78,7 @@ def _load(source: BenchmarkSource) -> Iterator[Sample]:
             raise where.error("video_1", f"got {len(videos)} videos, expected two to four")
         options, answer = _options(row), row.answer
         is_yes_no = options == _YES_NO
+        # The paper's script compares a single character, so Yes or No could never be right.
         if is_yes_no and answer.strip().lower().rstrip(".") in {"yes", "no"}:
             answer = "A" if answer.strip().lower().startswith("yes") else "B"
         facts = choice_facts(options or options_in(row.question))

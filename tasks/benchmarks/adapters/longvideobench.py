@@ -18,6 +18,7 @@ from tasks.benchmarks.choices import ask_choice, choice_facts
 from tasks.core.types import Sample
 
 _FILES = ("lvb_val.json", "data/validation-*.parquet", "validation-*.parquet", "LongVideoBench.tsv")
+# The hub's table has five columns of options, whatever their number, and fills up with this.
 _PADDING = "N/A"
 
 

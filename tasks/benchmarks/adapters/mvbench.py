@@ -161,6 +161,8 @@ def _pictures(source: BenchmarkSource, pictures: Sequence[str], row: _Row) -> Vi
             paths=(), missing=f"pictures of {row.video!r} from {start} to {end} s: {error}"
         )
     shown = tuple(inside[index] for index in chosen.indices)
+    # The chosen pictures over the length of the part in seconds: the rate that their times are made
+    # of.
     return VideoFile(paths=shown, is_frames=True, fps=len(shown) / (len(inside) / rate))
 
 

@@ -49,6 +49,7 @@ def _load(source: BenchmarkSource) -> Iterator[Sample]:
     for number, (video, window, query) in enumerate(
         _by_query(path) if is_list_file(path) else _by_video(path)
     ):
+        # Looked up once: 4,001 queries are about 25 videos.
         if video not in found:
             found[video] = _video(source, video)
         yield grounding_sample(

@@ -83,6 +83,7 @@ def _flat_items(source: BenchmarkSource, paths: Sequence[Path]) -> Iterator[_Ite
 
 def _nested_items(source: BenchmarkSource, path: Path) -> Iterator[_Item]:
     for key, dimensions in read_object(path).items():
+        # Some keys end as a picture's name does, but name a video.
         video = stem_of(key).removesuffix(".jpg")
         found = source.videos.find(f"{video}.mp4", ("videos",))
         if not isinstance(dimensions, dict) or not set(dimensions) <= set(_DIMENSIONS):

@@ -110,6 +110,7 @@ def _sample(source: BenchmarkSource, where: Where, row: _Row, used: Set[str]) ->
 
 
 def _unusable(where: Where, reason: str, used: Set[str]) -> Sample:
+    # The rows' own ids are anybody's, so one may be called just as a row would be here.
     names = (
         f"row {where.row}{mark}" for mark in itertools.accumulate(itertools.repeat("'"), initial="")
     )

@@ -76,10 +76,12 @@ def _loader(name: str, *scores: str) -> Callable[[BenchmarkSource], Iterator[Sam
 
 def _categories(root: Path) -> _Categories:
     """By pair; empty without the table."""
+    # Categories are a breakdown alone, so the benchmark goes without them.
     if not list(root.rglob(_TABLE)):
         return {}
     rows = read_rows_of(find_file(root, _TABLE), _Category)
     return {
+        # Pair i is row i of the table.
         int(where.row): (
             row.major,
             tuple(part.strip() for part in (row.minor or "").split(";") if part.strip()),

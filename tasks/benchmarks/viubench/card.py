@@ -213,6 +213,7 @@ def _videos(card: Card) -> Iterator[str]:
     yield "| video | seconds | items | sha256 |"
     yield "|---|---:|---:|---|"
     for video in card.videos:
+        # A bar would end the cell of the table.
         name = video.name.replace("|", "\\|")
         yield f"| {name} | {video.duration_seconds:.1f} | {video.num_items} | `{video.sha256}` |"
     yield ""

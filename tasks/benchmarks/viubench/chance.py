@@ -45,6 +45,7 @@ def chance_overall(by_type: Mapping[str, Chance]) -> Chance:
     types = list(by_type.values())
     return Chance(
         mean=fmean(found.mean for found in types),
+        # Types are guessed independently, so the variances of their means add up.
         se=sqrt(sum(found.se**2 for found in types)) / len(types),
         best_constant=fmean(found.best_constant for found in types),
         num_items=sum(found.num_items for found in types),
@@ -58,12 +59,14 @@ def _chance(items: Sequence[Sample], clips: Mapping[str, Clip]) -> Chance:
         space, truth = answer_space(item, clips), right_answer(item)
         moments.append(space.moments(truth))
         if isinstance(space, IntervalSpace) and isinstance(truth, Interval):
+            # Ticks are tenths of a second.
             length = space.last_tick / 10
             shares.append((truth.start_seconds / length, truth.end_seconds / length))
     mean = fmean(found.mean for found in moments)
     variance = fmean(found.mean_square for found in moments) - mean**2
     return Chance(
         mean=mean,
+        # Rounding can take it below 0 where all scores are equal.
         se=sqrt(max(0.0, variance) / len(items)),
         best_constant=_best_interval(shares) if shares else _most_common(items),
         num_items=len(items),
@@ -79,6 +82,8 @@ def _most_common(items: Sequence[Sample]) -> float:
 def _best_interval(shares: Sequence[tuple[float, float]]) -> float:
     """Best mean overlap of one interval in shares of the length; overlap does not change with the
     scale."""
+    # Items stand along the second axis (1, items, 2) and guesses along the first (guesses, 1), so
+    # everything below is (guesses, items).
     truth = np.asarray(shares)[None]
     grid = np.linspace(0, 1, _CONSTANT_STEPS + 1)
     starts, ends = (grid[index][:, None] for index in np.triu_indices(len(grid), k=1))

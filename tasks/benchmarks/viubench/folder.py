@@ -52,6 +52,7 @@ def is_built(folder: Path) -> bool:
 
 def data_root_of(folder: Path) -> Store:
     """The store that a built benchmark lies in, with its frames."""
+    # It lies in ROOT/benchmarks/NAME, and its tables name frames by their keys below ROOT.
     return Store(str(folder.parents[1]))
 
 
