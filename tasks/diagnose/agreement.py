@@ -23,6 +23,7 @@ from tasks.core.types import Sample
 CLOSE_OVERLAP = 0.8
 FAR_OVERLAP = 0.5
 MOST_USUAL_SHARE = 0.75
+# Overlaps and sums of limits are floats: equality must not fail at the last bit.
 _ROUNDING = 1e-9
 
 RULE = (
@@ -60,6 +61,8 @@ def other_answers(
         answer = agreed_answer(own, schema)
         if answer is None or not _is_other(answer, sample.answer, schema):
             continue
+        # Without the row's own rollouts: they agree by definition, and among few rows they would
+        # make every agreed answer look usual.
         counts = everywhere[sample.answer_kind]
         num_others = counts.total() - len(own)
         share = (counts[answer] - own.count(answer)) / num_others if num_others else 0.0
@@ -77,10 +80,13 @@ def agreed_answer(answers: Sequence[str | None], schema: Schema) -> str | None:
         return known[0]
     # 1 - IoU is a metric: two intervals close to a third are no further from each other than both
     # distances together.
+    # Asked first, because one comparison a rollout tells most rows that do not agree; the search
+    # below compares all pairs.
     if not all(
         _agree(other, known[0], schema, 2 * CLOSE_OVERLAP - 1 - _ROUNDING) for other in known
     ):
         return None
+    # Sorted, since the order of a set of texts changes with every process, and ties would with it.
     middle = max(
         sorted(set(known)), key=lambda one: sum(score(other, one, schema).total for other in known)
     )

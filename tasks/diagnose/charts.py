@@ -34,6 +34,7 @@ def spreads(rows: Sequence[RowDiagnosis]) -> bytes:
     parts = [[row.spread for row in answered if row.outcome is outcome] for outcome in _COLORS]
     axes.hist(
         parts,
+        # Rewards lie between 0 and 1, so their standard deviation is at most a half.
         bins=[0.5 * number / _NUM_BINS for number in range(_NUM_BINS + 1)],
         stacked=True,
         color=list(_COLORS.values()),
@@ -58,6 +59,7 @@ def outcome_bars(by_kind: dict[str, RowsSummary]) -> bytes:
     axes.set_yticks(
         range(len(by_kind)), [f"{name}  ({part.num_rows})" for name, part in by_kind.items()]
     )
+    # matplotlib counts upwards: the first kind belongs at the top.
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="share of rows")
     axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))

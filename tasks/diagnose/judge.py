@@ -95,6 +95,7 @@ def _judge(
     failure: str,
 ) -> RowDiagnosis:
     num_correct = sum(rollout.strict_reward == 1.0 for rollout in rollouts)
+    # A row that was not shown has no rollouts, and mean and deviation need one number at least.
     rewards = [reward.of(rollout) for rollout in rollouts] or [0.0]
     return RowDiagnosis(
         row=row,

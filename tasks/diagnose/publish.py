@@ -47,10 +47,13 @@ def publish(store: Store, content: ReportContent, out: str, tracker: Tracker) ->
     teaching = f"{content.file.stem}.teaching{content.file.suffix}"
     files = {
         "report.html": report.encode(),
+        # Data sets are in any language: escaped characters could not be read by a person.
         "summary.json": json.dumps(asdict(content.summary), indent=1, ensure_ascii=False).encode(),
         "rows.jsonl": _json_lines(content.rows),
         "likely_wrong_labels.jsonl": _json_lines(suspects),
         "unusable_rows.jsonl": _json_lines(content.unusable),
+        # The rows as they stand in the file, so whatever reads the whole data set reads this part
+        # of it.
         teaching: subset(content.file, {row.row for row in content.rows if row.teaches}),
     }
     target, folder = (Store(out), "") if out else (store, f"{key}/")

@@ -91,6 +91,7 @@ def summarize(
         },
         num_beyond_limit=int(imported["beyond_limit"]),
         num_not_shown=len(rows) - len(answered),
+        # Every number from none to all, also those that no row has: a gap would shift the chart.
         rows_by_num_correct=tuple(
             num_correct[number] for number in range(request.num_rollouts + 1)
         ),
