@@ -30,6 +30,8 @@ def find_or_check(
     """The findings kept at `key`, or new ones if there are none or they stopped a run; and their
     counts."""
     findings = read_json(store, key, list[ManifestFinding]) if store.exists(key) else []
+    # What stopped a run may be mended since, under the same manifests: a damaged archive is deleted
+    # and made anew. So only findings that let it pass are trusted.
     reused = bool(findings) and not any(finding.stops_the_run for finding in findings)
     if not reused:
         findings = check_manifests(
@@ -66,6 +68,7 @@ def check_manifests(
     `samples` are gone through several times; they may be too many to be held as rows.
     """
     by_id = {clip.clip_id: clip for clip in clips}
+    # Videos for a benchmark are held out as a whole, so there is nothing to train on.
     clip_splits, sample_splits = (
         (("train",), ("train",)) if config.needs_training_split else (("heldout",), ("viubench",))
     )
@@ -74,6 +77,7 @@ def check_manifests(
         *check_clips(clips_table(clips), clip_splits),
         *check_samples(samples_table(samples, by_id), sample_splits),
     ]
+    # Rendering rows that name missing clips or frames would only fail once more, in other words.
     if any(finding.stops_the_run for finding in findings):
         return findings
     return [
@@ -98,6 +102,7 @@ def draw_samples(samples: Collection[Sample], count: int, seed: int) -> list[Sam
     """`count` different samples at random (all if there are fewer), in manifest order."""
     if len(samples) <= count:
         return list(samples)
+    # Rows may stream from their file, so they are passed through once instead of being indexed.
     chosen = set(
         generator(seed, "validate").choice(len(samples), size=count, replace=False).tolist()
     )

@@ -47,6 +47,7 @@ def check_clips(table: pd.DataFrame, needed_splits: Sequence[str]) -> list[Manif
             x.ExpectColumnValuesToBeBetween(column="height_px", min_value=1),
             x.ExpectColumnValueLengthsToBeBetween(column="frames_key", min_value=1),
             x.ExpectColumnValuesToBeBetween(column="num_frames", min_value=2),
+            # Great Expectations leaves nulls out of every other check of a column.
             x.ExpectColumnValuesToNotBeNull(column="first_timestamp_seconds"),
             x.ExpectColumnValuesToBeBetween(
                 column="first_timestamp_seconds", min_value=0, max_value=0
@@ -149,6 +150,7 @@ def _finding(manifest: str, result: Any) -> ManifestFinding:
     examples = details.get("partial_unexpected_list") or details.get("partial_missing_list") or []
     errors = [
         info["exception_message"]
+        # One entry a metric if something was raised, else plain fields that say so.
         for info in result.exception_info.values()
         if isinstance(info, dict)
     ]

@@ -20,6 +20,8 @@ def samples_page(
 ) -> str:
     """HTML with pictures inside; the same samples each time."""
     by_id, counts = read_clips(store, clips), Counter[tuple[str, str, str]]()
+    # Counted on the way to being chosen: a manifest may be too large to be held, or to be read
+    # twice.
     rows = _counted(iterate_rows(store, samples, Sample), counts)
     chosen = choose_in_turn(rows, _MOST_SHEETS, seed, "look")
     sheets = [

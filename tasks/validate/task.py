@@ -32,11 +32,15 @@ def validate_manifests(data: DataSet, job: Job) -> DataSet:
     key = f"{work_key('validated', 'validate', *inputs)}/findings.json"
     with stage(run, "validate") as tracker:
         _, findings, counts = find_or_check(store, key, clips, rejected, samples, config, run.seed)
+        # Before the run may be stopped, or its record would have no counts.
         tracker.log_metrics({f"validate/{name}": value for name, value in counts.items()})
         stop_if_bad(findings)
         page = samples_page(store, clips, rejected, samples, run.seed)
+        # A local run leaves its deck in a temporary folder, so the page goes to the run's record
+        # too.
         tracker.log_bytes("samples.html", page.encode())
     Deck("samples", page)
+    # Only after every check: preview and export take what this points to without looking.
     point_to_latest(store, LatestDataset(clips=clips, samples=samples, run_id=run.run_id))
     click.echo(f"samples             {samples.num_rows} in {store.path(samples.key)}")
     return data.after(
