@@ -54,7 +54,8 @@ def select(
         )
     history = _history(store, start, evidence, config)
     plan = make_plan(history, pool, config, now=start.round + 1)
-    wanted = _wanted(plan, available, config)
+    takes_all = config.select_by == "all"
+    wanted = pool if takes_all else allot(plan, available, config.num_samples)
     measured_by = [(s.measurements.digest, s.samples.digest) for s in shards]
     key = work_key("calibrated", "calibrate", "select", start, config, seed, measured_by)
     chosen = _Chosen(wanted, measured, config, seed)
@@ -101,12 +102,6 @@ def _history(
     return still_tell(
         [*earlier, *evidence], now=start.round + 1, round_correlation=config.round_correlation
     )
-
-
-def _wanted(
-    plan: Sequence[PlannedCell], available: Mapping[CellKey, int], config: CalibrateConfig
-) -> Mapping[CellKey, int]:
-    return available if config.select_by == "all" else allot(plan, available, config.num_samples)
 
 
 class _Chosen:

@@ -57,28 +57,28 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="be65a4f47184e9d2",
+        sources="3f5a0de8547cc5e9",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="741192a2c3fdf5a0",
+        sources="ba45f8ef4407288d",
     ),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="9ca5816e5d3e76da",
+        sources="412252269e4bffb4",
     ),
     "validate": StageCode(
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="f3cfe6bb10091fdc",
+        sources="e0b8ad45f63d14a0",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="886350c5363b76e0"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="5e1d0910f8e67c8b"
     ),
     "calibrate": StageCode(
         version=2,
@@ -89,19 +89,19 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="894a6f59961d8134",
+        sources="c39377886eadbb2f",
     ),
     "train": StageCode(
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="4dbe7549ebf1947e",
+        sources="ac1df90ea9baee5e",
     ),
     "evaluate": StageCode(
         version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="666fcfa8165bf5c0",
+        sources="7319f09094035815",
     ),
     "answer": StageCode(
         version=1,
@@ -113,13 +113,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="28f58dbb25b6c701",
+        sources="dc1e00452efc355c",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="95c25acd513ad1ba",
+        sources="0f6af0493d141814",
     ),
 }
 

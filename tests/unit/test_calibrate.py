@@ -97,6 +97,16 @@ def test_without_calibration_everything_is_trained_on(tmp_path: Path) -> None:
     assert read_rows(store, selection.samples.key, Sample) == SAMPLES[:4]
 
 
+def test_without_calibration_flat_samples_push_no_others_out(
+    tmp_path: Path,
+) -> None:
+    store = Store(str(tmp_path))
+    alike = [replace(SAMPLES[0], sample_id=f"s{number}") for number in range(10)]
+    shard = _shard(store, alike, [[0.0, 1.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]])
+    selection = select(store, [shard], NO_PLAN, CalibrateConfig(select_by="all"), 0)
+    assert read_rows(store, selection.samples.key, Sample) == alike
+
+
 def test_selection_takes_no_more_than_wanted_and_measured_samples_first(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     cell = SAMPLES[0].cell
