@@ -76,7 +76,7 @@ def schema_of(answer_type: type) -> Schema:
 
     Raises:
         TypeError: it is neither an answer type nor a frozen dataclass of them, or words stand
-        before another part.
+            before another part.
     """
     schema = tuple(_parts(answer_type, "", 1.0))
     early_text = [part.name for part in schema[:-1] if part.kind is AnswerKind.TEXT]

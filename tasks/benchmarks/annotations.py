@@ -105,7 +105,7 @@ def find_parts(root: Path, *names: str) -> list[Path]:
 
     Raises:
         InputError: there is none, a part is missing, or it is there several times below and not in
-        the expected place.
+            the expected place.
     """
     if not root.is_dir():
         raise InputError(f"no folder {str(root)!r}; give the folder of the benchmark as downloaded")

@@ -25,8 +25,7 @@ def read_conditions(text: str, names: Sequence[str]) -> dict[str, Conditions]:
 
     Raises:
         InputError: an unknown condition or benchmark, a value that cannot be, or one wording for
-        benchmarks that ask
-            differently.
+            benchmarks that ask differently.
     """
     given = read_object(_content(text), "conditions", _EXPECTED)
     # Names of benchmarks and of conditions share one object; none has another's name.
@@ -42,8 +41,9 @@ def read_conditions(text: str, names: Sequence[str]) -> dict[str, Conditions]:
             raise InputError(
                 f"conditions of {name}: got {changes!r:.80}, expected a JSON object of conditions"
             )
+    conditions = {name: _of_benchmark(name, common, own.get(name, {})) for name in names}
     _check_common_wording(common, own, names)
-    return {name: _of_benchmark(name, common, own.get(name, {})) for name in names}
+    return conditions
 
 
 def _of_benchmark(name: str, common: Mapping[str, Any], own: Mapping[str, Any]) -> Conditions:

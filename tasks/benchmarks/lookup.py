@@ -61,13 +61,14 @@ class VideoFolder:
         """The video `name`, with this ending or another one of a video.
 
         Args:
-            name: as annotated; may hold folders. folders: where it may lie, all of the same rank.
+            name: as annotated; may hold folders.
+            folders: where it may lie, all of the same rank.
             better: folders with the same videos that are looked into before, one after the other.
-            at_top: whether it may also lie in the root itself (a name that holds folders: below any
-            folder). later: a folder of files that the authors added: it counts if the rest has
-            none. link_id: what the site that it comes from calls it, if files with other names may
-            be it. also: names that the same video has elsewhere, if it is not there under the
-            first.
+            at_top: whether it may also lie in the root itself (a name that holds folders: below
+                any folder).
+            later: a folder of files that the authors added: it counts if the rest has none.
+            link_id: what the site that it comes from calls it, if files with other names may be it.
+            also: names that the same video has elsewhere, if it is not there under the first.
         """
         if not _is_inside(name):
             return VideoFile(paths=(), missing=f"the name {name!r:.100} leads out of the folder")

@@ -34,7 +34,7 @@ def read_suite(benchmarks: str, conditions: str) -> list[BenchmarkFolder]:
 
     Raises:
         InputError: an unknown benchmark, no such folder, or a condition that does not exist or
-        cannot be.
+            cannot be.
     """
     folders = _folders(benchmarks)
     under = read_conditions(conditions, sorted(folders))

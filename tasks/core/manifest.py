@@ -63,8 +63,7 @@ def read_rows(
 
     Raises:
         InputError: the file is not the artifact that was written, or a row does not have the fields
-        of `row_type`;
-            names the file, the row and the field.
+            of `row_type`; names the file, the row and the field.
     """
     return list(iterate_rows(store, manifest, row_type, start, stop))
 

@@ -29,7 +29,7 @@ def read_overrides(text: str) -> Mapping[str, object]:
 
     Raises:
         InputError: it is no JSON object, or one that could be misunderstood
-        (`tasks.core.strict_json`).
+            (`tasks.core.strict_json`).
     """
     return read_object(
         text, "overrides", """expected a JSON object such as {"train": {"num_steps": 10}}"""
@@ -63,7 +63,7 @@ def changed(
 
     Raises:
         InputError: an unknown key, or a value of the wrong type or outside its range; names its
-        path.
+            path.
     """
     known = [*(f"{path}{name}" for name in _paths(config)), *others]
     merged: ConfigT = _Change(where, known, fixed).of_section(config, changes, path)

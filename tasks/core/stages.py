@@ -57,28 +57,28 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="3f5a0de8547cc5e9",
+        sources="2c448246049e65c6",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="ba45f8ef4407288d",
+        sources="211a5f1dc95a0334",
     ),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="412252269e4bffb4",
+        sources="11587728431af453",
     ),
     "validate": StageCode(
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="e0b8ad45f63d14a0",
+        sources="8950daa41fcf7da2",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="5e1d0910f8e67c8b"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="bcc84732b4317271"
     ),
     "calibrate": StageCode(
         version=2,
@@ -89,19 +89,19 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="c39377886eadbb2f",
+        sources="5ba1d1e9a30d348b",
     ),
     "train": StageCode(
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="ac1df90ea9baee5e",
+        sources="9add54ae06017622",
     ),
     "evaluate": StageCode(
         version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="7319f09094035815",
+        sources="a0d356e2e14f3833",
     ),
     "answer": StageCode(
         version=1,
@@ -113,13 +113,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="dc1e00452efc355c",
+        sources="9d5f6a7b311edf87",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="0f6af0493d141814",
+        sources="4cd153ea4e3f5b74",
     ),
 }
 

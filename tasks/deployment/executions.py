@@ -23,6 +23,7 @@ _TRACKED = {
     **dict.fromkeys(("tabulate_variants", "tabulate_benchmarks"), "tabulate"),
     "warm_start_policy": "warm_start",
     "answer_shard": "answer",
+    "import_rows": "import",
 }
 """Doors whose stage is not called after their room."""
 _NODE = re.compile(r"\bNode\[([\w-]+)\]")

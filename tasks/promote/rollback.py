@@ -23,7 +23,7 @@ def move_champion(store: Store, registry: ModelRegistry, name: str, version: str
 
     Raises:
         InputError: there is no such version, its files are gone, or the champion changed at the
-        same moment.
+            same moment.
     """
     check_name(name)
     standing = registry.standing(name)

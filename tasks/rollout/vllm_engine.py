@@ -37,9 +37,8 @@ class VllmEngine:
 
         Raises:
             InputError: the number of ranks does not go with `tensor_parallel`; or tied embeddings
-            on a CPU, of which
-                vLLM keeps a packed copy that no push reaches (seen in 0.32.0: log-probs stay those
-                of the old weights).
+                on a CPU, of which vLLM keeps a packed copy that no push reaches (seen in 0.32.0:
+                log-probs stay those of the old weights).
         """
         if policy.device.type == "cpu" and policy.model.config.tie_word_embeddings:
             raise InputError(

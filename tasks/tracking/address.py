@@ -27,7 +27,7 @@ def log_in(tracking_uri: str) -> str:
 
     Raises:
         InputError: it is no address of an MLflow server; or it has a password, which would not
-        reach the next pod.
+            reach the next pod.
     """
     given = tracking_uri.strip()
     if not given:

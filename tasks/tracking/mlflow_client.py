@@ -73,7 +73,7 @@ def check_place(data_root: str, tracking_uri: str) -> None:
 
     Raises:
         InputError: no server is named, and the data root is remote, or has a sign that a database's
-        address cannot.
+            address cannot.
     """
     if tracking_uri:
         return
@@ -133,7 +133,8 @@ def asking(tracking_uri: str) -> Iterator[None]:
 
     Raises:
         TrackerUnreachableError: it does not answer now, or not to this user: the same call may work
-        later. TrackerRefusedError: it took the question and said no.
+            later.
+        TrackerRefusedError: it took the question and said no.
     """
     from google.protobuf.json_format import ParseError
     from mlflow.exceptions import MlflowException

@@ -52,7 +52,8 @@ def check_answers(data_root: str, tracking_uri: str) -> None:
 
     Raises:
         TrackerUnreachableError: no server answers at `tracking_uri`, or it answers nothing that
-        MLflow would. InputError: there is no place for the file, or it is none of MLflow's.
+            MLflow would.
+        InputError: there is no place for the file, or it is none of MLflow's.
     """
     with asking(tracking_uri):
         open_client(data_root, tracking_uri).search_experiments(max_results=1)

@@ -59,7 +59,8 @@ def start_run(
 
     Raises:
         InputError: the data root is remote, and no server is named; or the address is none of a
-        server. TrackerUnreachableError: no server answers at `tracking_uri`.
+            server.
+        TrackerUnreachableError: no server answers at `tracking_uri`.
     """
     address = log_in(tracking_uri)
     _send_waiting(Run(data_root=data_root, run_id="", preset=experiment, tracking_uri=address))

@@ -70,10 +70,11 @@ def decode_video(
     """Decode the frames that `choice` asks for.
 
     Args:
-        path: A local file. choice: What is wanted. num_threads: Of the decoder. One process per
-        core with one thread each is best for many videos, and damage is
-            noticed best so: some decoders report it only in the log, which is read for one thread
-            alone.
+        path: A local file.
+        choice: What is wanted.
+        num_threads: Of the decoder. One process per core with one thread each is best for many
+            videos, and damage is noticed best so: some decoders report it only in the log, which is
+            read for one thread alone.
         may_skip: False decodes every frame from the start; the result is the same.
 
     Raises:

@@ -78,10 +78,10 @@ def isolated(
     """`function` as one that threads may call, each call in a process; they end with the context.
 
     Args:
-        function: Picklable, as are its argument and its result. limits: Of the processes.
+        function: Picklable, as are its argument and its result.
+        limits: Of the processes.
         has_credentials: Whether they have all of this process's environment, for what must reach
-        the outside and does
-            not decode.
+            the outside and does not decode.
     """
     environment = dict(os.environ) if has_credentials else clean_environment(os.environ)
     pool = _Pool(function, limits, environment)

@@ -86,8 +86,7 @@ def probe(path: Path) -> Probe:
 
     Raises:
         VideoError: the file cannot be opened, has no usable video stream, is encrypted, or asks to
-        be shown in a way
-            that is not known.
+            be shown in a way that is not known.
     """
     with heard_complaints(is_on=True) as complaints, open_video(path) as (container, stream):
         duration, rate = stream.duration, stream.average_rate or stream.guessed_rate

@@ -18,20 +18,20 @@ from flytekit.tools.translator import get_serializable
 from google.protobuf.json_format import MessageToDict
 from pydantic import TypeAdapter
 
+from tasks.core.config import RetrainConfig
+from tasks.core.records import DataSet, Job
 from tasks.train.job import GrpoJob
 from tasks.train.task import train_policy
 
 
 def main(folder: Path) -> None:
     job = TypeAdapter(GrpoJob).validate_json((folder / "job.json").read_bytes())
+    config = RetrainConfig(model=job.model, rollout=job.rollout, train=job.config)
     inputs = {
         "policy": job.start,
         "samples": job.samples,
-        "clips": job.clips,
-        "run": job.run,
-        "model": job.model,
-        "rollout": job.rollout,
-        "config": job.config,
+        "data": DataSet(clips=job.clips),
+        "job": Job(job.run, config),
         "first_step": 0,
     }
     context = FlyteContextManager.current_context()

@@ -66,10 +66,16 @@ def test_one_wording_serves_benchmarks_that_are_asked_alike(tmp_path: Path) -> N
             "benchmarks that ask differently (charades_sta, videomme)",
         ),
         ({"tacos": {"max_frames": 32}}, "tacos is not among the benchmarks that are asked"),
-        ({"charades": {"max_frames": 32}}, "unknown 'charades'"),
-        ({"charades_sta": 32}, "conditions.charades_sta: got 32"),
-        ({"charades_sta": {"max_frames": "many"}}, "conditions.charades_sta.max_frames"),
-        ({"charades_sta": {"max_frame": 3}}, "conditions.charades_sta: unknown 'max_frame'"),
+        (
+            {"charades": {"max_frames": 32}},
+            "conditions: 'charades': unknown key, did you mean charades_sta?",
+        ),
+        ({"charades_sta": 32}, "conditions of charades_sta: got 32"),
+        ({"charades_sta": {"max_frames": "many"}}, "conditions of charades_sta: max_frames: got "),
+        (
+            {"charades_sta": {"max_frame": 3}},
+            "conditions of charades_sta: 'max_frame': unknown key, did you mean max_frames?",
+        ),
         ("/nowhere.json", "cannot read '/nowhere.json' as JSON"),
     ],
 )

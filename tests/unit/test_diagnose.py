@@ -168,8 +168,8 @@ def test_rows_that_cannot_be_shown_are_counted_and_if_none_can_that_is_an_error(
     assert (summary["num_not_shown"], summary["whole"]["num_rows"]) == (1, 4)
     case.script = {}
     store, case.store = case.store, Store(str(case.out.parent / "fresh"))
-    for name in ("samples", "clips", "unusable", "origins"):
-        key = getattr(case.dataset, name).key
+    for name in ("samples", "clips", "rejected", "origins"):
+        key = getattr(case.data, name).key
         case.store.write_bytes(key, store.read_bytes(key))
     with pytest.raises(
         InputError, match=r"none of the 5 rows could be shown to the model, e\.g\. row 0: no frames"
