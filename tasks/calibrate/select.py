@@ -58,7 +58,7 @@ def select(
     wanted = pool if takes_all else allot(plan, available, config.num_samples)
     measured_by = [(s.measurements.digest, s.samples.digest) for s in shards]
     key = work_key("calibrated", "calibrate", "select", start, config, seed, measured_by)
-    chosen = _Chosen(wanted, measured, config, seed)
+    chosen = _SampleChoice(wanted, measured, config, seed)
     samples = write_rows(store, f"{key}/samples.parquet", Sample, chosen.of(store, shards))
     return Selection(
         samples=samples,
@@ -104,7 +104,7 @@ def _history(
     )
 
 
-class _Chosen:
+class _SampleChoice:
     """Draws what is wanted of each cell: measured samples with spread first, then unmeasured ones
     at random."""
 

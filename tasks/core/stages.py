@@ -78,7 +78,7 @@ STAGES = {
         sources="8950daa41fcf7da2",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="bcc84732b4317271"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="dcd00938a33afe41"
     ),
     "calibrate": StageCode(
         version=2,
@@ -89,19 +89,19 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="5ba1d1e9a30d348b",
+        sources="ddc2d1dc3d8a1ab1",
     ),
     "train": StageCode(
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="9add54ae06017622",
+        sources="58944e265da5fca6",
     ),
     "evaluate": StageCode(
         version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="a0d356e2e14f3833",
+        sources="b1f8b8c5bcd02d6f",
     ),
     "answer": StageCode(
         version=1,

@@ -33,17 +33,17 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Collected:
+class GroupBatch:
     """The groups of a batch, and the samples that could not be rendered."""
 
     groups: list[Group]
     failures: list[tuple[str, str]]
     """(sample id, reason)"""
 
-    def of(self, samples: Iterable[Sample]) -> "Collected":
+    def of(self, samples: Iterable[Sample]) -> "GroupBatch":
         """What concerns `samples`."""
         ids = {sample.sample_id for sample in samples}
-        return Collected(
+        return GroupBatch(
             groups=[group for group in self.groups if group.sample.sample_id in ids],
             failures=[failure for failure in self.failures if failure[0] in ids],
         )
@@ -81,7 +81,7 @@ class Collector:
                 taken.prompts.append((sample, found))
         return taken
 
-    def answer(self, taken: Prompts, *purpose: str | int) -> Collected:
+    def answer(self, taken: Prompts, *purpose: str | int) -> GroupBatch:
         """One group for each prompt; `purpose` keeps the seeds of different uses apart."""
         seeds = [
             derive_seed(self.seed, "rollout", *purpose, sample.sample_id)
@@ -94,7 +94,7 @@ class Collector:
             Group(sample, prompt, tuple(found), _rollouts(sample, found), self.reward)
             for (sample, prompt), found in zip(taken.prompts, completions, strict=True)
         ]
-        return Collected(groups=groups, failures=taken.failures)
+        return GroupBatch(groups=groups, failures=taken.failures)
 
     def close(self) -> None:
         """Give back memory and end worker processes."""

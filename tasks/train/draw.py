@@ -14,7 +14,7 @@ from tasks.core.config import TrainConfig
 from tasks.core.reward import has_spread
 from tasks.core.seeding import generator
 from tasks.core.types import Clip, Rollout, Sample
-from tasks.rollout.collect import Collected, Collector, Group
+from tasks.rollout.collect import Collector, Group, GroupBatch
 from tasks.train.ranks import Ranks, balanced_shares
 
 
@@ -157,7 +157,7 @@ class GroupSource:
         keeps_flat = self.config.flat_groups == "keep"
         return [group for group in groups if keeps_flat or has_spread(group.rewards)]
 
-    def _collect(self, step: int, samples: Sequence[Sample]) -> tuple[Collected, Collected]:
+    def _collect(self, step: int, samples: Sequence[Sample]) -> tuple[GroupBatch, GroupBatch]:
         """This rank's share, and all ranks' groups in the order of `samples`, without frames."""
         with self.phase("wait"):
             prompts = self.collector.take(self._answered_here(samples))
@@ -167,12 +167,12 @@ class GroupSource:
             # share. Frames stay where they are: answers and rewards are small enough to travel.
             own = answered.of(self._shares(samples)[self.ranks.index])
             light = [replace(group, prompt=group.prompt.without_videos) for group in own.groups]
-            shares = self.ranks.gather(Collected(groups=light, failures=own.failures))
+            shares = self.ranks.gather(GroupBatch(groups=light, failures=own.failures))
         # In the order asked, whichever rank answered: how groups are split into updates hangs on
         # it.
         place = {sample.sample_id: i for i, sample in enumerate(samples)}
         groups = [group for share in shares for group in share.groups]
-        return own, Collected(
+        return own, GroupBatch(
             groups=sorted(groups, key=lambda group: place[group.sample.sample_id]),
             failures=[failure for share in shares for failure in share.failures],
         )
@@ -193,12 +193,14 @@ def _refills(config: TrainConfig) -> bool:
     return config.flat_groups == "resample"
 
 
-def _num_flat(collected: Collected) -> int:
+def _num_flat(collected: GroupBatch) -> int:
     return sum(not has_spread(group.rewards) for group in collected.groups)
 
 
-def _joined(first: Collected, second: Collected) -> Collected:
-    return Collected(groups=first.groups + second.groups, failures=first.failures + second.failures)
+def _joined(first: GroupBatch, second: GroupBatch) -> GroupBatch:
+    return GroupBatch(
+        groups=first.groups + second.groups, failures=first.failures + second.failures
+    )
 
 
 def _num_shown_px(sample: Sample, clips: Mapping[str, Clip]) -> int:
