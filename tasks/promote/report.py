@@ -1,7 +1,7 @@
 """The report: one HTML file that needs nothing else, pictures included."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,22 +78,19 @@ def _score_table(scores: Summary, parts: str) -> _ScoreTable:
     gains = {f"{AFTER} over {BEFORE}": "gain", f"{AFTER} over {CHAMPION}": "gain_over_champion"}
     gains = {label: name for label, name in gains.items() if name in scores}
 
-    def row(label: str, of: Callable[[Summary], Summary]) -> Summary:
+    def row(part: str = "") -> Summary:
+        """Of one part, or of the whole."""
+        names = (*models, *gains.values())
+        of = {name: scores[name][parts][part] if part else scores[name] for name in names}
         return {
-            "label": label.replace("_", " "),
-            "scores": [of(scores[name]) for name in models],
-            "gains": [of(scores[name]) for name in gains.values()],
-            "num_items": of(scores[AFTER])["num_items"],
+            "label": part.replace("_", " ") or "all",
+            "scores": [of[name] for name in models],
+            "gains": [of[name] for name in gains.values()],
+            "num_items": of[AFTER]["num_items"],
         }
 
     return _ScoreTable(
         models=models,
         gains=list(gains),
-        rows=[
-            row("all", lambda score: score),
-            *(
-                row(part, lambda score, part=part: score[parts][part])
-                for part in scores[AFTER][parts]
-            ),  # type: ignore[misc]
-        ],
+        rows=[row(), *map(row, scores[AFTER][parts])],
     )
