@@ -1,7 +1,7 @@
 """What can any RLVR data set teach a model, and which of its labels are likely wrong?
 
-pyflyte run workflows/diagnose.py diagnose --dataset rows.jsonl --root VIDEOS --model
-Qwen/Qwen3-VL-8B-Instruct
+pyflyte run workflows/diagnose.py diagnose --dataset rows.jsonl --root VIDEOS \
+    --model Qwen/Qwen3-VL-8B-Instruct
 """
 
 from tasks.core.records import Diagnosis
