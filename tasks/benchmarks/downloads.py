@@ -1,12 +1,10 @@
 """Videos that a downloader named as it liked: which link a file came from, by what lies beside it.
 
 video2dataset   00000/000000000.mp4 beside 00000/000000000.json, which holds the `url` (its `key` is
-                a number of its
-                own); LVBench's authors download so (THUDM/LVBench scripts/download.sh,
-                iejMac/video2dataset data_writer.py, FilesSampleWriter)
-yt-dlp          NAME.mp4 beside NAME.info.json, which holds the `id` (--write-info-json); or `TITLE
-                [ID].mp4`, its
-                default name
+                a number of its own); LVBench's authors download so (THUDM/LVBench
+                scripts/download.sh, iejMac/video2dataset data_writer.py, FilesSampleWriter)
+yt-dlp          NAME.mp4 beside NAME.info.json, which holds the `id` (--write-info-json); or
+                `TITLE [ID].mp4`, its default name
 youtube-dl      `TITLE-ID.mp4`, its default name
 """
 

@@ -4,8 +4,7 @@ A run goes
 
     benchmark = BENCHMARKS["videomme"].open(root, conditions)
     samples = list(benchmark.samples())
-    answers = ...                                   # one text a sample, or the reason why there is
-                                                    none
+    answers = ...                                   # a text for each, or why there is none
     rows = [benchmark.judge(sample, text) for ...]  # or benchmark.fail(sample, reason)
     result = benchmark.aggregate(rows)
 

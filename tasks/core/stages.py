@@ -63,7 +63,7 @@ STAGES = {
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="211a5f1dc95a0334",
+        sources="206fd206a7fa093d",
     ),
     "perturb": StageCode(
         version=1,
@@ -101,7 +101,7 @@ STAGES = {
         version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="b1f8b8c5bcd02d6f",
+        sources="1f572340d46c4d1c",
     ),
     "answer": StageCode(
         version=1,
@@ -119,7 +119,7 @@ STAGES = {
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="4cd153ea4e3f5b74",
+        sources="d9be832495ab95ab",
     ),
 }
 

@@ -4,22 +4,18 @@ Items on one video are not independent, so a video counts as one observation, wh
 items.
 
 - Standard errors are CR2 (Bell and McCaffrey 2002): each video's pull at the mean is enlarged by
-  what the mean gave way
-  to it, so that few videos, or a few large ones, do not make the error too small.
+  what the mean gave way to it, so that few videos, or a few large ones, do not make the error too
+  small.
 - Quantiles are Student's t. Its degrees of freedom are Bell and McCaffrey's (Satterthwaite's, by
-  the numbers of
-  items): one less than there are videos where all have equally many items, fewer where a few have
-  most. They are fewer
-  still where the pulls have a larger fourth moment than normal ones (as O'Neill 2014 has it for a
-  plain variance):
-  where few videos decide how large the error looks, such as the only ones that anything is right
-  on.
+  the numbers of items): one less than there are videos where all have equally many items, fewer
+  where a few have most. They are fewer still where the pulls have a larger fourth moment than
+  normal ones (as O'Neill 2014 has it for a plain variance): where few videos decide how large the
+  error looks, such as the only ones that anything is right on.
 - A mean of scores in [0, 1] gets its interval on the scale of log-odds: it stays within, and leans
   to the farther end.
 
 `tests/bench/bench_interval_coverage.py` simulates how often they hold. Below `MIN_VIDEOS` nothing
-is reliable, and
-equal means of all videos show no spread to go by: then there is no interval.
+is reliable, and equal means of all videos show no spread to go by: then there is no interval.
 
 A stratum is a part that counts equally whatever its number of items, such as one VIUBench type.
 """

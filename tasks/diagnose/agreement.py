@@ -1,12 +1,10 @@
 """Likely wrong labels: rows where every rollout gives the same answer, and it is not the label.
 
     agree       all rollouts are in the format and give the same answer; intervals, which are hardly
-                ever equal to the
-                tenth, agree from an overlap (IoU) of 0.8 on
+                ever equal to the tenth, agree from an overlap (IoU) of 0.8 on
     other       the answer is not the label; of intervals the overlap is below 0.5
     not usual   on other rows with this kind of answer the policy gives it in at most 3 of 4
-                rollouts: a policy that
-                always says the same tells nothing about labels
+                rollouts: a policy that always says the same tells nothing about labels
 
 Rows are ranked by how rarely the policy gives the answer elsewhere. A policy can also be sure and
 wrong: look at them.

@@ -18,9 +18,8 @@ refused, except where the answer is yes or no. Their prompts ask for thoughts an
 answer; ours asks for the answer.
 
 Sources: tulerfeng/Video-R1, src/r1-v/src/open_r1/grpo.py (`accuracy_reward`,
-`make_conversation_image_and_video`);
-OuyangKun10/SpaceR, SpaceR-SG-RLVR/src/r1-v/src/open_r1/SG-RLVR.py; NVlabs/Long-RL,
-examples/reward_function/r1v.py.
+`make_conversation_image_and_video`); OuyangKun10/SpaceR,
+SpaceR-SG-RLVR/src/r1-v/src/open_r1/SG-RLVR.py; NVlabs/Long-RL, examples/reward_function/r1v.py.
 """
 
 import json

@@ -24,13 +24,13 @@ def summarize(
     run          run_id, preset, seed, data_root, tracking_uri (empty for the sqlite file of the
                  data root)
     clips        found, accepted, rejected, rejected_by_reason {reason: n}, by_split {split: n},
-                 with_warnings,
-                 verified (against a checksum that came with them), by_jpeg_quality {quality: n}
+                 with_warnings, verified (against a checksum that came with them),
+                 by_jpeg_quality {quality: n}
     samples      by_split {split: n}, selected (training samples of the last round)
     calibration  groups (measured, in all rounds), rollouts, levels (mean level of the plan after
-                 each round),
-                 planned_share_with_spread (what each plan expects), dropped_by_reason {reason: n},
-                 mean_reward, share_with_spread_before: of all measured groups,
+                 each round), planned_share_with_spread (what each plan expects),
+                 dropped_by_reason {reason: n}, mean_reward,
+                 share_with_spread_before: of all measured groups,
                  share_with_spread_after: of the groups that GRPO trained on, measured anew at each
                  step
     training     steps, first_reward, last_reward (mean over the first and the last tenth of the
@@ -41,15 +41,15 @@ def summarize(
                  {mean, se, low, high (of the 95 % interval), degrees_of_freedom, num_items,
                  num_videos, no_interval (why there is none, else ""), by_pretext {name: {...}}}
     viubench     the same with by_type; answers are read as the paper's script reads them
-    viubench_strict  VIUBench where the whole text must be the answer: before, after, champion (if
-                     scored)
+    viubench_strict
+                 VIUBench where the whole text must be the answer: before, after, champion (if
+                 scored)
     failed       samples that could not be shown, {model: n}; they scored 0
     decision     promoted, reason, checks (each rule with its verdict), gains {place: {...}},
                  version (of the challenger), champion (version after the run, "" if there is none),
                  compared_with ("before", "champion", or "" if there was nothing to compare)
     cost         of training's updates: tokens (prompts and answers), tokens_vision, flops,
-                 peak_mib;
-                 rollouts of calibration and evaluation: rollouts_measured
+                 peak_mib; rollouts of calibration and evaluation: rollouts_measured
     seconds      {stage: seconds}
     counts       {stage: {name: number}}, as each stage reported them; the second round is
                  "calibrate round 2"
