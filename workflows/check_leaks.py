@@ -23,8 +23,7 @@ def check_leaks(
     latest data set.
 
     `clips` names another clip manifest below the data root. What is printed at the end, given to
-    the next run, leaves
-    out the clips that were found.
+    the next run, leaves out the clips that were found.
     """
     config = configure_comparison(preset=preset, overrides=overrides)
     shards, opened = open_on_videos(

@@ -30,9 +30,8 @@ def diagnose(
     teach.
 
     `model`: tiny, label-prior (draws from the data set's own labels), a folder in Hugging Face
-    layout or a hub name
-    (empty: the preset's); `limit`: rows drawn at random (0: all); `reward`: smooth or strict;
-    `out`: folder of the results (empty: below the data root).
+    layout or a hub name (empty: the preset's); `limit`: rows drawn at random (0: all); `reward`:
+    smooth or strict; `out`: folder of the results (empty: below the data root).
     """
     config = configure_diagnosis(
         preset=preset, overrides=overrides, model=model, rollouts=rollouts, reward=reward

@@ -31,11 +31,9 @@ class TrainStep:
     missing if there was none, as no group was left to train on.
 
     `reward`, `reward_part`, `flat_groups`: `tasks.train.draw`. `train`: `tasks.train.loss`; the
-    ratio
-    is the new to the old probability of the answers' tokens, 1 with one update per batch.
-    `rollout`:
-    answers, and how far the log-probs of rollout engine and trainer are apart. `time`, `cost`:
-    `tasks.train.cost`; seconds are those of the first rank, the rest is over all ranks.
+    ratio is the new to the old probability of the answers' tokens, 1 with one update per batch.
+    `rollout`: answers, and how far the log-probs of rollout engine and trainer are apart. `time`,
+    `cost`: `tasks.train.cost`; seconds are those of the first rank, the rest is over all ranks.
     """
 
     @classmethod

@@ -58,8 +58,7 @@ def plan_clip(
     may borrow.
 
     `odds` say how often a training sample comes from each cell; without any, and for what is held
-    out, all cells of a
-    pretext task come equally often.
+    out, all cells of a pretext task come equally often.
     """
     samples: list[Sample] = []
     for pretext, count in zip(config.pretexts, samples_per_pretext(clip, config), strict=True):

@@ -32,8 +32,7 @@ def plan_clips(
     """The samples of `clips` in their order, and counts of what was new, reused and left out.
 
     `donors` are those of all clips (`tasks.perturb.donors.ring_donors`), not of this shard alone;
-    `odds` are those of
-    the difficulty plan.
+    `odds` are those of the difficulty plan.
     """
     samples: list[Sample] = []
     counts: Counter[str] = Counter(new_clips=0, reused_clips=0)

@@ -1,11 +1,9 @@
 """Flyte's admin service: whether it answers, what it knows, and what it lets tasks ask for.
 
 It refuses tasks that ask for more than its limits when they are registered, and has no call that
-tells the limits. So
-a task is registered that asks for as much as the deployment's largest stage: a probe, of one
-resource. It is harmless:
-no workflow holds it, nothing starts it, and its version says what it is, so that asking again
-registers nothing. What is refused is not kept at all.
+tells the limits. So a task is registered that asks for as much as the deployment's largest stage: a
+probe, of one resource. It is harmless: no workflow holds it, nothing starts it, and its version
+says what it is, so that asking again registers nothing. What is refused is not kept at all.
 """
 
 import hashlib

@@ -46,8 +46,7 @@ def decide(
     """Compare the challenger with the champion, or with the start model as long as there is none.
 
     `gains` are the challenger's over each other scored model, `coverage` is by scored model;
-    `advice` is what to do
-    if too few videos are held out.
+    `advice` is what to do if too few videos are held out.
     """
     champion = standing.champion
     if champion is None:

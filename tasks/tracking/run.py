@@ -53,9 +53,8 @@ def start_run(
     if there is one.
 
     `params` are part of what the key stands for; nested ones become names with dots. Two runs with
-    the same key at the
-    same time would share one record: whoever opens a job holds its lease. What could not be sent
-    before is sent first.
+    the same key at the same time would share one record: whoever opens a job holds its lease. What
+    could not be sent before is sent first.
 
     Raises:
         InputError: the data root is remote, and no server is named; or the address is none of a

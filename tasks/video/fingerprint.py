@@ -2,10 +2,9 @@
 trimmed differ in few.
 
 The bits are the signs of low frequencies in time and space. Signs do not change with brightness or
-contrast, and low
-frequencies survive compression and scaling. The constant part of time (the background) has a
-quarter of the bits only:
-two recordings of one scene differ in the other three, which tell how the picture changes.
+contrast, and low frequencies survive compression and scaling. The constant part of time (the
+background) has a quarter of the bits only: two recordings of one scene differ in the other three,
+which tell how the picture changes.
 """
 
 from collections.abc import Iterator, Sequence

@@ -6,8 +6,8 @@ steeply, slowly, with bumps, and at another place for every kind. After each rou
 where it was trained. The strategies choose the samples of an epoch:
 
 - calibrated: 5 % of the epoch's rollouts are spent on measuring, then the plan draws the epoch,
-  half from a pool that
-  was itself drawn by the last round's plan (as perturb does), so levels can rise;
+  half from a pool that was itself drawn by the last round's plan (as perturb does), so levels can
+  rise;
 - uniform: all levels alike;  fixed: the paper's settings (level 0.5);
 - band: every sample of the epoch is measured first, and kept if 20 to 80 % of its rollouts are
   right.

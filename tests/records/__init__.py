@@ -2,6 +2,6 @@
 its behaviour.
 
 `stored/` has one JSON file a record; `test_records.py` computes each anew and compares. A change of
-behaviour changes a
-record on purpose: `python -m tests.records.renew` does it, and CHANGELOG says why.
+behaviour changes a record on purpose: `python -m tests.records.renew` does it, and CHANGELOG says
+why.
 """

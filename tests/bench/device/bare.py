@@ -2,10 +2,8 @@
 stand-in there is.
 
 jaxtyping is in nearly every signature, but only the test suite checks shapes. Without it
-`Float[Tensor, "G N R"]` is
-`Tensor` here. Everything else that a GPU machine may lack is not imported by what the bench
-measures
-(`tests/unit/test_bench_device.py` holds the list).
+`Float[Tensor, "G N R"]` is `Tensor` here. Everything else that a GPU machine may lack is not
+imported by what the bench measures (`tests/unit/test_bench_device.py` holds the list).
 """
 
 import sys
