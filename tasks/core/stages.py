@@ -57,28 +57,28 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="2c448246049e65c6",
+        sources="73dda669a4f9b4e8",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="206fd206a7fa093d",
+        sources="a4b04b8ab5c461db",
     ),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="11587728431af453",
+        sources="3c4d976c4e879075",
     ),
     "validate": StageCode(
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="8950daa41fcf7da2",
+        sources="c480df727249f02f",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="dcd00938a33afe41"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="f378e0c635c239cd"
     ),
     "calibrate": StageCode(
         version=2,
@@ -95,7 +95,7 @@ STAGES = {
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="58944e265da5fca6",
+        sources="6b7ba844eaf53cad",
     ),
     "evaluate": StageCode(
         version=2,
