@@ -57,13 +57,13 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="73dda669a4f9b4e8",
+        sources="392f0fb3c1fc9428",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="a4b04b8ab5c461db",
+        sources="c50ef95ab6fb7530",
     ),
     "perturb": StageCode(
         version=1,
@@ -89,7 +89,7 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="ddc2d1dc3d8a1ab1",
+        sources="a497aa962b2bb91a",
     ),
     "train": StageCode(
         version=1,
@@ -101,7 +101,7 @@ STAGES = {
         version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="1f572340d46c4d1c",
+        sources="60546d2f6d317acc",
     ),
     "answer": StageCode(
         version=1,
@@ -113,13 +113,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="9d5f6a7b311edf87",
+        sources="501d649a8c0bd818",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="d9be832495ab95ab",
+        sources="d02748d13c536a8c",
     ),
 }
 

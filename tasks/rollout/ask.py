@@ -49,12 +49,8 @@ class ReplyCache:
         part: str = "",
     ) -> None:
         """`label` names the use for people; a `part` reads its own replies only (empty: all)."""
-        self._store, self._answerer, self._videos, self._sampling = (
-            store,
-            answerer,
-            videos,
-            sampling,
-        )
+        self._store, self._answerer = store, answerer
+        self._videos, self._sampling = videos, sampling
         asked = digest_of(code_of("answer"), asdict(sampling), part)
         self._key = f"answers/{answerer.digest}/{label}-{asked}"
         self._known = {

@@ -174,12 +174,8 @@ class _Reader:
         packets: Packets,
         complaints: Complaints,
     ) -> None:
-        self._container, self._stream, self._packets, self._complaints = (
-            container,
-            stream,
-            packets,
-            complaints,
-        )
+        self._container, self._stream = container, stream
+        self._packets, self._complaints = packets, complaints
         self._can_skip = stream.codec_context.name in _SKIPPABLE_CODECS
         self._place = {stamp: position for position, stamp in enumerate(packets.stamps)}
         self._num_expected_complaints = 0
