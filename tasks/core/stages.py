@@ -57,13 +57,13 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="392f0fb3c1fc9428",
+        sources="d523e33f2caf2dfa",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="c50ef95ab6fb7530",
+        sources="8838599f4562c191",
     ),
     "perturb": StageCode(
         version=1,
@@ -75,10 +75,10 @@ STAGES = {
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="c480df727249f02f",
+        sources="d5cc257d1c025bea",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="f378e0c635c239cd"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="d097926afa3bef38"
     ),
     "calibrate": StageCode(
         version=2,
@@ -89,19 +89,19 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="a497aa962b2bb91a",
+        sources="01eff0b1d29a9934",
     ),
     "train": StageCode(
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="6b7ba844eaf53cad",
+        sources="58a79b49b4a78809",
     ),
     "evaluate": StageCode(
         version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="60546d2f6d317acc",
+        sources="b260af534c0a83f8",
     ),
     "answer": StageCode(
         version=1,
@@ -113,13 +113,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="501d649a8c0bd818",
+        sources="ae6a3203f02e0fb0",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="d02748d13c536a8c",
+        sources="3f8ecbf1c2084838",
     ),
 }
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from tasks.core.checks import shown
 from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
 from tasks.core.ingest_config import JPEG_QUALITY, MIN_JPEG_QUALITY
@@ -39,6 +40,8 @@ _DAMAGE = (
 """What reading a damaged archive, or a damaged picture in it, raises besides ValueError."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
+_MOST_QUOTED = 500
+"""Characters of another library's error."""
 _QUALITY_STEP = 5
 _TABLES_BYTES = 623
 """What Pillow's baseline JPEG 4:4:4 has besides the coded picture, whatever its size."""
@@ -103,9 +106,11 @@ def load_frames(
     try:
         return unpack_frames(store.read_bytes(clip.frames_key), start_frame, stop_frame)
     except (FileNotFoundError, ValueError) as error:
+        # A damaged length makes zipfile quote half of the archive as the name of a picture.
+        problem = f"{error}" if len(f"{error}") < _MOST_QUOTED else shown(f"{error}")
         raise InputError(
             f"frames of {clip.source!r} cannot be read from {store.path(clip.frames_key)}: "
-            f"{error}; delete that file if it exists and run again: it is made anew"
+            f"{problem}; delete that file if it exists and run again: it is made anew"
         ) from error
 
 

@@ -38,7 +38,10 @@ def test_variants_are_trained_and_scored_on_the_same_items(
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (table,) = (tmp_path / "root").glob("runs/*/ablation.md")
     head, _, *rows = table.read_text().splitlines()
-    assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == ["start model", *VARIANTS]
+    assert [row.split(" | ")[0].removeprefix("| ").strip() for row in rows] == [
+        "start model",
+        *VARIANTS,
+    ]
     assert {len(row.split("|")) for row in rows} == {len(head.split("|"))}
     assert table.read_text() in done.stdout
 

@@ -2,7 +2,7 @@
 says what to do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +81,20 @@ _KINDS = {
 }
 
 
+@dataclass(frozen=True)
+class _Written:
+    kind: _Kept
+    store: Store
+    data: bytes = field(repr=False)
+    """As it was written; too long to be shown with a failure."""
+
+
 @pytest.fixture(scope="module", params=list(_KINDS))
-def kept(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[_Kept, Store, bytes]:
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> _Written:
     kind = _KINDS[request.param]
     store = Store(str(tmp_path_factory.mktemp("root")))
     kind.write(store)
-    return kind, store, store.read_bytes(kind.key)
+    return _Written(kind, store, store.read_bytes(kind.key))
 
 
 def _check(kind: _Kept, store: Store, data: bytes) -> None:
@@ -109,10 +115,8 @@ _PLACE = st.integers(0, 2**20)
 
 @settings(max_examples=150)
 @given(changes=st.lists(st.tuples(_PLACE, st.integers(1, 255)), min_size=1, max_size=4))
-def test_changed_bytes_are_read_or_named(
-    kept: tuple[_Kept, Store, bytes], changes: list[tuple[int, int]]
-) -> None:
-    kind, store, written = kept
+def test_changed_bytes_are_read_or_named(kept: _Written, changes: list[tuple[int, int]]) -> None:
+    kind, store, written = kept.kind, kept.store, kept.data
     damaged = bytearray(written)
     for place, bits in changes:
         damaged[place % len(written)] ^= bits
@@ -121,8 +125,8 @@ def test_changed_bytes_are_read_or_named(
 
 @settings(max_examples=60)
 @given(place=_PLACE)
-def test_what_is_cut_off_is_named(kept: tuple[_Kept, Store, bytes], place: int) -> None:
-    kind, store, written = kept
+def test_what_is_cut_off_is_named(kept: _Written, place: int) -> None:
+    kind, store, written = kept.kind, kept.store, kept.data
     _check(kind, store, written[: place % len(written)])
 
 
@@ -140,10 +144,8 @@ def test_what_is_cut_off_is_named(kept: tuple[_Kept, Store, bytes], place: int) 
         b"PK\x05\x06",
     ],
 )
-def test_something_else_in_its_place_is_named(
-    kept: tuple[_Kept, Store, bytes], content: bytes
-) -> None:
-    kind, store, _ = kept
+def test_something_else_in_its_place_is_named(kept: _Written, content: bytes) -> None:
+    kind, store = kept.kind, kept.store
     store.write_bytes(kind.key, content)
     if kind.key == "v/findings.json" and content == b"[]":
         assert kind.read(store) == []
