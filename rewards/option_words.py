@@ -21,7 +21,8 @@ _LEAD_IN = re.compile(
 )
 """`The answer is`, `it shows`: says nothing of its own."""
 _YES_NO = re.compile(
-    r"(yes|no)(?=$|[.,;!:-]|\s+(?:it|he|she|they|there|the|this|that|i|we|you|not|because|since|is|are|does|do)\b)"
+    r"(yes|no)(?=$|[.,;!:-]|\s+(?:it|he|she|they|there|the|this|that|i|we|you|not|because|since|"
+    r"is|are|does|do)\b)"
 )
 
 

@@ -8,12 +8,15 @@ import re
 # Possessive quantifiers (`*+`, `++`, `?+`) give nothing back. With plain ones some texts would take
 # time that grows with the square of their length or worse, and an answer can be any text.
 _FILLER = (
-    r"(?:that|it|is|be|the|a|only|most|more|likely|probably|definitely|clearly|certainly|surely|obviously|simply|just|"
-    r"indeed|therefore|thus|then|either|both|best|correct|right|final|options?|choices?|letters?|answers?|label(?:l?ed)?|"
+    r"(?:that|it|is|be|the|a|only|most|more|likely|probably|definitely|clearly|certainly|surely|"
+    r"obviously|simply|just|"
+    r"indeed|therefore|thus|then|either|both|best|correct|right|final|options?|choices?|letters?|"
+    r"answers?|label(?:l?ed)?|"
     r"marked|by|to|me|with|on)"
 )
 _NOUN = (
-    r"(?:answer|option|choice|solution|response|pick|selection|letter|result|match|verdict|guess|vote|bet|conclusion|"
+    r"(?:answer|option|choice|solution|response|pick|selection|letter|result|match|verdict|guess|"
+    r"vote|bet|conclusion|"
     r"candidate|fit|one|correction|respuesta|opción|réponse|antwort|lösung|risposta|resposta|ответ)"
 )
 _IS = (
@@ -29,20 +32,23 @@ _VERB = (
     r"suggests?|favou?rs?|confirms?|equals?|believe|think|suspect|mea(?:n|nt))"
 )
 _WRONG = (
-    r"(?:wrong|incorrect|false|inaccurate|invalid|implausible|impossible|improbable|unlikely|irrelevant|untrue|mistaken|"
+    r"(?:wrong|incorrect|false|inaccurate|invalid|implausible|impossible|improbable|unlikely|"
+    r"irrelevant|untrue|mistaken|"
     r"unsupported|ruled out|excluded|eliminated|rejected|dismissed|discarded|discounted|"
     r"crossed out|incorrecta?s?|"
     r"falsch|fausse|faux|неверн\w*|неправильн\w*)"
 )
 _NOT = r"(?:not|never|cannot|n't|\w+n't|hardly|no longer|nicht|pas|не)"
 _ADVERB = (
-    r"(?:also|both|all|clearly|however|therefore|thus|then|obviously|definitely|certainly|simply|just|probably|likely|"
+    r"(?:also|both|all|clearly|however|therefore|thus|then|obviously|definitely|certainly|simply|"
+    r"just|probably|likely|"
     r"most|more|too|so|very|either|each|again|hence|still|really|actually|completely|simply|an?|"
     r"the|as|here|by far|"
     r"indeed|only|to|it|option|choice)"
 )
 _IS_SAID = (
-    r"(?:is|are|was|were|be|been|being|would|will|must|should|has|have|had|does|do|did|seems?|looks?|appears?|sounds?|"
+    r"(?:is|are|was|were|be|been|being|would|will|must|should|has|have|had|does|do|did|seems?|"
+    r"looks?|appears?|sounds?|"
     r"remains?|es|est|ist|sont|sind|son)"
 )
 _MAY = r"(?:can|could|may|might)"
@@ -60,7 +66,8 @@ NO_NEGATION = re.compile(
 
 ASSERTED_BEFORE = re.compile(
     rf"(?:(?:^|\W){_NOUN}s?(?:\W+\w+){{0,5}}?\W+{_IS}|(?:^|\W){_NOUN}s?\W*[:=>→-]|"
-    rf"(?:^|\W)(?:shows|depicts|illustrates|represents|describes)\W+(?:the\W+)?(?=(?:option|choice)\W)|"
+    rf"(?:^|\W)(?:shows|depicts|illustrates|represents|describes)\W+(?:the\W+)?(?=(?:option|"
+    rf"choice)\W)|"
     rf"(?:^|\W)(?:it|this|that|which|c)(?:'s|'est|\W+{_IS}|\W+(?:can|could) only be)|(?:^|"
     rf"\W){_VERB}|"
     rf"答案|正解|答え|선택|정답|应该?选?|故选|选择?|而是|应为)"
@@ -69,7 +76,8 @@ ASSERTED_BEFORE = re.compile(
 """`the answer to this is`, `I choose`, `it must be`."""
 
 LED_BEFORE = re.compile(
-    r"(?:^|\W)(?:so|thus|hence|therefore|ergo|finally|lastly|ultimately|rather|instead|actually|definitely|clearly|"
+    r"(?:^|\W)(?:so|thus|hence|therefore|ergo|finally|lastly|ultimately|rather|instead|actually|"
+    r"definitely|clearly|"
     r"obviously|probably|certainly|surely|likely|but|no,|yes,|wait,|in the end|in conclusion|"
     r"overall|all in all)"
     rf"\W+(?:{_FILLER}\W+)*+\W*$"
@@ -83,11 +91,13 @@ condition."""
 REJECTED_BEFORE = re.compile(
     rf"(?:(?:^|\W|\w(?=n't)){_NOT}\W+(?:(?!and\b)\w+\W+){{0,5}}|"
     r"(?:^|\W)(?:unlike|contrary to)\W+(?:\w+\W+){0,5}|"
-    r"(?:^|\W)(?:neither|nor|without|except|excluding|exclud\w+|eliminat\w+|reject\w*|dismiss\w*|discard\w*|"
+    r"(?:^|\W)(?:neither|nor|without|except|excluding|exclud\w+|eliminat\w+|reject\w*|dismiss\w*|"
+    r"discard\w*|"
     r"discount\w*|rul\w+\W+out|cross\w*\W+out|drop|ignor\w+|avoid\w*|versus|vs|than|instead of|"
     r"over|besides|against|no|"
     r"anything but|unless)\W+(?:(?:either|both|all|options?|choices?|letters?|for|of|the|as)\W+)*|"
-    r"\b(?:wrong|incorrect|false)\W+(?:answers?|options?|choices?|ones?)\W+(?:is|are|include)\W+(?:\w+\W+){0,2}|"
+    r"\b(?:wrong|incorrect|false)\W+(?:answers?|options?|choices?|ones?)\W+(?:is|are|"
+    r"include)\W+(?:\w+\W+){0,2}|"
     r"(?:不是|不选|并非|排除|而非|不可能是|不应选|不应该选|除了)(?:选项|选择)?\W*|"
     r"(?:^|\W)(?:no es|non è|não é)\W+(?:\w+\W+)?)\W*$"
 )
@@ -102,7 +112,8 @@ SPARED = re.compile(
 """`all are wrong except`, `less likely than`: what follows stays."""
 
 ALL_BUT = re.compile(
-    r"\b(?:all|every|everything|each|any)\W+(?:(?:of|the|other|one|options?|choices?|answers?)\W+)*+"
+    r"\b(?:all|every|everything|each|any)\W+(?:(?:of|the|other|one|options?|choices?|"
+    r"answers?)\W+)*+"
     r"(?:except|but|save|apart from|other than|besides)\W+(?:for\W+)?(?:options?\W+|"
     r"choices?\W+)?\W*$"
 )
@@ -114,19 +125,24 @@ REJECTED_ALIKE = re.compile(
 """`A is wrong and so is`."""
 
 NOT_WRONG = re.compile(
-    rf"^{_SAME_CLAUSE}(?:(?:{_IS_SAID}|{_MAY}|{_ADVERB})\W+){{0,6}}{_NOT}\W+(?:{_ADVERB}\W+|be\W+){{0,3}}{_WRONG}"
+    rf"^{_SAME_CLAUSE}(?:(?:{_IS_SAID}|{_MAY}|{_ADVERB})\W+){{0,6}}{_NOT}\W+(?:{_ADVERB}\W+|"
+    rf"be\W+){{0,3}}{_WRONG}"
 )
 """Twice denied."""
 
 REJECTED_AFTER = re.compile(
-    rf"^{_SAME_CLAUSE}(?:(?:{_IS_SAID}|{_MAY}|{_ADVERB})\W+){{0,7}}(?:{_NOT}|{_WRONG}|neither|out|less|contradict\w*|mismatch\w*|fails?|"
-    r"lacks?|miss(?:es)?|mistakes?|distractors?|bad|worse|no)(?!\w)|^\s*[:–—-]?\s*[✗✘❌×]|^(?:选项|项|都|均|也|两个)*(?:是|被)?(?:错|不|排除|有误|非)"
+    rf"^{_SAME_CLAUSE}(?:(?:{_IS_SAID}|{_MAY}|{_ADVERB})\W+){{0,7}}(?:{_NOT}|{_WRONG}|neither|out|"
+    rf"less|contradict\w*|mismatch\w*|fails?|"
+    r"lacks?|miss(?:es)?|mistakes?|distractors?|bad|worse|no)(?!\w)|^\s*[:–—-]?\s*[✗✘❌×]|^(?:选项|项|"
+    r"都|均|也|两个)*(?:是|被)?(?:错|不|排除|有误|非)"
 )
 """`is wrong`, `does not fit`, `can be ruled out`."""
 
 AFFIRMED_AFTER = re.compile(
-    rf"^{_SAME_CLAUSE}(?:(?:{_IS_SAID}|{_ADVERB}|best|must)\W+){{0,7}}(?:correct|right|true|accurate(?:ly)?|valid|plausible|consistent|"
-    r"supported|appropriate|suitable|(?:\w+\W+){0,2}?(?:answer|match|fit|solution)|best|fits?|match(?:es)?|works|wins|"
+    rf"^{_SAME_CLAUSE}(?:(?:{_IS_SAID}|{_ADVERB}|best|must)\W+){{0,7}}(?:correct|right|true|"
+    rf"accurate(?:ly)?|valid|plausible|consistent|"
+    r"supported|appropriate|suitable|(?:\w+\W+){0,2}?(?:answer|match|fit|solution)|best|fits?|"
+    r"match(?:es)?|works|wins|"
     r"better|likelier|makes? sense|(?:is|does)(?=[^\w\s]|\s*$)|it is|it's|left|stays|remains|"
     r"korrekt|richtig|"
     r"correcta?)(?!\w)|^\s*[:–—-]?\s*[✓✔✅]|^(?:选项|项)?(?:是)?(?:正确|对的?)"
@@ -144,7 +160,8 @@ VERDICT = re.compile(
 """At the end of what follows a label: `A. The lid melts: wrong`."""
 HEDGED = re.compile(r"\b(?:if|whether|assuming|suppos(?:e|ing)|had (?:it|the|he|she|they))\b")
 BOUNDARY = re.compile(
-    r"[,;:–—|]|\s-\s|[，、：]|\b(?:but|so|hence|therefore|thus|because|since|while|whereas|although|though|then|"
+    r"[,;:–—|]|\s-\s|[，、：]|\b(?:but|so|hence|therefore|thus|because|since|while|whereas|although|"
+    r"though|then|"
     r"rather(?! than)|instead(?! of))\b|而是|但|所以|因此"
 )
 """Where a clause ends."""
@@ -162,14 +179,17 @@ SHARE = re.compile(r"\W*\d{1,3}(?:\.\d+)? ?%")
 LISTED = re.compile(
     r"\s*(?:(?P<comma>[,、，])|(?P<word>(?:,\s*)?(?:and/or|and|or|nor|as well as|plus|y|et|und|"
     r"oder|ou|o|e|и|или)\b|"
-    r"[/&+]|[和或与及]))\s*(?:(?:also|either|both|even)\s+)?(?:(?:the\s+)?(?:options?|choices?|answers?|letters?)\s+)?"
+    r"[/&+]|[和或与及]))\s*(?:(?:also|either|both|even)\s+)?(?:(?:the\s+)?(?:options?|choices?|"
+    r"answers?|letters?)\s+)?"
 )
 """Between letters that are named together."""
 SINGULAR = re.compile(
-    r"\s+(?:is|isn't|was|wasn't|does|doesn't|has|hasn't|fits|matches|shows|contradicts|fails|lacks|seems|looks)\b"
+    r"\s+(?:is|isn't|was|wasn't|does|doesn't|has|hasn't|fits|matches|shows|contradicts|fails|"
+    r"lacks|seems|looks)\b"
 )
 PREDICATE = re.compile(
-    rf"\s+(?:{_IS_SAID}|{_MAY}|cannot|\w+n't|both|all|fits?|match(?:es)?|shows?|contradicts?|fails?|lacks?)\b"
+    rf"\s+(?:{_IS_SAID}|{_MAY}|cannot|\w+n't|both|all|fits?|match(?:es)?|shows?|contradicts?|"
+    rf"fails?|lacks?)\b"
 )
 
 RUN_ON = re.compile(
@@ -185,21 +205,27 @@ LEAD_IN = re.compile(
 """Before a letter that begins what is said."""
 OPTION_WORD = re.compile(r"(?:option|choice|answer|letter)s?\W*$")
 NAME_WORD = re.compile(
-    r"\b(?:vitamin|plan|type|class|grade|hepatitis|team|person|player|group|point|step|figure|exhibit|room|gate|platform|"
+    r"\b(?:vitamin|plan|type|class|grade|hepatitis|team|person|player|group|point|step|figure|"
+    r"exhibit|room|gate|platform|"
     r"bus|route|side|man|woman|video|clip|scene|section|blood)\s+$"
 )
 """The letter after it is a name."""
 _NO_NAME = (
-    r"(?!(?:is|are|was|be|and|or|nor|not|than|both|either|neither|only|to|from|of|by|with|but|so|it|no|yes|the|options?|"
+    r"(?!(?:is|are|was|be|and|or|nor|not|than|both|either|neither|only|to|from|of|by|with|but|so|"
+    r"it|no|yes|the|options?|"
     r"choices?|answers?|letters?)\b)"
 )
 NAMING = re.compile(rf"(?<![\w'-]){_NO_NAME}([^\W\d_]{{2,30}}) ([A-Z])(?![\w'])")
 """`Cup C`: in an option, the letter is a part of it."""
 LETTER_FOLLOWS = re.compile(
-    r"(?:is|isn't|was|are|aren't|because|since|as|and|or|nor|but|so|seems|fits|matches|best|would|looks|makes|shows|"
-    r"describes|states|says|contradicts|cannot|can|can't|does|doesn't|do|has|correctly|accurately|if|when|while|whereas|"
-    r"though|although|therefore|thus|it|the|this|that|which|due|given|options?|choices?|answers?|not|over|rather|instead|"
-    r"than|to|wins|works|remains|must|should|could|might|may|will|won't|wouldn't|fails|lacks|depicts|incorrectly|both|"
+    r"(?:is|isn't|was|are|aren't|because|since|as|and|or|nor|but|so|seems|fits|matches|best|would|"
+    r"looks|makes|shows|"
+    r"describes|states|says|contradicts|cannot|can|can't|does|doesn't|do|has|correctly|accurately|"
+    r"if|when|while|whereas|"
+    r"though|although|therefore|thus|it|the|this|that|which|due|given|options?|choices?|answers?|"
+    r"not|over|rather|instead|"
+    r"than|to|wins|works|remains|must|should|could|might|may|will|won't|wouldn't|fails|lacks|"
+    r"depicts|incorrectly|both|"
     r"alone|only)"
 )
 """After A they tell that it is a letter and no article."""

@@ -101,7 +101,7 @@ STAGES = {
         version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="b260af534c0a83f8",
+        sources="000d74141f100c1e",
     ),
     "answer": StageCode(
         version=1,
@@ -119,7 +119,7 @@ STAGES = {
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="3f8ecbf1c2084838",
+        sources="00cd01d0e65bf509",
     ),
 }
 
