@@ -75,7 +75,7 @@ STAGES = {
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="d5cc257d1c025bea",
+        sources="b8d48e5fce270c97",
     ),
     "warm_start": StageCode(
         version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="d097926afa3bef38"

@@ -31,7 +31,7 @@ def validate_manifests(data: DataSet, job: Job) -> DataSet:
     inputs = (clips.digest, rejected.digest, samples.digest, config, run.seed)
     key = f"{work_key('validated', 'validate', *inputs)}/findings.json"
     with stage(run, "validate") as tracker:
-        _, findings, counts = find_or_check(store, key, clips, rejected, samples, config, run.seed)
+        findings, counts = find_or_check(store, key, clips, rejected, samples, config, run.seed)
         # Before the run may be stopped, or its record would have no counts.
         tracker.log_metrics({f"validate/{name}": value for name, value in counts.items()})
         stop_if_bad(findings)

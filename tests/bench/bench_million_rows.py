@@ -101,7 +101,7 @@ def _merge(root: str, clips: Artifact, shards: list[PlannedShard]) -> Artifact:
 def _validate(root: str, clips: Artifact, samples: Artifact) -> Artifact:
     store = Store(root)
     rejected = write_rows(store, "rejected.parquet", Rejection, [])
-    artifact, findings, _ = find_or_check(
+    findings, _ = find_or_check(
         store, "findings.json", clips, rejected, samples, ValidateConfig(), 0
     )
     assert not any(finding.stops_the_run for finding in findings), [
