@@ -107,7 +107,7 @@ def _validate(root: str, clips: Artifact, samples: Artifact) -> Artifact:
     assert not any(finding.stops_the_run for finding in findings), [
         f for f in findings if f.stops_the_run
     ]
-    return artifact
+    return samples
 
 
 def _pools(root: str, samples: Artifact) -> list[Pool]:
