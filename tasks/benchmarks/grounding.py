@@ -17,8 +17,7 @@ GROUNDING_WORDS = Words(
     usual="Find the part of the video that shows the event described below, and say when it starts "
     "and ends.\n"
     'Answer in the form "The event happens in the START - END seconds", counted from the beginning '
-    "of the video "
-    "with one decimal, for example: The event happens in the 24.3 - 30.4 seconds.\n"
+    "of the video with one decimal, for example: The event happens in the 24.3 - 30.4 seconds.\n"
     "The event: {query}\n"
     "When does it start and end?",
     source="PROMPT_TEMPLATE in eval/vtg.py of github.com/lcqysl/VideoSSR",

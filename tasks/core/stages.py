@@ -95,13 +95,13 @@ STAGES = {
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="58a79b49b4a78809",
+        sources="5cf4fb6ce97b239a",
     ),
     "evaluate": StageCode(
         version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="000d74141f100c1e",
+        sources="5b7c927df3dfbdb5",
     ),
     "answer": StageCode(
         version=1,
@@ -119,7 +119,7 @@ STAGES = {
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="00cd01d0e65bf509",
+        sources="25cdde4dfb255829",
     ),
 }
 

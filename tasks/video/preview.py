@@ -154,12 +154,8 @@ def frames_of(edit: Edit) -> range:
 
 
 def _frames_of_answer(sample: Sample, timestamps_seconds: Sequence[float]) -> tuple[int, ...]:
-    answer = (
-        parse_answer(sample.answer, AnswerKind.INTERVAL)
-        if sample.answer_kind == AnswerKind.INTERVAL
-        else None
-    )
-    if not isinstance(answer, Interval):
+    answer = _interval(sample)
+    if answer is None:
         return ()
     inside = (answer.start_seconds <= time < answer.end_seconds for time in timestamps_seconds)
     return tuple(number for number, is_inside in enumerate(inside) if is_inside)
@@ -175,14 +171,18 @@ def _asked(
             for edit in edits
             if not (isinstance(edit, DrawEdit) and edit.shape in _NOT_COUNTED)
         ]
-    answer = (
-        parse_answer(sample.answer, AnswerKind.INTERVAL)
-        if sample.answer_kind == AnswerKind.INTERVAL
-        else None
-    )
-    if not isinstance(answer, Interval):
+    answer = _interval(sample)
+    if answer is None:
         return list(edits)
     return [edit for edit in edits if _fits(edit, answer, timestamps_seconds)] or list(edits)
+
+
+def _interval(sample: Sample) -> Interval | None:
+    """The right answer, if it is one."""
+    if sample.answer_kind != AnswerKind.INTERVAL:
+        return None
+    answer = parse_answer(sample.answer, AnswerKind.INTERVAL)
+    return answer if isinstance(answer, Interval) else None
 
 
 def _fits(edit: Edit, answer: Interval, timestamps_seconds: Sequence[float]) -> bool:
