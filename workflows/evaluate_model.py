@@ -9,7 +9,13 @@ from functools import partial
 from flytekit import map_task
 
 from tasks.core.records import BenchmarkTable
-from tasks.evaluate.task import answer_shard, list_questions, open_suite, tabulate_benchmarks
+from tasks.evaluate.task import (
+    answer_shard,
+    ask_model,
+    list_questions,
+    open_suite,
+    tabulate_benchmarks,
+)
 from workflows.configure import configure
 from workflows.job import close_job, in_order, job, open_job
 
@@ -49,13 +55,11 @@ def evaluate_model(
     )
     # A folder or condition that is wrong is refused before there is a run.
     in_order(folders, opened)
-    questions = list_questions(folders=folders, name=model, limit=limit, job=opened)
-    answer = partial(answer_shard, questions=questions, name=model, job=opened)
+    questions = list_questions(folders=folders, job=opened)
+    asked = ask_model(name=model, questions=questions, job=opened)
+    answer = partial(answer_shard, questions=questions, job=opened)
     table: BenchmarkTable = tabulate_benchmarks(
-        answered=map_task(answer)(shard=questions.shards),
-        questions=questions,
-        name=model,
-        job=opened,
+        answered=map_task(answer)(asked=asked), questions=questions, name=model, job=opened
     )
     in_order(table, close_job(job=opened))
     return table

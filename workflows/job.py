@@ -259,6 +259,7 @@ def _check_settings(job: str, config: RetrainConfig, root: str) -> None:
     Raises:
         InputError: one of them would.
     """
+    from tasks.benchmarks.questions import configured_suite
     from tasks.core.contradictions import check_installed, check_split, check_training
     from tasks.core.store import Store
     from tasks.ingest.merge import check_avoided
@@ -269,6 +270,13 @@ def _check_settings(job: str, config: RetrainConfig, root: str) -> None:
         check_config(config.perturb)
         check_split(config, trains=job in _TRAINS)
         check_avoided(Store(root), config.ingest.avoid)
+    if job in _REGISTERS:
+        configured_suite(config.evaluate.benchmarks, seed=config.seed)
+        if config.evaluate.answerers:
+            from tasks.rollout.open_answerer import check_answerer  # which loads transformers
+
+            for answerer in config.evaluate.answerers.values():
+                check_answerer(answerer)
     if job in _TRAINS:
         check_training(config)
     if job in _OPENS_MODEL:

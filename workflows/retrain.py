@@ -3,16 +3,13 @@
 pyflyte run workflows/retrain.py retrain --preset demo --videos DIR
 """
 
-from functools import partial
-
-from flytekit import map_task
-
 from tasks.core.records import Promotion
-from tasks.evaluate.task import evaluate_candidate, list_candidates
+from tasks.evaluate.task import list_benchmarks, list_candidates
 from tasks.promote.task import promote
 from tasks.train.task import warm_start_policy
 from workflows.build_dataset import make_dataset
 from workflows.configure import configure
+from workflows.evaluate_policies import evaluate_policies
 from workflows.job import close_job, in_order, job, open_on_videos
 from workflows.train_rounds import train_rounds
 
@@ -35,17 +32,22 @@ def retrain(
         data_root=data_root,
         tracking_uri=tracking_uri,
     )
+    questions = list_benchmarks(job=opened)
     planned = make_dataset(shards=shards, job=opened)
+    # A benchmark that cannot be asked is found out before anything is spent.
+    in_order(questions, planned)
     start = warm_start_policy(data=planned.data, job=opened)
     rounds = train_rounds(data=planned.data, policy=start.policy, plan=planned.plan, job=opened)
     candidates = list_candidates(before=start.policy, trainings=rounds.trainings, job=opened)
-    evaluate = partial(evaluate_candidate, data=planned.data, job=opened)
+    evaluated = evaluate_policies(
+        candidates=candidates, questions=questions, data=planned.data, job=opened
+    )
     promotion: Promotion = promote(
         data=planned.data,
         start=start.report,
         selections=rounds.selections,
         trainings=rounds.trainings,
-        evaluated=map_task(evaluate)(candidate=candidates),
+        evaluated=evaluated,
         job=opened,
     )
     # All that could be read, accepted or not: what was rejected is no arrival either.

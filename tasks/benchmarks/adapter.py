@@ -38,21 +38,23 @@ class BenchmarkSource:
 
 
 Score = Callable[[AnswerScore], float]
-Units = Callable[[Sequence[AnswerScore], Score], list[ItemScore]]
+Units = Callable[[Sequence[AnswerScore], Score], dict[str, ItemScore]]
+"""What a headline is a mean of, by the id of the question or group."""
 
 
-def each_question(rows: Sequence[AnswerScore], score: Score) -> list[ItemScore]:
+def each_question(rows: Sequence[AnswerScore], score: Score) -> dict[str, ItemScore]:
     """Every question counts the same."""
-    return [ItemScore(score=score(row), video=row.video) for row in rows]
+    return {row.sample_id: ItemScore(score=score(row), video=row.video) for row in rows}
 
 
 def mean_of(tag: str) -> Units:
     """Every value of `tag` counts the same."""
 
-    def units(rows: Sequence[AnswerScore], score: Score) -> list[ItemScore]:
-        return [
-            ItemScore(score=score(row), video=row.video, stratum=row.tags[tag][0]) for row in rows
-        ]
+    def units(rows: Sequence[AnswerScore], score: Score) -> dict[str, ItemScore]:
+        return {
+            row.sample_id: ItemScore(score=score(row), video=row.video, stratum=row.tags[tag][0])
+            for row in rows
+        }
 
     return units
 
@@ -60,15 +62,17 @@ def mean_of(tag: str) -> Units:
 def whole_groups(size: int) -> Units:
     """A group is right only if its `size` questions are all there and all right."""
 
-    def units(rows: Sequence[AnswerScore], score: Score) -> list[ItemScore]:
+    def units(rows: Sequence[AnswerScore], score: Score) -> dict[str, ItemScore]:
         # The clips of a group are shown for it alone, so the group is what counts as one video.
         groups: defaultdict[str, list[AnswerScore]] = defaultdict(list)
         for row in rows:
             groups[row.group].append(row)
-        return [
-            ItemScore(score=prod(map(score, members)) if len(members) == size else 0.0, video=group)
+        return {
+            group: ItemScore(
+                score=prod(map(score, members)) if len(members) == size else 0.0, video=group
+            )
             for group, members in sorted(groups.items())
-        ]
+        }
 
     return units
 
@@ -158,6 +162,9 @@ class FolderBenchmark:
             tags=facts.tags,
         )
 
+    def units(self, scores: Sequence[AnswerScore]) -> dict[str, ItemScore]:
+        return self.adapter.units(sorted(scores, key=lambda row: row.sample_id), _paper)
+
     def aggregate(self, scores: Sequence[AnswerScore]) -> BenchmarkResult:
         # Sums of floats depend on their order, and rows come in any.
         rows = sorted(scores, key=lambda row: row.sample_id)
@@ -176,8 +183,8 @@ class FolderBenchmark:
 
         return BenchmarkResult(
             benchmark=self.name,
-            headline=estimate(units(rows, _paper)),
-            robust=estimate(units(rows, _robust)),
+            headline=estimate(units(rows, _paper).values()),
+            robust=estimate(units(rows, _robust).values()),
             chance=None if None in chances else mean(units(rows, _chance)),
             official_like=mean(official_units(official, _paper)) if official else None,
             official_metrics=self.adapter.metrics(official) if official else {},
@@ -220,15 +227,15 @@ class FolderBenchmark:
         return [f"{found} questions in the files, the published ones have {expected}"]
 
 
-def _part(units: Sequence[ItemScore], num_items: int) -> PartScore:
-    found = estimate(units)
+def _part(units: Mapping[str, ItemScore], num_items: int) -> PartScore:
+    found = estimate(units.values())
     return PartScore(score=found.mean, se=found.se, num_items=num_items)
 
 
-def mean(units: Sequence[ItemScore]) -> float:
+def mean(units: Mapping[str, ItemScore]) -> float:
     """Mean of the strata's means."""
     strata: defaultdict[str, list[float]] = defaultdict(list)
-    for unit in units:
+    for unit in units.values():
         strata[unit.stratum].append(unit.score)
     return fmean(map(fmean, strata.values()))
 

@@ -12,13 +12,13 @@ A run goes
 interrupted run may keep the texts and judge again. Nothing here knows of models, frames or Flyte.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from tasks.benchmarks.conditions import Conditions
 from tasks.benchmarks.reading import Reading
-from tasks.core.statistics import Estimate
+from tasks.core.statistics import Estimate, ItemScore
 from tasks.core.types import Sample
 
 
@@ -118,6 +118,11 @@ class Benchmark(Protocol):
 
     def fail(self, sample: Sample, reason: str) -> AnswerScore:
         """The row of a question that could not be shown."""
+        ...
+
+    def units(self, scores: Sequence[AnswerScore]) -> Mapping[str, ItemScore]:
+        """What the headline is a mean of, by the id of the question or group: what two models are
+        compared by."""
         ...
 
     def aggregate(self, scores: Sequence[AnswerScore]) -> BenchmarkResult:

@@ -3,18 +3,22 @@ of them."""
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.given_conditions import read_conditions
 from tasks.benchmarks.lookup import missing_of
-from tasks.benchmarks.records import BenchmarkFolder, Questions, QuestionShard
+from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder
+from tasks.benchmarks.viubench.folder import is_built
 from tasks.core.choose import shuffled
+from tasks.core.config import BenchmarkConfig
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
-from tasks.core.manifest import write_rows
+from tasks.core.manifest import iterate_rows, write_rows
+from tasks.core.overrides import changed
 from tasks.core.store import Store
 from tasks.core.strict_json import read_object
 from tasks.core.types import Sample
@@ -28,7 +32,9 @@ _EXPECTED = (
 )
 
 
-def read_suite(benchmarks: str, conditions: str) -> list[BenchmarkFolder]:
+def read_suite(
+    benchmarks: str, conditions: str, *, limit: int = 0, seed: int = 0
+) -> list[BenchmarkFolder]:
     """The benchmarks that `benchmarks` names, each under its own conditions with the changes of
     `conditions`.
 
@@ -39,49 +45,107 @@ def read_suite(benchmarks: str, conditions: str) -> list[BenchmarkFolder]:
     folders = _folders(benchmarks)
     under = read_conditions(conditions, sorted(folders))
     return [
-        BenchmarkFolder(name=name, folder=str(folders[name]), conditions=found)
+        BenchmarkFolder(
+            name=name,
+            folder=str(folders[name]),
+            conditions=found,
+            adapter=name,
+            limit=limit,
+            seed=seed,
+        )
         for name, found in under.items()
     ]
 
 
-def list_suite(
-    store: Store,
-    folders: list[BenchmarkFolder],
-    *,
-    limit: int,
-    seed: int,
-    questions_per_shard: int,
-    served: str = "",
-) -> Questions:
-    """Read all annotations, choose at most `limit` questions of each benchmark (0: all), and write
-    them in shards.
+def configured_suite(
+    benchmarks: Mapping[str, BenchmarkConfig], *, seed: int
+) -> list[BenchmarkFolder]:
+    """The benchmarks of a configuration, by name.
 
-    `served` says whose answers a server's are.
+    Raises:
+        InputError: an unknown adapter, no such folder, or a condition that does not exist or cannot
+            be.
+    """
+    return [_configured(name, benchmarks[name], seed) for name in sorted(benchmarks)]
+
+
+def list_suite(
+    store: Store, folders: Sequence[BenchmarkFolder], *, questions_per_shard: int
+) -> list[AskedBenchmark]:
+    """Read all annotations, choose at most `limit` questions of each benchmark, and write them in
+    shards.
 
     Raises:
         InputError: an annotation file is missing or wrong, or a benchmark has no question.
     """
-    chosen: list[Sample] = []
-    num_available, num_selected = {}, {}
-    for folder in folders:
-        found = list(BENCHMARKS[folder.name].open(Path(folder.folder), folder.conditions).samples())
-        if not found:
-            raise InputError(f"{folder.name}: no question in {folder.folder}")
-        part = list(_limited(found, limit, seed))
-        _say_missing(folder, part)
-        num_available[folder.name], num_selected[folder.name] = len(found), len(part)
-        chosen += part
-    key = f"questions/{digest_of('questions', questions_per_shard, *chosen)}"
-    shards = [
-        QuestionShard(number, write_rows(store, f"{key}/{number:05d}.parquet", Sample, rows))
-        for number, rows in enumerate(_shards(chosen, questions_per_shard))
-    ]
-    return Questions(
-        folders=folders,
-        num_available=num_available,
-        num_selected=num_selected,
-        shards=shards,
-        served=served,
+    return [list_benchmark(store, folder, questions_per_shard) for folder in folders]
+
+
+def list_benchmark(
+    store: Store, folder: BenchmarkFolder, questions_per_shard: int
+) -> AskedBenchmark:
+    """One benchmark of `list_suite`."""
+    found = list(BENCHMARKS[folder.adapter].open(Path(folder.folder), folder.conditions).samples())
+    if not found:
+        raise InputError(f"{folder.name}: no question in {folder.folder}")
+    chosen = list(_limited(found, folder.limit, folder.seed))
+    _say_missing(folder, chosen)
+    digest = digest_of("questions", folder.adapter, asdict(folder.conditions), *chosen)
+    key = f"questions/{digest_of(digest, questions_per_shard)}"
+    return AskedBenchmark(
+        folder=folder,
+        num_available=len(found),
+        num_selected=len(chosen),
+        shards=[
+            write_rows(store, f"{key}/{number:05d}.parquet", Sample, rows)
+            for number, rows in enumerate(_shards(chosen, questions_per_shard))
+        ],
+        digest=digest,
+    )
+
+
+def check_shown(store: Store, benchmarks: Sequence[AskedBenchmark], min_coverage: float) -> None:
+    """Check that enough of the videos are there for a promotion, before training is paid.
+
+    Raises:
+        InputError: of one benchmark they are not.
+    """
+    for benchmark in benchmarks:
+        samples = [s for shard in benchmark.shards for s in iterate_rows(store, shard, Sample)]
+        reasons = [reason for sample in samples if (reason := missing_of(sample))]
+        shown = 1 - len(reasons) / len(samples)
+        if shown < min_coverage:
+            raise InputError(
+                f"evaluate.benchmarks.{benchmark.folder.name}: {len(reasons)} of {len(samples)} "
+                f"questions cannot be shown, e.g. {reasons[0]}; expected at least "
+                f"{min_coverage:.0%} (promote.min_coverage): add the videos to "
+                f"{benchmark.folder.folder}, or leave the benchmark out"
+            )
+
+
+def _configured(name: str, given: BenchmarkConfig, seed: int) -> BenchmarkFolder:
+    where = f"config evaluate.benchmarks.{name}"
+    folder = Path(given.folder).expanduser()
+    if not folder.is_dir():
+        raise InputError(
+            f"{where}.folder: there is no folder {str(folder)!r}; expected the official files of "
+            "a benchmark, a universal layout, or a VIUBench built here"
+        )
+    usual = name if name in BENCHMARKS else "viubench" if is_built(folder) else "universal"
+    adapter = given.adapter or usual
+    if adapter not in BENCHMARKS:
+        raise InputError(
+            f"{where}.adapter: got {adapter!r}, expected one of {', '.join(BENCHMARKS)}"
+        )
+    return BenchmarkFolder(
+        name=name,
+        folder=str(folder.resolve()),
+        conditions=changed(
+            BENCHMARKS[adapter].conditions, given.conditions, f"{where}.conditions: "
+        ),
+        adapter=adapter,
+        limit=given.limit,
+        seed=seed,
     )
 
 
@@ -141,10 +205,8 @@ def _shards(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:
     """At least `size` questions each, except for the last; a shard ends where a video ends."""
     shard: list[Sample] = []
     # A video is decoded once for the questions on it that follow each other.
-    by_video = sorted(
-        samples, key=lambda sample: (sample.pretext, video_of(sample), sample.sample_id)
-    )
-    for _, questions in groupby(by_video, key=lambda sample: (sample.pretext, video_of(sample))):
+    by_video = sorted(samples, key=lambda sample: (video_of(sample), sample.sample_id))
+    for _, questions in groupby(by_video, key=video_of):
         shard += questions
         if len(shard) >= size:
             yield shard
@@ -154,12 +216,11 @@ def _shards(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:
 
 
 def video_of(sample: Sample) -> tuple[tuple[str, ...], float, float]:
-    """What is opened for a question: files, and which part of them."""
+    """What is opened for a question: files, and which part of them; or the clips of a benchmark
+    built here."""
     files = [view.file for view in sample.views if view.file]
+    if not files:
+        return tuple(view.clip_id for view in sample.views), 0.0, 0.0
     paths = tuple(path for file in files for path in file.paths)
     starts = [file.start_seconds or 0.0 for file in files]
-    return (
-        paths,
-        min(starts, default=0.0),
-        max((file.stop_seconds or 0.0 for file in files), default=0.0),
-    )
+    return paths, min(starts), max(file.stop_seconds or 0.0 for file in files)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tasks.benchmarks.conditions import Conditions
+from tasks.core.anchor import NO_ANCHOR, Anchor
 from tasks.core.types import Artifact
 
 
@@ -21,33 +22,44 @@ class BuiltBenchmark:
 
 @dataclass(frozen=True)
 class BenchmarkFolder:
-    """A published benchmark on the user's disk, and how it will be asked."""
+    """A benchmark where the user has it, and how it will be asked."""
 
     name: str
-    """Key of `tasks.benchmarks.catalogue.BENCHMARKS`."""
+    """The user's, or that of its adapter."""
     folder: str
-    """Absolute."""
+    """Absolute path, or URI."""
     conditions: Conditions
+    adapter: str
+    """Key of `tasks.benchmarks.catalogue.BENCHMARKS`."""
+    limit: int = 0
+    """Most questions; 0: all."""
+    seed: int = 0
+    """Of the draw of a limit, and of answers."""
 
 
 @dataclass(frozen=True)
-class QuestionShard:
-    """A part of all questions; those about one video are in one shard."""
+class AskedBenchmark:
+    """What will be asked of one benchmark."""
 
-    number: int
-    questions: Artifact
-    """Rows of Sample."""
+    folder: BenchmarkFolder
+    num_available: int
+    num_selected: int
+    """Fewer with a limit."""
+    shards: list[Artifact]
+    """Rows of Sample; questions about one video are in one shard."""
+    digest: str
+    """Of the questions and the conditions, wherever the folder lies: what scores of two models must
+    share to be compared."""
 
 
 @dataclass(frozen=True)
 class Questions:
-    """What a model will be asked."""
+    """What candidates will be asked."""
 
-    folders: list[BenchmarkFolder]
-    num_available: dict[str, int]
-    """By benchmark."""
-    num_selected: dict[str, int]
-    """Fewer with a limit."""
-    shards: list[QuestionShard]
-    served: str = ""
-    """Of a model behind a server: what its answers belong to; empty for others."""
+    benchmarks: list[AskedBenchmark]
+    anchor: Anchor = NO_ANCHOR
+    """Which of them every run is asked."""
+
+    def named(self, name: str) -> AskedBenchmark:
+        """The benchmark of this name."""
+        return next(found for found in self.benchmarks if found.folder.name == name)

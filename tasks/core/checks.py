@@ -83,26 +83,6 @@ def one_of(*options: str) -> Rule:
     return Rule(lambda value: value in options, f"one of {', '.join(options)}")
 
 
-def some_of(*options: str) -> Rule:
-    """At least one of `options`, each once."""
-    return Rule(
-        lambda names: (
-            len(names) > 0 and len(set(names)) == len(names) and set(names) <= set(options)
-        ),
-        f"at least one of {', '.join(options)}, each once",
-    )
-
-
-def shares_of(*options: str) -> Rule:
-    """Shares by some of `options`, or none."""
-    return Rule(
-        lambda shares: (
-            set(shares) <= set(options) and all(0 <= share <= 1 for share in shares.values())
-        ),
-        f"numbers from 0 to 1 by name, of {', '.join(options)}",
-    )
-
-
 def per_item_of(names: tuple[str, ...], field: str, *, most: int) -> Rule:
     """One count for each of `names`, the value of `field`."""
     return Rule(
@@ -149,6 +129,11 @@ MODEL_NAME = Rule(
 )
 NAMES = Rule(lambda names: len(names) > 0 and _are_names(names), "at least one name, each once")
 PLACES = Rule(_are_names, f"at most {_MOST_NAMES} paths or beginnings of URIs, each once")
+SHARES = Rule(
+    lambda shares: all(map(_is_name, shares)) and all(map(SHARE.holds, shares.values())),
+    "numbers from 0 to 1 by name",
+)
+NAMES_OR_NONE = Rule(_are_names, f"at most {_MOST_NAMES} names, each once")
 KEYS = Rule(
     lambda keys: _are_names(keys) and all(map(_is_key, keys)),
     f"at most {_MOST_NAMES} keys below the data root (relative, without ..), each once",

@@ -19,8 +19,11 @@ from tasks.core.checks import (
     per_item_of,
 )
 from tasks.core.ingest_config import IngestConfig as IngestConfig
+from tasks.core.score_config import ANCHOR, FIRST, OVERALL, PLACES
+from tasks.core.score_config import BenchmarkConfig as BenchmarkConfig
 from tasks.core.score_config import EvaluateConfig as EvaluateConfig
 from tasks.core.score_config import PromoteConfig as PromoteConfig
+from tasks.core.scores import AFTER, BASE, BEFORE, CHAMPION
 from tasks.core.train_config import TrainConfig as TrainConfig
 from tasks.core.train_config import WarmStartConfig as WarmStartConfig
 
@@ -211,3 +214,25 @@ class RetrainConfig:
             self, at_least(0, most=2**53 - 1), "seed"
         )  # whole numbers that every reader of JSON keeps exactly
         check(self, at_least(1, most=1000), "rounds")
+        _check_places(self)
+
+
+def _check_places(config: RetrainConfig) -> None:
+    """What `promote` and `evaluate` name has to be there.
+
+    Raises:
+        ValueError: it is not.
+    """
+    evaluate, promote = config.evaluate, config.promote
+    places = (*PLACES, *evaluate.benchmarks, *([ANCHOR] if evaluate.anchor == FIRST else []))
+    between = (f"round {number}" for number in range(1, config.rounds))
+    candidates = (BEFORE, *between, AFTER, CHAMPION, BASE)
+    for where, names, known in (
+        ("promote.must_win", promote.must_win, places),
+        ("promote.may_lose", promote.may_lose, places),
+        ("promote.overall", promote.overall, [name for name in places if name != OVERALL]),
+        ("evaluate.answerers", evaluate.answerers, candidates),
+    ):
+        for name in names:
+            if name not in known:
+                raise ValueError(f"{where}: got {name!r}, expected some of {', '.join(known)}")

@@ -109,6 +109,11 @@ class _Change:
             return tuple(
                 self._item(item_type, item, f"{path}[{index}]") for index, item in enumerate(given)
             )
+        if is_dataclass(item_type) and isinstance(given, Mapping):
+            return {
+                name: self._item(item_type, _named(item_type, item), f"{path}.{name}")
+                for name, item in given.items()
+            }
         try:
             # Strict, because pydantic would make 10 of "10" and 1 of true.
             return TypeAdapter(hint).validate_python(given, strict=True)
@@ -140,12 +145,8 @@ class _Change:
         for key in value:
             if key not in hints:
                 raise self._unknown(f"{path}.{key}", hints)
-        needed = {
-            field.name
-            for field in fields(item_type)
-            if MISSING is field.default is field.default_factory
-        }
-        if needed - value.keys():
+        needed = _needed(item_type)
+        if set(needed) - value.keys():
             raise self._error(
                 path, f"got {_typed(value)}, expected an object with {', '.join(sorted(needed))}"
             )
@@ -174,6 +175,20 @@ class _Change:
 
     def _error(self, path: str, problem: str) -> InputError:
         return InputError(f"{self._where}{path}{': ' if path else ''}{problem}")
+
+
+def _named(item_type: Any, value: object) -> object:
+    """A text in the place of an object is its only field without a default."""
+    needed = _needed(item_type)
+    return {needed[0]: value} if isinstance(value, str) and len(needed) == 1 else value
+
+
+def _needed(item_type: Any) -> list[str]:
+    return [
+        field.name
+        for field in fields(item_type)
+        if MISSING is field.default is field.default_factory
+    ]
 
 
 def _section(value: Any) -> dict[str, Any]:

@@ -112,16 +112,34 @@ class MeasuredShard:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A policy to score, under the name it has in the comparison."""
+    """Who is scored, under the name it has in the comparison: a policy, or whoever answers in its
+    place."""
 
     name: str
-    policy: Artifact
+    policy: Artifact = _NOTHING
+    answerer: str = ""
+    """Name of a model, server or script (`tasks.rollout.open_answerer`); empty: the policy."""
+    served: str = ""
+    """Of a model behind a server: what its answers belong to."""
+
+
+@dataclass(frozen=True)
+class AskedShard:
+    """Some questions of a benchmark for one candidate."""
+
+    candidate: Candidate
+    benchmark: str
+    questions: Artifact
+    """Rows of Sample."""
 
 
 @dataclass(frozen=True)
 class AnsweredShard:
     """The answers to one shard."""
 
+    candidate: str
+    """Name."""
+    benchmark: str
     answers: Artifact
     """Rows of Reply."""
     num_asked: int

@@ -1,24 +1,76 @@
 """How models are scored, and when one becomes champion."""
 
+import re
 from dataclasses import dataclass, field
 
-from tasks.core.checks import MODEL_NAME, SHARE, at_least, check, shares_of, some_of
+from tasks.core.checks import (
+    MODEL_NAME,
+    NAME,
+    NAMES,
+    NAMES_OR_NONE,
+    SHARE,
+    SHARES,
+    Rule,
+    at_least,
+    check,
+    one_of,
+)
 from tasks.core.types import Split
 
 SCORED_SPLITS = (Split.VIUBENCH, Split.HELDOUT)
 OVERALL = "overall"
-"""Both splits, each counting half."""
+"""The mean of the places that `promote.overall` names, each counting the same."""
 PLACES = (*map(str, SCORED_SPLITS), OVERALL)
-"""Where a challenger can win or lose."""
+"""Where a challenger can win or lose besides benchmarks."""
+FIRST = "first"
+"""The anchor is the VIUBench of the first run."""
+ANCHOR = "anchor"
+"""Its name among the benchmarks."""
+_TAKEN = (*PLACES, ANCHOR, FIRST)
+_BENCHMARKS = Rule(
+    lambda given: all(
+        re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", name) and name not in _TAKEN for name in given
+    ),
+    "names of letters, digits, - _ and ., and none of "
+    f"{', '.join(_TAKEN)} (a VIUBench built before is e.g. "
+    '"viubench_fixed": {"folder": ..., "adapter": "viubench"})',
+)
 _MIN_COVERAGE = 0.98
 """Of published questions, and of items for a promotion: two files in a hundred may be
 unreadable."""
 
 
 @dataclass(frozen=True)
+class BenchmarkConfig:
+    """A benchmark that every candidate of the main job is asked."""
+
+    folder: str
+    """Folder or URI of official files, of the universal layout, or of a VIUBench built here."""
+    adapter: str = ""
+    """Who reads it (a name of `tasks.benchmarks.catalogue`). Empty: the adapter called as the
+    benchmark is, `viubench` for a VIUBench built here, else `universal`."""
+    limit: int = 0
+    """Most questions of it, drawn by the seed from all of its types; 0: all."""
+    conditions: dict[str, int | float | str] = field(default_factory=dict)
+    """Changes of the paper's (`tasks.benchmarks.conditions`), e.g. {"max_frames": 32}."""
+
+    def __post_init__(self) -> None:
+        check(self, NAME, "folder")
+        check(self, at_least(0), "limit")
+
+
+@dataclass(frozen=True)
 class EvaluateConfig:
     """How a model is scored."""
 
+    benchmarks: dict[str, BenchmarkConfig] = field(default_factory=dict)
+    """By a name of the user's, which rules of `promote` may name."""
+    anchor: str = FIRST
+    """The fixed questions that runs of different nights are compared on: a name of `benchmarks`,
+    `first` for the VIUBench of the first run of `promote.model_name`, or nothing."""
+    answerers: dict[str, str] = field(default_factory=dict)
+    """Who answers benchmarks for a candidate (`before`, `after`, `champion`, ...) in the place of
+    the policy itself: where it is served, `http://host:port/v1#name`, or `scripted:FILE`."""
     heldout_rollouts_per_sample: int = 4
     questions_per_batch: int = 32
     """Benchmark questions that are shown at once, and kept at once."""
@@ -31,18 +83,28 @@ class EvaluateConfig:
         check(self, at_least(1, most=4096), "heldout_rollouts_per_sample")
         check(self, at_least(1, most=10**6), "questions_per_batch", "questions_per_shard")
         check(self, SHARE, "min_coverage")
+        check(self, _BENCHMARKS, "benchmarks")
+        check(self, one_of("", FIRST, *self.benchmarks), "anchor")
 
 
 @dataclass(frozen=True)
 class PromoteConfig:
-    """When the challenger becomes champion. Places are `viubench`, `heldout` and `overall` (both,
-    equally)."""
+    """When the challenger becomes champion. Places are `viubench`, `heldout`, the names of
+    `evaluate.benchmarks`, `anchor`, and `overall` (a mean of places).
+
+    A benchmark that no rule names may not fall: see `max_fall`.
+    """
 
     model_name: str = "videossr"
     must_win: tuple[str, ...] = ("viubench",)
     """Where the whole 95 % interval of the gain has to lie above 0; in each of them."""
     may_lose: dict[str, float] = field(default_factory=lambda: {"heldout": 0.02})
     """Most that the score may fall: the 95 % interval of the gain has to lie above minus this."""
+    max_fall: float = 0.01
+    """Most that the mean gain may lie below 0 on a benchmark that no other rule names, or what one
+    question is worth there if that is more; and its whole interval may not lie below 0."""
+    overall: tuple[str, ...] = ()
+    """Whose mean `overall` is, each counting the same; none: all of them but the anchor."""
     min_coverage: float = _MIN_COVERAGE
     """Least share of the items that both models were really shown."""
     min_videos: int = 10
@@ -52,7 +114,9 @@ class PromoteConfig:
 
     def __post_init__(self) -> None:
         check(self, MODEL_NAME, "model_name")
-        check(self, some_of(*PLACES), "must_win")
-        check(self, shares_of(*PLACES), "may_lose")
+        check(self, NAMES, "must_win")
+        check(self, SHARES, "may_lose")
+        check(self, SHARE, "max_fall")
+        check(self, NAMES_OR_NONE, "overall")
         check(self, at_least(0, most=10**6), "min_videos")
         check(self, SHARE, "min_coverage")

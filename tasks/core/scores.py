@@ -1,7 +1,8 @@
 """What evaluation hands on: one row for each sample, and the sums for each model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tasks.core.anchor import NO_ANCHOR, Anchor
 from tasks.core.statistics import Estimate, ItemScore
 from tasks.core.types import Artifact, Split, StageReport
 
@@ -10,6 +11,8 @@ BEFORE = "before"
 AFTER = "after"
 """The challenger."""
 CHAMPION = "champion"
+BASE = "base"
+"""What all nights began with: `model.base`, asked about the anchor alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,50 @@ class SampleScore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnitScore:
+    """What a benchmark's headline is a mean of: a question, or a group that is right only as a
+    whole."""
+
+    unit: str
+    """Id of the question or the group."""
+    score: float
+    """As the paper reads answers; 0 if it could not be shown."""
+    video: str
+    stratum: str = ""
+
+    def scored(self) -> ItemScore:
+        """For statistics."""
+        return ItemScore(score=self.score, video=self.video, stratum=self.stratum)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkScore:
+    """How one model did on one benchmark."""
+
+    benchmark: str
+    """Name in `evaluate.benchmarks`, or `anchor`."""
+    adapter: str
+    questions: str
+    """Digest of what was asked, and how: scores with the same one can be compared."""
+    headline: Estimate
+    """A share in [0, 1]; what could not be read or shown scores 0."""
+    chance: float | None
+    """Expected headline of guesses; None where it depends on the videos' lengths."""
+    num_available: int
+    """Questions in the files, of which a limit may have chosen some."""
+    coverage: float
+    """Share of the questions that could be shown."""
+    paper: dict[str, float]
+    """The paper's scores at this number of frames, in [0, 1], by model; empty where it has none."""
+    units: Artifact
+    """Rows of UnitScore."""
+    predictions: Artifact
+    """Rows of Prediction: every question with its answer."""
+    result: Artifact
+    """`result.json`: all numbers, parts and deviations."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelScores:
     """How one model did."""
 
@@ -63,6 +110,8 @@ class ModelScores:
     viubench_by_type: dict[str, Estimate]
     num_failed: int
     """Samples that could not be shown; they scored 0."""
+    benchmarks: dict[str, BenchmarkScore] = field(default_factory=dict)
+    """By name."""
 
 
 @dataclass(frozen=True)
@@ -71,3 +120,14 @@ class Evaluation:
 
     scores: ModelScores
     report: StageReport
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """All that a promotion is decided on."""
+
+    models: list[Evaluation]
+    base: dict[str, BenchmarkScore] = field(default_factory=dict)
+    """Of `model.base`, on the anchor; empty where it is not asked."""
+    anchor: Anchor = NO_ANCHOR
+    """Which benchmark every run is asked."""

@@ -57,28 +57,28 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="d523e33f2caf2dfa",
+        sources="43b8d3d39412de4c",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="8838599f4562c191",
+        sources="39a09c40f27c0409",
     ),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="3c4d976c4e879075",
+        sources="53552ec0f0cf3062",
     ),
     "validate": StageCode(
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="b8d48e5fce270c97",
+        sources="27407c9676531951",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="d097926afa3bef38"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="4646f8b903deadc0"
     ),
     "calibrate": StageCode(
         version=2,
@@ -89,19 +89,25 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="01eff0b1d29a9934",
+        sources="e7391c754a613689",
     ),
     "train": StageCode(
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="5cf4fb6ce97b239a",
+        sources="1693d59bbfcbc224",
     ),
     "evaluate": StageCode(
         version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="5b7c927df3dfbdb5",
+        sources="8ce65367b5e7a4fb",
+    ),
+    "score": StageCode(
+        version=2,
+        modules=("tasks.evaluate.score_benchmark", "tasks.benchmarks.catalogue"),
+        packages=("numpy", "scipy"),
+        sources="b3a75e2162ee4883",
     ),
     "answer": StageCode(
         version=1,
@@ -113,13 +119,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="ae6a3203f02e0fb0",
+        sources="4633c7313e0724f5",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="25cdde4dfb255829",
+        sources="551a163826aea039",
     ),
 }
 

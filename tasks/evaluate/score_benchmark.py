@@ -32,6 +32,8 @@ class ModelResult:
     """One model on one benchmark, with what limits its meaning."""
 
     model: str
+    name: str
+    """Of the benchmark, as it was asked for; `result.benchmark` is that of its adapter."""
     result: BenchmarkResult
     num_available: int
     """Questions in the files; more than `result.num_items` if a limit chose some of them."""
@@ -83,6 +85,7 @@ def score_benchmark(
     replies: Mapping[str, Reply],
     *,
     model: str,
+    name: str = "",
     num_available: int,
     min_coverage: float,
     is_published: bool = True,
@@ -94,6 +97,7 @@ def score_benchmark(
     has_paper = is_published and not refused
     return ModelResult(
         model=model,
+        name=name or benchmark.name,
         result=result,
         num_available=num_available,
         refused=refused,
@@ -133,11 +137,11 @@ def results_table(results: Sequence[ModelResult]) -> str:
         "to them; * where it exceeds 1 point and the paper's figure lies outside the interval, † "
         "where the questions were not asked in the paper's words or not under its conditions.",
         f"{METHOD}.",
-        *(f"{found.result.benchmark}: {note}" for found in results for note in _notes(found)),
+        *(f"{found.name}: {note}" for found in results for note in _notes(found)),
     ]
     parts = [
         (
-            found.result.benchmark,
+            found.name,
             tag,
             value,
             f"{points(part.score)} ± {points(part.se)}",
@@ -168,7 +172,7 @@ def _line(found: ModelResult) -> tuple[str, ...]:
         else (points(result.headline.mean), _interval(result.headline), points(result.robust.mean))
     )
     return (
-        result.benchmark,
+        found.name,
         *shown,
         points(result.chance),
         *(

@@ -1,18 +1,51 @@
-"""Doors of evaluate: every candidate over the same held-out samples and VIUBench items; benchmarks
-of their own."""
+"""Doors of evaluate: every candidate over the same held-out samples, VIUBench items and benchmarks;
+one model on benchmarks alone."""
 
 import logging
 import time
 
-from tasks.benchmarks.records import BenchmarkFolder, BuiltBenchmark, Questions, QuestionShard
+from tasks.benchmarks.records import BenchmarkFolder, BuiltBenchmark, Questions
 from tasks.core.measurement import Selection
-from tasks.core.records import AnsweredShard, BenchmarkTable, Candidate, DataSet, Job
-from tasks.core.scores import Evaluation
+from tasks.core.records import AnsweredShard, AskedShard, BenchmarkTable, Candidate, DataSet, Job
+from tasks.core.scores import Evaluated, Evaluation
 from tasks.core.training import TrainedPolicy
 from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_task
 
 logger = logging.getLogger(__name__)
+
+
+@stage_task("cpu")
+def list_benchmarks(job: Job) -> Questions:
+    """Read and check the benchmarks of the configuration and the anchor, before anything is spent
+    on training."""
+    from tasks.benchmarks.questions import check_shown, configured_suite, list_suite
+    from tasks.core.store import Store
+    from tasks.evaluate.anchor import with_anchor
+    from tasks.tracking.run import stage
+
+    store, config = Store(job.run.data_root), job.config
+    with stage(job.run, "list_benchmarks"):
+        benchmarks = list_suite(
+            store,
+            configured_suite(config.evaluate.benchmarks, seed=config.seed),
+            questions_per_shard=config.evaluate.questions_per_shard,
+        )
+        check_shown(store, benchmarks, config.promote.min_coverage)
+        return with_anchor(store, job.run, config, benchmarks)
+
+
+@stage_task("cpu")
+def add_first_anchor(questions: Questions, data: DataSet, job: Job) -> Questions:
+    """This run's VIUBench becomes the anchor if there is none: once the run has ended, all later
+    ones are asked it too."""
+    from tasks.core.store import Store
+    from tasks.evaluate.anchor import with_first_anchor
+    from tasks.tracking.run import stage
+
+    with stage(job.run, "list_benchmarks"):
+        store = Store(job.run.data_root)
+        return with_first_anchor(store, job.run, job.config, questions, data)
 
 
 @stage_task("light")
@@ -38,6 +71,18 @@ def list_candidates(before: Artifact, trainings: list[TrainedPolicy], job: Job) 
         Candidate(name=AFTER, policy=last),
         *found,
     ]
+
+
+@stage_task("light")
+def ask_candidates(candidates: list[Candidate], questions: Questions, job: Job) -> list[AskedShard]:
+    """What each candidate is asked on benchmarks, and `model.base` on the anchor."""
+    from tasks.core.store import Store
+    from tasks.evaluate.benchmarks import pair_up, with_answerers
+    from tasks.tracking.run import stage
+
+    with stage(job.run, "evaluate"):
+        known = with_answerers(Store(job.run.data_root), job.run, candidates, job.config)
+        return pair_up(known, questions)
 
 
 @stage_task("gpu")
@@ -70,7 +115,7 @@ def evaluate_candidate(
         clips.digest,
         model.dtype,
         rollout,
-        config,
+        config.heldout_rollouts_per_sample,
         run.seed,
     )
     key = work_key("evaluated", "evaluate", *inputs)
@@ -105,12 +150,15 @@ def publish_benchmark(data: DataSet, job: Job) -> BuiltBenchmark:
     import click
 
     from tasks.benchmarks.viubench.folder import keep_benchmark
+    from tasks.core.manifest import read_clips, read_rows
     from tasks.core.store import Store
+    from tasks.core.types import Sample
     from tasks.tracking.run import stage
 
     store, items_per_type = Store(job.run.data_root), job.config.perturb.viubench_items_per_type
     with stage(job.run, "publish_benchmark") as tracker:
-        benchmark = keep_benchmark(store, data.samples, data.clips, items_per_type, job.run.seed)
+        items, clips = read_rows(store, data.samples, Sample), read_clips(store, data.clips)
+        benchmark = keep_benchmark(store, items, clips, items_per_type, job.run.seed)
         tracker.log_dataset("viubench", benchmark.items, "benchmark")
         tracker.log_bytes("card.md", store.read_bytes(f"{benchmark.key}/card.md"))
     click.echo(f"benchmark           {store.path(benchmark.key)}")
@@ -173,61 +221,71 @@ def open_suite(benchmarks: str, conditions: str, model: str, limit: int) -> list
         raise InputError(
             f"limit: got {limit}, expected 0 for all questions, or how many of each benchmark"
         )
-    folders = read_suite(benchmarks, conditions)
+    folders = read_suite(benchmarks, conditions, limit=limit)
     check_answerer(model)
     return folders
 
 
 @stage_task("cpu")
-def list_questions(folders: list[BenchmarkFolder], name: str, limit: int, job: Job) -> Questions:
+def list_questions(folders: list[BenchmarkFolder], job: Job) -> Questions:
     """Read the annotations of all benchmarks, and write the questions in shards for the map
     task."""
+    from dataclasses import replace
+
     from tasks.benchmarks.questions import list_suite
     from tasks.core.store import Store
-    from tasks.rollout.open_answerer import describe_server
-    from tasks.rollout.server_answerer import remember
     from tasks.tracking.run import stage
 
-    run = job.run
-    store = Store(run.data_root)
-    with stage(run, "list_questions"):
-        now = describe_server(name)
-        questions = list_suite(
-            store,
-            folders,
-            limit=limit,
-            seed=run.seed,
-            questions_per_shard=job.config.evaluate.questions_per_shard,
-            served=remember(store, run.run_id, name, now) if now else "",
-        )
-    for name, number in questions.num_selected.items():
-        logger.info("%s: %d of %d questions", name, number, questions.num_available[name])
+    store, seeded = Store(job.run.data_root), [replace(one, seed=job.run.seed) for one in folders]
+    per_shard = job.config.evaluate.questions_per_shard
+    with stage(job.run, "list_questions"):
+        questions = Questions(list_suite(store, seeded, questions_per_shard=per_shard))
+    for one in questions.benchmarks:
+        logger.info("%s: %d of %d questions", one.folder.name, one.num_selected, one.num_available)
     return questions
 
 
-@stage_task("gpu")
-def answer_shard(
-    shard: QuestionShard,
-    questions: Questions,
-    name: str,
-    job: Job,
-) -> AnsweredShard:
-    """Ask the model what it was not asked before."""
+@stage_task("light")
+def ask_model(name: str, questions: Questions, job: Job) -> list[AskedShard]:
+    """What the model `name` is asked."""
     from tasks.core.store import Store
-    from tasks.evaluate.published import answer_questions
+    from tasks.evaluate.benchmarks import named_candidate, pair_up
+    from tasks.tracking.run import stage
+
+    with stage(job.run, "list_questions"):
+        return pair_up([named_candidate(Store(job.run.data_root), job.run, name)], questions)
+
+
+@stage_task("gpu")
+def answer_shard(asked: AskedShard, questions: Questions, job: Job) -> AnsweredShard:
+    """Ask a candidate what it was not asked before."""
+    from tasks.core.store import Store
+    from tasks.evaluate.benchmarks import answer_questions
     from tasks.tracking.run import stage
 
     store, config = Store(job.run.data_root), job.config
     with stage(job.run, "answer"):
         return answer_questions(
-            store,
-            shard,
+            store, asked, questions, config.model, config.rollout, config.evaluate
+        )
+
+
+@stage_task("cpu")
+def score_benchmarks(
+    evaluated: list[Evaluation], answered: list[AnsweredShard], questions: Questions, job: Job
+) -> Evaluated:
+    """Score what all candidates answered on benchmarks, beside their own scores."""
+    from tasks.core.store import Store
+    from tasks.evaluate.benchmarks import score_candidates
+    from tasks.tracking.run import stage
+
+    with stage(job.run, "evaluate"):
+        return score_candidates(
+            Store(job.run.data_root),
+            evaluated,
+            answered,
             questions,
-            name,
-            config.model,
-            config.rollout,
-            config.evaluate,
-            job.run.seed,
+            min_coverage=job.config.evaluate.min_coverage,
         )
 
 
@@ -239,7 +297,7 @@ def tabulate_benchmarks(
     import click
 
     from tasks.core.store import Store
-    from tasks.evaluate.published import tabulate
+    from tasks.evaluate.benchmarks import tabulate
     from tasks.tracking.run import stage
 
     store = Store(job.run.data_root)

@@ -8,12 +8,14 @@ model trained on what looks like a benchmark's video would be scored on what it 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tasks.core.anchor import AnchorContent
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Split
 from tasks.ingest.reasons import Reason
+from tasks.ingest.split import TrainingRecord
 from tasks.video.fingerprint import Pair, near_between, near_pairs
 
 _SAME_LENGTH = 0.8
@@ -61,6 +63,21 @@ def drop_forbidden(
         for index, pair in sorted(alike.items())
     ]
     return [clip for index, clip in enumerate(clips) if index not in alike], rejected
+
+
+def drop_spent(
+    clips: Sequence[Clip], anchors: Sequence[AnchorContent], trained: Sequence[TrainingRecord]
+) -> tuple[list[Clip], list[Rejection]]:
+    """Of `clips` those that may be trained on or scored on: what an anchor shows may not be in
+    training, and what was in training says nothing when it is held out."""
+    spent = {row.sha256 for row in anchors} & {row.sha256 for row in trained}
+    detail = "the anchor shows it, and it was trained on before: it can be on neither side"
+    rejected = [
+        Rejection(source=clip.source, reason=Reason.FORBIDDEN, detail=detail)
+        for clip in clips
+        if clip.sha256 in spent
+    ]
+    return [clip for clip in clips if clip.sha256 not in spent], rejected
 
 
 def find_nearest(

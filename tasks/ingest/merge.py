@@ -2,10 +2,11 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from operator import ne
 
+from tasks.core.anchor import pinned
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
@@ -14,9 +15,16 @@ from tasks.core.records import DataSet, IngestedShard, VideoShard
 from tasks.core.store import Store
 from tasks.core.types import Clip, Rejection, Split, StageReport
 from tasks.ingest.contents import read_contents, write_contents
-from tasks.ingest.duplicates import drop_exact, drop_forbidden, drop_near
+from tasks.ingest.duplicates import drop_exact, drop_forbidden, drop_near, drop_spent
 from tasks.ingest.reasons import Reason
-from tasks.ingest.split import add_to_history, assign_sides, find_trained, read_history
+from tasks.ingest.split import (
+    TrainingRecord,
+    add_to_history,
+    assign_sides,
+    find_anchored,
+    find_trained,
+    read_history,
+)
 from tasks.video.errors import kind_of
 
 logger = logging.getLogger(__name__)
@@ -46,12 +54,15 @@ def merge_shards(
     forbidden = [clip for key in config.avoid for clip in read_rows(store, key, Clip)]
     # Before near duplicates: a clip must not be turned away as the copy of one that goes too.
     allowed, leaks = drop_forbidden(originals, forbidden, config)
+    history = read_history(store) if config.for_training else []
+    allowed, spent = drop_spent(allowed, pinned(store), history)
     kept, groups, lookalikes = drop_near(allowed, config)
     rejected = sorted(
-        [*rejected, *lost, *copies, *leaks, *lookalikes], key=lambda row: (row.source, row.detail)
+        [*rejected, *lost, *copies, *leaks, *spent, *lookalikes],
+        key=lambda row: (row.source, row.detail),
     )
     check_enough(kept, rejected, config)
-    clips, counts = _split(store, kept, groups, config)
+    clips, counts = _split(store, kept, groups, history, config)
     rule = [
         config.near_duplicates,
         config.near_duplicate_distance,
@@ -71,24 +82,43 @@ def merge_shards(
 
 
 def _split(
-    store: Store, clips: Sequence[Clip], groups: Sequence[int], config: IngestConfig
+    store: Store,
+    clips: Sequence[Clip],
+    groups: Sequence[int],
+    history: Sequence[TrainingRecord],
+    config: IngestConfig,
 ) -> tuple[list[Clip], dict[str, int]]:
     """The clips with their sides, what goes to training put on record; and what the sides hung on
     besides contents."""
     contents = [clip.sha256 for clip in clips]
     # Thrice: as it is, without what was in training before, and without look-alikes too.
-    history = read_history(store) if config.for_training else []
-    sides = assign_sides(contents, groups, find_trained(clips, history, config), config)
+    trained = find_trained(clips, history, config)
+    anchored = find_anchored(clips, pinned(store), trained, config)
+    sides = assign_sides(contents, groups, trained - anchored, config, anchored)
     without_history = assign_sides(contents, groups, (), config)
     alone = assign_sides(contents, range(len(clips)), (), config)
     with_sides = [replace(clip, split=side) for clip, side in zip(clips, sides, strict=True)]
     if config.for_training:
+        _check_anchored(sides, anchored, config)
         add_to_history(store, history, with_sides)
         _warn_of_few(sides, config)
     return with_sides, {
         "moved_beside_lookalikes": sum(map(ne, without_history, alone)),
         "stay_in_training": sum(map(ne, sides, without_history)),
+        "anchored": len(anchored),
     }
+
+
+def _check_anchored(
+    sides: Sequence[Split], anchored: Collection[int], config: IngestConfig
+) -> None:
+    num_train = sides.count(Split.TRAIN)
+    if num_train < max(1, config.min_train_clips):
+        raise InputError(
+            f"videos: of {len(sides)} clips the anchor (evaluate.anchor) shows {len(anchored)}, "
+            f"which are held out; that leaves {num_train} for training, at least "
+            f"{max(1, config.min_train_clips)} needed (ingest.min_train_clips); add videos"
+        )
 
 
 def _warn_of_few(sides: Sequence[Split], config: IngestConfig) -> None:

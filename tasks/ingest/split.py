@@ -11,6 +11,9 @@ from, and so would a folder that grows from too small to large enough.
 Look-alikes share a side. Training comes first: at least `min_train_clips` are left for it, and for
 the lowest hashes alone at most half of the clips is held out.
 
+What an anchor shows (`tasks.core.anchor`) is held out whatever its hash, and so is what looks like
+it, unless that was trained on before.
+
 What has been in training is kept as manifests that are only added, each under the digest of its
 rows: no run overwrites what another one writes at the same time, and a run that dies leaves whole
 ones. A row comes before the data set that it is about, so a run that is cut off in between has
@@ -22,6 +25,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
+from tasks.core.anchor import AnchorContent
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
@@ -44,27 +48,38 @@ class TrainingRecord:
 
 
 def assign_sides(
-    contents: Sequence[str], groups: Sequence[int], trained: Collection[int], config: IngestConfig
+    contents: Sequence[str],
+    groups: Sequence[int],
+    trained: Collection[int],
+    config: IngestConfig,
+    anchored: Collection[int] = (),
 ) -> list[Split]:
     """The side of every clip, from the SHA-256 of its content and the number of its group of
     look-alikes.
 
-    `trained` are the positions of clips that were in training, or look like one that was.
+    `trained` are the positions of clips that were in training, or look like one that was;
+    `anchored` those of clips that an anchor shows, or that look like one: none is in both.
     """
     if not config.for_training:
         return [Split.HELDOUT] * len(contents)
     members: defaultdict[int, list[int]] = defaultdict(list)
     for position, group in enumerate(groups):
         members[group].append(position)
-    barred = {groups[position] for position in trained}
+    bound = {groups[position] for position in (*trained, *anchored)}
     # The highest hash speaks for a group: who joins it can only lead it to training.
     hashes = {
         group: max(uniform_hash("split", contents[position]) for position in positions)
         for group, positions in members.items()
-        if group not in barred
+        if group not in bound
     }
     most, half = len(contents) - config.min_train_clips, len(contents) // 2
-    heldout: list[int] = []
+    # A group with clips of both kinds is held out but for what was trained on.
+    beside_anchor = {groups[position] for position in anchored}
+    heldout = [
+        position
+        for position, group in enumerate(groups)
+        if group in beside_anchor and position not in trained
+    ]
     # From the lowest hash on: each group among the lowest or below the share, if enough are left.
     for group in sorted(hashes, key=lambda group: hashes[group]):
         number = len(heldout) + len(members[group])
@@ -119,6 +134,24 @@ def find_trained(
         max_distance=config.near_duplicate_distance,
     )
     return set(range(len(clips))) - set(others) | {others[pair.first] for pair in alike}
+
+
+def find_anchored(
+    clips: Sequence[Clip],
+    anchors: Sequence[AnchorContent],
+    trained: Collection[int],
+    config: IngestConfig,
+) -> set[int]:
+    """The positions of clips that an anchor shows, or that look like one and are not in
+    `trained`."""
+    pinned = {row.sha256 for row in anchors}
+    alike = near_between(
+        [clip.fingerprint for clip in clips],
+        [row.fingerprint for row in anchors if row.fingerprint],
+        max_distance=config.near_duplicate_distance,
+    )
+    shown = {position for position, clip in enumerate(clips) if clip.sha256 in pinned}
+    return shown | ({pair.first for pair in alike} - set(trained))
 
 
 def _kept(store: Store) -> dict[str, TrainingRecord]:

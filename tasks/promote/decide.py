@@ -1,17 +1,35 @@
 """Whether the challenger becomes champion: its gains over another model, item by item, against
 stated rules."""
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from tasks.core.config import PromoteConfig
-from tasks.core.score_config import OVERALL, PLACES, SCORED_SPLITS
-from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
-from tasks.core.statistics import Estimate, ItemScore, paired_difference
+from tasks.core.score_config import OVERALL, SCORED_SPLITS
+from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore, UnitScore
+from tasks.core.statistics import Estimate, ItemScore, paired_difference, visible_loss
 from tasks.tracking.tracker import Standing
 
 Gains = Mapping[str, Estimate]
-"""By place (`PLACES`), or by part of one."""
+"""By place (`PLACES`, or a benchmark), or by part of one."""
+UnitPairs = Mapping[str, tuple[Sequence[UnitScore], Sequence[UnitScore]]]
+"""By benchmark: the scores of the other model and those of the challenger."""
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What there is to know of a benchmark besides gains."""
+
+    worth: float
+    """Of one question, or of a group that is right only as a whole: the least loss it can show."""
+    coverage: Mapping[str, float]
+    """Share of its questions that a model was shown, by model."""
+    is_configured: bool = True
+    """Whether it may not fall though no rule names it."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +60,23 @@ def decide(
     standing: Standing,
     rules: PromoteConfig,
     advice: str = "",
+    guards: Mapping[str, Guard] = MappingProxyType({}),
 ) -> Decision:
     """Compare the challenger with the champion, or with the start model as long as there is none.
 
     `gains` are the challenger's over each other scored model, `coverage` is by scored model;
-    `advice` is what to do if too few videos are held out.
+    `advice` is what to do if too few videos are held out; `guards` are by benchmark.
     """
     champion = standing.champion
     if champion is None:
         decision = judge(
-            gains, coverage, rules, opponent=BEFORE, label="the start model", advice=advice
+            gains,
+            coverage,
+            rules,
+            opponent=BEFORE,
+            label="the start model",
+            advice=advice,
+            guards=guards,
         )
         return replace(decision, last_move=standing.last_move)
     label = f"champion version {champion.version}"
@@ -67,7 +92,9 @@ def decide(
         reason = f"{label} was not scored on these items, so nothing shows a gain over it"
         decision = Decision(promoted=False, reason=reason)
     else:
-        decision = judge(gains, coverage, rules, opponent=opponent, label=label, advice=advice)
+        decision = judge(
+            gains, coverage, rules, opponent=opponent, label=label, advice=advice, guards=guards
+        )
     return replace(decision, last_move=standing.last_move, champion=champion.version)
 
 
@@ -79,6 +106,7 @@ def judge(
     opponent: str,
     label: str,
     advice: str = "",
+    guards: Mapping[str, Guard] = MappingProxyType({}),
 ) -> Decision:
     """Promoted if and only if every rule holds."""
     over_opponent = gains[opponent]
@@ -88,7 +116,10 @@ def judge(
         if over_opponent[place].num_items
         else {}
     )
-    verdicts = list(_verdicts(over_opponent, shares_shown, rules, advice))
+    verdicts = [
+        *_verdicts(over_opponent, shares_shown, rules, advice),
+        *_of_benchmarks(over_opponent, rules, guards, opponent),
+    ]
     failed = [text for holds, text in verdicts if not holds]
     promoted = not failed
     reason = f"{_gain_text(over_opponent[place])} on {place} over {label}"
@@ -106,16 +137,24 @@ def judge(
     )
 
 
-def measure_gains(before: Sequence[SampleScore], after: Sequence[SampleScore]) -> Gains:
-    """Gains of `after` over `before` in each of `PLACES`; VIUBench's types count equally.
+def measure_gains(
+    before: Sequence[SampleScore],
+    after: Sequence[SampleScore],
+    benchmarks: UnitPairs = MappingProxyType({}),
+    overall: Sequence[str] = tuple(map(str, SCORED_SPLITS)),
+) -> Gains:
+    """Gains of `after` over `before` in each place; VIUBench's types, and the parts of a benchmark
+    that count equally in its headline, count equally. `overall` are the places whose mean that is.
 
     Raises:
         ValueError: the two models were scored on different items.
     """
-    return {
-        place: _gain_on(before, after, SCORED_SPLITS if place == OVERALL else [place])
-        for place in PLACES
-    }
+    scored = (
+        _by_place(before, {name: pair[0] for name, pair in benchmarks.items()}),
+        _by_place(after, {name: pair[1] for name, pair in benchmarks.items()}),
+    )
+    found = {place: _gain_on(*scored, [place]) for place in scored[1]}
+    return found | {OVERALL: _gain_on(*scored, overall)}
 
 
 def measure_part_gains(
@@ -145,25 +184,45 @@ def coverage(rows: Iterable[SampleScore]) -> float:
     return sum(shown) / max(1, len(shown))
 
 
-def _gain_on(
-    before: Sequence[SampleScore], after: Sequence[SampleScore], places: Sequence[str]
-) -> Estimate:
-    scored = [_of_places(rows, places) for rows in (before, after)]
-    strata = {
-        item.stratum: row.split
-        for item, row in zip(scored[1].values(), _rows(after, places), strict=True)
+_Scored = Mapping[str, Mapping[str, ItemScore]]
+"""By place, then by item."""
+
+
+def _by_place(
+    rows: Sequence[SampleScore], benchmarks: Mapping[str, Sequence[UnitScore]]
+) -> _Scored:
+    own = {
+        str(split): {
+            row.sample_id: row.scored(f"{row.split} {row.viubench_type}")
+            for row in _rows(rows, [split])
+        }
+        for split in SCORED_SPLITS
     }
+    # Videos of different places may have one name; held-out samples and VIUBench share clips.
+    return own | {
+        name: {
+            f"{name} {unit.unit}": ItemScore(
+                score=unit.score,
+                video=f"{name} {unit.video}",
+                stratum=f"{name} {unit.stratum}",
+            )
+            for unit in units
+        }
+        for name, units in benchmarks.items()
+    }
+
+
+def _gain_on(before: _Scored, after: _Scored, places: Sequence[str]) -> Estimate:
+    place_of = {item.stratum: place for place in places for item in after[place].values()}
     # Places count equally, and so do the strata of each: nine types of VIUBench do not outweigh the
     # held-out samples.
-    of_place = {place: sum(split == place for split in strata.values()) for place in places}
-    weights = {stratum: 1 / of_place[split] for stratum, split in strata.items()}
-    return paired_difference(scored[0], scored[1], weights)
-
-
-def _of_places(rows: Sequence[SampleScore], places: Sequence[str]) -> dict[str, ItemScore]:
-    return {
-        row.sample_id: row.scored(f"{row.split} {row.viubench_type}") for row in _rows(rows, places)
-    }
+    num_strata = Counter(place_of.values())
+    weights = {stratum: 1 / num_strata[place] for stratum, place in place_of.items()}
+    together = [
+        {item: score for place in places for item, score in scored[place].items()}
+        for scored in (before, after)
+    ]
+    return paired_difference(together[0], together[1], weights)
 
 
 def _rows(rows: Sequence[SampleScore], places: Sequence[str]) -> list[SampleScore]:
@@ -198,6 +257,46 @@ def _verdicts(
             f"{rules.min_coverage:.0%} of the items must be shown: {share:.1%} {verdict} shown to "
             f"{model!r}",
         )
+
+
+def _of_benchmarks(
+    gains: Gains, rules: PromoteConfig, guards: Mapping[str, Guard], opponent: str
+) -> Iterator[tuple[bool, str]]:
+    """A benchmark that no rule names may not fall, and what is judged must have been shown."""
+    named = {*rules.must_win, *rules.may_lose}
+    for name, guard in guards.items():
+        if guard.is_configured and name not in named:
+            yield _may_not_fall(name, gains[name], rules, guard)
+        if guard.is_configured or name in named:
+            for model in (opponent, AFTER):
+                share = guard.coverage[model]
+                verdict = "were" if share >= rules.min_coverage else "were only"
+                yield (
+                    share >= rules.min_coverage,
+                    f"{rules.min_coverage:.0%} of the questions of {name} must be shown: "
+                    f"{share:.1%} {verdict} shown to {model!r}",
+                )
+
+
+def _may_not_fall(
+    name: str, gain: Estimate, rules: PromoteConfig, guard: Guard
+) -> tuple[bool, str]:
+    most = max(rules.max_fall, guard.worth)
+    # Sums of floats: one question of forty may come out a little beyond 1 / 40.
+    holds = gain.mean >= -most - _ROUNDING and gain.high >= 0
+    why = ", which one question is worth" if guard.worth > rules.max_fall else ""
+    loss = visible_loss(gain)
+    shown = (
+        "it can show no loss"
+        if math.isnan(loss)
+        else f"it would have shown a true loss of {loss:.4f}"
+        + ("" if gain.no_interval else " four times out of five")
+    )
+    return (
+        holds,
+        f"it may not fall on {name}, in the mean by more than {most:.4f}{why}, nor with its whole "
+        f"95 % interval: {_gain_text(gain)} {'does not' if holds else 'does'}; {shown}",
+    )
 
 
 def _enough_videos(gains: Gains, rules: PromoteConfig, advice: str) -> tuple[bool, str]:

@@ -1,16 +1,20 @@
 """Everything that the run has measured, read back from the store for the decision, the summary and
 the report."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from tasks.core.anchor import NO_ANCHOR, Anchor
+from tasks.core.config import RetrainConfig
 from tasks.core.manifest import read_rows
 from tasks.core.measurement import CellEvidence, Measurement, PlannedCell, Selection
-from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
+from tasks.core.score_config import SCORED_SPLITS
+from tasks.core.scores import AFTER, BEFORE, BenchmarkScore, ModelScores, SampleScore, UnitScore
 from tasks.core.store import Store
 from tasks.core.training import TrainedPolicy, TrainStep
 from tasks.core.types import Artifact, Clip, Rejection, Sample, StageReport
-from tasks.promote.decide import Gains, measure_gains, measure_part_gains
+from tasks.promote.decide import Gains, Guard, measure_gains, measure_part_gains
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +29,9 @@ class Inputs:
     trainings: Sequence[TrainedPolicy]
     scores: Sequence[ModelScores]
     reports: Sequence[StageReport]
+    base: Mapping[str, BenchmarkScore] = field(default_factory=dict)
+    """Of `model.base`, on the anchor."""
+    anchor: Anchor = NO_ANCHOR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +61,11 @@ class Evidence:
     part_gains: dict[str, dict[str, Gains]]
     """The same by place and part."""
     reports: list[StageReport]
+    guards: dict[str, Guard]
+    """By benchmark."""
+    base: dict[str, BenchmarkScore]
+    """Of `model.base`, on the anchor."""
+    anchor: Anchor
 
     @property
     def steps(self) -> list[TrainStep]:
@@ -62,7 +74,7 @@ class Evidence:
         return [replace(step, step=number) for number, step in enumerate(steps)]
 
 
-def load_evidence(store: Store, inputs: Inputs) -> Evidence:
+def load_evidence(store: Store, inputs: Inputs, config: RetrainConfig) -> Evidence:
     """Read all rows, and measure the gains.
 
     Raises:
@@ -72,6 +84,10 @@ def load_evidence(store: Store, inputs: Inputs) -> Evidence:
     if not {BEFORE, AFTER} <= scores.keys():
         raise ValueError(f"expected scores of {BEFORE!r} and {AFTER!r}, got {sorted(scores)}")
     predictions = {name: read_rows(store, s.predictions, SampleScore) for name, s in scores.items()}
+    units = {
+        name: {place: read_rows(store, b.units, UnitScore) for place, b in s.benchmarks.items()}
+        for name, s in scores.items()
+    }
     others = {name: rows for name, rows in predictions.items() if name != AFTER}
     return Evidence(
         clips=read_rows(store, inputs.clips, Clip),
@@ -89,9 +105,38 @@ def load_evidence(store: Store, inputs: Inputs) -> Evidence:
         ],
         scores=scores,
         predictions=predictions,
-        gains={name: measure_gains(rows, predictions[AFTER]) for name, rows in others.items()},
+        gains={
+            name: measure_gains(
+                rows,
+                predictions[AFTER],
+                {place: (units[name][place], after) for place, after in units[AFTER].items()},
+                overall_places(config),
+            )
+            for name, rows in others.items()
+        },
         part_gains={
             name: measure_part_gains(rows, predictions[AFTER]) for name, rows in others.items()
         },
         reports=list(inputs.reports),
+        guards={
+            place: Guard(
+                worth=_worth(rows),
+                coverage={name: s.benchmarks[place].coverage for name, s in scores.items()},
+                is_configured=place in config.evaluate.benchmarks,
+            )
+            for place, rows in units[AFTER].items()
+        },
+        base=dict(inputs.base),
+        anchor=inputs.anchor,
     )
+
+
+def overall_places(config: RetrainConfig) -> tuple[str, ...]:
+    """The places whose mean `overall` is."""
+    return config.promote.overall or (*map(str, SCORED_SPLITS), *config.evaluate.benchmarks)
+
+
+def _worth(rows: Sequence[UnitScore]) -> float:
+    """How much one unit can change the headline."""
+    sizes = Counter(row.stratum for row in rows)
+    return 1 / (len(sizes) * min(sizes.values()))

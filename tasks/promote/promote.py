@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+from tasks.core.anchor import keep_anchor
 from tasks.core.config import RetrainConfig
 from tasks.core.heldout import promotion_advice
 from tasks.core.records import Promotion
@@ -40,7 +41,7 @@ def promote_challenger(
 ) -> tuple[Promotion, str]:
     """Returns the outcome, and the closing table for the terminal."""
     started = time.perf_counter()
-    evidence = load_evidence(store, inputs)
+    evidence = load_evidence(store, inputs, config)
     name = config.promote.model_name
     standing = registry.standing(name)
     origin = lineage(run, config, inputs, standing.champion)
@@ -80,6 +81,9 @@ def promote_challenger(
         images,
         render_report(summary, evidence, origin, images),
     )
+    # Last: what a run that failed asked is no anchor.
+    if evidence.anchor.folder:
+        keep_anchor(store, name, evidence.anchor)
     return promotion, closing_table(summary)
 
 
@@ -98,7 +102,15 @@ def _decide_once(
     return keep_output(
         store,
         key,
-        decide(evidence.scores, evidence.gains, covered, standing, config.promote, advice),
+        decide(
+            evidence.scores,
+            evidence.gains,
+            covered,
+            standing,
+            config.promote,
+            advice,
+            evidence.guards,
+        ),
     )
 
 

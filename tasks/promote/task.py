@@ -5,7 +5,7 @@ from flytekit import Deck
 
 from tasks.core.measurement import Selection
 from tasks.core.records import DataSet, Job, Promotion
-from tasks.core.scores import Evaluation
+from tasks.core.scores import Evaluated
 from tasks.core.training import TrainedPolicy
 from tasks.core.types import Run, StageReport
 from tasks.deployment.stage_task import stage_task
@@ -17,7 +17,7 @@ def promote(
     start: StageReport,
     selections: list[Selection],
     trainings: list[TrainedPolicy],
-    evaluated: list[Evaluation],
+    evaluated: Evaluated,
     job: Job,
 ) -> Promotion:
     """Register the challenger, make it champion if it is better, and report the run.
@@ -38,13 +38,15 @@ def promote(
         samples=data.samples,
         selections=selections,
         trainings=trainings,
-        scores=[one.scores for one in evaluated],
+        scores=[one.scores for one in evaluated.models],
         reports=[
             *data.reports,
             start,
             *(part.report for pair in zip(selections, trainings, strict=True) for part in pair),
-            *(one.report for one in evaluated),
+            *(one.report for one in evaluated.models),
         ],
+        base=evaluated.base,
+        anchor=evaluated.anchor,
     )
     with stage(run, "promote") as tracker:
         promotion, table = promote_challenger(

@@ -9,6 +9,7 @@ from transformers import Qwen3VLProcessor
 
 from tasks.core.config import ModelConfig, RolloutConfig
 from tasks.core.digest import digest_of
+from tasks.core.records import Candidate
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Sample
 from tasks.policy.checkpoint import Policy, open_policy
@@ -93,6 +94,25 @@ def open_policy_answerer(
         yield answerer
     finally:
         answerer.close()
+
+
+@contextmanager
+def open_candidate(
+    store: Store,
+    candidate: Candidate,
+    model: ModelConfig,
+    rollout: RolloutConfig,
+    samples: Sequence[Sample],
+    seed: int,
+) -> Iterator[Answerer]:
+    """Whoever answers for a candidate; `samples` as for `open_answerer`."""
+    opened = (
+        open_answerer(candidate.answerer, model, rollout, samples, seed, candidate.served)
+        if candidate.answerer
+        else open_policy_answerer(store, candidate.policy, model, rollout, seed)
+    )
+    with opened as answerer:
+        yield answerer
 
 
 def _open(

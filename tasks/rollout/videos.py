@@ -9,6 +9,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -68,24 +69,27 @@ class ClipVideos:
 
 
 class BenchmarkVideos:
-    """Files of benchmarks; each is opened once for all questions on it that come in a row."""
+    """Videos of one benchmark: its files, each opened once for all questions on it that come in a
+    row, or the clips of one built here."""
 
-    def __init__(self, store: Store, folders: Sequence[BenchmarkFolder]) -> None:
+    def __init__(self, store: Store, folder: BenchmarkFolder) -> None:
         """`store` remembers what files hold."""
-        self._folders = {folder.name: folder for folder in folders}
+        self._root = Path(folder.folder)
+        conditions = folder.conditions
+        self._showing = Showing(
+            fps=conditions.fps,
+            max_frames=conditions.max_frames,
+            min_area_px=conditions.min_area_px,
+            max_area_px=conditions.max_area_px,
+        )
         self._contents = _FileContents(store)
-        self._held: OrderedDict[tuple[str, VideoFile], ShownVideo | str] = OrderedDict()
-        self._clips: dict[str, ClipVideos] = {}
+        self._held: OrderedDict[VideoFile, ShownVideo | str] = OrderedDict()
         self.num_decoded = 0
 
     def show(self, sample: Sample) -> tuple[ShownVideo, ...]:
         """See `VideoSource`; a file that cannot be shown is not opened a second time."""
         files = [view.file for view in sample.views if view.file]
-        return (
-            tuple(self._shown(sample.pretext, file) for file in files)
-            if files
-            else self._built(sample).show(sample)
-        )
+        return tuple(map(self._shown, files)) if files else self._built.show(sample)
 
     def digests(self, samples: Sequence[Sample]) -> list[str]:
         """See `VideoSource`: of the files' bytes (remembered) and of how they are shown."""
@@ -93,51 +97,48 @@ class BenchmarkVideos:
         self._contents.keep()
         return found
 
+    def contents(self, samples: Sequence[Sample]) -> list[str]:
+        """SHA-256 of every file that is shown to `samples`, each once; none of what is missing."""
+        paths = {
+            path
+            for sample in samples
+            for view in sample.views
+            if view.file
+            for path in view.file.paths
+        }
+        return sorted({sha256_of_file(self._root / path) for path in paths})
+
     def _digest(self, sample: Sample) -> str:
         files = [view.file for view in sample.views if view.file]
         if not files:
-            return self._built(sample).digests([sample])[0]
-        root = Path(self._folders[sample.pretext].folder)
+            return self._built.digests([sample])[0]
         return digest_of(
-            asdict(self._showing(sample.pretext)),
-            *(self._contents.digest(root, file) for file in files),
+            asdict(self._showing), *(self._contents.digest(self._root, file) for file in files)
         )
 
-    def _built(self, sample: Sample) -> ClipVideos:
+    @cached_property
+    def _built(self) -> ClipVideos:
         """Altered frames of a benchmark that was built here."""
-        if sample.pretext not in self._clips:
-            folder = Path(self._folders[sample.pretext].folder)
-            self._clips[sample.pretext] = ClipVideos(data_root_of(folder), built_clips(folder))
-        return self._clips[sample.pretext]
+        return ClipVideos(data_root_of(self._root), built_clips(self._root))
 
-    def _shown(self, benchmark: str, file: VideoFile) -> ShownVideo:
-        key = benchmark, file
-        if key not in self._held:
-            self._held[key] = self._open(benchmark, file)
+    def _shown(self, file: VideoFile) -> ShownVideo:
+        if file not in self._held:
+            self._held[file] = self._open(file)
             while len(self._held) > _MOST_HELD:
                 self._held.popitem(last=False)
-        self._held.move_to_end(key)
-        video = self._held[key]
+        self._held.move_to_end(file)
+        video = self._held[file]
         if isinstance(video, str):
             raise ValueError(video)
         return video
 
-    def _open(self, benchmark: str, file: VideoFile) -> ShownVideo | str:
+    def _open(self, file: VideoFile) -> ShownVideo | str:
         """The video, or why there is none."""
         self.num_decoded += bool(file.paths)
         try:
-            return show_file(Path(self._folders[benchmark].folder), file, self._showing(benchmark))
+            return show_file(self._root, file, self._showing)
         except (OSError, ValueError) as error:
             return f"{type(error).__name__}: {error}" if file.paths else str(error)
-
-    def _showing(self, benchmark: str) -> Showing:
-        conditions = self._folders[benchmark].conditions
-        return Showing(
-            fps=conditions.fps,
-            max_frames=conditions.max_frames,
-            min_area_px=conditions.min_area_px,
-            max_area_px=conditions.max_area_px,
-        )
 
 
 class _FileContents:

@@ -48,4 +48,6 @@ def make_benchmark(root: Path, *, num_videos: int = 3, num_missing: int = 0) -> 
             }
         )
     write_json(root / "questions.json", rows)
-    return BenchmarkFolder(name="universal", folder=str(root), conditions=SMALL)
+    return BenchmarkFolder(
+        name="universal", folder=str(root), conditions=SMALL, adapter="universal"
+    )

@@ -101,7 +101,7 @@ def _scores(rows: Sequence[AnswerScore]) -> dict[str, float]:
         by_score[row.tags["score"][0]].append(row)
     for score, members in sorted(by_score.items()):
         pairs = whole_groups(2)(members, lambda row: row.paper)
-        found[f"{score} score"] = fmean(pair.score for pair in pairs)
+        found[f"{score} score"] = fmean(pair.score for pair in pairs.values())
     return found
 
 

@@ -1,6 +1,7 @@
 """A VIUBench that was built here: written once with its card, and checked whenever it is opened."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from tasks.benchmarks.viubench.card import Card, benchmark_version, card_text, m
 from tasks.core.digest import digest_of_bytes
 from tasks.core.errors import InputError
 from tasks.core.kept import parse_json
-from tasks.core.manifest import read_clips, read_rows, write_rows
+from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample
 
@@ -17,24 +18,25 @@ _CARD = "card.json"
 
 
 def keep_benchmark(
-    store: Store, samples: Artifact, clips: Artifact, items_per_type: int, seed: int
+    store: Store, items: Sequence[Sample], clips: Mapping[str, Clip], items_per_type: int, seed: int
 ) -> BuiltBenchmark:
     """Write the tables and the card; `card.json` comes last, so who finds it finds everything.
+
+    `clips` are by id.
 
     Raises:
         InputError: there is no item.
     """
-    items, shown = read_rows(store, samples, Sample), read_clips(store, clips)
     if not items:
         raise InputError(
-            f"none of the {len(shown)} clips allows an item; give longer or livelier videos"
+            f"none of the {len(clips)} clips allows an item; give longer or livelier videos"
         )
-    key = f"benchmarks/viubench-{benchmark_version(items, list(shown.values()))}"
+    key = f"benchmarks/viubench-{benchmark_version(items, list(clips.values()))}"
     item_table = write_rows(store, f"{key}/items.parquet", Sample, items)
-    clip_table = write_rows(store, f"{key}/clips.parquet", Clip, shown.values())
+    clip_table = write_rows(store, f"{key}/clips.parquet", Clip, clips.values())
     card = make_card(
         items,
-        shown,
+        clips,
         items_per_type=items_per_type,
         seed=seed,
         item_table=item_table,

@@ -1,0 +1,93 @@
+"""The anchor: fixed questions that every run is asked, so that scores of different nights can be
+compared although held-out sets grow.
+
+It belongs to a model's name: the VIUBench of its first run (the first that ended and held out
+enough videos), or a benchmark that the configuration names. What it shows never goes to training,
+whatever else becomes of it: `anchors/NAME/*.parquet` keeps its contents, and files are only added
+there.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from pydantic import TypeAdapter
+
+from tasks.core.digest import digest_of
+from tasks.core.kept import read_json
+from tasks.core.manifest import read_rows, write_rows
+from tasks.core.store import Store
+from tasks.core.types import Artifact, Clip
+
+_FOLDER, _FIRST = "anchors", "first.json"
+_REMEDY = (
+    "put a copy of it back; if there is none, delete it: the next run makes a new anchor, and "
+    "scores of earlier nights cannot be compared with its own"
+)
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Which benchmark it is; of the first run's VIUBench also where it lies."""
+
+    name: str
+    """Among the benchmarks that are asked; empty if there is none."""
+    seed: int
+    """Of the draw of a limit, and of answers: that of the run that asked it first."""
+    folder: str = ""
+    """Key of the VIUBench below the data root; empty if the user has its folder."""
+
+
+NO_ANCHOR = Anchor(name="", seed=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnchorContent:
+    """A video that the anchor shows."""
+
+    sha256: str
+    fingerprint: str = ""
+    """Empty if nobody looked at its pixels: then only the very file is known."""
+
+    @classmethod
+    def of(cls, clip: Clip) -> "AnchorContent":
+        """What there is to know of a clip."""
+        return cls(sha256=clip.sha256, fingerprint=clip.fingerprint)
+
+
+def find_anchor(store: Store, model_name: str) -> Anchor | None:
+    """The VIUBench of the first run of `model_name`; None before that run has ended.
+
+    Raises:
+        InputError: the file that says so is damaged.
+    """
+    key = f"{_FOLDER}/{model_name}/{_FIRST}"
+    return read_json(store, key, Anchor, _REMEDY) if store.exists(key) else None
+
+
+def keep_anchor(store: Store, model_name: str, anchor: Anchor) -> None:
+    """From now on this VIUBench is the anchor, unless another run was first, and its clips are
+    pinned."""
+    clips = read_rows(store, f"{anchor.folder}/clips.parquet", Clip)
+    # First, because a clip of an anchor that is not pinned could go to training.
+    pin(store, model_name, (AnchorContent.of(clip) for clip in clips))
+    text = TypeAdapter(Anchor).dump_json(anchor, indent=1)
+    store.create(f"{_FOLDER}/{model_name}/{_FIRST}", text)
+
+
+def pin(store: Store, model_name: str, contents: Iterable[AnchorContent]) -> Artifact:
+    """Keep `contents` out of training from now on."""
+    rows = sorted(set(contents), key=lambda row: (row.sha256, row.fingerprint))
+    key = f"{_FOLDER}/{model_name}/{digest_of([asdict(row) for row in rows])}.parquet"
+    return write_rows(store, key, AnchorContent, rows)
+
+
+def pinned(store: Store) -> list[AnchorContent]:
+    """The contents of all anchors of a data root, by content."""
+    rows = {
+        row
+        for folder in store.list_keys(_FOLDER)
+        for key in store.list_keys(folder)
+        if key.endswith(".parquet")
+        for row in read_rows(store, key, AnchorContent)
+    }
+    return sorted(rows, key=lambda row: (row.sha256, row.fingerprint))

@@ -1,0 +1,91 @@
+"""Which questions every run is asked: an anchor that there is already, one that the configuration
+names, or the VIUBench that this run made, if it is the first."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.questions import list_benchmark
+from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, Questions
+from tasks.benchmarks.viubench.folder import built_clips, is_built, keep_benchmark
+from tasks.core import anchor as anchors
+from tasks.core.anchor import Anchor, AnchorContent
+from tasks.core.config import RetrainConfig
+from tasks.core.manifest import iterate_rows, read_clips, read_rows
+from tasks.core.records import DataSet
+from tasks.core.score_config import ANCHOR, FIRST
+from tasks.core.store import Store
+from tasks.core.types import Run, Sample, Split
+from tasks.rollout.videos import BenchmarkVideos
+
+logger = logging.getLogger(__name__)
+
+
+def with_anchor(
+    store: Store, run: Run, config: RetrainConfig, benchmarks: Sequence[AskedBenchmark]
+) -> Questions:
+    """`benchmarks` with the anchor, as far as it is known before the first video is read.
+
+    What an anchor that the configuration names shows is kept out of training from now on.
+    """
+    name, model_name = config.evaluate.anchor, config.promote.model_name
+    if name == FIRST:
+        first = anchors.find_anchor(store, model_name)
+        if first:
+            return _with_first(store, run, config, benchmarks, first)
+    if name in ("", FIRST):
+        return Questions([*benchmarks])
+    questions = Questions([*benchmarks], Anchor(name, config.seed))
+    anchors.pin(store, model_name, _contents(store, questions.named(name)))
+    return questions
+
+
+def with_first_anchor(
+    store: Store, run: Run, config: RetrainConfig, questions: Questions, data: DataSet
+) -> Questions:
+    """`questions` with this run's VIUBench as the anchor, if there is none yet and it shows enough
+    videos for a decision."""
+    if config.evaluate.anchor != FIRST or questions.anchor.name:
+        return questions
+    items = [s for s in iterate_rows(store, data.samples, Sample) if s.split is Split.VIUBENCH]
+    shown = {view.clip_id for item in items for view in item.views}
+    if len(shown) < max(1, config.promote.min_videos):
+        logger.warning(
+            "anchor: the VIUBench of this run shows %d videos, fewer than promote.min_videos (%d): "
+            "a later run makes the anchor",
+            *(len(shown), config.promote.min_videos),
+        )
+        return questions
+    clips = {name: clip for name, clip in read_clips(store, data.clips).items() if name in shown}
+    built = keep_benchmark(store, items, clips, config.perturb.viubench_items_per_type, config.seed)
+    first = Anchor(ANCHOR, config.seed, built.key)
+    return _with_first(store, run, config, questions.benchmarks, first)
+
+
+def _with_first(
+    store: Store,
+    run: Run,
+    config: RetrainConfig,
+    benchmarks: Sequence[AskedBenchmark],
+    first: Anchor,
+) -> Questions:
+    folder = BenchmarkFolder(
+        name=first.name,
+        folder=f"{run.data_root}/{first.folder}",
+        conditions=BENCHMARKS["viubench"].conditions,
+        adapter="viubench",
+        seed=first.seed,
+    )
+    asked = list_benchmark(store, folder, config.evaluate.questions_per_shard)
+    return Questions([*benchmarks, asked], first)
+
+
+def _contents(store: Store, benchmark: AskedBenchmark) -> list[AnchorContent]:
+    """Of the videos that its questions show."""
+    folder = Path(benchmark.folder.folder)
+    if is_built(folder):
+        return [AnchorContent.of(clip) for clip in built_clips(folder).values()]
+    videos = BenchmarkVideos(store, benchmark.folder)
+    samples = [s for shard in benchmark.shards for s in read_rows(store, shard, Sample)]
+    return [AnchorContent(sha256=sha256) for sha256 in videos.contents(samples)]
