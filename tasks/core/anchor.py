@@ -7,7 +7,7 @@ whatever else becomes of it: `anchors/NAME/*.parquet` keeps its contents, and fi
 there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from pydantic import TypeAdapter
@@ -64,6 +64,13 @@ def pin(store: Store, model_name: str, contents: Iterable[AnchorContent]) -> Art
     rows = sorted(set(contents), key=lambda row: (row.sha256, row.fingerprint))
     key = f"{_FOLDER}/{model_name}/{digest_of([asdict(row) for row in rows])}.parquet"
     return write_rows(store, key, AnchorContent, rows)
+
+
+def with_looks(anchors: Sequence[AnchorContent], clips: Iterable[Clip]) -> list[AnchorContent]:
+    """`anchors`, and again with their looks those that are among `clips`: a clip that looks like
+    one is known then, even if the anchor's own is turned away as its copy."""
+    known = {row.sha256 for row in anchors}
+    return [*anchors, *(AnchorContent.of(clip) for clip in clips if clip.sha256 in known)]
 
 
 def pinned(store: Store) -> list[AnchorContent]:
