@@ -8,10 +8,11 @@ from pathlib import Path
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.questions import list_benchmark
 from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, Questions
-from tasks.benchmarks.viubench.folder import built_clips, is_built, keep_benchmark
+from tasks.benchmarks.viubench.folder import CARD, built_clips, is_built, keep_benchmark
 from tasks.core import anchor as anchors
 from tasks.core.anchor import AnchorContent
 from tasks.core.config import RetrainConfig
+from tasks.core.errors import InputError
 from tasks.core.manifest import iterate_rows, read_clips, read_rows
 from tasks.core.records import DataSet
 from tasks.core.score_config import ANCHOR, FIRST
@@ -33,7 +34,10 @@ def with_anchor(
     if name == FIRST:
         first = anchors.find_anchor(store, model_name)
         if first:
-            return _with_first(store, run, config, benchmarks, first)
+            questions = _with_first(store, run, config, benchmarks, first)
+            # Pinned once more, should the file that says so be lost: before ingest asks for it.
+            anchors.keep_anchor(store, model_name, first)
+            return questions
     if name in ("", FIRST):
         return Questions([*benchmarks])
     questions = Questions([*benchmarks], Anchor(name, config.seed))
@@ -70,6 +74,9 @@ def _with_first(
     benchmarks: Sequence[AskedBenchmark],
     first: Anchor,
 ) -> Questions:
+    card = f"{first.folder}/{CARD}"
+    if not store.exists(card):
+        raise InputError(f"the anchor: {store.path(card)} is missing; {anchors.REMEDY}")
     folder = BenchmarkFolder(
         name=first.name,
         folder=f"{run.data_root}/{first.folder}",
@@ -77,7 +84,11 @@ def _with_first(
         adapter="viubench",
         seed=first.seed,
     )
-    asked = list_benchmark(store, folder, config.evaluate.questions_per_shard)
+    try:
+        asked = list_benchmark(store, folder, config.evaluate.questions_per_shard)
+    except InputError as error:  # unlike other benchmarks, no command builds it again
+        problem = error.message.partition("; ")[0]
+        raise InputError(f"the anchor: {problem}; {anchors.REMEDY}") from error
     return Questions([*benchmarks, asked], first)
 
 

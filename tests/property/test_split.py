@@ -88,12 +88,8 @@ def test_enough_are_held_out_to_decide_and_half_of_a_small_folder_stays(
 
 
 def test_in_a_large_folder_the_share_holds() -> None:
-    sides = assign_sides(
-        [content_of(index) for index in range(2000)],
-        range(2000),
-        (),
-        IngestConfig(heldout_share=0.3),
-    )
+    contents = [content_of(index) for index in range(2000)]
+    sides = assign_sides(contents, range(2000), (), IngestConfig(heldout_share=0.3))
     assert 0.26 < sides.count(Split.HELDOUT) / 2000 < 0.34
 
 

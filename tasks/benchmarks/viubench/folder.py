@@ -14,7 +14,8 @@ from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample
 
-_CARD = "card.json"
+CARD = "card.json"
+"""What makes a folder a built benchmark: written last."""
 
 
 def keep_benchmark(
@@ -43,13 +44,13 @@ def keep_benchmark(
         clip_table=clip_table,
     )
     store.write_bytes(f"{key}/card.md", card_text(card).encode())
-    store.write_bytes(f"{key}/{_CARD}", json.dumps(asdict(card), indent=1).encode())
+    store.write_bytes(f"{key}/{CARD}", json.dumps(asdict(card), indent=1).encode())
     return BuiltBenchmark(key=key, version=card.version, items=item_table, clips=clip_table)
 
 
 def is_built(folder: Path) -> bool:
     """Whether build_viubench made this folder."""
-    return (folder / _CARD).is_file()
+    return (folder / CARD).is_file()
 
 
 def data_root_of(folder: Path) -> Store:
@@ -65,7 +66,7 @@ def built_items(folder: Path) -> list[Sample]:
         InputError: its tables are not those that its card describes.
     """
     card = parse_json(
-        (folder / _CARD).read_bytes(), str(folder / _CARD), Card, "build the benchmark again"
+        (folder / CARD).read_bytes(), str(folder / CARD), Card, "build the benchmark again"
     )
     key = _checked(folder, "items.parquet", card.items)
     _checked(folder, "clips.parquet", card.clips)
