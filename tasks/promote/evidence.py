@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tasks.core.anchor import NO_ANCHOR, Anchor
 from tasks.core.config import RetrainConfig
 from tasks.core.manifest import read_rows
 from tasks.core.measurement import CellEvidence, Measurement, PlannedCell, Selection
@@ -13,7 +12,7 @@ from tasks.core.score_config import SCORED_SPLITS
 from tasks.core.scores import AFTER, BEFORE, BenchmarkScore, ModelScores, SampleScore, UnitScore
 from tasks.core.store import Store
 from tasks.core.training import TrainedPolicy, TrainStep
-from tasks.core.types import Artifact, Clip, Rejection, Sample, StageReport
+from tasks.core.types import NO_ANCHOR, Anchor, Artifact, Clip, Rejection, Sample, StageReport
 from tasks.promote.decide import Gains, Guard, measure_gains, measure_part_gains
 
 
