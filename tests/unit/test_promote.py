@@ -274,14 +274,14 @@ def test_an_interval_says_what_it_rests_on(outcome: Outcome) -> None:
 
 def test_scores_of_both_models_are_needed(data_root: str, inputs: Inputs) -> None:
     with pytest.raises(ValueError, match="expected scores of 'before' and 'after'"):
-        load_evidence(Store(data_root), replace(inputs, scores=inputs.scores[:1]))
+        load_evidence(Store(data_root), replace(inputs, scores=inputs.scores[:1]), RetrainConfig())
 
 
 def test_a_sample_that_cannot_be_rendered_does_not_end_the_report(
     data_root: str, inputs: Inputs
 ) -> None:
     store = Store(data_root)
-    evidence = load_evidence(store, inputs)
+    evidence = load_evidence(store, inputs, RetrainConfig())
     store.write_bytes(evidence.clips[1].frames_key, b"damaged")
     assert sample_pictures(store, evidence) == {}
 
