@@ -94,7 +94,9 @@ def _may_not_fall(name: str, gain: Estimate, rules: PromoteConfig, guard: Guard)
     reaches_up = gain.high >= 0
     source = "what one question is worth" if guard.worth > rules.max_fall else "promote.max_fall"
     below = f"more than {most:.4f} ({source}) below 0"
-    if is_near and reaches_up:
+    if gain.mean >= 0:
+        found = "is not below 0"
+    elif is_near and reaches_up:
         found = f"does not lie {below}, nor does its whole interval lie below 0"
     elif is_near:
         found = "lies below 0 with its whole interval"
