@@ -74,14 +74,18 @@ def list_candidates(before: Artifact, trainings: list[TrainedPolicy], job: Job) 
 
 
 @stage_task("light")
-def ask_candidates(candidates: list[Candidate], questions: Questions, job: Job) -> list[AskedShard]:
-    """What each candidate is asked on benchmarks, and `model.base` on the anchor."""
+def ask_candidates(
+    candidates: list[Candidate], base: Artifact, questions: Questions, job: Job
+) -> list[AskedShard]:
+    """What each candidate is asked on benchmarks, and `base`, what all nights began with, on the
+    anchor."""
     from tasks.core.store import Store
     from tasks.evaluate.benchmarks import pair_up, with_answerers
     from tasks.tracking.run import stage
 
     with stage(job.run, "evaluate"):
-        known = with_answerers(Store(job.run.data_root), job.run, candidates, job.config)
+        store, config = Store(job.run.data_root), job.config.evaluate
+        known = with_answerers(store, job.run, candidates, base, config)
         return pair_up(known, questions)
 
 
