@@ -11,6 +11,8 @@ from dataclasses import replace
 from tasks.benchmarks.records import Questions
 from tasks.core.measurement import NO_PLAN
 from tasks.core.records import Candidate, Job, VideoShard
+from tasks.core.score_config import PromoteConfig
+from tasks.core.training import NO_BASE
 from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_dynamic
 from tasks.evaluate.task import list_benchmarks, name_variants, tabulate_variants
@@ -87,7 +89,11 @@ def train_variants(
         before=start.policy, names=list(jobs), trainings=[found.trained for found in rounds]
     )
     evaluated = evaluate_policies(
-        candidates=candidates, questions=questions, data=planned.data, job=_without_anchor(job)
+        candidates=candidates,
+        base=NO_BASE,
+        questions=questions,
+        data=planned.data,
+        job=_undecided(job),
     )
     table: Artifact = tabulate_variants(
         evaluated=evaluated,
@@ -99,8 +105,9 @@ def train_variants(
     return table
 
 
-def _without_anchor(job: Job) -> Job:
-    """It makes none of its VIUBench, which every variant is asked anyway: an ablation registers no
-    model whose nights are to be compared."""
-    evaluate = replace(job.config.evaluate, anchor="")
-    return replace(job, config=replace(job.config, evaluate=evaluate))
+def _undecided(job: Job) -> Job:
+    """It registers no model whose nights are to be compared, so it makes no anchor of its VIUBench
+    (which every variant is asked anyway), and no rule may name one; its policies answer for
+    themselves."""
+    evaluate = replace(job.config.evaluate, anchor="", answerers={})
+    return replace(job, config=replace(job.config, evaluate=evaluate, promote=PromoteConfig()))

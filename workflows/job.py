@@ -273,11 +273,11 @@ def _check_settings(job: str, config: RetrainConfig, root: str) -> None:
         check_avoided(Store(root), config.ingest.avoid)
     if job in _ASKS_BENCHMARKS:
         configured_suite(config.evaluate.benchmarks, seed=config.seed)
-        if config.evaluate.answerers:
-            from tasks.rollout.open_answerer import check_answerer  # which loads transformers
+    if job in _REGISTERS and config.evaluate.answerers:
+        from tasks.rollout.open_answerer import check_answerer  # which loads transformers
 
-            for answerer in config.evaluate.answerers.values():
-                check_answerer(answerer)
+        for answerer in config.evaluate.answerers.values():
+            check_answerer(answerer)
     if job in _TRAINS:
         check_training(config)
     if job in _OPENS_MODEL:
