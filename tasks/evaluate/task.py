@@ -185,7 +185,7 @@ def name_variants(
 
 @stage_task("light")
 def tabulate_variants(
-    evaluated: list[Evaluation],
+    evaluated: Evaluated,
     names: list[str],
     selections: list[Selection],
     trainings: list[TrainedPolicy],
@@ -205,7 +205,7 @@ def tabulate_variants(
     variants = {name: Variant(*found) for name, found in zip(names, trained, strict=True)}
     with stage(run, "tabulate") as tracker:
         table = variants_table(
-            store, {found.scores.name: found.scores for found in evaluated}, variants
+            store, {found.scores.name: found.scores for found in evaluated.models}, variants
         )
         store.write_bytes(key, table.encode())
         tracker.log_bytes("ablation.md", table.encode())
