@@ -11,7 +11,7 @@ from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.given_conditions import read_conditions
 from tasks.benchmarks.limit import draw_limited
 from tasks.benchmarks.lookup import missing_of
-from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder
+from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, PromptTokens
 from tasks.benchmarks.viubench.folder import is_built
 from tasks.core.config import BenchmarkConfig
 from tasks.core.digest import digest_of
@@ -84,12 +84,16 @@ def list_benchmark(
     store: Store, folder: BenchmarkFolder, questions_per_shard: int
 ) -> AskedBenchmark:
     """One benchmark of `list_suite`."""
+    from tasks.benchmarks.prompt_tokens import count_prompt_tokens  # which loads torch
+
     adapter = BENCHMARKS[folder.adapter]
     found = list(adapter.open(Path(folder.folder), folder.conditions).samples())
     if not found:
         raise InputError(f"{folder.name}: no question in {folder.folder}")
     chosen = draw_limited(folder, found, adapter.type_of)
     _say_missing(folder, chosen)
+    tokens = count_prompt_tokens(folder, chosen)
+    _say_unreadable(folder, tokens)
     digest = digest_of("questions", folder.adapter, asdict(folder.conditions), *chosen)
     key = f"questions/{digest_of(digest, questions_per_shard)}"
     return AskedBenchmark(
@@ -101,6 +105,7 @@ def list_benchmark(
             for number, rows in enumerate(_shards(chosen, questions_per_shard))
         ],
         digest=digest,
+        tokens=tokens,
     )
 
 
@@ -110,9 +115,15 @@ def check_shown(store: Store, benchmarks: Sequence[AskedBenchmark], min_coverage
     Raises:
         InputError: of one benchmark they are not.
     """
+    from tasks.benchmarks.prompt_tokens import unreadable_of  # which loads torch
+
     for benchmark in benchmarks:
         samples = [s for shard in benchmark.shards for s in iterate_rows(store, shard, Sample)]
-        reasons = [reason for sample in samples if (reason := missing_of(sample))]
+        reasons = [
+            reason
+            for sample in samples
+            if (reason := missing_of(sample) or unreadable_of(sample, benchmark.tokens))
+        ]
         shown = 1 - len(reasons) / len(samples)
         if shown < min_coverage:
             raise InputError(
@@ -174,6 +185,15 @@ def _say_missing(folder: BenchmarkFolder, samples: Sequence[Sample]) -> None:
         logger.warning(
             "%s: the videos of %d of %d questions were not found in %s, e.g. %s",
             *(folder.name, len(reasons), len(samples), folder.folder, reasons[0]),
+        )
+
+
+def _say_unreadable(folder: BenchmarkFolder, tokens: PromptTokens) -> None:
+    if tokens.unreadable:
+        name, reason = next(iter(tokens.unreadable.items()))
+        logger.warning(
+            "%s: %d of %d videos in %s cannot be opened, e.g. %s: %s",
+            *(folder.name, len(tokens.unreadable), tokens.num_opened, folder.folder, name, reason),
         )
 
 
