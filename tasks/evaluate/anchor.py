@@ -3,12 +3,11 @@ names, or the VIUBench that this run made, if it is the first."""
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.questions import list_benchmark
 from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, Questions
-from tasks.benchmarks.viubench.folder import CARD, built_clips, is_built, keep_benchmark
+from tasks.benchmarks.viubench.folder import built_clips, is_built, keep_benchmark
 from tasks.core import anchor as anchors
 from tasks.core.anchor import AnchorContent
 from tasks.core.config import RetrainConfig
@@ -74,9 +73,6 @@ def _with_first(
     benchmarks: Sequence[AskedBenchmark],
     first: Anchor,
 ) -> Questions:
-    card = f"{first.folder}/{CARD}"
-    if not store.exists(card):
-        raise InputError(f"the anchor: {store.path(card)} is missing; {anchors.REMEDY}")
     folder = BenchmarkFolder(
         name=first.name,
         folder=f"{run.data_root}/{first.folder}",
@@ -84,6 +80,8 @@ def _with_first(
         adapter="viubench",
         seed=first.seed,
     )
+    if not is_built(folder.folder):
+        raise InputError(f"the anchor: {folder.folder} holds no VIUBench; {anchors.REMEDY}")
     try:
         asked = list_benchmark(store, folder, config.evaluate.questions_per_shard)
     except InputError as error:  # unlike other benchmarks, no command builds it again
@@ -94,9 +92,9 @@ def _with_first(
 
 def _contents(store: Store, benchmark: AskedBenchmark) -> list[AnchorContent]:
     """Of the videos that its questions show."""
-    folder = Path(benchmark.folder.folder)
-    if is_built(folder):
-        return [AnchorContent.of(clip) for clip in built_clips(folder).values()]
+    if is_built(benchmark.folder.folder):
+        clips = built_clips(benchmark.folder.folder)
+        return [AnchorContent.of(clip) for clip in clips.values()]
     videos = BenchmarkVideos(store, benchmark.folder)
     samples = [s for shard in benchmark.shards for s in read_rows(store, shard, Sample)]
     return [AnchorContent(sha256=sha256) for sha256 in videos.contents(samples)]
