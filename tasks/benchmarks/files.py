@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import fsspec
 
@@ -20,6 +20,7 @@ _EXPECTED = (
 _WEB = ("http", "https")
 
 
+@runtime_checkable
 class BenchmarkFiles(Protocol):
     """A benchmark's folder as its readers need it; nothing is opened before it is asked for."""
 
