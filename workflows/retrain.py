@@ -43,6 +43,7 @@ def retrain(
         candidates=candidates,
         base=start.base,
         questions=questions,
+        selections=rounds.selections,
         data=planned.data,
         job=opened,
     )
