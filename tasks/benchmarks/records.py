@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 
 from tasks.benchmarks.conditions import Conditions
-from tasks.core.anchor import NO_ANCHOR, Anchor
-from tasks.core.types import Artifact
+from tasks.core.types import NO_ANCHOR, Anchor, Artifact
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,14 @@ class CostStatement:
     metrics: dict[str, float]
 
 
-def expected_candidates(config: RetrainConfig, *, has_champion: bool) -> list[Candidate]:
+def expected_candidates(
+    config: RetrainConfig, variants: Sequence[str], *, has_champion: bool
+) -> list[Candidate]:
     """Who will be asked, as far as that is known before training: names, and who answers in their
-    place. At most these, because one model may have two of the names."""
+    place. At most these, because one model may have two of the names; `variants` are those of an
+    ablation."""
+    if variants:
+        return [Candidate(name=name) for name in (BEFORE, *variants)]
     is_trained = config.model.base != TINY_BASE and config.warm_start.num_steps > 0
     names = [
         BEFORE,
@@ -46,6 +51,17 @@ def expected_candidates(config: RetrainConfig, *, has_champion: bool) -> list[Ca
     ]
     given = config.evaluate.answerers
     return [Candidate(name=name, answerer=given.get(name, "")) for name in names]
+
+
+def not_known_yet(
+    questions: Questions, config: RetrainConfig, variants: Sequence[str]
+) -> list[str]:
+    """What a statement leaves open that comes before training."""
+    notes = ["all of it is said again before benchmarks are asked"]
+    # An ablation makes no anchor.
+    if config.evaluate.anchor == FIRST and not questions.anchor.name and not variants:
+        notes.append(f"{ANCHOR}: none yet; the VIUBench of this run may become it")
+    return notes
 
 
 def without_answer(
@@ -71,22 +87,21 @@ def state_costs(
     speed: Speed | None,
     *,
     measured_by: str,
-    is_early: bool = False,
+    more_notes: Sequence[str] = (),
 ) -> CostStatement:
-    """What the answers to `asked` will cost at a `speed`; `is_early` if training comes before."""
+    """What the answers to `asked` will cost at a `speed`, with notes below the table."""
     costs = [_cost(benchmark, asked, speed) for benchmark in questions.benchmarks]
     if not costs:
         return CostStatement("", "", {})
     rows = [cost.row for cost in costs]
     notes = [
         "answers: those that are not kept yet; text tokens: estimated; answer tokens: at most",
-        _on_seconds(speed, measured_by, speed_name(config), is_early=is_early),
+        _on_seconds(speed, measured_by, speed_name(config)),
         *(f"{one.folder.name}: {one.types}" for one in questions.benchmarks if one.types),
         *_on_videos(questions),
         *_on_answerers(asked),
+        *more_notes,
     ]
-    if config.evaluate.anchor == FIRST and not questions.anchor.name:
-        notes.append(f"{ANCHOR}: none yet; the VIUBench of this run may become it")
     return CostStatement(
         text="".join((aligned_table(_HEAD, rows), *(f"{note}\n" for note in notes))),
         markdown="".join((markdown_table(_HEAD, rows), "\n", *(f"- {note}\n" for note in notes))),
@@ -155,13 +170,12 @@ def _cost(benchmark: AskedBenchmark, asked: Sequence[AskedShard], speed: Speed |
     )
 
 
-def _on_seconds(speed: Speed | None, measured_by: str, of: str, *, is_early: bool) -> str:
-    later = "; said again before benchmarks are asked" if is_early else ""
+def _on_seconds(speed: Speed | None, measured_by: str, of: str) -> str:
     if speed is None:
-        return f"seconds: not known yet, nothing here measured {of}{later}"
+        return f"seconds: not known yet, nothing here measured {of}"
     return (
         f"seconds: of one device, at {whole(1 / speed.seconds_per_token)} tokens a second, as "
-        f"{measured_by} measured {of}{later}"
+        f"{measured_by} measured {of}"
     )
 
 

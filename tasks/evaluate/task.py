@@ -21,15 +21,15 @@ logger = logging.getLogger(__name__)
 
 
 @stage_task("cpu")
-def list_benchmarks(job: Job) -> Questions:
+def list_benchmarks(variants: list[str], job: Job) -> Questions:
     """Read and check the benchmarks of the configuration and the anchor, and say what they cost,
-    before anything is spent on training."""
+    before anything is spent on training; `variants` are those of an ablation, if it is one."""
     from tasks.benchmarks.questions import check_shown, configured_suite, list_suite
     from tasks.core.speed import find_speed, speed_name
     from tasks.core.store import Store
     from tasks.evaluate.anchor import with_anchor
     from tasks.evaluate.benchmarks import pair_up
-    from tasks.evaluate.cost import expected_candidates, state_costs
+    from tasks.evaluate.cost import expected_candidates, not_known_yet, state_costs
     from tasks.tracking.check import find_champion
     from tasks.tracking.run import open_registry, stage
 
@@ -43,11 +43,14 @@ def list_benchmarks(job: Job) -> Questions:
         check_shown(store, benchmarks, config.promote.min_coverage)
         questions = with_anchor(store, job.run, config, benchmarks)
         champion = find_champion(store, open_registry(job.run), config.promote.model_name)
-        expected = expected_candidates(config, has_champion=champion is not None)
-        speed = find_speed(store, speed_name(config))
-        asked = pair_up(expected, questions)
+        expected = expected_candidates(config, variants, has_champion=champion is not None)
         costs = state_costs(
-            questions, asked, config, speed, measured_by="the last run here", is_early=True
+            questions,
+            pair_up(expected, questions),
+            config,
+            find_speed(store, speed_name(config)),
+            measured_by="the last run here",
+            more_notes=not_known_yet(questions, config, variants),
         )
         _publish(tracker, costs)
     return questions
@@ -217,7 +220,7 @@ def name_variants(
 
 @stage_task("light")
 def tabulate_variants(
-    evaluated: list[Evaluation],
+    evaluated: Evaluated,
     names: list[str],
     selections: list[Selection],
     trainings: list[TrainedPolicy],
@@ -237,7 +240,7 @@ def tabulate_variants(
     variants = {name: Variant(*found) for name, found in zip(names, trained, strict=True)}
     with stage(run, "tabulate") as tracker:
         table = variants_table(
-            store, {found.scores.name: found.scores for found in evaluated}, variants
+            store, {found.scores.name: found.scores for found in evaluated.models}, variants
         )
         store.write_bytes(key, table.encode())
         tracker.log_bytes("ablation.md", table.encode())

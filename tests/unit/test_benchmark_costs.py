@@ -8,15 +8,14 @@ import pytest
 from tasks.benchmarks.conditions import Conditions
 from tasks.benchmarks.questions import list_benchmark
 from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, PromptTokens, Questions
-from tasks.core.anchor import Anchor
 from tasks.core.config import EvaluateConfig, ModelConfig, RetrainConfig, RolloutConfig
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.records import AnsweredShard, AskedShard, Candidate
 from tasks.core.speed import SUMMARY_KEY, Speed, find_speed, measured_speed, speed_name
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Sample, StageReport
+from tasks.core.types import Anchor, Artifact, Sample, StageReport
 from tasks.evaluate.benchmarks import answer_questions, answers_key, open_for, pair_up
-from tasks.evaluate.cost import expected_candidates, state_costs, without_answer
+from tasks.evaluate.cost import expected_candidates, not_known_yet, state_costs, without_answer
 from tasks.evaluate.spent import spent_metrics, spent_on
 from tasks.rollout.answerer import Reply
 from tests.helpers.files import write_json
@@ -72,12 +71,10 @@ def test_what_is_left_of_a_benchmark_costs_its_share() -> None:
 def test_a_speed_that_nobody_measured_is_not_made_up() -> None:
     questions = Questions([_asked("mine", (30,))])
     asked = pair_up(_policies("after"), questions)
-    early = state_costs(questions, asked, CONFIG, None, measured_by="", is_early=True)
-    late = state_costs(questions, asked, CONFIG, None, measured_by="")
-    assert "cost/benchmark_mine_expected_seconds" not in early.metrics
-    assert early.text.splitlines()[2].endswith("–")
-    assert "nothing here measured tiny (vllm); said again before" in early.text
-    assert "said again" not in late.text
+    found = state_costs(questions, asked, CONFIG, None, measured_by="")
+    assert "cost/benchmark_mine_expected_seconds" not in found.metrics
+    assert found.text.splitlines()[2].endswith("–")
+    assert "seconds: not known yet, nothing here measured tiny (vllm)" in found.text
 
 
 def test_who_stands_in_for_a_policy_has_no_share_in_the_seconds() -> None:
@@ -110,22 +107,30 @@ def test_what_was_drawn_is_said() -> None:
         "mine: what 20 of 3000",
         "mine: 64 of 1,200 videos, drawn by seed, stand for the vision tokens of all",
         "mine: 2 of 64 videos cannot be opened, e.g. a.mp4: VideoError: not a video",
-        "anchor: none yet; the VIUBench of this run may become it",
     ):
         assert said in text
-    known = Questions([asked], Anchor("mine", 0))
-    assert "anchor" not in state_costs(known, [], CONFIG, SPEED, measured_by="calibration").text
+
+
+def test_what_is_not_known_before_training_is_said() -> None:
+    later, anchor = not_known_yet(Questions([]), CONFIG, [])
+    assert "said again" in later
+    assert anchor == "anchor: none yet; the VIUBench of this run may become it"
+    known = Questions([_asked("mine", (30,))], Anchor("mine", 0))
+    assert not_known_yet(known, CONFIG, []) == [later]
+    assert not_known_yet(Questions([]), CONFIG, ["no kl"]) == [later], "it makes no anchor"
+    text = state_costs(known, [], CONFIG, SPEED, measured_by="", more_notes=[later]).text
+    assert text.splitlines()[-1] == later
 
 
 def test_without_benchmarks_there_is_nothing_to_say() -> None:
-    found = state_costs(Questions([]), [], CONFIG, None, measured_by="", is_early=True)
+    found = state_costs(Questions([]), [], CONFIG, None, measured_by="")
     assert (found.text, found.markdown, found.metrics) == ("", "", {})
 
 
 def test_who_will_be_asked_as_far_as_it_is_known() -> None:
     given = EvaluateConfig(answerers={"after": "random"})
     config = replace(CONFIG, rounds=3, evaluate=given)
-    found = expected_candidates(config, has_champion=True)
+    found = expected_candidates(config, [], has_champion=True)
     assert [(one.name, one.answerer) for one in found] == [
         ("before", ""),
         ("round 1", ""),
@@ -136,8 +141,10 @@ def test_who_will_be_asked_as_far_as_it_is_known() -> None:
     hub = replace(CONFIG, model=ModelConfig(base="Qwen/Qwen3-VL-8B-Instruct"))
     warm = replace(hub, warm_start=replace(hub.warm_start, num_steps=5))
     cold = replace(hub, warm_start=replace(hub.warm_start, num_steps=0))
-    assert [one.name for one in expected_candidates(warm, has_champion=False)][-1] == "base"
-    assert [one.name for one in expected_candidates(cold, has_champion=False)][-1] == "after"
+    assert [one.name for one in expected_candidates(warm, [], has_champion=False)][-1] == "base"
+    assert [one.name for one in expected_candidates(cold, [], has_champion=False)][-1] == "after"
+    variants = expected_candidates(config, ["no kl", "strict"], has_champion=True)
+    assert [one.name for one in variants] == ["before", "no kl", "strict"]
 
 
 def test_the_speed_of_a_run_is_read_back_by_the_next_one(tmp_path: Path) -> None:
