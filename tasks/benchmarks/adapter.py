@@ -40,7 +40,7 @@ class BenchmarkSource:
     @property
     def root(self) -> Path:
         """All names, and the annotations."""
-        return self.files.root
+        return self.files.root()
 
     @cached_property
     def videos(self) -> VideoFolder:
@@ -146,7 +146,7 @@ class FolderBenchmark:
 
     @property
     def root(self) -> Path:
-        return self.files.root
+        return self.files.root()
 
     def samples(self) -> Iterator[Sample]:
         try:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import fsspec
 
@@ -20,6 +20,7 @@ _EXPECTED = (
 _WEB = ("http", "https")
 
 
+@runtime_checkable
 class BenchmarkFiles(Protocol):
     """A benchmark's folder as its readers need it; nothing is opened before it is asked for."""
 
@@ -28,7 +29,6 @@ class BenchmarkFiles(Protocol):
         """Where it lies: an absolute path, or a URI."""
         ...
 
-    @property
     def root(self) -> Path:
         """A folder of this machine with all the names, and what annotations hold; what videos hold
         is there while `hold` lasts.
@@ -63,8 +63,12 @@ class LocalFiles:
     """A folder of this machine."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self._root = root
         self.folder = str(root)
+
+    def root(self) -> Path:
+        """See `BenchmarkFiles`."""
+        return self._root
 
     @contextmanager
     def hold(self, paths: Sequence[str]) -> Iterator[None]:
@@ -73,7 +77,7 @@ class LocalFiles:
 
     def mark(self, path: str) -> list[str | int]:
         """See `BenchmarkFiles`."""
-        whole = self.root / path
+        whole = self._root / path
         found = os.stat(whole)
         return [str(whole), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 

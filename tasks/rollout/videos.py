@@ -141,7 +141,7 @@ class BenchmarkVideos:
         self.num_decoded += bool(file.paths)
         try:
             with self._files.hold(file.paths):
-                return show_file(self._files.root, file, self._showing)
+                return show_file(self._files.root(), file, self._showing)
         except (OSError, ValueError) as error:
             _check_own(error)
             return f"{type(error).__name__}: {error}" if file.paths else str(error)
@@ -188,7 +188,7 @@ class _FileContents:
 
     def _read(self, paths: Sequence[str]) -> list[str]:
         with self._files.hold(paths):
-            return [sha256_of_file(self._files.root / path) for path in paths]
+            return [sha256_of_file(self._files.root() / path) for path in paths]
 
     def keep(self) -> None:
         """So that the next process need not read the files again."""

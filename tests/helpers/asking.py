@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tasks.evaluate.published import answer_questions
+
 from tasks.benchmarks.questions import list_suite
 from tasks.benchmarks.records import BenchmarkFolder
 from tasks.calibrate.shard import measure_pool
@@ -31,7 +33,6 @@ from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Sample, Split, StageReport
 from tasks.diagnose.diagnose import diagnose
 from tasks.diagnose.judge import RewardKind
-from tasks.evaluate.published import answer_questions
 from tasks.evaluate.score_policy import score_policy
 from tasks.exchange.row import Origin
 from tasks.perturb.viubench import plan_viubench

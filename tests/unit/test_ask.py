@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tasks.evaluate.published import answer_questions, replies_by_id
 
 from tasks.benchmarks.questions import list_suite
 from tasks.benchmarks.records import BenchmarkFolder, Questions
 from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig
 from tasks.core.errors import InputError
 from tasks.core.store import Store
-from tasks.evaluate.published import answer_questions, replies_by_id
 from tasks.rollout.answerer import Reply
 from tasks.rollout.open_answerer import describe_server
 from tasks.rollout.server_answerer import Served, looks_same, remember
