@@ -11,6 +11,7 @@ import fsspec
 
 from tasks.benchmarks.mirror import Mirror, unreadable
 from tasks.core.errors import InputError
+from tasks.core.no_room import has_no_room
 from tasks.core.objects import as_os_errors, is_uri
 
 _EXPECTED = (
@@ -89,6 +90,13 @@ class LocalFiles:
 def open_files(folder: str | Path) -> BenchmarkFiles:
     """Those of a folder or URI."""
     return mirror_of(str(folder)) if is_uri(str(folder)) else LocalFiles(Path(folder))
+
+
+def check_own(error: Exception) -> None:
+    """Raise what is no fault of the one file that was to be read: a store that does not answer, a
+    disk that is full."""
+    if isinstance(error, ConnectionError) or has_no_room(error):
+        raise error
 
 
 def find_folder(given: str, where: str) -> str:

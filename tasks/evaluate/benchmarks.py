@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.records import AskedBenchmark, Questions
 from tasks.benchmarks.viubench.folder import is_built
-from tasks.core.config import EvaluateConfig, ModelConfig, RetrainConfig, RolloutConfig
+from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig
 from tasks.core.digest import digest_of, digest_of_bytes
 from tasks.core.manifest import iterate_rows, read_rows, write_rows
 from tasks.core.records import AnsweredShard, AskedShard, BenchmarkTable, Candidate
 from tasks.core.reuse import work_key
 from tasks.core.scores import BASE, BenchmarkScore, Evaluated, Evaluation, UnitScore
 from tasks.core.store import Store
+from tasks.core.training import NO_BASE
 from tasks.core.types import Artifact, Run, Sample
 from tasks.evaluate.score_benchmark import (
     ModelResult,
@@ -24,7 +25,6 @@ from tasks.evaluate.score_benchmark import (
     results_table,
     score_benchmark,
 )
-from tasks.policy.checkpoint import TINY_BASE, outside_policy
 from tasks.rollout.answerer import Reply, Sampling
 from tasks.rollout.ask import ReplyCache, ask_all
 from tasks.rollout.open_answerer import describe_server, open_candidate
@@ -40,15 +40,12 @@ def named_candidate(store: Store, run: Run, name: str) -> Candidate:
 
 
 def with_answerers(
-    store: Store, run: Run, candidates: Sequence[Candidate], config: RetrainConfig
+    store: Store, run: Run, candidates: Sequence[Candidate], base: Artifact, config: EvaluateConfig
 ) -> list[Candidate]:
-    """The candidates with those that answer in their place, and `model.base` if it is none of
-    them: what all nights began with, except for a tiny model, which is made anew from each night's
-    samples."""
-    given = config.evaluate.answerers
-    base = [] if config.model.base == TINY_BASE else [outside_policy(config.model.base)]
-    known = {candidate.policy.digest for candidate in candidates}
-    more = [Candidate(name=BASE, policy=policy) for policy in base if policy.digest not in known]
+    """The candidates, and `base` if it is none of them, with those that answer in their place."""
+    known = {candidate.policy.digest for candidate in candidates} | {NO_BASE.digest}
+    more = [] if base.digest in known else [Candidate(name=BASE, policy=base)]
+    given = config.answerers
     return [
         replace(one, answerer=given[one.name], served=_served(store, run, given[one.name]))
         if one.name in given

@@ -61,6 +61,12 @@ def _put(s3: fsspec.AbstractFileSystem, folder: Path, uri: str) -> None:
         s3.pipe(f"{uri}/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
 
+def _start_anew(uri: str) -> None:
+    """As in the pod that answers: the folder was listed, and no video is here yet."""
+    mirror_of.cache_clear()
+    assert mirror_of(uri).root()
+
+
 def _fetched(uri: str) -> set[str]:
     """Videos of which the mirror holds more than the name."""
     root = mirror_of(uri).root()
@@ -160,9 +166,9 @@ def test_a_second_run_fetches_annotations_alone_and_shows_what_it_fetches(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     folder = _universal(s3, there, tmp_path / "here")
-    first = _Evaluation(data_root, folder)
+    assert list(BENCHMARKS["universal"].open(there).samples())
     assert _fetched(there) == set()
-    assert sum(shard.num_asked for shard in first.answer()) == 8
+    assert sum(shard.num_asked for shard in _Evaluation(data_root, folder).answer()) == 8
     assert _fetched(there) == {"videos/v0.mp4", "videos/v1.mp4"}
     assert f"fetch {there.rpartition('/')[2]}" in capfd.readouterr().err
     second = _Evaluation(data_root, folder)
@@ -194,6 +200,7 @@ def test_a_video_that_is_not_what_was_listed_fails_its_questions_and_is_tried_ag
     video = f"{there}/videos/v0.mp4"
     with chat_server() as server:
         run, whole = _Evaluation(data_root, folder, server.address), s3.cat_file(video)
+        _start_anew(there)
         if change == "gone":
             s3.rm(video)
         else:
@@ -216,6 +223,7 @@ def test_a_store_that_does_not_answer_is_no_fault_of_a_video(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with s3_files("ends") as files:
         run = _Evaluation(data_root, _universal(files, "s3://ends/soon", tmp_path / "here"))
+        _start_anew("s3://ends/soon")
     with pytest.raises(ConnectionError, match="s3://ends/soon cannot be read") as caught:
         run.answer()
     assert is_transient(caught.value), "a cluster tries it again"
