@@ -12,9 +12,10 @@ from tasks.benchmarks.conditions import Conditions
 from tasks.benchmarks.file_facts import FileFacts
 from tasks.benchmarks.files import check_own, open_files
 from tasks.benchmarks.records import BenchmarkFolder, PromptTokens
-from tasks.benchmarks.viubench.folder import built_clips, data_root_of
+from tasks.benchmarks.viubench.folder import built_clips, data_root_of, is_built
 from tasks.core.choose import choose_at_random
 from tasks.core.digest import digest_of
+from tasks.core.objects import is_uri
 from tasks.core.stages import code_of
 from tasks.core.store import Store
 from tasks.core.text_tokens import text_tokens
@@ -24,20 +25,24 @@ from tasks.video.official import Showing, count_tokens
 
 MOST_OPENED = 64
 """Videos whose headers are read: enough for a mean, and a minute on a slow disk."""
+_MOST_FETCHED = 8
+"""The same of an object store, from which a video comes whole."""
 
 
 def count_prompt_tokens(
     store: Store, folder: BenchmarkFolder, samples: Sequence[Sample]
 ) -> PromptTokens:
     """Of all `samples`, each asked once. Of more videos than `MOST_OPENED` some are drawn by seed,
-    and stand for all. `store` remembers what files were counted as."""
+    and stand for all. `store` remembers what was counted."""
     uses = Counter(_video_of(view) for sample in samples for view in sample.views)
     # What was not found is shown to nobody.
     del uses[""]
     views = {_video_of(view): view for sample in samples for view in sample.views}
-    drawn = choose_at_random(sorted(uses), MOST_OPENED, str, "videos for tokens", folder.seed)
+    is_fetched = is_uri(folder.folder) and not is_built(folder.folder)
+    most = _MOST_FETCHED if is_fetched else MOST_OPENED
+    drawn = choose_at_random(sorted(uses), most, str, "videos for tokens", folder.seed)
     facts = FileFacts[int](store, "questions/tokens")
-    count = _counter(folder, [views[video] for video in drawn], facts)
+    count = _count_in_clips(folder) if is_built(folder.folder) else _count_in_files(folder, facts)
     counted, unreadable = 0, {}
     for video in tqdm(drawn, desc=f"headers {folder.name}", unit="video"):
         try:
@@ -74,13 +79,8 @@ def unreadable_of(sample: Sample, tokens: PromptTokens) -> str:
     return next((tokens.unreadable[video] for video in videos if video in tokens.unreadable), "")
 
 
-def _counter(
-    folder: BenchmarkFolder, views: Sequence[View], facts: FileFacts[int]
-) -> Callable[[View], int]:
-    files = open_files(folder.folder)
-    showing = showing_of(folder.conditions)
-    is_built = any(view.file is None for view in views)
-    clips = built_clips(folder.folder) if is_built else {}
+def _count_in_files(folder: BenchmarkFolder, facts: FileFacts[int]) -> Callable[[View], int]:
+    files, showing = open_files(folder.folder), showing_of(folder.conditions)
 
     def read(file: VideoFile) -> int:
         # Of pictures the first one tells the size of all.
@@ -89,12 +89,20 @@ def _counter(
 
     def count(view: View) -> int:
         file = view.file
-        if file:
-            marks = [files.mark(path) for path in file.paths[:1]]
-            asked = digest_of(code_of("answer"), asdict(showing), asdict(file), marks)
-            return facts.find(asked, lambda: read(file))
+        assert file is not None
+        marks = [files.mark(path) for path in file.paths[:1]]
+        asked = digest_of(code_of("answer"), asdict(showing), asdict(file), marks)
+        return facts.find(asked, lambda: read(file))
+
+    return count
+
+
+def _count_in_clips(folder: BenchmarkFolder) -> Callable[[View], int]:
+    store, clips = data_root_of(folder.folder), built_clips(folder.folder)
+
+    def count(view: View) -> int:
         clip = clips[view.clip_id]
-        if not data_root_of(folder.folder).exists(clip.frames_key):
+        if not store.exists(clip.frames_key):
             raise FileNotFoundError(clip.frames_key)
         # Edits change frames, but neither their number nor their size.
         return vision_tokens(view.stop_frame - view.start_frame, clip.height_px, clip.width_px)
