@@ -92,7 +92,7 @@ def list_benchmark(
         raise InputError(f"{folder.name}: no question in {folder.folder}")
     chosen = draw_limited(folder, found, adapter.type_of)
     _say_missing(folder, chosen)
-    tokens = count_prompt_tokens(folder, chosen)
+    tokens = count_prompt_tokens(store, folder, chosen)
     _say_unreadable(folder, tokens)
     digest = digest_of("questions", folder.adapter, asdict(folder.conditions), *chosen)
     key = f"questions/{digest_of(digest, questions_per_shard)}"
