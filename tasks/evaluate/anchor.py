@@ -10,13 +10,13 @@ from tasks.benchmarks.questions import list_benchmark
 from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, Questions
 from tasks.benchmarks.viubench.folder import built_clips, is_built, keep_benchmark
 from tasks.core import anchor as anchors
-from tasks.core.anchor import Anchor, AnchorContent
+from tasks.core.anchor import AnchorContent
 from tasks.core.config import RetrainConfig
 from tasks.core.manifest import iterate_rows, read_clips, read_rows
 from tasks.core.records import DataSet
 from tasks.core.score_config import ANCHOR, FIRST
 from tasks.core.store import Store
-from tasks.core.types import Run, Sample, Split
+from tasks.core.types import Anchor, Run, Sample, Split
 from tasks.rollout.videos import BenchmarkVideos
 
 logger = logging.getLogger(__name__)

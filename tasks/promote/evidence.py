@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tasks.core.anchor import NO_ANCHOR, Anchor
 from tasks.core.config import RetrainConfig
 from tasks.core.manifest import read_rows
 from tasks.core.measurement import CellEvidence, Measurement, PlannedCell, Selection
@@ -23,7 +22,7 @@ from tasks.core.scores import (
 )
 from tasks.core.store import Store
 from tasks.core.training import TrainedPolicy, TrainStep
-from tasks.core.types import Artifact, Clip, Rejection, Sample, StageReport
+from tasks.core.types import NO_ANCHOR, Anchor, Artifact, Clip, Rejection, Sample, StageReport
 from tasks.promote.decide import measure_gains, measure_part_gains
 from tasks.promote.rules import Gains, Guard
 

@@ -24,6 +24,7 @@ from tasks.promote.pictures import sample_pictures, sample_videos
 from tasks.promote.report import draw_charts, render_report
 from tasks.promote.summary import Summary, summarize
 from tasks.promote.table import closing_table
+from tasks.promote.version_scores import publish_scores
 from tasks.tracking.tracker import ChampionMovedError, ModelRegistry, Standing, Tracker
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,16 @@ def promote_challenger(
     # Asked again: the alias may have moved, by this run or by another.
     champion = registry.standing(name).champion
     logger.info("%s version %s: %s", name, version, decision.reason)
+    publish_scores(
+        store,
+        tracker,
+        run,
+        config,
+        evidence,
+        decision,
+        version=version,
+        champion=standing.champion,
+    )
 
     folder = f"runs/{run.run_id}"
     promotion = Promotion(

@@ -13,12 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from tasks.benchmarks.prompt_tokens import showing_of
 from tasks.benchmarks.records import BenchmarkFolder
 from tasks.benchmarks.viubench.folder import built_clips, data_root_of
 from tasks.core.digest import digest_of, sha256_of_file
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample, VideoFile
-from tasks.video.official import Showing, show_file
+from tasks.video.official import show_file
 from tasks.video.render import ShownVideo, render_sample
 
 _MOST_HELD = 9
@@ -75,13 +76,7 @@ class BenchmarkVideos:
     def __init__(self, store: Store, folder: BenchmarkFolder) -> None:
         """`store` remembers what files hold."""
         self._root = Path(folder.folder)
-        conditions = folder.conditions
-        self._showing = Showing(
-            fps=conditions.fps,
-            max_frames=conditions.max_frames,
-            min_area_px=conditions.min_area_px,
-            max_area_px=conditions.max_area_px,
-        )
+        self._showing = showing_of(folder.conditions)
         self._contents = _FileContents(store)
         self._held: OrderedDict[VideoFile, ShownVideo | str] = OrderedDict()
         self.num_decoded = 0

@@ -1,7 +1,7 @@
 """A tracker that only remembers: for ranks whose numbers nobody wants, and for tests."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tasks.core.types import Artifact
@@ -19,6 +19,8 @@ class MemoryTracker:
     )
     """(step, value) pairs by name."""
     files: dict[str, bytes] = field(default_factory=dict)
+    tables: dict[str, list[dict[str, object]]] = field(default_factory=dict)
+    """Rows by name."""
     datasets: list[tuple[str, Artifact, str]] = field(default_factory=list)
     """(name, dataset, context)"""
     tags: dict[str, str] = field(default_factory=dict)
@@ -44,6 +46,9 @@ class MemoryTracker:
 
     def log_bytes(self, name: str, data: bytes) -> None:
         self.files[name] = data
+
+    def log_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        self.tables[name] = [dict(row) for row in rows]
 
     def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
         self.datasets.append((name, dataset, context))

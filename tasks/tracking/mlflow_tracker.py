@@ -106,6 +106,22 @@ class MlflowTracker:
                     self._id, str(file), str(path.parent) if path.parent.name else None
                 )
 
+    def log_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
+
+        # What MLflow's own log_table writes; that one puts the rows of a repeated call behind those
+        # that are there.
+        columns = [*rows[0]] if rows else []
+        table = {"columns": columns, "data": [[row[column] for column in columns] for row in rows]}
+        self.log_bytes(name, json.dumps(table, allow_nan=False).encode())
+        # The file is a table, for MLflow's pages and `load_table`, only if this tag lists it.
+        entry = {"path": name, "type": "table"}
+        with asking(self._run.tracking_uri):
+            tags = self._client.get_run(self._id).data.tags
+        known = json.loads(tags.get(MLFLOW_LOGGED_ARTIFACTS, "[]"))
+        if entry not in known:
+            self.set_tags({MLFLOW_LOGGED_ARTIFACTS: json.dumps([*known, entry])})
+
     def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 

@@ -5,7 +5,7 @@ import base64
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -86,6 +86,9 @@ class PatientTracker:
         # An entry that has to wait becomes JSON, which cannot hold bytes.
         self._pass_on("log_bytes", name=name, data=base64.b64encode(data).decode())
 
+    def log_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        self._pass_on("log_table", name=name, rows=[dict(row) for row in rows])
+
     def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
         fields = {"key": dataset.key, "digest": dataset.digest, "num_rows": dataset.num_rows}
         self._pass_on("log_dataset", name=name, dataset=fields, context=context)
@@ -165,6 +168,8 @@ def _apply(tracker: Tracker, method: str, arguments: dict[str, Any]) -> None:
             tracker.log_step(**arguments)
         case "log_bytes":
             tracker.log_bytes(arguments["name"], base64.b64decode(arguments["data"]))
+        case "log_table":
+            tracker.log_table(arguments["name"], arguments["rows"])
         case "log_dataset":
             tracker.log_dataset(
                 arguments["name"], Artifact(**arguments["dataset"]), arguments["context"]

@@ -1,7 +1,7 @@
 """Where a run's numbers, files and models are kept: two seams, so that nothing but their homes
 knows MLflow."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -65,6 +65,12 @@ class Tracker(Protocol):
 
     def log_bytes(self, name: str, data: bytes) -> None:
         """Keep a file under the run as `name`, which may contain folders."""
+
+    def log_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Keep rows as the table `name` ("scores_table.json"), in the place of one that is there.
+
+        Rows are JSON values and have the same keys: the columns.
+        """
 
     def log_dataset(self, name: str, dataset: Artifact, context: str) -> None:
         """Say which data the run used: `context` is the use ("train", "eval", ...)."""

@@ -198,4 +198,18 @@ def _write(answer: Answer) -> str:
     return written_order(answer) if isinstance(answer, Permutation) else format_answer(answer)
 
 
-UNIVERSAL = Adapter(name="universal", load=_load, read=_read, words=Words(usual=""), write=_write)
+def _type_of(sample: Sample) -> str:
+    """What the row's tags say; of one without, how it is answered."""
+    tags = sample.benchmark.tags if sample.benchmark else {}
+    said = [f"{name} {'/'.join(found)}" for name, found in sorted(tags.items())]
+    return ", ".join(said) or sample.kind
+
+
+UNIVERSAL = Adapter(
+    name="universal",
+    load=_load,
+    read=_read,
+    type_of=_type_of,
+    words=Words(usual=""),
+    write=_write,
+)

@@ -1,0 +1,93 @@
+"""How many tokens the questions of a benchmark are, by the headers of its videos: nothing is
+decoded."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+from tasks.benchmarks.conditions import Conditions
+from tasks.benchmarks.records import BenchmarkFolder, PromptTokens
+from tasks.benchmarks.viubench.folder import built_clips, data_root_of
+from tasks.core.choose import choose_at_random
+from tasks.core.text_tokens import text_tokens
+from tasks.core.types import Sample, View
+from tasks.video.frames import vision_tokens
+from tasks.video.official import Showing, count_tokens
+
+MOST_OPENED = 64
+"""Videos whose headers are read: enough for a mean, and a minute on a slow disk."""
+
+
+def count_prompt_tokens(folder: BenchmarkFolder, samples: Sequence[Sample]) -> PromptTokens:
+    """Of all `samples`, each asked once. Of more videos than `MOST_OPENED` some are drawn by seed,
+    and stand for all."""
+    uses = Counter(_video_of(view) for sample in samples for view in sample.views)
+    # What was not found is shown to nobody.
+    del uses[""]
+    views = {_video_of(view): view for sample in samples for view in sample.views}
+    drawn = choose_at_random(sorted(uses), MOST_OPENED, str, "videos for tokens", folder.seed)
+    count = _counter(folder, [views[video] for video in drawn])
+    counted, unreadable = 0, {}
+    for video in drawn:
+        try:
+            counted += uses[video] * count(views[video])
+        except (OSError, ValueError, KeyError) as error:
+            unreadable[video] = f"{type(error).__name__}: {error}"
+    # A question counts as often as it is asked, so a video that many show weighs more. What cannot
+    # be read counts as nothing, here as where it stands for others.
+    share = sum(uses[video] for video in drawn) / (uses.total() or 1)
+    return PromptTokens(
+        vision=round(counted / share) if share else 0,
+        text=sum(map(text_tokens, samples)),
+        num_videos=len(uses),
+        num_opened=len(drawn),
+        unreadable=unreadable,
+    )
+
+
+def showing_of(conditions: Conditions) -> Showing:
+    """How videos are shown under `conditions`."""
+    return Showing(
+        fps=conditions.fps,
+        max_frames=conditions.max_frames,
+        min_area_px=conditions.min_area_px,
+        max_area_px=conditions.max_area_px,
+    )
+
+
+def unreadable_of(sample: Sample, tokens: PromptTokens) -> str:
+    """Why a video of the question cannot be opened, as far as it was tried; empty if all can."""
+    videos = map(_video_of, sample.views)
+    return next((tokens.unreadable[video] for video in videos if video in tokens.unreadable), "")
+
+
+def _counter(folder: BenchmarkFolder, views: Sequence[View]) -> Callable[[View], int]:
+    root = Path(folder.folder)
+    showing = showing_of(folder.conditions)
+    is_built = any(view.file is None for view in views)
+    clips = built_clips(root) if is_built else {}
+
+    def count(view: View) -> int:
+        if view.file:
+            return count_tokens(root, view.file, showing)
+        clip = clips[view.clip_id]
+        if not data_root_of(root).exists(clip.frames_key):
+            raise FileNotFoundError(clip.frames_key)
+        # Edits change frames, but neither their number nor their size.
+        return vision_tokens(view.stop_frame - view.start_frame, clip.height_px, clip.width_px)
+
+    return count
+
+
+def _video_of(view: View) -> str:
+    """Names a video, or the part of one that is shown; empty for one that was not found."""
+    file = view.file
+    if file is None:
+        return f"clip {view.clip_id}, frames {view.start_frame} to {view.stop_frame}"
+    if not file.paths:
+        return ""
+    name = f"{file.paths[0]} to {PurePosixPath(file.paths[-1]).name}"
+    part = (file.start_seconds, file.stop_seconds)
+    return (name if file.is_frames else file.paths[0]) + (
+        "" if part == (None, None) else f", from {part[0]} to {part[1]} s"
+    )
