@@ -3,12 +3,14 @@ decoded."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from tasks.benchmarks.conditions import Conditions
+from tasks.benchmarks.files import open_files
 from tasks.benchmarks.records import BenchmarkFolder, PromptTokens
-from tasks.benchmarks.viubench.folder import built_clips, data_root_of
+from tasks.benchmarks.viubench.folder import built_clips, data_root_of, is_built
 from tasks.core.choose import choose_at_random
+from tasks.core.objects import is_uri
 from tasks.core.text_tokens import text_tokens
 from tasks.core.types import Sample, View
 from tasks.video.frames import vision_tokens
@@ -16,6 +18,8 @@ from tasks.video.official import Showing, count_tokens
 
 MOST_OPENED = 64
 """Videos whose headers are read: enough for a mean, and a minute on a slow disk."""
+_MOST_FETCHED = 8
+"""The same of an object store, from which a video comes whole."""
 
 
 def count_prompt_tokens(folder: BenchmarkFolder, samples: Sequence[Sample]) -> PromptTokens:
@@ -25,8 +29,10 @@ def count_prompt_tokens(folder: BenchmarkFolder, samples: Sequence[Sample]) -> P
     # What was not found is shown to nobody.
     del uses[""]
     views = {_video_of(view): view for sample in samples for view in sample.views}
-    drawn = choose_at_random(sorted(uses), MOST_OPENED, str, "videos for tokens", folder.seed)
-    count = _counter(folder, [views[video] for video in drawn])
+    is_fetched = is_uri(folder.folder) and not is_built(folder.folder)
+    most = _MOST_FETCHED if is_fetched else MOST_OPENED
+    drawn = choose_at_random(sorted(uses), most, str, "videos for tokens", folder.seed)
+    count = _count_in_clips(folder) if is_built(folder.folder) else _count_in_files(folder)
     counted, unreadable = 0, {}
     for video in drawn:
         try:
@@ -61,17 +67,23 @@ def unreadable_of(sample: Sample, tokens: PromptTokens) -> str:
     return next((tokens.unreadable[video] for video in videos if video in tokens.unreadable), "")
 
 
-def _counter(folder: BenchmarkFolder, views: Sequence[View]) -> Callable[[View], int]:
-    root = Path(folder.folder)
-    showing = showing_of(folder.conditions)
-    is_built = any(view.file is None for view in views)
-    clips = built_clips(root) if is_built else {}
+def _count_in_files(folder: BenchmarkFolder) -> Callable[[View], int]:
+    files, showing = open_files(folder.folder), showing_of(folder.conditions)
 
     def count(view: View) -> int:
-        if view.file:
-            return count_tokens(root, view.file, showing)
+        assert view.file is not None
+        with files.hold(view.file.paths):
+            return count_tokens(files.root, view.file, showing)
+
+    return count
+
+
+def _count_in_clips(folder: BenchmarkFolder) -> Callable[[View], int]:
+    store, clips = data_root_of(folder.folder), built_clips(folder.folder)
+
+    def count(view: View) -> int:
         clip = clips[view.clip_id]
-        if not data_root_of(root).exists(clip.frames_key):
+        if not store.exists(clip.frames_key):
             raise FileNotFoundError(clip.frames_key)
         # Edits change frames, but neither their number nor their size.
         return vision_tokens(view.stop_frame - view.start_frame, clip.height_px, clip.width_px)

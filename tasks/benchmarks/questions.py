@@ -5,9 +5,9 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
-from pathlib import Path
 
 from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.files import find_folder, subfolders
 from tasks.benchmarks.given_conditions import read_conditions
 from tasks.benchmarks.limit import draw_limited
 from tasks.benchmarks.lookup import missing_of
@@ -46,7 +46,7 @@ def read_suite(
     return [
         BenchmarkFolder(
             name=name,
-            folder=str(folders[name]),
+            folder=folders[name],
             conditions=found,
             adapter=name,
             limit=limit,
@@ -87,7 +87,7 @@ def list_benchmark(
     from tasks.benchmarks.prompt_tokens import count_prompt_tokens  # which loads torch
 
     adapter = BENCHMARKS[folder.adapter]
-    found = list(adapter.open(Path(folder.folder), folder.conditions).samples())
+    found = list(adapter.open(folder.folder, folder.conditions).samples())
     if not found:
         raise InputError(f"{folder.name}: no question in {folder.folder}")
     chosen = draw_limited(folder, found, adapter.type_of)
@@ -136,12 +136,7 @@ def check_shown(store: Store, benchmarks: Sequence[AskedBenchmark], min_coverage
 
 def _configured(name: str, given: BenchmarkConfig, seed: int) -> BenchmarkFolder:
     where = f"config evaluate.benchmarks.{name}"
-    folder = Path(given.folder).expanduser()
-    if not folder.is_dir():
-        raise InputError(
-            f"{where}.folder: there is no folder {str(folder)!r}; expected the official files of "
-            "a benchmark, a universal layout, or a VIUBench built here"
-        )
+    folder = find_folder(given.folder, f"{where}.folder")
     usual = name if name in BENCHMARKS else "viubench" if is_built(folder) else "universal"
     adapter = given.adapter or usual
     if adapter not in BENCHMARKS:
@@ -150,7 +145,7 @@ def _configured(name: str, given: BenchmarkConfig, seed: int) -> BenchmarkFolder
         )
     return BenchmarkFolder(
         name=name,
-        folder=str(folder.resolve()),
+        folder=folder,
         conditions=changed(
             BENCHMARKS[adapter].conditions, given.conditions, f"{where}.conditions: "
         ),
@@ -160,22 +155,26 @@ def _configured(name: str, given: BenchmarkConfig, seed: int) -> BenchmarkFolder
     )
 
 
-def _folders(benchmarks: str) -> dict[str, Path]:
-    root = Path(benchmarks).expanduser()
-    if benchmarks and not benchmarks.lstrip().startswith("{") and root.is_dir():
-        named = {name: root / name for name in BENCHMARKS if (root / name).is_dir()}
-    else:
+def _folders(benchmarks: str) -> dict[str, str]:
+    is_object = benchmarks.lstrip()[:1] in ("", "{")
+    named = {} if is_object else _known_below(benchmarks)
+    if not named:
         given = read_object(benchmarks, "benchmarks", _EXPECTED)
-        named = {name: Path(str(path)).expanduser() for name, path in given.items()}
+        named = {name: str(folder) for name, folder in given.items()}
     unknown = [f"unknown {name!r}" for name in named if name not in BENCHMARKS]
     if unknown or not named:
         raise InputError(
             f"benchmarks: {unknown[0] if unknown else f'none in {benchmarks!r}'}; {_EXPECTED}"
         )
-    for name, folder in named.items():
-        if not folder.is_dir():
-            raise InputError(f"benchmarks: {name}: there is no folder {str(folder)!r}; {_EXPECTED}")
-    return {name: folder.resolve() for name, folder in named.items()}
+    return {name: find_folder(folder, f"benchmarks: {name}") for name, folder in named.items()}
+
+
+def _known_below(folder: str) -> dict[str, str]:
+    return {
+        name: found
+        for name, found in subfolders(folder, "benchmarks").items()
+        if name in BENCHMARKS
+    }
 
 
 def _say_missing(folder: BenchmarkFolder, samples: Sequence[Sample]) -> None:

@@ -3,7 +3,6 @@ names, or the VIUBench that this run made, if it is the first."""
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.questions import list_benchmark
@@ -83,9 +82,9 @@ def _with_first(
 
 def _contents(store: Store, benchmark: AskedBenchmark) -> list[AnchorContent]:
     """Of the videos that its questions show."""
-    folder = Path(benchmark.folder.folder)
-    if is_built(folder):
-        return [AnchorContent.of(clip) for clip in built_clips(folder).values()]
+    if is_built(benchmark.folder.folder):
+        clips = built_clips(benchmark.folder.folder)
+        return [AnchorContent.of(clip) for clip in clips.values()]
     videos = BenchmarkVideos(store, benchmark.folder)
     samples = [s for shard in benchmark.shards for s in read_rows(store, shard, Sample)]
     return [AnchorContent(sha256=sha256) for sha256 in videos.contents(samples)]

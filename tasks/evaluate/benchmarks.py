@@ -5,7 +5,6 @@ is logged as a run of its own, with one table of all.
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.records import AskedBenchmark, Questions
@@ -141,7 +140,7 @@ def score_answers(
     folder = benchmark.folder
     own = [shard for shard in answered if shard.benchmark == folder.name]
     opened = BENCHMARKS[folder.adapter].open(
-        Path(folder.folder), folder.conditions, benchmark.num_available
+        folder.folder, folder.conditions, benchmark.num_available
     )
     result, predictions = score_benchmark(
         opened,
@@ -151,7 +150,7 @@ def score_answers(
         name=folder.name,
         num_available=benchmark.num_available,
         min_coverage=min_coverage,
-        is_published=not is_built(Path(folder.folder)),
+        is_published=not is_built(folder.folder),
     )
     units = [UnitScore(unit=unit, **vars(row)) for unit, row in opened.units(predictions).items()]
     answers = sorted(shard.answers.digest for shard in own)
