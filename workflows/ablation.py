@@ -7,18 +7,19 @@ same items.
 """
 
 from dataclasses import replace
-from functools import partial
 
-from flytekit import map_task
-
+from tasks.benchmarks.records import Questions
 from tasks.core.measurement import NO_PLAN
 from tasks.core.records import Candidate, Job, VideoShard
+from tasks.core.score_config import PromoteConfig
+from tasks.core.training import NO_BASE
 from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_dynamic
-from tasks.evaluate.task import evaluate_candidate, name_variants, tabulate_variants
+from tasks.evaluate.task import list_benchmarks, name_variants, tabulate_variants
 from tasks.train.task import warm_start_policy
 from workflows.build_dataset import make_dataset, plan_samples
 from workflows.configure import configure
+from workflows.evaluate_policies import evaluate_policies
 from workflows.job import close_job, in_order, job, open_on_videos
 from workflows.train_rounds import train_round
 from workflows.variants import variant_config
@@ -54,14 +55,20 @@ def ablation(
         tracking_uri=tracking_uri,
         lists={"variants": variants},
     )
-    table: Artifact = train_variants(shards=shards, job=opened, variants=variants)
+    questions = list_benchmarks(job=opened)
+    table: Artifact = train_variants(
+        shards=shards, questions=questions, job=opened, variants=variants
+    )
     in_order(table, close_job(job=opened))
     return table
 
 
 @stage_dynamic("light")
-def train_variants(shards: list[VideoShard], job: Job, variants: list[str]) -> Artifact:
-    """One round of calibrate and train for each variant, side by side."""
+def train_variants(
+    shards: list[VideoShard], questions: Questions, job: Job, variants: list[str]
+) -> Artifact:
+    """One round of calibrate and train for each variant, side by side; all are asked the same
+    benchmarks."""
     # Attributes of a promise are taken anew at every use: flytekit resolves one promise's
     # attribute only once.
     jobs = {name: replace(job, config=variant_config(job.config, name)) for name in variants}
@@ -81,12 +88,26 @@ def train_variants(shards: list[VideoShard], job: Job, variants: list[str]) -> A
     candidates: list[Candidate] = name_variants(
         before=start.policy, names=list(jobs), trainings=[found.trained for found in rounds]
     )
-    evaluate = partial(evaluate_candidate, data=planned.data, job=job)
+    evaluated = evaluate_policies(
+        candidates=candidates,
+        base=NO_BASE,
+        questions=questions,
+        data=planned.data,
+        job=_undecided(job),
+    )
     table: Artifact = tabulate_variants(
-        evaluated=map_task(evaluate)(candidate=candidates),
+        evaluated=evaluated,
         names=list(jobs),
         selections=[found.selection for found in rounds],
         trainings=[found.trained for found in rounds],
         job=job,
     )
     return table
+
+
+def _undecided(job: Job) -> Job:
+    """It registers no model whose nights are to be compared, so it makes no anchor of its VIUBench
+    (which every variant is asked anyway), and no rule may name one; its policies answer for
+    themselves."""
+    evaluate = replace(job.config.evaluate, anchor="", answerers={})
+    return replace(job, config=replace(job.config, evaluate=evaluate, promote=PromoteConfig()))

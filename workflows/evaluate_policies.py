@@ -7,6 +7,7 @@ from flytekit import map_task, workflow
 from tasks.benchmarks.records import Questions
 from tasks.core.records import Candidate, DataSet, Job
 from tasks.core.scores import Evaluated
+from tasks.core.types import Artifact
 from tasks.evaluate.task import (
     add_first_anchor,
     answer_shard,
@@ -18,13 +19,14 @@ from tasks.evaluate.task import (
 
 @workflow
 def evaluate_policies(
-    candidates: list[Candidate], questions: Questions, data: DataSet, job: Job
+    candidates: list[Candidate], base: Artifact, questions: Questions, data: DataSet, job: Job
 ) -> Evaluated:
-    """Every candidate is asked the same; `questions` are those of the benchmarks."""
+    """Every candidate is asked the same, and `base` the anchor; `questions` are those of the
+    benchmarks."""
     known = add_first_anchor(questions=questions, data=data, job=job)
     evaluate = partial(evaluate_candidate, data=data, job=job)
     evaluated = map_task(evaluate)(candidate=candidates)
-    asked = ask_candidates(candidates=candidates, questions=known, job=job)
+    asked = ask_candidates(candidates=candidates, base=base, questions=known, job=job)
     answered = map_task(partial(answer_shard, questions=known, job=job))(asked=asked)
     scored: Evaluated = score_benchmarks(
         evaluated=evaluated, answered=answered, questions=known, job=job

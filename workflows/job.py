@@ -34,6 +34,7 @@ _TRAINS = ("retrain", "ablation", "train_dataset")
 _OPENS_MODEL = dict.fromkeys(_TRAINS, ("tiny",)) | {"diagnose": ("tiny", "label-prior")}
 """Jobs that begin with `model.base`, and what that may be besides a model's name."""
 _REGISTERS = ("retrain",)
+_ASKS_BENCHMARKS = ("retrain", "ablation")
 
 
 @stage_task("light")
@@ -270,13 +271,13 @@ def _check_settings(job: str, config: RetrainConfig, root: str) -> None:
         check_config(config.perturb)
         check_split(config, trains=job in _TRAINS)
         check_avoided(Store(root), config.ingest.avoid)
-    if job in _REGISTERS:
+    if job in _ASKS_BENCHMARKS:
         configured_suite(config.evaluate.benchmarks, seed=config.seed)
-        if config.evaluate.answerers:
-            from tasks.rollout.open_answerer import check_answerer  # which loads transformers
+    if job in _REGISTERS and config.evaluate.answerers:
+        from tasks.rollout.open_answerer import check_answerer  # which loads transformers
 
-            for answerer in config.evaluate.answerers.values():
-                check_answerer(answerer)
+        for answerer in config.evaluate.answerers.values():
+            check_answerer(answerer)
     if job in _TRAINS:
         check_training(config)
     if job in _OPENS_MODEL:

@@ -40,7 +40,11 @@ def retrain(
     rounds = train_rounds(data=planned.data, policy=start.policy, plan=planned.plan, job=opened)
     candidates = list_candidates(before=start.policy, trainings=rounds.trainings, job=opened)
     evaluated = evaluate_policies(
-        candidates=candidates, questions=questions, data=planned.data, job=opened
+        candidates=candidates,
+        base=start.base,
+        questions=questions,
+        data=planned.data,
+        job=opened,
     )
     promotion: Promotion = promote(
         data=planned.data,

@@ -8,6 +8,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from statistics import fmean
@@ -17,9 +18,11 @@ from rewards.parse import format_answer
 from tasks.benchmarks.answer_space import expected_score
 from tasks.benchmarks.choices import CHOICE_WORDS, read_choice
 from tasks.benchmarks.conditions import PAPER_FRAMES, Conditions, deviations
+from tasks.benchmarks.files import BenchmarkFiles, open_files
 from tasks.benchmarks.lookup import VideoFolder, stem_of
 from tasks.benchmarks.protocol import AnswerScore, BenchmarkResult, PartScore
 from tasks.benchmarks.reading import Reader, Reading
+from tasks.benchmarks.viubench.folder import is_built
 from tasks.benchmarks.wording import Words
 from tasks.core.errors import InputError
 from tasks.core.statistics import ItemScore, estimate
@@ -32,9 +35,18 @@ logger = logging.getLogger(__name__)
 class BenchmarkSource:
     """Where a benchmark lies and how it will be asked: what a loader gets."""
 
-    root: Path
-    videos: VideoFolder
+    files: BenchmarkFiles
     conditions: Conditions
+
+    @property
+    def root(self) -> Path:
+        """All names, and the annotations."""
+        return self.files.root
+
+    @cached_property
+    def videos(self) -> VideoFolder:
+        """Finds videos by name."""
+        return VideoFolder(self.root)
 
 
 Score = Callable[[AnswerScore], float]
@@ -77,6 +89,11 @@ def whole_groups(size: int) -> Units:
     return units
 
 
+def kind_of(sample: Sample) -> str:
+    """The type of a question, unless its adapter knows better."""
+    return sample.kind
+
+
 def no_metrics(rows: Sequence[AnswerScore]) -> dict[str, float]:
     """For benchmarks with a headline only."""
     return {}
@@ -95,6 +112,8 @@ class Adapter:
     metrics: Callable[[Sequence[AnswerScore]], dict[str, float]] = no_metrics
     official_units: Units | None = None
     """Of the official scripts, if they average in another way."""
+    type_of: Callable[[Sample], str] = kind_of
+    """The benchmark's own type of a question: what a limit is drawn in proportion to."""
     keeps_dropped: bool = False
     """Whether the official script counts as wrong what `Reading.dropped` says the paper's leaves
     out."""
@@ -107,10 +126,16 @@ class Adapter:
     choices: tuple[str, ...] = ()
 
     def open(
-        self, root: Path, conditions: Conditions | None = None, num_available: int | None = None
+        self,
+        folder: str | Path,
+        conditions: Conditions | None = None,
+        num_available: int | None = None,
     ) -> "FolderBenchmark":
-        """The benchmark in `root`, under the paper's conditions unless others are given."""
-        return FolderBenchmark(self, root, conditions or self.conditions, num_available)
+        """The benchmark in `folder`, a path or a URI, under the paper's conditions unless others
+        are given."""
+        return FolderBenchmark(
+            self, open_files(folder), conditions or self.conditions, num_available
+        )
 
 
 @dataclass(frozen=True)
@@ -118,7 +143,7 @@ class FolderBenchmark:
     """An adapter at work on a folder; implements `protocol.Benchmark`."""
 
     adapter: Adapter
-    root: Path
+    files: BenchmarkFiles
     conditions: Conditions
     num_available: int | None = None
     """Questions in the files, if they were counted: what the published number is compared with."""
@@ -127,15 +152,23 @@ class FolderBenchmark:
     def name(self) -> str:
         return self.adapter.name
 
+    @property
+    def root(self) -> Path:
+        return self.files.root
+
     def samples(self) -> Iterator[Sample]:
+        try:
+            yield from self._samples()
+        except InputError as error:
+            raise InputError(self.files.as_given(error.message)) from error
+
+    def _samples(self) -> Iterator[Sample]:
         num_samples, seen = 0, set()
-        for sample in self.adapter.load(
-            BenchmarkSource(self.root, VideoFolder(self.root), self.conditions)
-        ):
+        for sample in self.adapter.load(BenchmarkSource(self.files, self.conditions)):
             if sample.sample_id in seen:
                 raise InputError(
-                    f"{self.root}: two questions have the id {sample.sample_id!r}; is a file "
-                    "there twice?"
+                    f"{self.files.folder}: two questions have the id {sample.sample_id!r}; is a "
+                    "file there twice?"
                 )
             seen.add(sample.sample_id)
             num_samples += 1
@@ -222,7 +255,8 @@ class FolderBenchmark:
     def _size_warnings(self, found: int | None) -> list[str]:
         """`found` are all questions of the files, however many of them a limit chose."""
         expected = self.adapter.num_items
-        if expected is None or found in (None, expected):
+        # What was built here has as many as its builder wanted.
+        if expected is None or found in (None, expected) or is_built(self.root):
             return []
         return [f"{found} questions in the files, the published ones have {expected}"]
 

@@ -2,18 +2,17 @@
 of them."""
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
-from pathlib import Path
 
 from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.files import find_folder, subfolders
 from tasks.benchmarks.given_conditions import read_conditions
+from tasks.benchmarks.limit import draw_limited
 from tasks.benchmarks.lookup import missing_of
-from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder
+from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, PromptTokens
 from tasks.benchmarks.viubench.folder import is_built
-from tasks.core.choose import shuffled
 from tasks.core.config import BenchmarkConfig
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
@@ -47,7 +46,7 @@ def read_suite(
     return [
         BenchmarkFolder(
             name=name,
-            folder=str(folders[name]),
+            folder=folders[name],
             conditions=found,
             adapter=name,
             limit=limit,
@@ -85,11 +84,16 @@ def list_benchmark(
     store: Store, folder: BenchmarkFolder, questions_per_shard: int
 ) -> AskedBenchmark:
     """One benchmark of `list_suite`."""
-    found = list(BENCHMARKS[folder.adapter].open(Path(folder.folder), folder.conditions).samples())
+    from tasks.benchmarks.prompt_tokens import count_prompt_tokens  # which loads torch
+
+    adapter = BENCHMARKS[folder.adapter]
+    found = list(adapter.open(folder.folder, folder.conditions).samples())
     if not found:
         raise InputError(f"{folder.name}: no question in {folder.folder}")
-    chosen = list(_limited(found, folder.limit, folder.seed))
+    chosen = draw_limited(folder, found, adapter.type_of)
     _say_missing(folder, chosen)
+    tokens = count_prompt_tokens(folder, chosen)
+    _say_unreadable(folder, tokens)
     digest = digest_of("questions", folder.adapter, asdict(folder.conditions), *chosen)
     key = f"questions/{digest_of(digest, questions_per_shard)}"
     return AskedBenchmark(
@@ -101,6 +105,7 @@ def list_benchmark(
             for number, rows in enumerate(_shards(chosen, questions_per_shard))
         ],
         digest=digest,
+        tokens=tokens,
     )
 
 
@@ -110,9 +115,15 @@ def check_shown(store: Store, benchmarks: Sequence[AskedBenchmark], min_coverage
     Raises:
         InputError: of one benchmark they are not.
     """
+    from tasks.benchmarks.prompt_tokens import unreadable_of  # which loads torch
+
     for benchmark in benchmarks:
         samples = [s for shard in benchmark.shards for s in iterate_rows(store, shard, Sample)]
-        reasons = [reason for sample in samples if (reason := missing_of(sample))]
+        reasons = [
+            reason
+            for sample in samples
+            if (reason := missing_of(sample) or unreadable_of(sample, benchmark.tokens))
+        ]
         shown = 1 - len(reasons) / len(samples)
         if shown < min_coverage:
             raise InputError(
@@ -125,12 +136,7 @@ def check_shown(store: Store, benchmarks: Sequence[AskedBenchmark], min_coverage
 
 def _configured(name: str, given: BenchmarkConfig, seed: int) -> BenchmarkFolder:
     where = f"config evaluate.benchmarks.{name}"
-    folder = Path(given.folder).expanduser()
-    if not folder.is_dir():
-        raise InputError(
-            f"{where}.folder: there is no folder {str(folder)!r}; expected the official files of "
-            "a benchmark, a universal layout, or a VIUBench built here"
-        )
+    folder = find_folder(given.folder, f"{where}.folder")
     usual = name if name in BENCHMARKS else "viubench" if is_built(folder) else "universal"
     adapter = given.adapter or usual
     if adapter not in BENCHMARKS:
@@ -139,7 +145,7 @@ def _configured(name: str, given: BenchmarkConfig, seed: int) -> BenchmarkFolder
         )
     return BenchmarkFolder(
         name=name,
-        folder=str(folder.resolve()),
+        folder=folder,
         conditions=changed(
             BENCHMARKS[adapter].conditions, given.conditions, f"{where}.conditions: "
         ),
@@ -149,40 +155,26 @@ def _configured(name: str, given: BenchmarkConfig, seed: int) -> BenchmarkFolder
     )
 
 
-def _folders(benchmarks: str) -> dict[str, Path]:
-    root = Path(benchmarks).expanduser()
-    if benchmarks and not benchmarks.lstrip().startswith("{") and root.is_dir():
-        named = {name: root / name for name in BENCHMARKS if (root / name).is_dir()}
-    else:
+def _folders(benchmarks: str) -> dict[str, str]:
+    is_object = benchmarks.lstrip()[:1] in ("", "{")
+    named = {} if is_object else _known_below(benchmarks)
+    if not named:
         given = read_object(benchmarks, "benchmarks", _EXPECTED)
-        named = {name: Path(str(path)).expanduser() for name, path in given.items()}
+        named = {name: str(folder) for name, folder in given.items()}
     unknown = [f"unknown {name!r}" for name in named if name not in BENCHMARKS]
     if unknown or not named:
         raise InputError(
             f"benchmarks: {unknown[0] if unknown else f'none in {benchmarks!r}'}; {_EXPECTED}"
         )
-    for name, folder in named.items():
-        if not folder.is_dir():
-            raise InputError(f"benchmarks: {name}: there is no folder {str(folder)!r}; {_EXPECTED}")
-    return {name: folder.resolve() for name, folder in named.items()}
+    return {name: find_folder(folder, f"benchmarks: {name}") for name, folder in named.items()}
 
 
-def _limited(samples: list[Sample], limit: int, seed: int) -> Iterator[Sample]:
-    """The same choice for every model; questions that are scored together stay together, so it may
-    exceed `limit`."""
-    if limit <= 0 or limit >= len(samples):
-        yield from samples
-        return
-    members: defaultdict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        members[_unit(sample)].append(sample)
-    taken = 0
-    # A larger limit adds questions and drops none, so answers that are kept stay of use.
-    for unit in shuffled(members, str, "limit", seed):
-        if taken >= limit:
-            return
-        taken += len(members[unit])
-        yield from members[unit]
+def _known_below(folder: str) -> dict[str, str]:
+    return {
+        name: found
+        for name, found in subfolders(folder, "benchmarks").items()
+        if name in BENCHMARKS
+    }
 
 
 def _say_missing(folder: BenchmarkFolder, samples: Sequence[Sample]) -> None:
@@ -195,10 +187,13 @@ def _say_missing(folder: BenchmarkFolder, samples: Sequence[Sample]) -> None:
         )
 
 
-def _unit(sample: Sample) -> str:
-    group = sample.benchmark.group if sample.benchmark else ""
-    # The words in front part a group from a sample that is called alike.
-    return f"group {group}" if group else f"sample {sample.sample_id}"
+def _say_unreadable(folder: BenchmarkFolder, tokens: PromptTokens) -> None:
+    if tokens.unreadable:
+        name, reason = next(iter(tokens.unreadable.items()))
+        logger.warning(
+            "%s: %d of %d videos in %s cannot be opened, e.g. %s: %s",
+            *(folder.name, len(tokens.unreadable), tokens.num_opened, folder.folder, name, reason),
+        )
 
 
 def _shards(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:

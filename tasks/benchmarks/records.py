@@ -1,10 +1,9 @@
 """Benchmarks as stages hand them on: where they lie, what will be asked, in which shards."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.benchmarks.conditions import Conditions
-from tasks.core.anchor import NO_ANCHOR, Anchor
-from tasks.core.types import Artifact
+from tasks.core.types import NO_ANCHOR, Anchor, Artifact
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,22 @@ class BenchmarkFolder:
 
 
 @dataclass(frozen=True)
+class PromptTokens:
+    """How much there is to read in the questions of a benchmark, each asked once: an estimate."""
+
+    vision: int = 0
+    """By the official rules, from the videos' headers."""
+    text: int = 0
+    """From the length of the texts."""
+    num_videos: int = 0
+    """Videos, or parts of them, that the questions show."""
+    num_opened: int = 0
+    """Of these, drawn by seed; if they are fewer they stand for all."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Those that cannot be opened: file, or clip, and why."""
+
+
+@dataclass(frozen=True)
 class AskedBenchmark:
     """What will be asked of one benchmark."""
 
@@ -50,6 +65,7 @@ class AskedBenchmark:
     digest: str
     """Of the questions and the conditions, wherever the folder lies: what scores of two models must
     share to be compared."""
+    tokens: PromptTokens = PromptTokens()
 
 
 @dataclass(frozen=True)

@@ -16,28 +16,13 @@ from tasks.core.digest import digest_of
 from tasks.core.kept import read_json
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Clip
+from tasks.core.types import Anchor, Artifact, Clip
 
 _FOLDER, _FIRST = "anchors", "first.json"
 _REMEDY = (
     "put a copy of it back; if there is none, delete it: the next run makes a new anchor, and "
     "scores of earlier nights cannot be compared with its own"
 )
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """Which benchmark it is; of the first run's VIUBench also where it lies."""
-
-    name: str
-    """Among the benchmarks that are asked; empty if there is none."""
-    seed: int
-    """Of the draw of a limit, and of answers: that of the run that asked it first."""
-    folder: str = ""
-    """Key of the VIUBench below the data root; empty if the user has its folder."""
-
-
-NO_ANCHOR = Anchor(name="", seed=0)
 
 
 @dataclass(frozen=True, kw_only=True)

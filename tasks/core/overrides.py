@@ -4,7 +4,7 @@ Nothing is dropped in silence: an unknown key or a mistyped value ends the run.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import reduce
 from types import MappingProxyType
@@ -144,7 +144,7 @@ class _Change:
             )
         for key in value:
             if key not in hints:
-                raise self._unknown(f"{path}.{key}", hints)
+                raise self._unknown(f"{path}.{key}", hints, [f"{path}.{name}" for name in hints])
         needed = _needed(item_type)
         if set(needed) - value.keys():
             raise self._error(
@@ -161,10 +161,11 @@ class _Change:
         except ValueError as error:  # of the dataclass's own checks
             raise InputError(f"{self._where}{path}{error}") from error
 
-    def _unknown(self, path: str, here: Iterable[str]) -> InputError:
+    def _unknown(self, path: str, here: Iterable[str], known: Sequence[str] = ()) -> InputError:
+        """`known` are the paths of an item, which no other part of the config is meant for."""
         if path in self._fixed:
             return self._error(path, f"is fixed now, at {self._fixed[path]}; leave it out")
-        meant = suggest(path, self._known)
+        meant = suggest(path, known or self._known)
         # `{"train.num_steps": 10}`: the path is right, but was written as one key.
         if meant and meant == path:
             inner, *outer = reversed(meant.split("."))

@@ -20,6 +20,8 @@ from tasks.core.types import Artifact
 _KEY = "calibrated/latest.json"
 _WHEN_TO_START = ("min_new_videos", "quiet_seconds")
 """Fields of ingest."""
+_AFTER_TRAINING = ("evaluate", "promote")
+"""Sections that change no policy: with another benchmark to ask, nothing is trained anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +34,8 @@ class _Pointer:
 
 def run_inputs(clips: Artifact, config: RetrainConfig) -> str:
     """Digest of what a run was given: its clips and its configuration, but for what says only when
-    one starts."""
-    given = asdict(config)
+    one starts and what becomes of its policy."""
+    given = {name: value for name, value in asdict(config).items() if name not in _AFTER_TRAINING}
     for name in _WHEN_TO_START:
         del given["ingest"][name]
     return digest_of("run", clips.digest, given)

@@ -1,6 +1,7 @@
 """How models are scored, and when one becomes champion."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tasks.core.checks import (
@@ -13,7 +14,6 @@ from tasks.core.checks import (
     Rule,
     at_least,
     check,
-    one_of,
 )
 from tasks.core.types import Split
 
@@ -84,7 +84,15 @@ class EvaluateConfig:
         check(self, at_least(1, most=10**6), "questions_per_batch", "questions_per_shard")
         check(self, SHARE, "min_coverage")
         check(self, _BENCHMARKS, "benchmarks")
-        check(self, one_of("", FIRST, *self.benchmarks), "anchor")
+        check(self, _anchor_of(self.benchmarks), "anchor")
+
+
+def _anchor_of(benchmarks: Mapping[str, BenchmarkConfig]) -> Rule:
+    return Rule(
+        lambda name: name in ("", FIRST, *benchmarks),
+        f"{FIRST!r}, a name of evaluate.benchmarks "
+        f"({', '.join(benchmarks) or 'there is none'}), or '' for no anchor",
+    )
 
 
 @dataclass(frozen=True)

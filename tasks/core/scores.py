@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from tasks.core.anchor import NO_ANCHOR, Anchor
 from tasks.core.statistics import Estimate, ItemScore
-from tasks.core.types import Artifact, Split, StageReport
+from tasks.core.types import NO_ANCHOR, Anchor, Artifact, Split, StageReport
 
 BEFORE = "before"
 """The model that GRPO started from (after the warm start)."""

@@ -212,7 +212,7 @@ class Store:
         known = _local_copies.get((self._root, key))
         if known is not None and known.is_dir():
             return known
-        folder = _temporary_folder()
+        folder = temporary_folder()
         target = folder / PurePosixPath(key).name
         try:
             self._fs.get(path, str(target), recursive=True)
@@ -245,7 +245,7 @@ class Store:
         """A fresh folder to build an output in; on the root's own disk when local, so that moving
         it is atomic."""
         if not self.is_local:
-            return _temporary_folder()
+            return temporary_folder()
         return self._in_scratch(os.mkdir)[0]
 
     def _in_scratch(self, make: Callable[[Path], MadeT]) -> tuple[Path, MadeT]:
@@ -294,7 +294,9 @@ class Store:
 _PREFIX = "videossr-"
 
 
-def _temporary_folder() -> Path:
+def temporary_folder() -> Path:
+    """A folder of this machine that is removed when the process ends; if it is killed, by
+    `clean_scratch` of a later one."""
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{process_mark()}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -99,6 +99,10 @@ class WarmStep:
         return {"loss": f"{self.loss:.3f}", "grad_norm": f"{self.grad_norm:.3f}"}
 
 
+NO_BASE = Artifact("", "")
+"""Of the tiny model, which is made anew from the samples of each night."""
+
+
 @dataclass(frozen=True)
 class StartPolicy:
     """The policy that calibration measures and GRPO starts from."""
@@ -106,6 +110,8 @@ class StartPolicy:
     policy: Artifact
     """Folder in Hugging Face layout, or a hub model (`tasks.policy.checkpoint.outside_policy`)."""
     report: StageReport
+    base: Artifact = NO_BASE
+    """`model.base`, from which it was made."""
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,22 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Anchor:
+    """The benchmark that every run is asked (`tasks.core.anchor`); of the first run's VIUBench also
+    where it lies."""
+
+    name: str
+    """Among the benchmarks that are asked; empty if there is none."""
+    seed: int
+    """Of the draw of a limit, and of answers: that of the run that asked it first."""
+    folder: str = ""
+    """Key of the VIUBench below the data root; empty if the user has its folder."""
+
+
+NO_ANCHOR = Anchor(name="", seed=0)
+
+
+@dataclass(frozen=True)
 class StageReport:
     """What one stage says about itself, for the closing table and the report."""
 

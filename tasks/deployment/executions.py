@@ -20,6 +20,8 @@ _DOOR = re.compile(r"tasks\.(\w+)\.task\.(?:map_)?(\w+?)(?:_[0-9a-f]{32}-arrayno
 """Also as flytekit names the parts of a map task."""
 _TRACKED = {
     **{name: name for name in ("report_leaks", "publish_benchmark", "list_questions")},
+    **dict.fromkeys(("list_benchmarks", "add_first_anchor"), "list_benchmarks"),
+    "ask_model": "list_questions",
     **dict.fromkeys(("tabulate_variants", "tabulate_benchmarks"), "tabulate"),
     "warm_start_policy": "warm_start",
     "answer_shard": "answer",

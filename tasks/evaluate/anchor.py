@@ -3,20 +3,19 @@ names, or the VIUBench that this run made, if it is the first."""
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.questions import list_benchmark
 from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, Questions
 from tasks.benchmarks.viubench.folder import built_clips, is_built, keep_benchmark
 from tasks.core import anchor as anchors
-from tasks.core.anchor import Anchor, AnchorContent
+from tasks.core.anchor import AnchorContent
 from tasks.core.config import RetrainConfig
 from tasks.core.manifest import iterate_rows, read_clips, read_rows
 from tasks.core.records import DataSet
 from tasks.core.score_config import ANCHOR, FIRST
 from tasks.core.store import Store
-from tasks.core.types import Run, Sample, Split
+from tasks.core.types import Anchor, Run, Sample, Split
 from tasks.rollout.videos import BenchmarkVideos
 
 logger = logging.getLogger(__name__)
@@ -83,9 +82,9 @@ def _with_first(
 
 def _contents(store: Store, benchmark: AskedBenchmark) -> list[AnchorContent]:
     """Of the videos that its questions show."""
-    folder = Path(benchmark.folder.folder)
-    if is_built(folder):
-        return [AnchorContent.of(clip) for clip in built_clips(folder).values()]
+    if is_built(benchmark.folder.folder):
+        clips = built_clips(benchmark.folder.folder)
+        return [AnchorContent.of(clip) for clip in clips.values()]
     videos = BenchmarkVideos(store, benchmark.folder)
     samples = [s for shard in benchmark.shards for s in read_rows(store, shard, Sample)]
     return [AnchorContent(sha256=sha256) for sha256 in videos.contents(samples)]

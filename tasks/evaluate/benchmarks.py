@@ -5,18 +5,18 @@ is logged as a run of its own, with one table of all.
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.records import AskedBenchmark, Questions
 from tasks.benchmarks.viubench.folder import is_built
-from tasks.core.config import EvaluateConfig, ModelConfig, RetrainConfig, RolloutConfig
+from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig
 from tasks.core.digest import digest_of, digest_of_bytes
 from tasks.core.manifest import iterate_rows, read_rows, write_rows
 from tasks.core.records import AnsweredShard, AskedShard, BenchmarkTable, Candidate
 from tasks.core.reuse import work_key
 from tasks.core.scores import BASE, BenchmarkScore, Evaluated, Evaluation, UnitScore
 from tasks.core.store import Store
+from tasks.core.training import NO_BASE
 from tasks.core.types import Artifact, Run, Sample
 from tasks.evaluate.score_benchmark import (
     ModelResult,
@@ -25,7 +25,6 @@ from tasks.evaluate.score_benchmark import (
     results_table,
     score_benchmark,
 )
-from tasks.policy.checkpoint import TINY_BASE, outside_policy
 from tasks.rollout.answerer import Reply, Sampling
 from tasks.rollout.ask import ReplyCache, ask_all
 from tasks.rollout.open_answerer import describe_server, open_candidate
@@ -41,15 +40,12 @@ def named_candidate(store: Store, run: Run, name: str) -> Candidate:
 
 
 def with_answerers(
-    store: Store, run: Run, candidates: Sequence[Candidate], config: RetrainConfig
+    store: Store, run: Run, candidates: Sequence[Candidate], base: Artifact, config: EvaluateConfig
 ) -> list[Candidate]:
-    """The candidates with those that answer in their place, and `model.base` if it is none of
-    them: what all nights began with, except for a tiny model, which is made anew from each night's
-    samples."""
-    given = config.evaluate.answerers
-    base = [] if config.model.base == TINY_BASE else [outside_policy(config.model.base)]
-    known = {candidate.policy.digest for candidate in candidates}
-    more = [Candidate(name=BASE, policy=policy) for policy in base if policy.digest not in known]
+    """The candidates, and `base` if it is none of them, with those that answer in their place."""
+    known = {candidate.policy.digest for candidate in candidates} | {NO_BASE.digest}
+    more = [] if base.digest in known else [Candidate(name=BASE, policy=base)]
+    given = config.answerers
     return [
         replace(one, answerer=given[one.name], served=_served(store, run, given[one.name]))
         if one.name in given
@@ -144,7 +140,7 @@ def score_answers(
     folder = benchmark.folder
     own = [shard for shard in answered if shard.benchmark == folder.name]
     opened = BENCHMARKS[folder.adapter].open(
-        Path(folder.folder), folder.conditions, benchmark.num_available
+        folder.folder, folder.conditions, benchmark.num_available
     )
     result, predictions = score_benchmark(
         opened,
@@ -154,7 +150,7 @@ def score_answers(
         name=folder.name,
         num_available=benchmark.num_available,
         min_coverage=min_coverage,
-        is_published=not is_built(Path(folder.folder)),
+        is_published=not is_built(folder.folder),
     )
     units = [UnitScore(unit=unit, **vars(row)) for unit, row in opened.units(predictions).items()]
     answers = sorted(shard.answers.digest for shard in own)

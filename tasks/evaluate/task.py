@@ -74,14 +74,18 @@ def list_candidates(before: Artifact, trainings: list[TrainedPolicy], job: Job) 
 
 
 @stage_task("light")
-def ask_candidates(candidates: list[Candidate], questions: Questions, job: Job) -> list[AskedShard]:
-    """What each candidate is asked on benchmarks, and `model.base` on the anchor."""
+def ask_candidates(
+    candidates: list[Candidate], base: Artifact, questions: Questions, job: Job
+) -> list[AskedShard]:
+    """What each candidate is asked on benchmarks, and `base`, what all nights began with, on the
+    anchor."""
     from tasks.core.store import Store
     from tasks.evaluate.benchmarks import pair_up, with_answerers
     from tasks.tracking.run import stage
 
     with stage(job.run, "evaluate"):
-        known = with_answerers(Store(job.run.data_root), job.run, candidates, job.config)
+        store, config = Store(job.run.data_root), job.config.evaluate
+        known = with_answerers(store, job.run, candidates, base, config)
         return pair_up(known, questions)
 
 
@@ -181,7 +185,7 @@ def name_variants(
 
 @stage_task("light")
 def tabulate_variants(
-    evaluated: list[Evaluation],
+    evaluated: Evaluated,
     names: list[str],
     selections: list[Selection],
     trainings: list[TrainedPolicy],
@@ -201,7 +205,7 @@ def tabulate_variants(
     variants = {name: Variant(*found) for name, found in zip(names, trained, strict=True)}
     with stage(run, "tabulate") as tracker:
         table = variants_table(
-            store, {found.scores.name: found.scores for found in evaluated}, variants
+            store, {found.scores.name: found.scores for found in evaluated.models}, variants
         )
         store.write_bytes(key, table.encode())
         tracker.log_bytes("ablation.md", table.encode())

@@ -21,10 +21,11 @@ from pathlib import Path
 
 from tasks.core.digest import digest_of, sha256_of_file
 from tasks.core.manifest import iterate_rows, write_rows
+from tasks.core.objects import Facts
 from tasks.core.store import Store
 from tasks.core.types import Artifact
 from tasks.ingest.locate import Remote
-from tasks.ingest.remote import Facts, facts_of, fetch
+from tasks.ingest.remote import facts_of, fetch
 from tasks.video.clip_file import file_version, is_settled
 
 _SHA256 = re.compile("[0-9a-f]{64}")

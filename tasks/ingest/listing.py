@@ -18,6 +18,7 @@ from fsspec.utils import glob_translate
 
 from tasks.core.config import IngestConfig
 from tasks.core.errors import InputError
+from tasks.core.objects import is_uri, marks_folder
 from tasks.core.records import VideoShard
 from tasks.ingest.checksums import (
     MAX_LIST_BYTES,
@@ -26,9 +27,9 @@ from tasks.ingest.checksums import (
     read_list,
     split_checksum_files,
 )
-from tasks.ingest.locate import Remote, is_uri
+from tasks.ingest.locate import Remote
 from tasks.ingest.reasons import SourceError
-from tasks.ingest.remote import list_below, marks_folder, read_start
+from tasks.ingest.remote import list_below, read_start
 
 _HEAD_BYTES = 4096
 _EXPECTED = "give a folder with video files, a glob ('DIR/**/*.mp4'), a list file or a URI"

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from tasks.core.objects import is_uri
 from tasks.ingest.reasons import Reason, SourceError
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # A `::` inside of it chains no file systems.
 _IPV6_HOST = re.compile(r"(?<=://)\[[0-9A-Fa-f:.]+\]")
 
@@ -27,11 +27,6 @@ class Remote(NamedTuple):
 
     def __str__(self) -> str:
         return self.uri
-
-
-def is_uri(text: str) -> bool:
-    """Whether `text` begins with a scheme, as in s3://bucket/a.mp4."""
-    return bool(_SCHEME.match(text))
 
 
 def locate(root: str, name: str, more_roots: Sequence[str] = ()) -> Path | Remote:

@@ -1,45 +1,20 @@
 """Object stores and the web, through fsspec: what is there, whether it changed, and its bytes."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import fsspec
 
+from tasks.core.errors import causes
+from tasks.core.objects import Facts, as_os_errors, facts_in, files_among
 from tasks.ingest.locate import Remote
 from tasks.ingest.reasons import Reason, SourceError
 from tasks.ingest.web import SCHEMES, InsideError, web_files
 
 _CHUNK_BYTES = 4 * 2**20
-_VERSION_FIELDS = (
-    "ETag",
-    "etag",
-    "md5Hash",
-    "Content-MD5",
-    "Digest",
-    "LastModified",
-    "Last-Modified",
-    "created",
-    "mtime",
-)
-"""What file systems call that which changes with an object's content."""
-_TIME_FIELDS = (
-    "LastModified",
-    "last_modified",
-    "Last-Modified",
-    "updated",
-    "mtime",
-    "modified",
-    "created",
-)
-"""What they call the time of its last change; Google's `created` is older than its `updated`."""
-_FOLDER_MARKS = ("/", "_$folder$")
-"""How the name ends of an empty object by which consoles and Hadoop say that there is a folder;
-others name it as the folder itself is called."""
 
 
 class RemoteListing(NamedTuple):
@@ -70,32 +45,10 @@ def list_below(uri: str) -> RemoteListing:
         return RemoteListing(itself.rpartition("/")[0], [itself], is_one=True)
     else:
         root, objects = path, files.find(path, detail=True)
-    folders = {name.rpartition("/")[0] for name in objects}
-    names = sorted(
-        name
-        for name, info in objects.items()
-        if info["type"] == "file"
-        and not (info.get("size") == 0 and (marks_folder(name) or name in folders))
-        and not _is_hidden(name, root)
-    )
+    names = [name for name in files_among(objects) if not _is_hidden(name, root)]
     return RemoteListing(
         files.unstrip_protocol(root), [files.unstrip_protocol(name) for name in names]
     )
-
-
-def marks_folder(name: str) -> bool:
-    """Whether an empty object of this name only says that there is a folder."""
-    return name.endswith(_FOLDER_MARKS)
-
-
-class Facts(NamedTuple):
-    """What a server says of an object."""
-
-    version: str | None
-    """Changes whenever the object does; None if its server does not say."""
-    num_bytes: int | None
-    changed_seconds: float | None
-    """When it changed last, since 1970."""
 
 
 def read_start(place: Remote, num_bytes: int) -> bytes:
@@ -121,9 +74,7 @@ def facts_of(place: Remote) -> Facts:
     """
     with _explained():
         info: dict[str, Any] = _file_system(place).info(place.uri)
-    marks = [str(info[name]) for name in _VERSION_FIELDS if info.get(name)]
-    version = "|".join([str(info.get("size")), *marks]) if marks else None
-    return Facts(version, info.get("size"), next(filter(None, map(_seconds, _times(info))), None))
+    return facts_in(info)
 
 
 def fetch(place: Remote, target: Path, *, max_mib: int) -> str:
@@ -158,29 +109,19 @@ def _chunks(place: Remote, num_bytes: int) -> Iterator[bytes]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """fsspec reports much of what happens on the web as a missing file, and hands on the rest as it
-    comes.
-
+    """
     Raises:
         SourceError: it leads inside.
-        OSError: anything else, with what it was: a broken transfer, missing credentials, no such
-            address.
+        OSError: anything else that went wrong.
     """
     try:
-        yield
-    except MemoryError:
+        with as_os_errors():
+            yield
+    except OSError as error:
+        inside = next((cause for cause in causes(error) if isinstance(cause, InsideError)), None)
+        if inside is not None:
+            raise SourceError(Reason.OUTSIDE, str(inside)) from error
         raise
-    except Exception as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, InsideError):
-            cause = cause.__cause__ or cause.__context__
-        if cause is not None:
-            raise SourceError(Reason.OUTSIDE, str(cause)) from error
-        if isinstance(error, FileNotFoundError) and error.__cause__:
-            raise FileNotFoundError(f"{error.__cause__}") from error
-        if isinstance(error, OSError):
-            raise
-        raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 def _file_system(place: Remote) -> Any:
@@ -193,23 +134,6 @@ def _file_system(place: Remote) -> Any:
 
 def _is_web(place: Remote) -> bool:
     return place.uri.partition("://")[0] in SCHEMES
-
-
-def _times(info: Mapping[str, Any]) -> Iterator[Any]:
-    return (info[name] for name in _TIME_FIELDS if info.get(name))
-
-
-def _seconds(time: object) -> float | None:
-    try:
-        if isinstance(time, str):
-            time = (
-                datetime.fromisoformat(time) if time[:4].isdigit() else parsedate_to_datetime(time)
-            )
-        if isinstance(time, datetime):
-            return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-        return float(time) if isinstance(time, (int, float)) else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _is_hidden(name: str, root: str) -> bool:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tasks.core.measurement import CellEvidence, CellKey, Measurement, PlannedCell
-from tasks.core.scores import AFTER, BEFORE, CHAMPION, SampleScore
+from tasks.core.scores import AFTER, BASE, BEFORE, CHAMPION, BenchmarkScore, SampleScore
 from tasks.core.statistics import Estimate
 from tasks.core.training import TrainStep
 from tasks.core.types import Split
@@ -25,8 +25,10 @@ from tasks.report.figure import (
     png_bytes,
 )
 
-_COLORS = {BEFORE: GREY, AFTER: BLUE, CHAMPION: AMBER}
+_COLORS = {BEFORE: GREY, AFTER: BLUE, CHAMPION: AMBER, BASE: GREEN}
 _PART_COLORS = (BLUE, AMBER, GREEN, VIOLET, RED)
+_BenchmarkScores = Mapping[str, Mapping[str, BenchmarkScore]]
+"""By benchmark, then by model."""
 
 
 def calibration_heatmaps(cells: Sequence[CellEvidence]) -> bytes:
@@ -161,6 +163,77 @@ def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
     axes.legend(frameon=False, fontsize=9)
     make_plain(axes)
     return png_bytes(figure)
+
+
+def benchmark_scores(scores: _BenchmarkScores) -> bytes:
+    """A point with its 95 % interval for each model on each benchmark, beside a mark for each of
+    the paper's models and a line at chance."""
+    num_models = max(map(len, scores.values()))
+    figure = Figure(
+        figsize=(WIDTH_INCHES, 1.1 + 0.2 * len(scores) * (num_models + 1)), layout="constrained"
+    )
+    axes = figure.subplots()
+    _draw_models(axes, scores)
+    _draw_paper(axes, scores)
+    _draw_chance(axes, scores)
+    axes.set_yticks(range(len(scores)), list(scores))
+    axes.set_ylim(len(scores) - 0.5, -0.5)
+    axes.set_xlim(-0.02, 1.02)
+    axes.grid(axis="x", color="#e5e7eb", linewidth=0.8)
+    # Outside, because points can lie anywhere.
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+    make_plain(axes)
+    return png_bytes(figure)
+
+
+def _draw_models(axes: Axes, scores: _BenchmarkScores) -> None:
+    asked = dict.fromkeys(model for found in scores.values() for model in found)
+    # What all nights began with stands above what became of it.
+    models = sorted(asked, key=lambda model: model != BASE)
+    for number, model in enumerate(models):
+        # The base model was asked the anchor alone.
+        rows = [row for row, found in enumerate(scores.values()) if model in found]
+        own = [found[model].headline for found in scores.values() if model in found]
+        offset = 0.7 * ((number + 0.5) / len(models) - 0.5)
+        axes.errorbar(
+            [one.mean for one in own],
+            [row + offset for row in rows],
+            xerr=np.array([_reach(one) for one in own]).T,
+            fmt="o",
+            color=_COLORS.get(model, _PART_COLORS[-1]),
+            elinewidth=2,
+            label=model,
+        )
+
+
+def _draw_paper(axes: Axes, scores: _BenchmarkScores) -> None:
+    models = dict.fromkeys(model for found in scores.values() for model in found[AFTER].paper)
+    for marker, model in zip("Dv^s", models, strict=False):
+        marks = [
+            (found[AFTER].paper[model], row)
+            for row, found in enumerate(scores.values())
+            if model in found[AFTER].paper
+        ]
+        axes.scatter(
+            [score for score, _ in marks],
+            [row for _, row in marks],
+            marker=marker,
+            s=48,
+            facecolors="none",
+            edgecolors=VIOLET,
+            label=f"{model} (paper)",
+        )
+
+
+def _draw_chance(axes: Axes, scores: _BenchmarkScores) -> None:
+    chances = [
+        (found[AFTER].chance, row)
+        for row, found in enumerate(scores.values())
+        if found[AFTER].chance is not None
+    ]
+    for number, (chance, row) in enumerate(chances):
+        label = "" if number else "chance"
+        axes.plot([chance, chance], [row - 0.42, row + 0.42], ":", color=RED, label=label)
 
 
 def _reach(estimate: Estimate) -> tuple[float, float]:

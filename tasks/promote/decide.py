@@ -1,35 +1,20 @@
 """Whether the challenger becomes champion: its gains over another model, item by item, against
 stated rules."""
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from tasks.core.config import PromoteConfig
 from tasks.core.score_config import OVERALL, SCORED_SPLITS
 from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore, UnitScore
-from tasks.core.statistics import Estimate, ItemScore, paired_difference, visible_loss
+from tasks.core.statistics import Estimate, ItemScore, paired_difference
+from tasks.promote.rules import Gains, Guard, gain_text, judge_benchmarks, judge_places
 from tasks.tracking.tracker import Standing
 
-Gains = Mapping[str, Estimate]
-"""By place (`PLACES`, or a benchmark), or by part of one."""
 UnitPairs = Mapping[str, tuple[Sequence[UnitScore], Sequence[UnitScore]]]
 """By benchmark: the scores of the other model and those of the challenger."""
-_ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Guard:
-    """What there is to know of a benchmark besides gains."""
-
-    worth: float
-    """Of one question, or of a group that is right only as a whole: the least loss it can show."""
-    coverage: Mapping[str, float]
-    """Share of its questions that a model was shown, by model."""
-    is_configured: bool = True
-    """Whether it may not fall though no rule names it."""
 
 
 @dataclass(frozen=True)
@@ -117,21 +102,19 @@ def judge(
         else {}
     )
     verdicts = [
-        *_verdicts(over_opponent, shares_shown, rules, advice),
-        *_of_benchmarks(over_opponent, rules, guards, opponent),
+        *judge_places(over_opponent, shares_shown, rules, advice),
+        *judge_benchmarks(over_opponent, rules, guards, (opponent, AFTER)),
     ]
-    failed = [text for holds, text in verdicts if not holds]
-    promoted = not failed
-    reason = f"{_gain_text(over_opponent[place])} on {place} over {label}"
+    failed = [one.text for one in verdicts if not one.holds]
+    reason = f"{gain_text(over_opponent[place])} on {place} over {label}"
     if failed:
         # On too few videos the other rules say nothing.
-        decisive = failed[:1] if rules.min_videos and not verdicts[0][0] else failed
+        decisive = failed[:1] if rules.min_videos and not verdicts[0].holds else failed
         reason += "; not enough: " + "; ".join(decisive)
-    checks = tuple(f"{'yes' if holds else 'no'}: {text}" for holds, text in verdicts)
     return Decision(
-        promoted=promoted,
+        promoted=not failed,
         reason=reason,
-        checks=checks,
+        checks=tuple(one.line for one in verdicts),
         opponent=opponent,
         gains=dict(over_opponent),
     )
@@ -227,99 +210,3 @@ def _gain_on(before: _Scored, after: _Scored, places: Sequence[str]) -> Estimate
 
 def _rows(rows: Sequence[SampleScore], places: Sequence[str]) -> list[SampleScore]:
     return [row for row in rows if row.split in places]
-
-
-def _verdicts(
-    gains: Gains, coverage: Mapping[str, float], rules: PromoteConfig, advice: str
-) -> Iterator[tuple[bool, str]]:
-    if rules.min_videos:
-        yield _enough_videos(gains, rules, advice)
-    for place in rules.must_win:
-        gain = gains[place]
-        # Without an interval `low` is minus infinity, so that no win is shown.
-        verdict = "lies" if gain.low > 0 else "does not lie"
-        yield (
-            gain.low > 0,
-            f"it must win on {place}: the 95 % interval of {_gain_text(gain)} {verdict} above 0",
-        )
-    for place, limit in rules.may_lose.items():
-        gain = gains[place]
-        verdict = "lies" if gain.low >= -limit else "does not lie"
-        yield (
-            gain.low >= -limit,
-            f"it may lose at most {limit:g} on {place}: "
-            f"the 95 % interval of {_gain_text(gain)} {verdict} above -{limit:g}",
-        )
-    for model, share in coverage.items():
-        verdict = "were" if share >= rules.min_coverage else "were only"
-        yield (
-            share >= rules.min_coverage,
-            f"{rules.min_coverage:.0%} of the items must be shown: {share:.1%} {verdict} shown to "
-            f"{model!r}",
-        )
-
-
-def _of_benchmarks(
-    gains: Gains, rules: PromoteConfig, guards: Mapping[str, Guard], opponent: str
-) -> Iterator[tuple[bool, str]]:
-    """A benchmark that no rule names may not fall, and what is judged must have been shown."""
-    named = {*rules.must_win, *rules.may_lose}
-    for name, guard in guards.items():
-        if guard.is_configured and name not in named:
-            yield _may_not_fall(name, gains[name], rules, guard)
-        if guard.is_configured or name in named:
-            for model in (opponent, AFTER):
-                share = guard.coverage[model]
-                verdict = "were" if share >= rules.min_coverage else "were only"
-                yield (
-                    share >= rules.min_coverage,
-                    f"{rules.min_coverage:.0%} of the questions of {name} must be shown: "
-                    f"{share:.1%} {verdict} shown to {model!r}",
-                )
-
-
-def _may_not_fall(
-    name: str, gain: Estimate, rules: PromoteConfig, guard: Guard
-) -> tuple[bool, str]:
-    most = max(rules.max_fall, guard.worth)
-    # Sums of floats: one question of forty may come out a little beyond 1 / 40.
-    holds = gain.mean >= -most - _ROUNDING and gain.high >= 0
-    why = ", which one question is worth" if guard.worth > rules.max_fall else ""
-    loss = visible_loss(gain)
-    shown = (
-        "it can show no loss"
-        if math.isnan(loss)
-        else f"it would have shown a true loss of {loss:.4f}"
-        + ("" if gain.no_interval else " four times out of five")
-    )
-    return (
-        holds,
-        f"it may not fall on {name}, in the mean by more than {most:.4f}{why}, nor with its whole "
-        f"95 % interval: {_gain_text(gain)} {'does not' if holds else 'does'}; {shown}",
-    )
-
-
-def _enough_videos(gains: Gains, rules: PromoteConfig, advice: str) -> tuple[bool, str]:
-    place = min((*rules.must_win, *rules.may_lose), key=lambda name: gains[name].num_videos)
-    num_videos = gains[place].num_videos
-    text = (
-        f"gains must rest on at least {rules.min_videos} videos: on {place} there are {num_videos}"
-    )
-    if num_videos >= rules.min_videos:
-        return True, text
-    # Without advice enough videos are held out, but the questions leave some of them out.
-    return (
-        False,
-        f"{text}; "
-        f"{advice or 'ask about more of the held-out videos (perturb.viubench_items_per_type)'}",
-    )
-
-
-def _gain_text(gain: Estimate) -> str:
-    if gain.num_items == 0:
-        return f"no gain ({gain.no_interval})"
-    items = f"{gain.num_items} items on {gain.num_videos} video{'s' * (gain.num_videos != 1)}"
-    if gain.no_interval:
-        return f"{gain.mean:+.4f} ({gain.no_interval}, {gain.num_items} items)"
-    degrees = f"{gain.degrees_of_freedom:.1f} degrees of freedom"
-    return f"{gain.mean:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}, {items}, {degrees})"

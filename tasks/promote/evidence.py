@@ -1,20 +1,33 @@
 """Everything that the run has measured, read back from the store for the decision, the summary and
 the report."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tasks.core.anchor import NO_ANCHOR, Anchor
 from tasks.core.config import RetrainConfig
 from tasks.core.manifest import read_rows
 from tasks.core.measurement import CellEvidence, Measurement, PlannedCell, Selection
+from tasks.core.redact import redact
 from tasks.core.score_config import SCORED_SPLITS
-from tasks.core.scores import AFTER, BEFORE, BenchmarkScore, ModelScores, SampleScore, UnitScore
+from tasks.core.scores import (
+    AFTER,
+    BASE,
+    BEFORE,
+    BenchmarkScore,
+    ModelScores,
+    SampleScore,
+    UnitScore,
+)
 from tasks.core.store import Store
 from tasks.core.training import TrainedPolicy, TrainStep
-from tasks.core.types import Artifact, Clip, Rejection, Sample, StageReport
-from tasks.promote.decide import Gains, Guard, measure_gains, measure_part_gains
+from tasks.core.types import NO_ANCHOR, Anchor, Artifact, Clip, Rejection, Sample, StageReport
+from tasks.promote.decide import measure_gains, measure_part_gains
+from tasks.promote.rules import Gains, Guard
+
+Breakdown = Mapping[str, Mapping[str, Mapping[str, float | None]]]
+"""By tag and its value, as `result.json` has it: score, se, num_items."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +79,22 @@ class Evidence:
     base: dict[str, BenchmarkScore]
     """Of `model.base`, on the anchor."""
     anchor: Anchor
+    overall: tuple[str, ...]
+    """The places whose mean `overall` is."""
+    breakdowns: dict[str, dict[str, Breakdown]]
+    """Of the benchmarks, by name and model."""
+    answerers: dict[str, str]
+    """Who answered benchmarks in the place of a model, by model."""
+
+    @property
+    def benchmarks(self) -> list[str]:
+        """Names of all that were asked, the anchor among them."""
+        return list(self.scores[AFTER].benchmarks)
+
+    def on_benchmark(self, name: str) -> dict[str, BenchmarkScore]:
+        """Every model's score, that of `model.base` on the anchor too."""
+        found = {model: scores.benchmarks[name] for model, scores in self.scores.items()}
+        return found | ({BASE: self.base[name]} if name in self.base else {})
 
     @property
     def steps(self) -> list[TrainStep]:
@@ -128,6 +157,16 @@ def load_evidence(store: Store, inputs: Inputs, config: RetrainConfig) -> Eviden
         },
         base=dict(inputs.base),
         anchor=inputs.anchor,
+        overall=overall_places(config),
+        breakdowns={
+            place: {name: _breakdown(store, s.benchmarks[place]) for name, s in scores.items()}
+            for place in units[AFTER]
+        },
+        answerers={
+            name: redact(answerer)
+            for name, answerer in config.evaluate.answerers.items()
+            if (name in scores and units[name]) or (name == BASE and inputs.base)
+        },
     )
 
 
@@ -136,7 +175,13 @@ def overall_places(config: RetrainConfig) -> tuple[str, ...]:
     return config.promote.overall or (*map(str, SCORED_SPLITS), *config.evaluate.benchmarks)
 
 
+def _breakdown(store: Store, score: BenchmarkScore) -> Breakdown:
+    found: Breakdown = json.loads(store.read_bytes(score.result.key))["result"]["breakdown"]
+    return found
+
+
 def _worth(rows: Sequence[UnitScore]) -> float:
     """How much one unit can change the headline."""
+    # Strata count equally, so a unit counts most in the smallest one.
     sizes = Counter(row.stratum for row in rows)
     return 1 / (len(sizes) * min(sizes.values()))

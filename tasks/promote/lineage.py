@@ -35,6 +35,7 @@ def lineage(
 ) -> dict[str, str]:
     """Flat names and texts, fit for tags; `champion` is the one before this run."""
     policies = {scores.name: scores.policy.digest for scores in inputs.scores}
+    (challenger,) = (scores for scores in inputs.scores if scores.name == AFTER)
     artifacts = {name: value for name, value in vars(inputs).items() if isinstance(value, Artifact)}
     for number, (selection, training) in enumerate(
         zip(inputs.selections, inputs.trainings, strict=True), 1
@@ -51,6 +52,10 @@ def lineage(
         "preset": run.preset,
         "seed": str(run.seed),
         **{f"digest.{name}": artifact.digest for name, artifact in artifacts.items()},
+        **{
+            f"digest.questions.{name}": score.questions
+            for name, score in challenger.benchmarks.items()
+        },
         "digest.start_policy": policies[BEFORE],
         "digest.policy": policies[AFTER],
         "digest.config": digest_of(config),

@@ -169,6 +169,15 @@ def _tags(
         **{f"videossr.{name}": value for name, value in origin.items() if name != "config"},
         **_score_tags("heldout", scores.heldout),
         **_score_tags("viubench", scores.viubench),
+        **{
+            tag: value
+            for name, score in scores.benchmarks.items()
+            for tag, value in _score_tags(name, score.headline).items()
+        },
+        **{
+            f"videossr.answered_by.{model}": answerer
+            for model, answerer in evidence.answerers.items()
+        },
         "videossr.intervals": METHOD,
         "videossr.promoted": str(decision.promoted).lower(),
         "videossr.reason": decision.reason,
@@ -199,9 +208,33 @@ def _metrics(summary: Summary) -> dict[str, float]:
                 metrics |= {
                     f"{group}_{model}/{part}": value["mean"] for part, value in score[parts].items()
                 }
+    for name, found in summary["benchmarks"].items():
+        metrics |= _benchmark_metrics(f"benchmark_{name}", found)
+    metrics |= _interval_metrics("overall/gain", summary["overall"]["gain"])
     metrics |= {f"time/{stage}_seconds": seconds for stage, seconds in summary["seconds"].items()}
     metrics["calibrate/share_with_spread_before"] = summary["calibration"][
         "share_with_spread_before"
     ]
     metrics["calibrate/share_with_spread_after"] = summary["calibration"]["share_with_spread_after"]
     return {name: value for name, value in metrics.items() if value is not None}
+
+
+def _benchmark_metrics(group: str, found: Summary) -> dict[str, float | None]:
+    """Of every model's score and of every gain, then what stands beside them."""
+    metrics: dict[str, float | None] = {
+        f"{group}/{name}": found[name] for name in ("chance", "num_questions", "visible_loss")
+    }
+    for name, value in found.items():
+        if isinstance(value, dict) and "mean" in value:
+            metrics |= _interval_metrics(f"{group}/{name}", value)
+    metrics |= {f"{group}/paper {model}": score for model, score in found["paper"].items()}
+    return metrics | {f"{group}/coverage": found[AFTER]["coverage"]}
+
+
+def _interval_metrics(name: str, estimate: Summary) -> dict[str, float | None]:
+    """The ends of no interval are null, and left out in the end."""
+    return {
+        name: estimate["mean"],
+        f"{name}_low": estimate["low"],
+        f"{name}_high": estimate["high"],
+    }

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core.scores import AFTER, BEFORE, CHAMPION
+from tasks.core.score_config import ANCHOR
+from tasks.core.scores import AFTER, BASE, BEFORE, CHAMPION
 from tasks.promote.charts import (
+    benchmark_scores,
     calibration_heatmaps,
     group_histograms,
     level_curves,
@@ -16,9 +18,11 @@ from tasks.promote.charts import (
 )
 from tasks.promote.evidence import Evidence
 from tasks.promote.summary import Summary
+from tasks.promote.table import ordered_checks, stand_ins, verdict
 from tasks.report.page import render_page
 
 _MOST_REJECTIONS = 100
+_GAINS = {f"{AFTER} over {BEFORE}": "gain", f"{AFTER} over {CHAMPION}": "gain_over_champion"}
 
 
 def draw_charts(evidence: Evidence) -> dict[str, bytes]:
@@ -28,6 +32,10 @@ def draw_charts(evidence: Evidence) -> dict[str, bytes]:
         "charts/viubench.png": {name: s.viubench_by_type for name, s in evidence.scores.items()},
     }
     charts = {name: score_bars(by_model) for name, by_model in scores.items() if by_model[AFTER]}
+    if evidence.benchmarks:
+        charts["charts/benchmarks.png"] = benchmark_scores(
+            {name: evidence.on_benchmark(name) for name in evidence.benchmarks}
+        )
     if evidence.steps:
         charts["charts/training.png"] = training_curves(evidence.steps)
     *_, last = evidence.rounds
@@ -54,6 +62,11 @@ def render_report(
         summary=summary,
         heldout=_score_table(summary["heldout"], "by_pretext"),
         viubench=_score_table(summary["viubench"], "by_type"),
+        benchmarks=_benchmark_table(summary),
+        breakdowns=_breakdown_rows(evidence),
+        verdict=verdict(summary["decision"]),
+        checks=ordered_checks(summary["decision"]),
+        stand_ins=stand_ins(summary),
         rejections=evidence.rejections[:_MOST_REJECTIONS],
         warned=[clip for clip in evidence.clips if clip.warnings],
         lineage={name: value for name, value in lineage.items() if name != "config"},
@@ -75,8 +88,7 @@ class _ScoreTable:
 
 def _score_table(scores: Summary, parts: str) -> _ScoreTable:
     models = [name for name in (BEFORE, AFTER, CHAMPION) if name in scores]
-    gains = {f"{AFTER} over {BEFORE}": "gain", f"{AFTER} over {CHAMPION}": "gain_over_champion"}
-    gains = {label: name for label, name in gains.items() if name in scores}
+    gains = {label: name for label, name in _GAINS.items() if name in scores}
 
     def row(part: str = "") -> Summary:
         """Of one part, or of the whole."""
@@ -94,3 +106,42 @@ def _score_table(scores: Summary, parts: str) -> _ScoreTable:
         gains=list(gains),
         rows=[row(), *map(row, scores[AFTER][parts])],
     )
+
+
+def _benchmark_table(summary: Summary) -> _ScoreTable:
+    """A row for each benchmark; the base model was asked the anchor alone."""
+    found, overall = summary["benchmarks"], summary["overall"]
+    names = [BASE, BEFORE, *_rounds(summary), AFTER, CHAMPION]
+    models = [name for name in names if any(name in one for one in found.values())]
+    gains = {label: name for label, name in _GAINS.items() if name in overall}
+    rows = [
+        {
+            "label": f"{name} (anchor)" if one["is_anchor"] and name != ANCHOR else name,
+            "scores": [one.get(model) for model in models],
+            "gains": [one[gain] for gain in gains.values()],
+            **one,
+        }
+        for name, one in found.items()
+    ]
+    return _ScoreTable(models=models, gains=list(gains), rows=rows)
+
+
+def _rounds(summary: Summary) -> list[str]:
+    """The policies between the first and the last, which only runs of several rounds have."""
+    return [name for name in summary["heldout"] if name.startswith("round ")]
+
+
+def _breakdown_rows(evidence: Evidence) -> list[Summary]:
+    """By benchmark, its own types: a score for each model."""
+    return [
+        {
+            "benchmark": name,
+            "tag": tag,
+            "part": part,
+            "scores": {model: parts[tag][part] for model, parts in by_model.items()},
+            "num_items": one["num_items"],
+        }
+        for name, by_model in evidence.breakdowns.items()
+        for tag, values in by_model[AFTER].items()
+        for part, one in values.items()
+    ]

@@ -6,8 +6,9 @@ from statistics import fmean
 from typing import Any
 
 from tasks.core.records import Promotion
-from tasks.core.scores import BEFORE, CHAMPION
-from tasks.core.statistics import METHOD, Estimate
+from tasks.core.score_config import OVERALL
+from tasks.core.scores import AFTER, BEFORE, CHAMPION
+from tasks.core.statistics import METHOD, Estimate, visible_loss
 from tasks.core.types import Run, Split
 from tasks.promote.decide import Decision
 from tasks.promote.evidence import Evidence
@@ -44,6 +45,20 @@ def summarize(
     viubench_strict
                  VIUBench where the whole text must be the answer: before, after, champion (if
                  scored)
+    benchmarks   {name: {...}} of `evaluate.benchmarks` and the anchor; for each
+                 before, after, champion, "round 1" ... (if scored), base (`model.base`, on the
+                 anchor only), gain, gain_over_champion: as above; of models also result (key of
+                 result.json below the data root, with all parts) and coverage (share of the
+                 questions that were shown);
+                 visible_loss: least true loss that so many items would have shown, four times out
+                 of five, of the gain over the model that the decision compares with (over before
+                 if there was nothing to compare), null if not known;
+                 adapter, questions (digest of what was asked and how), num_questions (asked),
+                 num_available (in the files), chance (expected score of guesses, null if it depends
+                 on the videos), paper {model: the paper's score at as many frames}, is_anchor
+    overall      places (that it is the mean of), gain, gain_over_champion (if scored)
+    anchor       name of the anchor among the benchmarks, "" if there is none
+    answered_by  {model: who answered the benchmarks in its place}
     failed       samples that could not be shown, {model: n}; they scored 0
     decision     promoted, reason, checks (each rule with its verdict), gains {place: {...}},
                  version (of the challenger), champion (version after the run, "" if there is none),
@@ -78,6 +93,12 @@ def summarize(
         "viubench_strict": {
             name: _estimate(scores.viubench_strict) for name, scores in evidence.scores.items()
         },
+        "benchmarks": {
+            name: _benchmark(evidence, name, decision.opponent) for name in evidence.benchmarks
+        },
+        "overall": {"places": evidence.overall, **_gains(evidence, OVERALL)},
+        "anchor": evidence.anchor.name,
+        "answered_by": evidence.answerers,
         "failed": {name: scores.num_failed for name, scores in evidence.scores.items()},
         "decision": {
             "promoted": decision.promoted,
@@ -160,11 +181,33 @@ def _viubench(evidence: Evidence) -> Summary:
     return models | _gains(evidence, Split.VIUBENCH, "by_type")
 
 
-def _gains(evidence: Evidence, place: Split, parts: str) -> Summary:
+def _benchmark(evidence: Evidence, name: str, opponent: str) -> Summary:
+    found = evidence.on_benchmark(name)
+    after = found[AFTER]
+    return {
+        "adapter": after.adapter,
+        "questions": after.questions,
+        "num_questions": after.predictions.num_rows,
+        "num_available": after.num_available,
+        "chance": after.chance,
+        "paper": after.paper,
+        "is_anchor": name == evidence.anchor.name,
+        "visible_loss": visible_loss(evidence.gains[opponent or BEFORE][name]),
+        **{
+            model: _estimate(score.headline)
+            | {"coverage": score.coverage, "result": score.result.key}
+            for model, score in found.items()
+        },
+        **_gains(evidence, name),
+    }
+
+
+def _gains(evidence: Evidence, place: str, parts: str = "") -> Summary:
+    """With those on each part, under the key `parts` if the place has some."""
     over = {BEFORE: "gain", CHAMPION: "gain_over_champion"}
     return {
         name: _estimate(evidence.gains[model][place])
-        | {parts: _estimates(evidence.part_gains[model][place])}
+        | ({parts: _estimates(evidence.part_gains[model][place])} if parts else {})
         for model, name in over.items()
         if model in evidence.gains
     }

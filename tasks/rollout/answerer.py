@@ -10,13 +10,10 @@ from tasks.core.seeding import derive_seed
 from tasks.core.types import Sample
 from tasks.rollout.engine import Completion, RolloutEngine, SamplingParams
 from tasks.rollout.prompt import Prompt, render_prompt
-from tasks.video.frames import MULTIPLE_PX
 from tasks.video.render import ShownVideo
 
 Show = Callable[[Sample], tuple[ShownVideo, ...]]
 """Opens the videos of a question; raises ValueError if one cannot be shown."""
-# The vision tower takes two frames as one; of an odd number the last one counts twice.
-_FRAMES_MERGED = 2
 
 
 @dataclass(frozen=True)
@@ -100,17 +97,6 @@ class PolicyAnswerer:
             self._loaded[1].close()
 
 
-def vision_tokens(video: ShownVideo) -> int:
-    """Places that the video takes in the prompt."""
-    frames, height, width, _ = (int(size) for size in video.frames.shape)
-    return (
-        (frames + frames % _FRAMES_MERGED)
-        // _FRAMES_MERGED
-        * (height // MULTIPLE_PX)
-        * (width // MULTIPLE_PX)
-    )
-
-
 def _generate(
     engine: RolloutEngine, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int]
 ) -> list[list[Completion] | str]:
@@ -132,7 +118,7 @@ def _generate(
 
 
 def _reply(sample: Sample, videos: Sequence[ShownVideo], group: list[Completion] | str) -> Reply:
-    tokens = sum(map(vision_tokens, videos))
+    tokens = sum(video.num_tokens for video in videos)
     if isinstance(group, str):
         return Reply(sample_id=sample.sample_id, failure=group, num_vision_tokens=tokens)
     return Reply(

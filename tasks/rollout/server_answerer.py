@@ -33,7 +33,7 @@ from tasks.core.errors import InputError
 from tasks.core.seeding import derive_seed
 from tasks.core.store import Store
 from tasks.core.types import Sample
-from tasks.rollout.answerer import Reply, Sampling, Show, vision_tokens
+from tasks.rollout.answerer import Reply, Sampling, Show
 from tasks.rollout.inputs import video_metadata
 from tasks.rollout.prompt import chat_messages
 from tasks.video.render import ShownVideo
@@ -210,7 +210,7 @@ class ServerAnswerer:
             texts=tuple(choice.message.content or "" for choice in reply.choices),
             num_tokens=(num_tokens, *[0] * (len(reply.choices) - 1)),
             truncated=tuple(choice.finish_reason == "length" for choice in reply.choices),
-            num_vision_tokens=sum(map(vision_tokens, videos)),
+            num_vision_tokens=sum(video.num_tokens for video in videos),
         )
 
 

@@ -5,20 +5,23 @@ of one built here.
 """
 
 import json
-import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from tqdm import tqdm
+
+from tasks.benchmarks.files import BenchmarkFiles, open_files
+from tasks.benchmarks.prompt_tokens import showing_of
 from tasks.benchmarks.records import BenchmarkFolder
 from tasks.benchmarks.viubench.folder import built_clips, data_root_of
 from tasks.core.digest import digest_of, sha256_of_file
+from tasks.core.no_room import has_no_room
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample, VideoFile
-from tasks.video.official import Showing, show_file
+from tasks.video.official import show_file
 from tasks.video.render import ShownVideo, render_sample
 
 _MOST_HELD = 9
@@ -74,15 +77,10 @@ class BenchmarkVideos:
 
     def __init__(self, store: Store, folder: BenchmarkFolder) -> None:
         """`store` remembers what files hold."""
-        self._root = Path(folder.folder)
-        conditions = folder.conditions
-        self._showing = Showing(
-            fps=conditions.fps,
-            max_frames=conditions.max_frames,
-            min_area_px=conditions.min_area_px,
-            max_area_px=conditions.max_area_px,
-        )
-        self._contents = _FileContents(store)
+        self._folder = folder.folder
+        self._files = open_files(folder.folder)
+        self._showing = showing_of(folder.conditions)
+        self._contents = _FileContents(store, self._files)
         self._held: OrderedDict[VideoFile, ShownVideo | str] = OrderedDict()
         self.num_decoded = 0
 
@@ -98,28 +96,29 @@ class BenchmarkVideos:
         return found
 
     def contents(self, samples: Sequence[Sample]) -> list[str]:
-        """SHA-256 of every file that is shown to `samples`, each once; none of what is missing."""
-        paths = {
-            path
-            for sample in samples
-            for view in sample.views
-            if view.file
-            for path in view.file.paths
-        }
-        return sorted({sha256_of_file(self._root / path) for path in paths})
+        """SHA-256 of every video file that is shown to `samples`, each once (remembered); none of
+        what is missing, nor of pictures, which no video is made of.
+
+        Raises:
+            OSError: one cannot be read.
+        """
+        files = (view.file for sample in samples for view in sample.views)
+        paths = {path for file in files if file and not file.is_frames for path in file.paths}
+        progress = tqdm(sorted(paths), desc="contents", unit="video")
+        found = {self._contents.sha256(path) for path in progress}
+        self._contents.keep()
+        return sorted(found)
 
     def _digest(self, sample: Sample) -> str:
         files = [view.file for view in sample.views if view.file]
         if not files:
             return self._built.digests([sample])[0]
-        return digest_of(
-            asdict(self._showing), *(self._contents.digest(self._root, file) for file in files)
-        )
+        return digest_of(asdict(self._showing), *map(self._contents.digest, files))
 
     @cached_property
     def _built(self) -> ClipVideos:
         """Altered frames of a benchmark that was built here."""
-        return ClipVideos(data_root_of(self._root), built_clips(self._root))
+        return ClipVideos(data_root_of(self._folder), built_clips(self._folder))
 
     def _shown(self, file: VideoFile) -> ShownVideo:
         if file not in self._held:
@@ -136,38 +135,55 @@ class BenchmarkVideos:
         """The video, or why there is none."""
         self.num_decoded += bool(file.paths)
         try:
-            return show_file(self._root, file, self._showing)
+            with self._files.hold(file.paths):
+                return show_file(self._files.root, file, self._showing)
         except (OSError, ValueError) as error:
+            _check_own(error)
             return f"{type(error).__name__}: {error}" if file.paths else str(error)
 
 
 class _FileContents:
     """Digests of files by content: one that was repaired or replaced under its name is another one.
 
-    Every file is read once. Its digest is kept with what the file system says about it (place,
-    size, times, inode), and it is read again when that changes.
+    Every file is read once. Its digest is kept with its mark (of a local file place, size, times
+    and inode; of an object its version), and it is read again when that changes.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, files: BenchmarkFiles) -> None:
+        self._store, self._files = store, files
         self._known: dict[str, str] = {}
         for key in store.list_keys(_CONTENTS):
             self._known |= json.loads(store.read_bytes(key))
         self._new: dict[str, str] = {}
 
-    def digest(self, root: Path, file: VideoFile) -> str:
+    def digest(self, file: VideoFile) -> str:
         """Of all pictures or the one video, and of the part that is shown."""
-        paths = [root / path for path in file.paths]
         part = [file.fps, file.start_seconds, file.stop_seconds]
         try:
-            status = digest_of([_status(path) for path in paths])
-            if status not in self._known:
-                self._known[status] = self._new[status] = digest_of(
-                    [sha256_of_file(path) for path in paths]
+            marks = digest_of([self._files.mark(path) for path in file.paths])
+            if marks not in self._known:
+                # Of pictures there are too many to keep one for each.
+                found = (
+                    self._read(file.paths)
+                    if file.is_frames
+                    else [self.sha256(path) for path in file.paths]
                 )
+                self._known[marks] = self._new[marks] = digest_of(found)
         except OSError as error:  # whoever shows it says so
+            _check_own(error)
             return f"{type(error).__name__} {error.errno}"
-        return digest_of(self._known[status], part)
+        return digest_of(self._known[marks], part)
+
+    def sha256(self, path: str) -> str:
+        """Of one file."""
+        mark = digest_of("sha256", self._files.mark(path))
+        if mark not in self._known:
+            self._known[mark] = self._new[mark] = self._read([path])[0]
+        return self._known[mark]
+
+    def _read(self, paths: Sequence[str]) -> list[str]:
+        with self._files.hold(paths):
+            return [sha256_of_file(self._files.root / path) for path in paths]
 
     def keep(self) -> None:
         """So that the next process need not read the files again."""
@@ -178,6 +194,7 @@ class _FileContents:
             self._new = {}
 
 
-def _status(path: Path) -> list[str | int]:
-    found = os.stat(path)
-    return [str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+def _check_own(error: Exception) -> None:
+    """Raise what is no fault of one video: a store that does not answer, a disk that is full."""
+    if isinstance(error, ConnectionError) or has_no_room(error):
+        raise error

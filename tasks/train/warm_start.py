@@ -14,11 +14,10 @@ from tasks.core.config import ModelConfig, WarmStartConfig
 from tasks.core.manifest import read_clips, read_rows
 from tasks.core.reuse import once, work_key
 from tasks.core.store import Store
-from tasks.core.training import StartPolicy, WarmStep
+from tasks.core.training import NO_BASE, StartPolicy, WarmStep
 from tasks.core.types import Artifact, Clip, Sample, Split, StageReport
 from tasks.policy.checkpoint import TINY_BASE, Policy, outside_policy, store_policy
 from tasks.policy.named import open_named
-from tasks.policy.source import find_source
 from tasks.rollout.inputs import batch_prompts, encode_prompt
 from tasks.rollout.prompt import render_prompt
 from tasks.tracking.tracker import Tracker
@@ -42,13 +41,13 @@ def start_policy(
     seed: int,
 ) -> StartPolicy:
     """Make or open the base model and warm-start it; finished work is reused."""
-    if model.base != TINY_BASE and config.num_steps == 0:
-        return StartPolicy(policy=outside_policy(model.base), report=_report(0.0, config, {}))
+    base = NO_BASE if model.base == TINY_BASE else outside_policy(model.base)
+    if base != NO_BASE and config.num_steps == 0:
+        return StartPolicy(policy=base, report=_report(0.0, config, {}), base=base)
     usual = WarmStartConfig().checkpoint_every_steps
     decisive = replace(config, checkpoint_every_steps=usual)  # which changes no result
     # The tiny model is made of the samples, which are in the key.
-    base = "" if model.base == TINY_BASE else find_source(model.base).digest
-    inputs = (base, model, decisive, samples.digest, clips.digest, seed)
+    inputs = (base.digest, model, decisive, samples.digest, clips.digest, seed)
     key = work_key("policies", "warm_start", *inputs)
 
     def make() -> StartPolicy:
@@ -62,11 +61,12 @@ def start_policy(
         return StartPolicy(
             policy=store_policy(store, f"{key}/policy", policy),
             report=_report(time.perf_counter() - started, config, counts),
+            base=base,
         )
 
     made = once(store, key, StartPolicy, make)
     if made.reused:
-        return replace(made.output, report=_report(0.0, config, {"reused": 1.0}))
+        return replace(made.output, report=_report(0.0, config, {"reused": 1.0}), base=base)
     store.delete(f"{key}/checkpoints")
     return made.output
 

@@ -10,3 +10,12 @@ Frames = NDArray[np.uint8]
 
 MULTIPLE_PX = 32
 """Both sides of a shown picture are multiples of this: patch 16 x merge 2 of the policy."""
+
+_FRAMES_MERGED = 2
+"""Frames that the vision tower takes as one; of an odd number the last one counts twice."""
+
+
+def vision_tokens(num_frames: int, height_px: int, width_px: int) -> int:
+    """Places that a video takes in the prompt."""
+    pairs = (num_frames + num_frames % _FRAMES_MERGED) // _FRAMES_MERGED
+    return pairs * (height_px // MULTIPLE_PX) * (width_px // MULTIPLE_PX)

@@ -17,7 +17,8 @@ from PIL import Image
 from tasks.core.types import VideoFile
 from tasks.video.decode import decode_frames
 from tasks.video.display import Display
-from tasks.video.frames import MULTIPLE_PX, Frame, Frames
+from tasks.video.frames import MULTIPLE_PX, Frame, Frames, vision_tokens
+from tasks.video.header import read_header
 from tasks.video.probe import probe
 from tasks.video.render import FrameSelection, ShownVideo
 from tasks.video.resize import Resizer
@@ -55,19 +56,7 @@ def show_file(root: Path, file: VideoFile, showing: Showing) -> ShownVideo:
         return _show_pictures([root / path for path in file.paths], file.fps, showing)
     path = root / file.paths[0]
     promise = probe(path)
-    if not promise.times_seconds or not promise.frame_seconds:
-        raise ValueError(
-            f"{file.paths[0]}: the file states no frame rate or no times, so the official rule "
-            "says nothing"
-        )
-    selection = select_frames(
-        len(promise.times_seconds),
-        1 / promise.frame_seconds,
-        fps=showing.fps,
-        max_frames=showing.max_frames,
-        start_seconds=file.start_seconds,
-        stop_seconds=file.stop_seconds,
-    )
+    selection = _select(file, len(promise.times_seconds), promise.frame_seconds, showing)
     display = Display(
         orientation=promise.display.orientation
     )  # Pixels are square to it, and nothing is cropped.
@@ -78,6 +67,29 @@ def show_file(root: Path, file: VideoFile, showing: Showing) -> ShownVideo:
         rule=official_size,
     )
     return _shown(decode_frames(path, promise, selection.indices, resizer), selection)
+
+
+def count_tokens(root: Path, file: VideoFile, showing: Showing) -> int:
+    """Places in the prompt that `show_file` gives the video, by its header alone: as many as there
+    are if that counts its frames right, which it does but for a few.
+
+    Raises:
+        ValueError: it is missing, or it or the part asked for has too few frames.
+        OSError: a file cannot be read.
+    """
+    if not file.paths:
+        raise ValueError(file.missing or "no file")
+    path = root / file.paths[0]
+    if file.is_frames:
+        with Image.open(path) as opened:
+            width, height = _picture_sizes(opened.size, showing)[-1]
+        return vision_tokens(len(file.paths), height, width)
+    header = read_header(path)
+    num_frames = header.num_frames or len(probe(path).times_seconds)
+    selection = _select(file, num_frames, header.frame_seconds, showing)
+    # Turned by a quarter it has as many: the rule treats both sides alike.
+    width, height = official_size(header.width_px, header.height_px, **_area(showing))
+    return vision_tokens(len(selection.indices), height, width)
 
 
 def select_frames(
@@ -169,11 +181,40 @@ def _show_pictures(paths: list[Path], fps: float, showing: Showing) -> ShownVide
 
 
 def _picture(path: Path, showing: Showing) -> Frame:
-    limits = {"min_area_px": showing.min_area_px, "max_area_px": showing.max_area_px}
     with Image.open(path) as opened:
         picture = opened.convert("RGB")
-    first = picture.resize(official_size(*picture.size, multiple_px=_PICTURE_MULTIPLE_PX, **limits))
-    return np.asarray(first.resize(official_size(*first.size, **limits), Image.Resampling.BICUBIC))
+    first, last = _picture_sizes(picture.size, showing)
+    return np.asarray(picture.resize(first).resize(last, Image.Resampling.BICUBIC))
+
+
+def _picture_sizes(
+    size: tuple[int, int], showing: Showing
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(width, height) of a listed picture after each of the two steps."""
+    first = official_size(*size, multiple_px=_PICTURE_MULTIPLE_PX, **_area(showing))
+    return first, official_size(*first, **_area(showing))
+
+
+def _area(showing: Showing) -> dict[str, int]:
+    return {"min_area_px": showing.min_area_px, "max_area_px": showing.max_area_px}
+
+
+def _select(
+    file: VideoFile, num_frames: int, frame_seconds: float, showing: Showing
+) -> FrameSelection:
+    if not num_frames or not frame_seconds:
+        raise ValueError(
+            f"{file.paths[0]}: the file states no frame rate or no times, so the official rule "
+            "says nothing"
+        )
+    return select_frames(
+        num_frames,
+        1 / frame_seconds,
+        fps=showing.fps,
+        max_frames=showing.max_frames,
+        start_seconds=file.start_seconds,
+        stop_seconds=file.stop_seconds,
+    )
 
 
 def _shown(frames: Frames, selection: FrameSelection) -> ShownVideo:

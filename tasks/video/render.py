@@ -7,7 +7,7 @@ from tasks.core.store import Store
 from tasks.core.types import Clip, Sample, View
 from tasks.video.edits import apply_edits
 from tasks.video.frame_store import load_frames
-from tasks.video.frames import Frames
+from tasks.video.frames import Frames, vision_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,12 @@ class ShownVideo:
     selection: FrameSelection | None = None
     """Of a benchmark's video, what the official processor would say of its frames; None for one of
     ours."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Places that it takes in the prompt."""
+        num_frames, height, width = (int(size) for size in self.frames.shape[:3])
+        return vision_tokens(num_frames, height, width)
 
 
 def render_sample(

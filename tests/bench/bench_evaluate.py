@@ -68,11 +68,11 @@ def test_questions_a_second(tmp_path: Path, per_video: int) -> None:
         engine = VllmEngine(policy, VllmConfig(max_model_tokens=4096, cache_gib=1.0))
         answerer = PolicyAnswerer("", lambda: (policy.processor, engine), seed=0)
         videos, sampling = (
-            BenchmarkVideos(store, [folder]),
+            BenchmarkVideos(store, folder),
             Sampling(1, 0.0, CONDITIONS.max_answer_tokens, ("bench",)),
         )
         answerer.answer(
-            samples[:1], BenchmarkVideos(store, [folder]).show, sampling
+            samples[:1], BenchmarkVideos(store, folder).show, sampling
         )  # what only the first call does
         started = time.perf_counter()
         for start in range(0, len(samples), BATCH):
@@ -109,7 +109,9 @@ def _benchmark(root: Path, per_video: int) -> BenchmarkFolder:
         for number in range(per_video)
     ]
     write_json(root / "questions.json", rows)
-    return BenchmarkFolder(name="universal", folder=str(root), conditions=CONDITIONS)
+    return BenchmarkFolder(
+        name="universal", folder=str(root), conditions=CONDITIONS, adapter="universal"
+    )
 
 
 @torch.no_grad()

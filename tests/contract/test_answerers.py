@@ -117,7 +117,7 @@ def answerer(request: pytest.FixtureRequest, samples: list[Sample]) -> Iterator[
 
 @pytest.fixture
 def videos(folder: BenchmarkFolder, tmp_path: Path) -> BenchmarkVideos:
-    return BenchmarkVideos(Store(str(tmp_path)), [folder])
+    return BenchmarkVideos(Store(str(tmp_path)), folder)
 
 
 def test_every_question_gets_one_reply_or_one_reason(
@@ -141,7 +141,7 @@ def test_every_question_gets_one_reply_or_one_reason(
         )
         assert sum(reply.num_tokens) <= _ONCE.max_tokens
     # One by one, and in another order, the replies are the same.
-    again = BenchmarkVideos(Store(str(tmp_path)), [folder])
+    again = BenchmarkVideos(Store(str(tmp_path)), folder)
     alone = [answerer.answer([sample], again.show, _ONCE)[0] for sample in reversed(samples[:6])]
     assert alone[::-1] == replies[:6]
 

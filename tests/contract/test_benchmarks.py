@@ -186,5 +186,5 @@ def test_an_empty_folder_is_refused_in_one_line(benchmark: FolderBenchmark, tmp_
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path / "empty", tmp_path / "nowhere"):
         with pytest.raises(InputError, match=r"expected|give the folder") as caught:
-            list(replace(benchmark, root=folder).samples())
+            list(benchmark.adapter.open(folder).samples())
         assert "\n" not in str(caught.value)

@@ -60,7 +60,9 @@ def test_a_guess_is_read_and_scores_chance_on_average(benchmark: FolderBenchmark
         for row in rows:
             scores[row.sample_id].append((row.paper, row.robust))
         headlines.append(
-            fmean(unit.score for unit in benchmark.adapter.units(rows, lambda row: row.paper))
+            fmean(
+                unit.score for unit in benchmark.adapter.units(rows, lambda row: row.paper).values()
+            )
         )
     for sample in samples:
         expected = _expected(benchmark, sample)

@@ -19,7 +19,9 @@ def test_variants_are_trained_and_scored_on_the_same_items(
 ) -> None:
     copy_started_run(tmp_path)
     put_empty_database(tmp_path / "root" / "mlflow.db")
-    overrides = json.dumps(SMALL | {"train": {"num_steps": 2}})
+    benchmark = {"folder": str(_questions(tmp_path / "ours")), "limit": 2}
+    more = {"train": {"num_steps": 2}, "evaluate": {"benchmarks": {"ours": benchmark}}}
+    overrides = json.dumps(SMALL | more)
     args = [
         *[
             "run",
@@ -44,6 +46,26 @@ def test_variants_are_trained_and_scored_on_the_same_items(
     ]
     assert {len(row.split("|")) for row in rows} == {len(head.split("|"))}
     assert table.read_text() in done.stdout
+    assert [cell.strip() for cell in head.split("|")][-5:-3] == ["ours", "against full"]
+    assert rows[-1].split("|")[-5].strip().startswith(("0.", "1."))
+    assert not (tmp_path / "root" / "anchors").exists(), "an ablation makes no anchor"
+
+
+def _questions(folder: Path) -> Path:
+    """Six in the universal layout, on three videos."""
+    videos = generate_clips(folder / "videos", num_clips=3, seed=7)
+    rows = [
+        {
+            "id": f"q{number}",
+            "video": videos[number % 3].name,
+            "question": "What moves here?",
+            "options": ["a circle", "a square"],
+            "answer": "A",
+        }
+        for number in range(6)
+    ]
+    (folder / "questions.json").write_text(json.dumps(rows))
+    return folder
 
 
 @pytest.mark.slow

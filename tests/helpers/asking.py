@@ -10,10 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.evaluate.published import answer_questions
-
 from tasks.benchmarks.questions import list_suite
-from tasks.benchmarks.records import BenchmarkFolder
+from tasks.benchmarks.records import BenchmarkFolder, Questions
 from tasks.calibrate.shard import measure_pool
 from tasks.core.config import (
     CalibrateConfig,
@@ -30,15 +28,15 @@ from tasks.core.records import DataSet, MeasuredShard, Pool
 from tasks.core.reuse import keep_output
 from tasks.core.scores import SampleScore
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Clip, Rejection, Sample, Split, StageReport
+from tasks.core.types import Artifact, Clip, Rejection, Run, Sample, Split, StageReport
 from tasks.diagnose.diagnose import diagnose
 from tasks.diagnose.judge import RewardKind
+from tasks.evaluate.benchmarks import answer_questions, named_candidate, pair_up
 from tasks.evaluate.score_policy import score_policy
 from tasks.exchange.row import Origin
 from tasks.perturb.viubench import plan_viubench
 from tasks.policy.checkpoint import store_policy, stored_policy
-from tasks.rollout.open_answerer import describe_server, open_answerer, open_policy_answerer
-from tasks.rollout.server_answerer import remember
+from tasks.rollout.open_answerer import open_answerer, open_policy_answerer
 from tasks.rollout.videos import ClipVideos
 from tasks.tracking.memory_tracker import MemoryTracker
 from tests.helpers.clips import make_clip, store_clip
@@ -130,12 +128,13 @@ def _diagnose(store: Store) -> None:
 
 
 def _benchmark(store: Store, name: str = "tiny") -> None:
-    folder = BenchmarkFolder("universal", str(_beside(store) / "benchmark"), SMALL)
-    now = describe_server(name)
-    served = remember(store, "run", name, now) if now else ""
-    questions = list_suite(store, [folder], limit=0, seed=0, questions_per_shard=100, served=served)
-    (shard,) = questions.shards
-    answered = answer_questions(store, shard, questions, name, _MODEL, _ROLLOUT, _EVALUATE, 0)
+    folder = BenchmarkFolder(
+        "universal", str(_beside(store) / "benchmark"), SMALL, adapter="universal"
+    )
+    questions = Questions(list_suite(store, [folder], questions_per_shard=100))
+    run = Run(data_root=str(_beside(store)), run_id="run", preset="smoke")
+    (asked,) = pair_up([named_candidate(store, run, name)], questions)
+    answered = answer_questions(store, asked, questions, _MODEL, _ROLLOUT, _EVALUATE)
     store.write_bytes("results/answers.parquet", store.read_bytes(answered.answers.key))
 
 

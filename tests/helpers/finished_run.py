@@ -1,18 +1,34 @@
 """What the stages before promote leave behind, made up: a store with clips, samples, measurements,
 record, scores."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
+from tasks.core.anchor import NO_ANCHOR, Anchor
+from tasks.core.digest import digest_of_bytes
 from tasks.core.manifest import write_rows
 from tasks.core.measurement import CellEvidence, DifficultyPlan, Measurement, PlannedCell, Selection
-from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore
+from tasks.core.score_config import ANCHOR
+from tasks.core.scores import (
+    AFTER,
+    BASE,
+    BEFORE,
+    BenchmarkScore,
+    ModelScores,
+    SampleScore,
+    UnitScore,
+)
 from tasks.core.seeding import generator
+from tasks.core.statistics import estimate
 from tasks.core.store import Store
 from tasks.core.training import TrainedPolicy, TrainStep
 from tasks.core.types import Artifact, Clip, Rejection, Sample, Split, StageReport
 from tasks.core.viubench import VIUBENCH_TYPES
+from tasks.evaluate.score_benchmark import Prediction
 from tasks.evaluate.score_policy import aggregate, score_sample
 from tasks.promote.evidence import Inputs
 from tasks.video.frame_store import pack_frames
@@ -30,9 +46,10 @@ def make_inputs(
     num_items: int = 20,
     num_steps: int = 60,
     num_videos: int = 11,
+    losses: Mapping[str, int] = MappingProxyType({}),
 ) -> Inputs:
     """A run whose challenger scores about `gain` more than the start model, on questions about
-    `num_videos` videos."""
+    `num_videos` videos; `losses` are by benchmark: see `make_benchmark`."""
     clips = [
         make_clip("a", num_frames=NUM_FRAMES),
         make_clip("b", num_frames=NUM_FRAMES, split=Split.HELDOUT),
@@ -63,9 +80,17 @@ def make_inputs(
             )
         ],
         scores=[
-            make_scores(store, name, samples, mean, num_videos)
+            replace(
+                make_scores(store, name, samples, mean, num_videos),
+                benchmarks={
+                    place: make_benchmark(store, place, name, loss if name == AFTER else 0)
+                    for place, loss in losses.items()
+                },
+            )
             for name, mean in ((BEFORE, 0.3), (AFTER, 0.3 + gain))
         ],
+        base={ANCHOR: make_benchmark(store, ANCHOR, BASE, 20)} if ANCHOR in losses else {},
+        anchor=Anchor(ANCHOR, 5) if ANCHOR in losses else NO_ANCHOR,
         reports=[StageReport("ingest", 4.25, {"accepted": 2.0}), StageReport("train", 61.5)],
     )
 
@@ -91,6 +116,42 @@ def make_scores(
     predictions = write_rows(store, f"predictions-{name}.parquet", SampleScore, rows)
     policy = Artifact(f"policies/{name}", f"policy-{name}")
     return aggregate(rows, name=name, policy=policy, predictions=predictions)
+
+
+NUM_QUESTIONS = 40
+"""Of each benchmark, two on each of twenty videos."""
+
+
+def make_benchmark(store: Store, name: str, model: str, loss: int) -> BenchmarkScore:
+    """What `model` scored on a benchmark: all right, but for the first `loss` of 36 questions, and
+    for the last four, which nobody answers."""
+    rows = [
+        UnitScore(
+            unit=f"q{number}",
+            score=float(loss <= number < NUM_QUESTIONS - 4),
+            video=f"video {number % (NUM_QUESTIONS // 2)}",
+        )
+        for number in range(NUM_QUESTIONS)
+    ]
+    headline = estimate(row.scored() for row in rows)
+    part = {"score": headline.mean, "se": headline.se, "num_items": NUM_QUESTIONS}
+    result = json.dumps({"result": {"breakdown": {"kind": {"what": part}}}}).encode()
+    key = f"evaluated/{model}/{name}"
+    store.write_bytes(f"{key}/result.json", result)
+    predictions = write_rows(store, f"{key}/predictions.parquet", Prediction, [])
+    return BenchmarkScore(
+        benchmark=name,
+        adapter="universal",
+        questions=f"questions of {name}",
+        headline=headline,
+        chance=0.25,
+        num_available=100,
+        coverage=1.0,
+        paper={"VideoSSR-8B": 0.875},
+        units=write_rows(store, f"{key}/units.parquet", UnitScore, rows),
+        predictions=replace(predictions, num_rows=NUM_QUESTIONS),
+        result=Artifact(f"{key}/result.json", digest_of_bytes(result)),
+    )
 
 
 def _samples(clip_id: str, split: Split, number: int) -> list[Sample]:

@@ -53,6 +53,7 @@ _NUMBERS = [
     if isinstance(_own(path), (int, float)) and not isinstance(_own(path), bool)
 ]
 _TEXTS = [path for path in _ALL if isinstance(_own(path), str)]
+_MAY_BE_EMPTY = ("evaluate", "anchor")
 _LISTS = [path for path in _ALL if isinstance(_own(path), tuple)]
 
 
@@ -150,8 +151,13 @@ def test_no_process_is_started_a_hundred_thousand_times(path: tuple[str, ...]) -
         assert _refusal(path, 100_000).startswith(f"config {'.'.join(path)}: ")
 
 
+@pytest.mark.parametrize("path", [path for path in _TEXTS if path != _MAY_BE_EMPTY], ids=".".join)
+def test_only_the_anchor_may_have_no_name(path: tuple[str, ...]) -> None:
+    assert _refusal(path, "").startswith(f"config {'.'.join(path)}: ")
+
+
 @pytest.mark.parametrize("path", _TEXTS, ids=".".join)
-@pytest.mark.parametrize("value", ["", " ", "x" * 10**6, "a\nb", "\0", "\ud800"])
+@pytest.mark.parametrize("value", [" ", "x" * 10**6, "a\nb", "\0", "\ud800"])
 def test_texts_that_cannot_be_names_are_refused(path: tuple[str, ...], value: str) -> None:
     assert _refusal(path, value).startswith(f"config {'.'.join(path)}: ")
 

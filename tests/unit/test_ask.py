@@ -3,20 +3,27 @@
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from tasks.evaluate.published import answer_questions, replies_by_id
 
 from tasks.benchmarks.questions import list_suite
 from tasks.benchmarks.records import BenchmarkFolder, Questions
 from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig
 from tasks.core.errors import InputError
+from tasks.core.records import AskedShard
 from tasks.core.store import Store
+from tasks.core.types import Run
+from tasks.evaluate.benchmarks import (
+    answer_questions,
+    named_candidate,
+    pair_up,
+    replies_by_id,
+)
 from tasks.rollout.answerer import Reply
-from tasks.rollout.open_answerer import describe_server
-from tasks.rollout.server_answerer import Served, looks_same, remember
+from tasks.rollout.server_answerer import Served, looks_same
 from tests.helpers.chat_server import ChatServer, chat_server
 from tests.helpers.questions import make_benchmark
 
@@ -43,26 +50,29 @@ class _Evaluation:
     model: str
     run_id: str = "run"
 
-    def list(self) -> Questions:
+    def list(self) -> "_Listed":
         store = Store(str(self.root))
-        now = describe_server(self.model)
-        served = remember(store, self.run_id, self.model, now) if now else ""
-        return list_suite(
-            store, [self.folder], limit=0, seed=0, questions_per_shard=4, served=served
-        )
+        questions = Questions(list_suite(store, [self.folder], questions_per_shard=4))
+        run = Run(data_root=str(self.root), run_id=self.run_id, preset="smoke")
+        return _Listed(questions, pair_up([named_candidate(store, run, self.model)], questions))
 
-    def answer(self, questions: Questions) -> dict[str, Reply]:
+    def answer(self, listed: "_Listed") -> dict[str, Reply]:
         store, config = Store(str(self.root)), EvaluateConfig(questions_per_batch=2)
         shards = [
-            answer_questions(
-                store, shard, questions, self.model, ModelConfig(), RolloutConfig(), config, seed=0
-            )
-            for shard in questions.shards
+            answer_questions(store, asked, listed.questions, ModelConfig(), RolloutConfig(), config)
+            for asked in listed.asked
         ]
         return replies_by_id(store, shards)
 
     def run(self) -> dict[str, Reply]:
         return self.answer(self.list())
+
+
+class _Listed(NamedTuple):
+    """What is asked, shard by shard."""
+
+    questions: Questions
+    asked: list[AskedShard]
 
 
 def _failed(answers: dict[str, Reply]) -> set[str]:
@@ -124,7 +134,7 @@ def test_a_touched_or_moved_benchmark_keeps_its_answers(
     for place in (folder.folder, str(moved)):
         again = _Evaluation(
             tmp_path / "root",
-            BenchmarkFolder("universal", place, folder.conditions),
+            replace(folder, folder=place),
             server.address,
         )
         again.run()

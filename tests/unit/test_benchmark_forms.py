@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from tasks.benchmarks.catalogue import BENCHMARKS
+from tasks.benchmarks.viubench.folder import keep_benchmark
 from tasks.core.errors import InputError
-from tasks.core.types import Sample, VideoFile
+from tasks.core.store import Store
+from tasks.core.types import Sample, Split, VideoFile
+from tasks.perturb.viubench import plan_viubench
 from tests.helpers import benchmark_folders as folders
+from tests.helpers.clips import make_clip
 from tests.helpers.files import touch, write_json, write_parquet, write_tsv
 
 
@@ -258,6 +262,28 @@ def test_the_number_of_questions_is_compared_by_what_the_files_hold(tmp_path: Pa
     assert cut.aggregate(part).warnings == (
         "364 questions in the files, the published ones have 365",
     )
+
+
+def test_a_viubench_built_here_is_not_compared_with_the_published_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clips = [make_clip(name, split=Split.HELDOUT, side_px=256) for name in "ab"]
+    items = plan_viubench(clips, 1, seed=0)
+    store = Store(str(tmp_path))
+    built = keep_benchmark(store, items, {clip.clip_id: clip for clip in clips}, 1, 0)
+    folder = Path(store.path(built.key))
+    samples = _samples("viubench", folder)
+    opened = BENCHMARKS["viubench"].open(folder, num_available=len(samples))
+    answered = [opened.judge(sample, "A") for sample in samples]
+    assert samples
+    assert opened.aggregate(answered).warnings == ()
+    assert "published" not in caplog.text
+
+
+def test_the_type_of_a_universal_row_is_its_tags_or_how_it_is_answered(tmp_path: Path) -> None:
+    folders.universal(tmp_path)
+    types = [BENCHMARKS["universal"].type_of(s) for s in _samples("universal", tmp_path)]
+    assert types == ["topic time", "choice", "interval", "permutation"]
 
 
 def test_viubench_types_are_found_out(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from tasks.benchmarks.viubench.folder import built_clips, built_items, is_built,
 from tasks.core.errors import InputError
 from tasks.core.manifest import write_rows
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Clip, Sample, Split
+from tasks.core.types import Artifact, Sample, Split
 from tasks.core.viubench import VIUBENCH_TYPES
 from tasks.perturb.viubench import plan_viubench
 from tests.helpers.clips import make_clip
@@ -30,11 +30,7 @@ def card(items: list[Sample] = ITEMS, wanted: int = 3) -> Card:
 
 
 def kept(store: Store) -> str:
-    samples, clips = (
-        write_rows(store, "s.parquet", Sample, ITEMS),
-        write_rows(store, "c.parquet", Clip, CLIPS),
-    )
-    return keep_benchmark(store, samples, clips, 3, 0).key
+    return keep_benchmark(store, ITEMS, {clip.clip_id: clip for clip in CLIPS}, 3, 0).key
 
 
 def test_version_follows_content_and_nothing_else() -> None:
@@ -97,10 +93,6 @@ def test_a_built_benchmark_gives_its_items_back_and_notices_other_tables(data_ro
 
 
 def test_benchmark_without_items_is_refused(data_root: str) -> None:
-    store = Store(data_root)
-    samples, clips = (
-        write_rows(store, "s.parquet", Sample, []),
-        write_rows(store, "c.parquet", Clip, CLIPS),
-    )
+    clips = {clip.clip_id: clip for clip in CLIPS}
     with pytest.raises(InputError, match="none of the 3 clips allows an item"):
-        keep_benchmark(store, samples, clips, 3, 0)
+        keep_benchmark(Store(data_root), [], clips, 3, 0)

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from tasks.core.statistics import (
     ItemScore,
     estimate,
     paired_difference,
+    visible_loss,
 )
 from tests.helpers.intervals import KINDS, SIZES, coverage
 
@@ -78,6 +80,41 @@ def test_every_stratum_counts_the_same_unless_weights_say_otherwise() -> None:
     assert _estimate(items, weights={"a": 3.0, "b": 1.0}).mean == pytest.approx(
         0.75 * 3 + 0.25 * 0.5
     )
+
+
+def test_the_loss_that_would_have_shown_is_the_interval_s_reach_and_the_power_s() -> None:
+    """Of gains with a standard error of 1 and four degrees of freedom: Student's t has its 0.975
+    quantile at 2.776 and its 0.8 quantile at 0.941."""
+    found = _gain(FIVE)
+    assert (found.se, found.degrees_of_freedom) == (pytest.approx(1.0), pytest.approx(4))
+    assert visible_loss(found) == pytest.approx(2.776 + 0.941, abs=1e-3)
+
+
+def test_a_loss_as_large_as_would_have_shown_is_seen_four_times_out_of_five() -> None:
+    num_videos, spread, runs = 30, 0.3, 1000
+    known = Estimate(
+        mean=0.0,
+        se=spread / math.sqrt(num_videos),
+        degrees_of_freedom=num_videos - 1,
+        num_items=num_videos,
+        num_videos=num_videos,
+    )
+    gains = np.random.default_rng(3).normal(-visible_loss(known), spread, (runs, num_videos))
+    seen = sum(_gain(row).high < 0 for row in gains)
+    # Three standard deviations of a share of 0.8 among a thousand are 0.038.
+    assert seen / runs == pytest.approx(0.8, abs=0.04)
+
+
+def test_where_no_video_changed_a_loss_is_bound_by_how_many_there_are() -> None:
+    """If 13.9 % of all videos changed, all of twenty would stay as they were one time in twenty:
+    0.861 to the twentieth power is 0.05."""
+    assert visible_loss(_gain([0.0] * 20)) == pytest.approx(0.139, abs=1e-3)
+    assert (1 - visible_loss(_gain([0.0] * 7))) ** 7 == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("gains", [[0.0] * 4, [-1.0, 0.0, 0.5], [-0.5] * 20])
+def test_too_few_videos_and_equal_losses_show_nothing_of_others(gains: list[float]) -> None:
+    assert math.isnan(visible_loss(_gain(gains)))
 
 
 def test_of_nothing_there_is_no_mean() -> None:
@@ -187,3 +224,9 @@ def _estimate(
         [ItemScore(score=score, video=video, stratum=stratum) for stratum, video, score in items],
         weights,
     )
+
+
+def _gain(gains: Iterable[float]) -> Estimate:
+    """One item on each video, which gained so much."""
+    after = {f"{n}": ItemScore(score=gain, video=f"v{n}") for n, gain in enumerate(gains)}
+    return paired_difference({n: replace(one, score=0.0) for n, one in after.items()}, after)

@@ -1,11 +1,12 @@
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tasks.benchmarks.questions import list_suite, read_suite, video_of
-from tasks.benchmarks.records import BenchmarkFolder, Questions
+from tasks.benchmarks.questions import list_benchmark, read_suite, video_of
+from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows
 from tasks.core.store import Store
@@ -16,8 +17,15 @@ from tests.helpers.questions import make_benchmark
 pytestmark = pytest.mark.slow
 
 
-def _samples(store: Store, questions: Questions) -> list[list[Sample]]:
-    return [read_rows(store, shard.questions.key, Sample) for shard in questions.shards]
+def _samples(store: Store, asked: AskedBenchmark) -> list[list[Sample]]:
+    return [read_rows(store, shard, Sample) for shard in asked.shards]
+
+
+def _list(
+    store: Store, folder: BenchmarkFolder, *, limit: int = 0, seed: int = 0, per_shard: int = 100
+) -> AskedBenchmark:
+    limited = replace(folder, limit=limit, seed=seed)
+    return list_benchmark(store, limited, questions_per_shard=per_shard)
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +73,9 @@ def test_every_question_is_in_one_shard_and_a_video_in_one_only(
     data_root: str, universal: BenchmarkFolder
 ) -> None:
     store = Store(data_root)
-    questions = list_suite(store, [universal], limit=0, seed=0, questions_per_shard=5)
-    shards = _samples(store, questions)
-    assert questions.num_available == questions.num_selected == {"universal": 13}
+    asked = _list(store, universal, per_shard=5)
+    shards = _samples(store, asked)
+    assert asked.num_available == asked.num_selected == 13
     assert (
         Counter(sample.sample_id for shard in shards for sample in shard).most_common(1)[0][1] == 1
     )
@@ -82,11 +90,11 @@ def test_a_limit_draws_the_same_questions_each_time(
     drawn = {
         seed: [s.sample_id for shard in _samples(store, found) for s in shard]
         for seed in (0, 1)
-        if (found := list_suite(store, [universal], limit=5, seed=seed, questions_per_shard=100))
+        if (found := _list(store, universal, limit=5, seed=seed))
     }
-    again = list_suite(store, [universal], limit=5, seed=0, questions_per_shard=100)
-    assert len(drawn[0]) == 5 == again.num_selected["universal"]
-    assert again.num_available["universal"] == 13
+    again = _list(store, universal, limit=5, seed=0)
+    assert len(drawn[0]) == 5 == again.num_selected
+    assert again.num_available == 13
     assert drawn[0] != drawn[1]
     assert [s.sample_id for shard in _samples(store, again) for s in shard] == drawn[0]
 
@@ -97,13 +105,12 @@ def test_a_limit_keeps_questions_together_that_are_scored_together(
     FOLDERS["vinoground_group"][0](tmp_path)
     (folder,) = read_suite(json.dumps({"vinoground_group": str(tmp_path)}), "{}")
     store = Store(data_root)
-    every = list_suite(store, [folder], limit=0, seed=0, questions_per_shard=100)
-    some = list_suite(store, [folder], limit=1, seed=0, questions_per_shard=100)
 
-    def sizes(questions: Questions) -> Counter[str]:
+    def sizes(asked: AskedBenchmark) -> Counter[str]:
         return Counter(
-            s.benchmark.group for shard in _samples(store, questions) for s in shard if s.benchmark
+            s.benchmark.group for shard in _samples(store, asked) for s in shard if s.benchmark
         )
 
-    assert len(sizes(some)) == 1
-    assert sizes(some).items() <= sizes(every).items()
+    some = sizes(_list(store, folder, limit=1))
+    assert len(some) == 1
+    assert some.items() <= sizes(_list(store, folder)).items()

@@ -62,7 +62,9 @@ def _load(source: BenchmarkSource) -> Iterator[Sample]:
     kinds: set[str] = set()
     errors: list[str] = []
     for number, record in read_records(file):
-        where = Where(file, number)
+        # Its name alone: a reason becomes a part of the question, which must not depend on where
+        # the benchmark lies.
+        where = Where(Path(file.name), number)
         try:
             sample = _sample(source, where, where.parse(_Row, record), used)
         except (InputError, OSError, ValueError) as error:
@@ -78,7 +80,7 @@ def _load(source: BenchmarkSource) -> Iterator[Sample]:
         used.add(sample.sample_id)
         yield sample
     if used and len(errors) == len(used):
-        raise InputError(f"none of the {len(used)} rows can be used, e.g. {errors[0]}")
+        raise InputError(f"{file}: none of the {len(used)} rows can be used, e.g. {errors[0]}")
 
 
 def _sample(source: BenchmarkSource, where: Where, row: _Row, used: Set[str]) -> Sample:
@@ -198,4 +200,18 @@ def _write(answer: Answer) -> str:
     return written_order(answer) if isinstance(answer, Permutation) else format_answer(answer)
 
 
-UNIVERSAL = Adapter(name="universal", load=_load, read=_read, words=Words(usual=""), write=_write)
+def _type_of(sample: Sample) -> str:
+    """What the row's tags say; of one without, how it is answered."""
+    tags = sample.benchmark.tags if sample.benchmark else {}
+    said = [f"{name} {'/'.join(found)}" for name, found in sorted(tags.items())]
+    return ", ".join(said) or sample.kind
+
+
+UNIVERSAL = Adapter(
+    name="universal",
+    load=_load,
+    read=_read,
+    type_of=_type_of,
+    words=Words(usual=""),
+    write=_write,
+)

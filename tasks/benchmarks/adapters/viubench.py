@@ -101,14 +101,15 @@ class _Item:
 
 
 def _load(source: BenchmarkSource) -> Iterator[Sample]:
-    for sample in _built(source.root) if is_built(source.root) else _published(source):
+    folder = source.files.folder
+    for sample in _built(folder) if is_built(folder) else _published(source):
         yield replace(
             sample, question=worded(source.conditions.wording or _WORDS.usual, sample.question)
         )
 
 
-def _built(root: Path) -> Iterator[Sample]:
-    for item in built_items(root):
+def _built(folder: str) -> Iterator[Sample]:
+    for item in built_items(folder):
         name = viubench_type(item)
         yield replace(
             item,

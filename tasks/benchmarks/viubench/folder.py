@@ -4,17 +4,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 from tasks.benchmarks.records import BuiltBenchmark
 from tasks.benchmarks.viubench.card import Card, benchmark_version, card_text, make_card
 from tasks.core.digest import digest_of_bytes
 from tasks.core.errors import InputError
-from tasks.core.kept import parse_json
+from tasks.core.kept import read_json
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Sample
 
-_CARD = "card.json"
+_CARD, _ITEMS, _CLIPS = "card.json", "items.parquet", "clips.parquet"
 
 
 def keep_benchmark(
@@ -32,8 +33,8 @@ def keep_benchmark(
             f"none of the {len(clips)} clips allows an item; give longer or livelier videos"
         )
     key = f"benchmarks/viubench-{benchmark_version(items, list(clips.values()))}"
-    item_table = write_rows(store, f"{key}/items.parquet", Sample, items)
-    clip_table = write_rows(store, f"{key}/clips.parquet", Clip, clips.values())
+    item_table = write_rows(store, f"{key}/{_ITEMS}", Sample, items)
+    clip_table = write_rows(store, f"{key}/{_CLIPS}", Clip, clips.values())
     card = make_card(
         items,
         clips,
@@ -47,49 +48,56 @@ def keep_benchmark(
     return BuiltBenchmark(key=key, version=card.version, items=item_table, clips=clip_table)
 
 
-def is_built(folder: Path) -> bool:
-    """Whether build_viubench made this folder."""
-    return (folder / _CARD).is_file()
+def is_built(folder: str | Path) -> bool:
+    """Whether build_viubench made this folder, which may be a URI."""
+    return Store(str(folder)).exists(_CARD)
 
 
-def data_root_of(folder: Path) -> Store:
+def data_root_of(folder: str | Path) -> Store:
     """The store that a built benchmark lies in, with its frames."""
-    # It lies in ROOT/benchmarks/NAME, and its tables name frames by their keys below ROOT.
-    return Store(str(folder.parents[1]))
+    return _place(folder).root
 
 
-def built_items(folder: Path) -> list[Sample]:
+def built_items(folder: str | Path) -> list[Sample]:
     """Its items.
 
     Raises:
         InputError: its tables are not those that its card describes.
     """
-    card = parse_json(
-        (folder / _CARD).read_bytes(), str(folder / _CARD), Card, "build the benchmark again"
-    )
-    key = _checked(folder, "items.parquet", card.items)
-    _checked(folder, "clips.parquet", card.clips)
-    return read_rows(data_root_of(folder), key, Sample)
+    root, key = _place(folder)
+    card = read_json(root, f"{key}/{_CARD}", Card, "build the benchmark again")
+    _check(root, f"{key}/{_CLIPS}", card.clips)
+    _check(root, f"{key}/{_ITEMS}", card.items)
+    return read_rows(root, f"{key}/{_ITEMS}", Sample)
 
 
-def built_clips(folder: Path) -> dict[str, Clip]:
+def built_clips(folder: str | Path) -> dict[str, Clip]:
     """The clips that its items show, by id."""
-    return {
-        clip.clip_id: clip
-        for clip in read_rows(data_root_of(folder), _key(folder, "clips.parquet"), Clip)
-    }
+    root, key = _place(folder)
+    return {clip.clip_id: clip for clip in read_rows(root, f"{key}/{_CLIPS}", Clip)}
 
 
-def _checked(folder: Path, name: str, described: Artifact) -> str:
-    path = folder / name
-    digest = digest_of_bytes(path.read_bytes()) if path.is_file() else "nothing"
+class _Place(NamedTuple):
+    root: Store
+    key: str
+    """Of the folder there."""
+
+
+def _place(folder: str | Path) -> _Place:
+    # It lies in ROOT/benchmarks/NAME, and its tables name frames by their keys below ROOT.
+    root, *key = str(folder).rstrip("/").rsplit("/", 2)
+    if len(key) < 2 or "" in key:
+        raise InputError(
+            f"{folder} holds a VIUBench built here, expected in DATA_ROOT/benchmarks/NAME: its "
+            "frames lie in the data root"
+        )
+    return _Place(Store(root or "/"), "/".join(key))
+
+
+def _check(root: Store, key: str, described: Artifact) -> None:
+    digest = digest_of_bytes(root.read_bytes(key)) if root.exists(key) else "nothing"
     if digest != described.digest:
         raise InputError(
-            f"{path} has the digest {digest}, but its card says {described.digest}; build the "
-            "benchmark again"
+            f"{root.path(key)} has the digest {digest}, but its card says {described.digest}; "
+            "build the benchmark again"
         )
-    return _key(folder, name)
-
-
-def _key(folder: Path, name: str) -> str:
-    return f"{folder.parent.name}/{folder.name}/{name}"

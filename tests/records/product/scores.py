@@ -12,7 +12,6 @@ from tasks.benchmarks.protocol import Benchmark
 from tasks.benchmarks.viubench.card import Card, make_card
 from tasks.benchmarks.viubench.folder import keep_benchmark
 from tasks.core.config import PromoteConfig
-from tasks.core.manifest import write_rows
 from tasks.core.reward import RewardKind
 from tasks.core.scores import AFTER, BEFORE, CHAMPION, ModelScores, SampleScore
 from tasks.core.store import Store
@@ -190,14 +189,11 @@ def build_benchmark(
 ) -> tuple[Path, Card]:
     """A VIUBench in a data root: where it lies, and its card."""
     store = Store(str(folder))
-    samples, shown = (
-        write_rows(store, "s.parquet", Sample, items),
-        write_rows(store, "c.parquet", Clip, clips),
-    )
-    kept = keep_benchmark(store, samples, shown, items_per_type, seed)
+    shown = {clip.clip_id: clip for clip in clips}
+    kept = keep_benchmark(store, items, shown, items_per_type, seed)
     card = make_card(
         items,
-        {clip.clip_id: clip for clip in clips},
+        shown,
         items_per_type=items_per_type,
         seed=seed,
         item_table=kept.items,
