@@ -4,14 +4,13 @@ before and a benchmark."""
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tasks.core.anchor import Anchor
 from tasks.core.config import RetrainConfig
 from tasks.core.manifest import read_rows
 from tasks.core.records import Promotion
 from tasks.core.score_config import BenchmarkConfig, EvaluateConfig
 from tasks.core.scores import AFTER, BASE, BEFORE, CHAMPION
 from tasks.core.store import Store
-from tasks.core.types import Run, Sample
+from tasks.core.types import Anchor, Run, Sample
 from tasks.promote.promote import promote_challenger
 from tasks.tracking.tracker import ModelRegistry, Tracker
 from tests.helpers.finished_run import make_inputs, make_scores
