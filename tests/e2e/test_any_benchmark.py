@@ -85,7 +85,7 @@ class Place(NamedTuple):
         return {path: path.stat().st_mtime_ns for path in self.root.glob("answers/*/universal-*/*")}
 
     def script(self, name: str, *, lost: Iterable[int] = (), knows: bool = False) -> str:
-        """Answers all 40 questions but those `lost`, and most items of the built VIUBench or none."""
+        """Answers all 40 questions but those `lost`, and most built items or none."""
         texts = {f"universal/q{n}": "ABC"[(n + (n in set(lost))) % 3] for n in range(40)}
         items = [*BENCHMARKS["viubench"].open(str(self.built)).samples()]
         # Not all of a type: else it would have no spread, and the gain no interval.
