@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 _EXPECTED = (
     'expected a JSON object such as {"videomme": "/data/Video-MME"}, or a folder that '
-    "holds one folder for each "
-    f"benchmark; known are {', '.join(BENCHMARKS)}"
+    "holds one folder for each benchmark (folders may be URIs, s3://bucket/Video-MME); "
+    f"known are {', '.join(BENCHMARKS)}"
 )
 
 
