@@ -9,7 +9,7 @@ from itertools import groupby
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.files import find_folder, subfolders
 from tasks.benchmarks.given_conditions import read_conditions
-from tasks.benchmarks.limit import draw_limited
+from tasks.benchmarks.limit import count_types, draw_limited
 from tasks.benchmarks.lookup import missing_of
 from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, PromptTokens
 from tasks.benchmarks.viubench.folder import is_built
@@ -105,6 +105,7 @@ def list_benchmark(
             for number, rows in enumerate(_shards(chosen, questions_per_shard))
         ],
         digest=digest,
+        types=count_types(chosen, found, adapter.type_of) if len(chosen) < len(found) else "",
         tokens=tokens,
     )
 
