@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from tasks.core.anchor import NO_ANCHOR, Anchor
 from tasks.core.digest import digest_of_bytes
 from tasks.core.manifest import write_rows
 from tasks.core.measurement import CellEvidence, DifficultyPlan, Measurement, PlannedCell, Selection
@@ -26,7 +25,16 @@ from tasks.core.seeding import generator
 from tasks.core.statistics import estimate
 from tasks.core.store import Store
 from tasks.core.training import TrainedPolicy, TrainStep
-from tasks.core.types import Artifact, Clip, Rejection, Sample, Split, StageReport
+from tasks.core.types import (
+    NO_ANCHOR,
+    Anchor,
+    Artifact,
+    Clip,
+    Rejection,
+    Sample,
+    Split,
+    StageReport,
+)
 from tasks.core.viubench import VIUBENCH_TYPES
 from tasks.evaluate.score_benchmark import Prediction
 from tasks.evaluate.score_policy import aggregate, score_sample
