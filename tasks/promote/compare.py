@@ -197,7 +197,7 @@ def _history(model: str, scores: Sequence[VersionScore]) -> str:
     rows = [row for version, row in newest.items() if "/" not in version]
     rows.sort(key=lambda row: int(row.version) if row.version.isdigit() else 0)
     table = aligned_table(
-        ["", "score", "95 % interval", "items", "videos", "scored", "champion"],
+        ["", "score", "95 % interval", "items", "videos", "scored", "became champion"],
         [
             [
                 _label(row.version),

@@ -87,15 +87,11 @@ def move_champion(model_name: str, version: str, data_root: str, tracking_uri: s
 def compare_versions(
     model_name: str, first: str, second: str, data_root: str, tracking_uri: str
 ) -> str:
-    """Print two versions side by side, from what runs kept."""
-    import click
-
+    """Two versions side by side, as a text that `pyflyte run` prints."""
     from tasks.core.store import Store, absolute_root
     from tasks.promote.compare import champion_of, compare
     from tasks.tracking.address import log_in
 
     root = absolute_root(data_root)
     run = Run(data_root=root, run_id="", preset="", tracking_uri=log_in(tracking_uri))
-    table = compare(Store(root), model_name, first, second, lambda: champion_of(run, model_name))
-    click.echo(table)
-    return table
+    return compare(Store(root), model_name, first, second, lambda: champion_of(run, model_name))

@@ -80,7 +80,7 @@ def _rows(
             # For want of held-out videos nothing may have been asked.
             if score.num_items:
                 yield _row(model, str(split), own_questions[split], score, scores.predictions)
-        yield from _of_benchmarks(model, scores.benchmarks, evidence, config, name)
+        yield from _of_benchmarks(model, scores.benchmarks, evidence, name)
     base = _Model(
         version=BASE,
         policy=f"{OUTSIDE}{config.model.base}",
@@ -88,15 +88,11 @@ def _rows(
         run_id=run.run_id,
         scored_at=at,
     )
-    yield from _of_benchmarks(base, evidence.base, evidence, config, BASE)
+    yield from _of_benchmarks(base, evidence.base, evidence, BASE)
 
 
 def _of_benchmarks(
-    model: _Model,
-    benchmarks: Mapping[str, BenchmarkScore],
-    evidence: Evidence,
-    config: RetrainConfig,
-    name: str,
+    model: _Model, benchmarks: Mapping[str, BenchmarkScore], evidence: Evidence, name: str
 ) -> Iterator[VersionScore]:
     """`name` is the candidate's."""
     for place, score in benchmarks.items():
@@ -107,7 +103,7 @@ def _of_benchmarks(
             score.headline,
             score.units,
             chance=score.chance,
-            answerer=config.evaluate.answerers.get(name, ""),
+            answerer=evidence.answerers.get(name, ""),
             is_anchor=place == evidence.anchor.name,
         )
 

@@ -91,6 +91,22 @@ def test_a_tracker_keeps_what_it_is_given(tracked: tuple[Tracker, Callable[[], S
     assert kept.status == "FINISHED"
 
 
+@pytest.mark.slow
+def test_a_table_that_is_logged_again_takes_the_place_of_the_first(
+    tracked: tuple[Tracker, Callable[[], Seen]],
+) -> None:
+    tracker, seen = tracked
+    tracker.log_table("first.json", [{"place": "mme", "mean": 0.5}])
+    tracker.log_table("other.json", [])
+    tracker.log_table(
+        "first.json", [{"place": "mme", "mean": None}, {"place": "it's odd", "mean": 1.0}]
+    )
+    assert seen().tables == {
+        "first.json": [{"place": "mme", "mean": None}, {"place": "it's odd", "mean": 1.0}],
+        "other.json": [],
+    }
+
+
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [

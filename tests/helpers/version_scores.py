@@ -1,6 +1,7 @@
 """Scores of versions on benchmarks, made up question by question."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tasks.core.manifest import write_rows
 from tasks.core.scores import BenchmarkScore, UnitScore
@@ -8,6 +9,7 @@ from tasks.core.statistics import estimate
 from tasks.core.store import Store
 from tasks.core.types import Artifact
 from tasks.promote.scores_file import VersionScore
+from tests.helpers.finished_run import make_benchmark
 
 
 def keep_units(store: Store, key: str, scores: Sequence[float]) -> Artifact:
@@ -19,19 +21,11 @@ def benchmark_score(
     store: Store, model: str, scores: Sequence[float], *, name: str = "mme", questions: str = "abc"
 ) -> BenchmarkScore:
     """How `model` did on the benchmark `name`."""
-    units = keep_units(store, f"units/{model}-{name}-{questions}.parquet", scores)
-    return BenchmarkScore(
-        benchmark=name,
-        adapter="universal",
+    return replace(
+        make_benchmark(store, name, model, loss=0),
         questions=questions,
         headline=estimate(row.scored() for row in _units(scores)),
-        chance=0.25,
-        num_available=len(scores),
-        coverage=1.0,
-        paper={},
-        units=units,
-        predictions=units,
-        result=units,
+        units=keep_units(store, f"units/{model}-{name}-{questions}.parquet", scores),
     )
 
 
