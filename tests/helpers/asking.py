@@ -29,6 +29,7 @@ from tasks.core.records import Candidate, DataSet, MeasuredShard, Pool
 from tasks.core.reuse import keep_output
 from tasks.core.scores import AFTER, BEFORE, SampleScore
 from tasks.core.store import Store
+from tasks.core.training import NO_BASE
 from tasks.core.types import Artifact, Clip, Rejection, Run, Sample, Split, StageReport
 from tasks.diagnose.diagnose import diagnose
 from tasks.diagnose.judge import RewardKind
@@ -143,17 +144,14 @@ def _benchmark(store: Store, name: str = "tiny") -> None:
 
 def _candidates(store: Store, answerers: dict[str, str]) -> None:
     """Two policies of the main job, or those that answer in their place."""
-    config = RetrainConfig(
-        model=_MODEL, rollout=_ROLLOUT, evaluate=replace(_EVALUATE, answerers=answerers)
-    )
-    questions = _questions(store)
+    config, questions = replace(_EVALUATE, answerers=answerers), _questions(store)
     candidates = [
         Candidate(name=BEFORE, policy=stored_policy(store, _POLICY)),
         Candidate(name=AFTER, policy=stored_policy(store, _TRAINED)),
     ]
-    known = with_answerers(store, _run(store), candidates, config)
+    known = with_answerers(store, _run(store), candidates, NO_BASE, config)
     answered = [
-        answer_questions(store, asked, questions, _MODEL, _ROLLOUT, config.evaluate)
+        answer_questions(store, asked, questions, _MODEL, _ROLLOUT, config)
         for asked in pair_up(known, questions)
     ]
     for candidate in candidates:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ from tasks.core.types import Artifact, Clip, Run, Sample, Split
 from tasks.evaluate.anchor import with_anchor, with_first_anchor
 from tasks.evaluate.benchmarks import answer_questions, pair_up, with_answerers
 from tasks.perturb.viubench import plan_viubench
-from tasks.policy.checkpoint import save_policy, store_policy
+from tasks.policy.checkpoint import store_policy
 from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.policy import fresh_policy
 from tests.helpers.questions import make_benchmark
@@ -57,11 +57,11 @@ class _Night:
     def questions(self) -> Questions:
         return with_first_anchor(self.store, self.run, self.config, self.before(), self.data)
 
-    def num_asked(self, **policies: Artifact) -> dict[str, int]:
+    def num_asked(self, base: Artifact, **policies: Artifact) -> dict[str, int]:
         """By candidate."""
         questions = self.questions()
         candidates = [Candidate(name=name, policy=policy) for name, policy in policies.items()]
-        known = with_answerers(self.store, self.run, candidates, self.config)
+        known = with_answerers(self.store, self.run, candidates, base, self.config.evaluate)
         counts = dict.fromkeys((one.name for one in known), 0)
         for asked in pair_up(known, questions):
             counts[asked.candidate.name] += answer_questions(
@@ -147,26 +147,24 @@ def test_a_viubench_on_too_few_videos_is_no_anchor(
 
 
 def test_on_a_second_night_with_more_videos_only_the_new_policy_is_asked(
-    data_root: str, tmp_path: Path
+    data_root: str,
 ) -> None:
     store = Store(data_root)
-    save_policy(fresh_policy(seed=9), tmp_path / "base")
-    policies = [store_policy(store, f"policies/{i}", fresh_policy(seed=i)) for i in range(3)]
-
-    def night(names: str, seed: int) -> _Night:
-        made = _night(data_root, names, seed=seed)
-        model = replace(made.config.model, base=str(tmp_path / "base"))
-        return replace(made, config=replace(made.config, model=model))
-
-    first = night("ab", 0)
+    base, *policies = [store_policy(store, f"policies/{i}", fresh_policy(seed=i)) for i in range(4)]
+    first = _night(data_root)
     num_items = first.questions().benchmarks[0].num_selected
-    asked = first.num_asked(**{BEFORE: policies[0], AFTER: policies[1]})
+    asked = first.num_asked(base, **{BEFORE: policies[0], AFTER: policies[1]})
     assert asked == {BEFORE: num_items, AFTER: num_items, BASE: num_items}
     first.end()
     # It goes on from the champion, which was the first night's challenger.
-    second = night("abcd", 1)
+    second = _night(data_root, "abcd", seed=1)
     policies_then = {BEFORE: policies[1], AFTER: policies[2], CHAMPION: policies[1]}
-    assert second.num_asked(**policies_then) == {BEFORE: 0, AFTER: num_items, CHAMPION: 0, BASE: 0}
+    assert second.num_asked(base, **policies_then) == {
+        BEFORE: 0,
+        AFTER: num_items,
+        CHAMPION: 0,
+        BASE: 0,
+    }
 
 
 def test_of_two_runs_that_end_at_once_one_makes_the_anchor_and_both_are_pinned(
