@@ -55,7 +55,7 @@ def ablation(
         tracking_uri=tracking_uri,
         lists={"variants": variants},
     )
-    questions = list_benchmarks(job=opened)
+    questions = list_benchmarks(variants=variants, job=opened)
     table: Artifact = train_variants(
         shards=shards, questions=questions, job=opened, variants=variants
     )
@@ -92,6 +92,7 @@ def train_variants(
         candidates=candidates,
         base=NO_BASE,
         questions=questions,
+        selections=[found.selection for found in rounds],
         data=planned.data,
         job=_undecided(job),
     )

@@ -32,7 +32,7 @@ def retrain(
         data_root=data_root,
         tracking_uri=tracking_uri,
     )
-    questions = list_benchmarks(job=opened)
+    questions = list_benchmarks(variants=[], job=opened)
     planned = make_dataset(shards=shards, job=opened)
     # A benchmark that cannot be asked is found out before anything is spent.
     in_order(questions, planned)
@@ -43,6 +43,7 @@ def retrain(
         candidates=candidates,
         base=start.base,
         questions=questions,
+        selections=rounds.selections,
         data=planned.data,
         job=opened,
     )

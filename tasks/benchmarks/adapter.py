@@ -41,7 +41,7 @@ class BenchmarkSource:
     @property
     def root(self) -> Path:
         """All names, and the annotations."""
-        return self.files.root
+        return self.files.root()
 
     @cached_property
     def videos(self) -> VideoFolder:
@@ -154,7 +154,7 @@ class FolderBenchmark:
 
     @property
     def root(self) -> Path:
-        return self.files.root
+        return self.files.root()
 
     def samples(self) -> Iterator[Sample]:
         try:
@@ -256,7 +256,7 @@ class FolderBenchmark:
         """`found` are all questions of the files, however many of them a limit chose."""
         expected = self.adapter.num_items
         # What was built here has as many as its builder wanted.
-        if expected is None or found in (None, expected) or is_built(self.root):
+        if expected is None or found in (None, expected) or is_built(self.files.folder):
             return []
         return [f"{found} questions in the files, the published ones have {expected}"]
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import fsspec
 
 from tasks.benchmarks.mirror import Mirror, unreadable
 from tasks.core.errors import InputError
+from tasks.core.no_room import has_no_room
 from tasks.core.objects import as_os_errors, is_uri
 
 _EXPECTED = (
@@ -20,6 +21,7 @@ _EXPECTED = (
 _WEB = ("http", "https")
 
 
+@runtime_checkable
 class BenchmarkFiles(Protocol):
     """A benchmark's folder as its readers need it; nothing is opened before it is asked for."""
 
@@ -28,7 +30,6 @@ class BenchmarkFiles(Protocol):
         """Where it lies: an absolute path, or a URI."""
         ...
 
-    @property
     def root(self) -> Path:
         """A folder of this machine with all the names, and what annotations hold; what videos hold
         is there while `hold` lasts.
@@ -63,8 +64,12 @@ class LocalFiles:
     """A folder of this machine."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self._root = root
         self.folder = str(root)
+
+    def root(self) -> Path:
+        """See `BenchmarkFiles`."""
+        return self._root
 
     @contextmanager
     def hold(self, paths: Sequence[str]) -> Iterator[None]:
@@ -73,7 +78,7 @@ class LocalFiles:
 
     def mark(self, path: str) -> list[str | int]:
         """See `BenchmarkFiles`."""
-        whole = self.root / path
+        whole = self._root / path
         found = os.stat(whole)
         return [str(whole), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
@@ -85,6 +90,13 @@ class LocalFiles:
 def open_files(folder: str | Path) -> BenchmarkFiles:
     """Those of a folder or URI."""
     return mirror_of(str(folder)) if is_uri(str(folder)) else LocalFiles(Path(folder))
+
+
+def check_own(error: Exception) -> None:
+    """Raise what is no fault of the one file that was to be read: a store that does not answer, a
+    disk that is full."""
+    if isinstance(error, ConnectionError) or has_no_room(error):
+        raise error
 
 
 def find_folder(given: str, where: str) -> str:

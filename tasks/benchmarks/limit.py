@@ -1,7 +1,6 @@
 """At most so many questions of a benchmark: drawn by seed, in proportion to its own types."""
 
 import heapq
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -10,10 +9,8 @@ from tasks.core.choose import shuffled
 from tasks.core.seeding import uniform_hash
 from tasks.core.types import Sample
 
-logger = logging.getLogger(__name__)
-
 _MOST_NAMED = 12
-"""Types that a line of the log names."""
+"""Types that a line names."""
 
 
 def draw_limited(
@@ -38,8 +35,17 @@ def draw_limited(
             break
         chosen.add(unit)
         num_chosen += len(members[unit])
-    _log(folder.name, samples, types, chosen)
     return [sample for sample in samples if _unit(sample) in chosen]
+
+
+def count_types(
+    drawn: Sequence[Sample], samples: Sequence[Sample], type_of: Callable[[Sample], str]
+) -> str:
+    """How many of each type were drawn of all, the largest first."""
+    every, found = Counter(map(type_of, samples)), Counter(map(type_of, drawn))
+    named = [f"{kind} {found[kind]} of {num}" for kind, num in every.most_common(_MOST_NAMED)]
+    more = len(every) - len(named)
+    return "; ".join([*named, *([f"{more} more types"] if more else [])])
 
 
 def _in_proportion(types: Mapping[str, str], seed: int) -> Iterator[str]:
@@ -79,15 +85,3 @@ def _unit(sample: Sample) -> str:
     group = sample.benchmark.group if sample.benchmark else ""
     # The words in front part a group from a sample that is called alike.
     return f"group {group}" if group else f"sample {sample.sample_id}"
-
-
-def _log(name: str, samples: Sequence[Sample], types: Mapping[str, str], chosen: set[str]) -> None:
-    every = Counter(types[_unit(sample)] for sample in samples)
-    drawn = Counter(types[_unit(sample)] for sample in samples if _unit(sample) in chosen)
-    named = [f"{kind} {drawn[kind]} of {number}" for kind, number in every.most_common(_MOST_NAMED)]
-    more = len(every) - len(named)
-    logger.info(
-        "%s: %d of %d questions: %s%s",
-        *(name, drawn.total(), len(samples)),
-        *("; ".join(named), f"; {more} more types" if more > 0 else ""),
-    )

@@ -1,9 +1,8 @@
 """A benchmark's folder in an object store, as a folder of this machine.
 
-It is listed once. Annotations are fetched at once, because readers look into all of them. A video
-or picture is an empty file of its name until somebody holds it; then it is fetched, and stays as
-long as there is room: a shard may show nine hundred films of an hour, and no pod has a disk for
-them all.
+It is listed once. Annotations are fetched then, because adapters may read any of them. A video or
+picture is an empty file of its name until somebody holds it; then it is fetched, and stays as long
+as there is room: 900 videos of an hour are more than a pod's disk.
 """
 
 import logging
@@ -66,30 +65,39 @@ class _ChangedError(OSError):
 
 
 class Mirror:
-    """Implements `tasks.benchmarks.files.BenchmarkFiles`."""
+    """Implements `tasks.benchmarks.files.BenchmarkFiles`, for one thread at a time."""
 
-    def __init__(self, uri: str, most_bytes: int = _MOST_VIDEO_BYTES) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        most_bytes: int = _MOST_VIDEO_BYTES,
+        most_annotation_bytes: int = _MOST_ANNOTATION_BYTES,
+    ) -> None:
         """At most `most_bytes` of videos stay here, besides those that are in use."""
         self.folder = uri
-        self._most_bytes = most_bytes
+        self._most_bytes, self._most_annotation_bytes = most_bytes, most_annotation_bytes
         self._held: OrderedDict[str, int] = OrderedDict()
         """Bytes of what was fetched, by path, in the order of last use."""
         self._in_use: frozenset[str] = frozenset()
         # Of an object that has no version: nothing is known of it in another process.
         self._unknown = uuid.uuid4().hex
 
-    @cached_property
     def root(self) -> Path:
         """See `BenchmarkFiles`."""
+        return self._tree
+
+    @cached_property
+    def _tree(self) -> Path:
         texts = [path for path in self._objects if path.lower().endswith(_ANNOTATIONS)]
         size = sum(self._objects[path].num_bytes for path in texts)
-        if size > _MOST_ANNOTATION_BYTES:
+        if size > self._most_annotation_bytes:
             raise InputError(
                 f"{self.folder} holds {len(texts)} annotation files of {size / 2**30:.1f} GiB, "
-                f"expected at most {_MOST_ANNOTATION_BYTES // 2**30}; give the folder of one "
-                "benchmark"
+                f"expected at most {self._most_annotation_bytes / 2**30:.1f}; give the folder of "
+                "one benchmark"
             )
-        tree = self._scratch / "tree"
+        tree = self._top
         for path in self._objects:
             target = tree / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +129,7 @@ class Mirror:
 
     def as_given(self, text: str) -> str:
         """See `BenchmarkFiles`."""
-        return text.replace(str(self._scratch / "tree"), self.folder)
+        return text.replace(str(self._top), self.folder)
 
     def _bring(self, paths: Sequence[str]) -> None:
         """
@@ -130,7 +138,7 @@ class Mirror:
             ConnectionError: the store does not answer: whoever goes on would count all as missing.
         """
         try:
-            root = self.root
+            root = self.root()
         except InputError as error:
             # Whoever shows a question takes a ValueError for the fault of that question alone.
             raise ConnectionError(error.message) from error
@@ -159,7 +167,7 @@ class Mirror:
             if total <= self._most_bytes:
                 return
             total -= self._held.pop(path)
-            os.truncate(self.root / path, 0)
+            os.truncate(self._tree / path, 0)
 
     def _fetch(self, paths: Sequence[str]) -> Iterator[str]:
         """Each of `paths` once it lies whole in its part, in order."""
@@ -203,6 +211,10 @@ class Mirror:
         if path not in self._objects:
             raise FileNotFoundError(f"no {path!r:.200} in {self.folder}")
         return self._objects[path]
+
+    @property
+    def _top(self) -> Path:
+        return self._scratch / "tree"
 
     @cached_property
     def _scratch(self) -> Path:

@@ -3,16 +3,23 @@ decoded."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import PurePosixPath
 
+from tqdm import tqdm
+
 from tasks.benchmarks.conditions import Conditions
-from tasks.benchmarks.files import open_files
+from tasks.benchmarks.file_facts import FileFacts
+from tasks.benchmarks.files import check_own, open_files
 from tasks.benchmarks.records import BenchmarkFolder, PromptTokens
 from tasks.benchmarks.viubench.folder import built_clips, data_root_of, is_built
 from tasks.core.choose import choose_at_random
+from tasks.core.digest import digest_of
 from tasks.core.objects import is_uri
+from tasks.core.stages import code_of
+from tasks.core.store import Store
 from tasks.core.text_tokens import text_tokens
-from tasks.core.types import Sample, View
+from tasks.core.types import Sample, VideoFile, View
 from tasks.video.frames import vision_tokens
 from tasks.video.official import Showing, count_tokens
 
@@ -22,9 +29,11 @@ _MOST_FETCHED = 8
 """The same of an object store, from which a video comes whole."""
 
 
-def count_prompt_tokens(folder: BenchmarkFolder, samples: Sequence[Sample]) -> PromptTokens:
+def count_prompt_tokens(
+    store: Store, folder: BenchmarkFolder, samples: Sequence[Sample]
+) -> PromptTokens:
     """Of all `samples`, each asked once. Of more videos than `MOST_OPENED` some are drawn by seed,
-    and stand for all."""
+    and stand for all. `store` remembers what was counted."""
     uses = Counter(_video_of(view) for sample in samples for view in sample.views)
     # What was not found is shown to nobody.
     del uses[""]
@@ -32,13 +41,16 @@ def count_prompt_tokens(folder: BenchmarkFolder, samples: Sequence[Sample]) -> P
     is_fetched = is_uri(folder.folder) and not is_built(folder.folder)
     most = _MOST_FETCHED if is_fetched else MOST_OPENED
     drawn = choose_at_random(sorted(uses), most, str, "videos for tokens", folder.seed)
-    count = _count_in_clips(folder) if is_built(folder.folder) else _count_in_files(folder)
+    facts = FileFacts[int](store, "questions/tokens")
+    count = _count_in_clips(folder) if is_built(folder.folder) else _count_in_files(folder, facts)
     counted, unreadable = 0, {}
-    for video in drawn:
+    for video in tqdm(drawn, desc=f"headers {folder.name}", unit="video"):
         try:
             counted += uses[video] * count(views[video])
         except (OSError, ValueError, KeyError) as error:
+            check_own(error)
             unreadable[video] = f"{type(error).__name__}: {error}"
+    facts.keep()
     # A question counts as often as it is asked, so a video that many show weighs more. What cannot
     # be read counts as nothing, here as where it stands for others.
     share = sum(uses[video] for video in drawn) / (uses.total() or 1)
@@ -67,13 +79,20 @@ def unreadable_of(sample: Sample, tokens: PromptTokens) -> str:
     return next((tokens.unreadable[video] for video in videos if video in tokens.unreadable), "")
 
 
-def _count_in_files(folder: BenchmarkFolder) -> Callable[[View], int]:
+def _count_in_files(folder: BenchmarkFolder, facts: FileFacts[int]) -> Callable[[View], int]:
     files, showing = open_files(folder.folder), showing_of(folder.conditions)
 
+    def read(file: VideoFile) -> int:
+        # Of pictures the first one tells the size of all.
+        with files.hold(file.paths[:1]):
+            return count_tokens(files.root(), file, showing)
+
     def count(view: View) -> int:
-        assert view.file is not None
-        with files.hold(view.file.paths):
-            return count_tokens(files.root, view.file, showing)
+        file = view.file
+        assert file is not None
+        marks = [files.mark(path) for path in file.paths[:1]]
+        asked = digest_of(code_of("answer"), asdict(showing), asdict(file), marks)
+        return facts.find(asked, lambda: read(file))
 
     return count
 

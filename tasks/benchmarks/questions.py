@@ -9,7 +9,7 @@ from itertools import groupby
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.files import find_folder, subfolders
 from tasks.benchmarks.given_conditions import read_conditions
-from tasks.benchmarks.limit import draw_limited
+from tasks.benchmarks.limit import count_types, draw_limited
 from tasks.benchmarks.lookup import missing_of
 from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, PromptTokens
 from tasks.benchmarks.viubench.folder import is_built
@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 _EXPECTED = (
     'expected a JSON object such as {"videomme": "/data/Video-MME"}, or a folder that '
-    "holds one folder for each "
-    f"benchmark; known are {', '.join(BENCHMARKS)}"
+    "holds one folder for each benchmark (folders may be URIs, s3://bucket/Video-MME); "
+    f"known are {', '.join(BENCHMARKS)}"
 )
 
 
@@ -92,7 +92,7 @@ def list_benchmark(
         raise InputError(f"{folder.name}: no question in {folder.folder}")
     chosen = draw_limited(folder, found, adapter.type_of)
     _say_missing(folder, chosen)
-    tokens = count_prompt_tokens(folder, chosen)
+    tokens = count_prompt_tokens(store, folder, chosen)
     _say_unreadable(folder, tokens)
     digest = digest_of("questions", folder.adapter, asdict(folder.conditions), *chosen)
     key = f"questions/{digest_of(digest, questions_per_shard)}"
@@ -105,6 +105,7 @@ def list_benchmark(
             for number, rows in enumerate(_shards(chosen, questions_per_shard))
         ],
         digest=digest,
+        types=count_types(chosen, found, adapter.type_of) if len(chosen) < len(found) else "",
         tokens=tokens,
     )
 

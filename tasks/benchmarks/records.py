@@ -65,6 +65,8 @@ class AskedBenchmark:
     digest: str
     """Of the questions and the conditions, wherever the folder lies: what scores of two models must
     share to be compared."""
+    types: str = ""
+    """How many of each of its types a limit chose, for people; empty if all were."""
     tokens: PromptTokens = PromptTokens()
 
 

@@ -165,6 +165,7 @@ def _report(
             "pool": float(sum(shard.samples.num_rows for shard in shards)),
             "samples": float(len(measurements)),
             "rollouts": float(sum(m.num_rollouts for m in measurements)),
+            "tokens": float(sum(shard.num_tokens for shard in shards)),
             "failed": float(sum(shard.num_failed for shard in shards)),
             "kept": float(reasons["spread"]),
             "dropped_all_right": float(reasons["all right"]),

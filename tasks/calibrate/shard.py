@@ -80,4 +80,5 @@ def measure_pool(
         measurements=write_rows(store, f"{key}/measurements.parquet", Measurement, measurements),
         num_failed=num_failed,
         seconds=time.perf_counter() - started,
+        num_tokens=cache.num_tokens,
     )

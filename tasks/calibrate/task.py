@@ -67,8 +67,9 @@ def measure_shard(
 
     with stage(run, "calibrate"):
         measured = once(store, key, MeasuredShard, measure)
-    # Seconds are what this run spent.
-    return replace(measured.output, seconds=0.0) if measured.reused else measured.output
+    # Seconds, and the tokens of them, are what this run spent.
+    found = measured.output
+    return replace(found, seconds=0.0, num_tokens=0) if measured.reused else found
 
 
 @stage_task("cpu")

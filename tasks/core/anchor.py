@@ -7,22 +7,24 @@ whatever else becomes of it: `anchors/NAME/*.parquet` keeps its contents, and fi
 there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from pydantic import TypeAdapter
 
 from tasks.core.digest import digest_of
+from tasks.core.errors import InputError
 from tasks.core.kept import read_json
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Anchor, Artifact, Clip
 
 _FOLDER, _FIRST = "anchors", "first.json"
-_REMEDY = (
-    "put a copy of it back; if there is none, delete it: the next run makes a new anchor, and "
-    "scores of earlier nights cannot be compared with its own"
+REMEDY = (
+    f"put a copy of it back; if there is none, delete {_FOLDER}/NAME/{_FIRST} below the data root: "
+    "the next run makes a new anchor, and scores of earlier nights cannot be compared with its own"
 )
+"""For whatever belongs to the first run's VIUBench."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ def find_anchor(store: Store, model_name: str) -> Anchor | None:
         InputError: the file that says so is damaged.
     """
     key = f"{_FOLDER}/{model_name}/{_FIRST}"
-    return read_json(store, key, Anchor, _REMEDY) if store.exists(key) else None
+    return read_json(store, key, Anchor, REMEDY) if store.exists(key) else None
 
 
 def keep_anchor(store: Store, model_name: str, anchor: Anchor) -> None:
@@ -66,13 +68,36 @@ def pin(store: Store, model_name: str, contents: Iterable[AnchorContent]) -> Art
     return write_rows(store, key, AnchorContent, rows)
 
 
+def with_looks(anchors: Sequence[AnchorContent], clips: Iterable[Clip]) -> list[AnchorContent]:
+    """`anchors`, and again with their looks those that are among `clips`: a clip that looks like
+    one is known then, even if the anchor's own is turned away as its copy."""
+    known = {row.sha256 for row in anchors}
+    return [*anchors, *(AnchorContent.of(clip) for clip in clips if clip.sha256 in known)]
+
+
 def pinned(store: Store) -> list[AnchorContent]:
-    """The contents of all anchors of a data root, by content."""
+    """The contents of all anchors of a data root, by content.
+
+    Raises:
+        InputError: a file that says so is damaged.
+    """
     rows = {
         row
         for folder in store.list_keys(_FOLDER)
         for key in store.list_keys(folder)
         if key.endswith(".parquet")
-        for row in read_rows(store, key, AnchorContent)
+        for row in _read_pins(store, key)
     }
     return sorted(rows, key=lambda row: (row.sha256, row.fingerprint))
+
+
+def _read_pins(store: Store, key: str) -> list[AnchorContent]:
+    try:
+        return read_rows(store, key, AnchorContent)
+    except InputError as error:  # other anchors' pins are made anew by runs of other models alone
+        problem = error.message.partition("; ")[0]
+        raise InputError(
+            f"{problem}; put a copy of it back; if there is none, delete it and run the model "
+            f"{key.split('/')[1]!r} next, which pins its anchor again: until then what that anchor "
+            "shows may be trained on"
+        ) from error

@@ -108,6 +108,8 @@ class MeasuredShard:
     num_failed: int
     """Samples that could not be rendered, so have no measurement."""
     seconds: float
+    num_tokens: int = 0
+    """Read and written in these seconds: of what had no reply yet."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,8 @@ class AnsweredShard:
     num_decoded: int
     """Videos that were opened for them."""
     seconds: float
+    num_tokens: int = 0
+    """Read and written in these seconds."""
 
 
 @dataclass(frozen=True)

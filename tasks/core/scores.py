@@ -128,5 +128,7 @@ class Evaluated:
     models: list[Evaluation]
     base: dict[str, BenchmarkScore] = field(default_factory=dict)
     """Of `model.base`, on the anchor; empty where it is not asked."""
+    reports: list[StageReport] = field(default_factory=list)
+    """Of the benchmarks, what they cost; the models have reports of their own."""
     anchor: Anchor = NO_ANCHOR
     """Which benchmark every run is asked."""

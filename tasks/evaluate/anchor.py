@@ -11,6 +11,7 @@ from tasks.benchmarks.viubench.folder import built_clips, is_built, keep_benchma
 from tasks.core import anchor as anchors
 from tasks.core.anchor import AnchorContent
 from tasks.core.config import RetrainConfig
+from tasks.core.errors import InputError
 from tasks.core.manifest import iterate_rows, read_clips, read_rows
 from tasks.core.records import DataSet
 from tasks.core.score_config import ANCHOR, FIRST
@@ -32,7 +33,10 @@ def with_anchor(
     if name == FIRST:
         first = anchors.find_anchor(store, model_name)
         if first:
-            return _with_first(store, run, config, benchmarks, first)
+            questions = _with_first(store, run, config, benchmarks, first)
+            # Pinned once more, should the file that says so be lost: before ingest asks for it.
+            anchors.keep_anchor(store, model_name, first)
+            return questions
     if name in ("", FIRST):
         return Questions([*benchmarks])
     questions = Questions([*benchmarks], Anchor(name, config.seed))
@@ -76,7 +80,13 @@ def _with_first(
         adapter="viubench",
         seed=first.seed,
     )
-    asked = list_benchmark(store, folder, config.evaluate.questions_per_shard)
+    if not is_built(folder.folder):
+        raise InputError(f"the anchor: {folder.folder} holds no VIUBench; {anchors.REMEDY}")
+    try:
+        asked = list_benchmark(store, folder, config.evaluate.questions_per_shard)
+    except InputError as error:  # unlike other benchmarks, no command builds it again
+        problem = error.message.partition("; ")[0]
+        raise InputError(f"the anchor: {problem}; {anchors.REMEDY}") from error
     return Questions([*benchmarks, asked], first)
 
 

@@ -4,6 +4,7 @@ is logged as a run of its own, with one table of all.
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
 from tasks.benchmarks.catalogue import BENCHMARKS
@@ -15,6 +16,7 @@ from tasks.core.manifest import iterate_rows, read_rows, write_rows
 from tasks.core.records import AnsweredShard, AskedShard, BenchmarkTable, Candidate
 from tasks.core.reuse import work_key
 from tasks.core.scores import BASE, BenchmarkScore, Evaluated, Evaluation, UnitScore
+from tasks.core.stages import code_of
 from tasks.core.store import Store
 from tasks.core.training import NO_BASE
 from tasks.core.types import Artifact, Run, Sample
@@ -25,7 +27,8 @@ from tasks.evaluate.score_benchmark import (
     results_table,
     score_benchmark,
 )
-from tasks.rollout.answerer import Reply, Sampling
+from tasks.evaluate.spent import spent_metrics, spent_on
+from tasks.rollout.answerer import Answerer, Reply, Sampling
 from tasks.rollout.ask import ReplyCache, ask_all
 from tasks.rollout.open_answerer import describe_server, open_candidate
 from tasks.rollout.server_answerer import remember
@@ -86,10 +89,7 @@ def answer_questions(
     sampling = Sampling(
         1, folder.conditions.temperature, folder.conditions.max_answer_tokens, ("benchmark",)
     )
-    # Of all shards: guessers, and the tokenizer of the tiny model, are made of all questions, and
-    # must be the same in every shard.
-    samples = [*_all_samples(store, benchmark)] if asked.candidate.answerer else []
-    with open_candidate(store, asked.candidate, model, rollout, samples, folder.seed) as answerer:
+    with open_for(store, asked.candidate, benchmark, model, rollout) as answerer:
         # By the adapter: a benchmark that is called otherwise next time is asked the same.
         cache = ReplyCache(store, answerer, videos, sampling, folder.adapter)
         replies = ask_all(
@@ -98,16 +98,41 @@ def answer_questions(
             batch_size=config.questions_per_batch,
             label=f"{asked.candidate.name} {folder.name}",
         )
-        name = digest_of(benchmark.digest, asked.questions.digest)
-        key = f"answers/{answerer.digest}/shards/{name}.parquet"
+        key = answers_key(answerer, benchmark, asked.questions)
     return AnsweredShard(
         candidate=asked.candidate.name,
         benchmark=folder.name,
         answers=write_rows(store, key, Reply, replies.values()),
         num_asked=cache.num_asked,
         num_decoded=videos.num_decoded,
+        num_tokens=cache.num_tokens,
         seconds=time.perf_counter() - started,
     )
+
+
+@contextmanager
+def open_for(
+    store: Store,
+    candidate: Candidate,
+    benchmark: AskedBenchmark,
+    model: ModelConfig,
+    rollout: RolloutConfig,
+) -> Iterator[Answerer]:
+    """Whoever answers a benchmark for `candidate`; a policy is loaded once it is asked."""
+    # Of all shards: guessers, and the tokenizer of the tiny model, are made of all questions, and
+    # must be the same in every shard.
+    samples = [*_all_samples(store, benchmark)] if candidate.answerer else []
+    with open_candidate(
+        store, candidate, model, rollout, samples, benchmark.folder.seed
+    ) as answerer:
+        yield answerer
+
+
+def answers_key(answerer: Answerer, benchmark: AskedBenchmark, shard: Artifact) -> str:
+    """Where all replies to a shard are kept, once they are there."""
+    # The code as well, as for each reply: of other code they are asked anew.
+    name = digest_of(code_of("answer"), benchmark.digest, shard.digest)
+    return f"answers/{answerer.digest}/shards/{name}.parquet"
 
 
 def replies_by_id(store: Store, answered: Sequence[AnsweredShard]) -> dict[str, Reply]:
@@ -201,6 +226,7 @@ def score_candidates(
             for one in evaluated
         ],
         base=on_benchmarks(BASE),
+        reports=spent_on(answered),
         anchor=questions.anchor,
     )
 
@@ -247,7 +273,9 @@ def _summary(results: Sequence[ModelResult], answered: Sequence[AnsweredShard]) 
     other places is here and in no file.
     """
     scores = {f"score/{r.name}": r.headline.mean for r in results if r.headline is not None}
-    return scores | {
+    return {
+        **scores,
+        **spent_metrics(answered),
         "cost/asked": float(sum(shard.num_asked for shard in answered)),
         "cost/decoded": float(sum(shard.num_decoded for shard in answered)),
         "time/answer_seconds": sum(shard.seconds for shard in answered),

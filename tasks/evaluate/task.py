@@ -3,6 +3,7 @@ one model on benchmarks alone."""
 
 import logging
 import time
+from typing import TYPE_CHECKING
 
 from tasks.benchmarks.records import BenchmarkFolder, BuiltBenchmark, Questions
 from tasks.core.measurement import Selection
@@ -12,27 +13,39 @@ from tasks.core.training import TrainedPolicy
 from tasks.core.types import Artifact
 from tasks.deployment.stage_task import stage_task
 
+if TYPE_CHECKING:
+    from tasks.evaluate.cost import CostStatement
+    from tasks.tracking.tracker import Tracker
+
 logger = logging.getLogger(__name__)
 
 
 @stage_task("cpu")
-def list_benchmarks(job: Job) -> Questions:
-    """Read and check the benchmarks of the configuration and the anchor, before anything is spent
-    on training."""
+def list_benchmarks(variants: list[str], job: Job) -> Questions:
+    """Read and check the benchmarks of the configuration and the anchor, and say what they cost,
+    before anything is spent on training; `variants` are those of an ablation, if it is one."""
     from tasks.benchmarks.questions import check_shown, configured_suite, list_suite
     from tasks.core.store import Store
     from tasks.evaluate.anchor import with_anchor
-    from tasks.tracking.run import stage
+    from tasks.evaluate.cost import costs_before_training
+    from tasks.tracking.check import find_champion
+    from tasks.tracking.run import open_registry, stage
 
     store, config = Store(job.run.data_root), job.config
-    with stage(job.run, "list_benchmarks"):
+    with stage(job.run, "list_benchmarks") as tracker:
         benchmarks = list_suite(
             store,
             configured_suite(config.evaluate.benchmarks, seed=config.seed),
             questions_per_shard=config.evaluate.questions_per_shard,
         )
         check_shown(store, benchmarks, config.promote.min_coverage)
-        return with_anchor(store, job.run, config, benchmarks)
+        questions = with_anchor(store, job.run, config, benchmarks)
+        champion = find_champion(store, open_registry(job.run), config.promote.model_name)
+        costs = costs_before_training(
+            store, questions, config, variants, has_champion=champion is not None
+        )
+        _publish(tracker, costs)
+    return questions
 
 
 @stage_task("cpu")
@@ -75,18 +88,25 @@ def list_candidates(before: Artifact, trainings: list[TrainedPolicy], job: Job) 
 
 @stage_task("light")
 def ask_candidates(
-    candidates: list[Candidate], base: Artifact, questions: Questions, job: Job
+    candidates: list[Candidate],
+    base: Artifact,
+    questions: Questions,
+    selections: list[Selection],
+    job: Job,
 ) -> list[AskedShard]:
     """What each candidate is asked on benchmarks, and `base`, what all nights began with, on the
-    anchor."""
+    anchor, with what that will cost; `selections` say how fast calibration was."""
     from tasks.core.store import Store
     from tasks.evaluate.benchmarks import pair_up, with_answerers
+    from tasks.evaluate.cost import costs_before_asking
     from tasks.tracking.run import stage
 
-    with stage(job.run, "evaluate"):
-        store, config = Store(job.run.data_root), job.config.evaluate
-        known = with_answerers(store, job.run, candidates, base, config)
-        return pair_up(known, questions)
+    store, config = Store(job.run.data_root), job.config
+    with stage(job.run, "evaluate") as tracker:
+        known = with_answerers(store, job.run, candidates, base, config.evaluate)
+        asked = pair_up(known, questions)
+        _publish(tracker, costs_before_asking(store, questions, asked, config, selections))
+    return asked
 
 
 @stage_task("gpu")
@@ -281,9 +301,11 @@ def score_benchmarks(
     """Score what all candidates answered on benchmarks, beside their own scores."""
     from tasks.core.store import Store
     from tasks.evaluate.benchmarks import score_candidates
+    from tasks.evaluate.spent import spent_metrics
     from tasks.tracking.run import stage
 
-    with stage(job.run, "evaluate"):
+    with stage(job.run, "evaluate") as tracker:
+        tracker.log_metrics(spent_metrics(answered))
         return score_candidates(
             Store(job.run.data_root),
             evaluated,
@@ -311,3 +333,12 @@ def tabulate_benchmarks(
     for result in table.results.values():
         click.echo(f"result              {store.path(result.key)}")
     return table
+
+
+def _publish(tracker: "Tracker", costs: "CostStatement") -> None:
+    import click
+
+    if costs.text:
+        tracker.log_metrics(costs.metrics)
+        tracker.log_bytes("cost.md", costs.markdown.encode())
+        click.echo(costs.text)

@@ -15,7 +15,7 @@ from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Rejection, Split
 from tasks.ingest.reasons import Reason
-from tasks.ingest.split import TrainingRecord
+from tasks.ingest.split import TrainingRecord, find_trained
 from tasks.video.fingerprint import Pair, near_between, near_pairs
 
 _SAME_LENGTH = 0.8
@@ -66,11 +66,16 @@ def drop_forbidden(
 
 
 def drop_spent(
-    clips: Sequence[Clip], anchors: Sequence[AnchorContent], trained: Sequence[TrainingRecord]
+    clips: Sequence[Clip],
+    anchors: Sequence[AnchorContent],
+    history: Sequence[TrainingRecord],
+    config: IngestConfig,
 ) -> tuple[list[Clip], list[Rejection]]:
     """Of `clips` those that may be trained on or scored on: what an anchor shows may not be in
-    training, and what was in training says nothing when it is held out."""
-    spent = {row.sha256 for row in anchors} & {row.sha256 for row in trained}
+    training, and what was in training, or looks like it, says nothing when it is held out."""
+    pinned = {row.sha256 for row in anchors}
+    shown = [clip for clip in clips if clip.sha256 in pinned]
+    spent = {shown[position].sha256 for position in find_trained(shown, history, config)}
     detail = "the anchor shows it, and it was trained on before: it can be on neither side"
     rejected = [
         Rejection(source=clip.source, reason=Reason.FORBIDDEN, detail=detail)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from operator import ne
 
-from tasks.core.anchor import pinned
+from tasks.core.anchor import AnchorContent, pinned, with_looks
 from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
@@ -54,15 +54,17 @@ def merge_shards(
     forbidden = [clip for key in config.avoid for clip in read_rows(store, key, Clip)]
     # Before near duplicates: a clip must not be turned away as the copy of one that goes too.
     allowed, leaks = drop_forbidden(originals, forbidden, config)
+    # Read once: another run may add some at any time, and all that follows has to agree.
+    anchors = with_looks(pinned(store), originals)
     history = read_history(store) if config.for_training else []
-    allowed, spent = drop_spent(allowed, pinned(store), history)
+    allowed, spent = drop_spent(allowed, anchors, history, config)
     kept, groups, lookalikes = drop_near(allowed, config)
     rejected = sorted(
         [*rejected, *lost, *copies, *leaks, *spent, *lookalikes],
         key=lambda row: (row.source, row.detail),
     )
     check_enough(kept, rejected, config)
-    clips, counts = _split(store, kept, groups, history, config)
+    clips, counts = _split(store, kept, groups, history, anchors, config)
     rule = [
         config.near_duplicates,
         config.near_duplicate_distance,
@@ -86,6 +88,7 @@ def _split(
     clips: Sequence[Clip],
     groups: Sequence[int],
     history: Sequence[TrainingRecord],
+    anchors: Sequence[AnchorContent],
     config: IngestConfig,
 ) -> tuple[list[Clip], dict[str, int]]:
     """The clips with their sides, what goes to training put on record; and what the sides hung on
@@ -93,7 +96,7 @@ def _split(
     contents = [clip.sha256 for clip in clips]
     # Thrice: as it is, without what was in training before, and without look-alikes too.
     trained = find_trained(clips, history, config)
-    anchored = find_anchored(clips, pinned(store), trained, config)
+    anchored = find_anchored(clips, anchors, trained, config)
     sides = assign_sides(contents, groups, trained - anchored, config, anchored)
     without_history = assign_sides(contents, groups, (), config)
     alone = assign_sides(contents, range(len(clips)), (), config)

@@ -65,24 +65,30 @@ def assign_sides(
     members: defaultdict[int, list[int]] = defaultdict(list)
     for position, group in enumerate(groups):
         members[group].append(position)
-    bound = {groups[position] for position in (*trained, *anchored)}
+    # A group with clips of both kinds is held out but for what was trained on.
+    pinned = {
+        group: [position for position in members[group] if position not in trained]
+        for group in {groups[position] for position in anchored}
+    }
+    barred = {groups[position] for position in trained} - set(pinned)
     # The highest hash speaks for a group: who joins it can only lead it to training.
     hashes = {
         group: max(uniform_hash("split", contents[position]) for position in positions)
         for group, positions in members.items()
-        if group not in bound
+        if group not in barred
     }
     most, half = len(contents) - config.min_train_clips, len(contents) // 2
-    # A group with clips of both kinds is held out but for what was trained on.
-    beside_anchor = {groups[position] for position in anchored}
-    heldout = [
-        position
-        for position, group in enumerate(groups)
-        if group in beside_anchor and position not in trained
-    ]
+    num_waiting = sum(map(len, pinned.values()))
+    heldout: list[int] = []
     # From the lowest hash on: each group among the lowest or below the share, if enough are left.
+    # Pinned ones come in their turn, with room kept for them: so an anchor made of clips that are
+    # held out moves none, and the run that made it finds its own data set when it is repeated.
     for group in sorted(hashes, key=lambda group: hashes[group]):
-        number = len(heldout) + len(members[group])
+        if group in pinned:
+            heldout += pinned[group]
+            num_waiting -= len(pinned[group])
+            continue
+        number = len(heldout) + num_waiting + len(members[group])
         is_lowest = len(heldout) < config.min_heldout_clips and number <= half
         if number <= most and (is_lowest or hashes[group] < config.heldout_share):
             heldout += members[group]

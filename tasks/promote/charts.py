@@ -226,14 +226,12 @@ def _draw_paper(axes: Axes, scores: _BenchmarkScores) -> None:
 
 
 def _draw_chance(axes: Axes, scores: _BenchmarkScores) -> None:
-    chances = [
-        (found[AFTER].chance, row)
-        for row, found in enumerate(scores.values())
-        if found[AFTER].chance is not None
-    ]
-    for number, (chance, row) in enumerate(chances):
-        label = "" if number else "chance"
-        axes.plot([chance, chance], [row - 0.42, row + 0.42], ":", color=RED, label=label)
+    label = "chance"
+    for row, found in enumerate(scores.values()):
+        chance = found[AFTER].chance
+        if chance is not None:
+            axes.plot([chance, chance], [row - 0.42, row + 0.42], ":", color=RED, label=label)
+            label = ""  # one line of the legend is for all
 
 
 def _reach(estimate: Estimate) -> tuple[float, float]:

@@ -20,6 +20,7 @@ from tasks.core.scores import (
     SampleScore,
     UnitScore,
 )
+from tasks.core.speed import BENCHMARK_STAGE, Speed, measured_speed, speed_name
 from tasks.core.store import Store
 from tasks.core.training import TrainedPolicy, TrainStep
 from tasks.core.types import NO_ANCHOR, Anchor, Artifact, Clip, Rejection, Sample, StageReport
@@ -79,6 +80,8 @@ class Evidence:
     base: dict[str, BenchmarkScore]
     """Of `model.base`, on the anchor."""
     anchor: Anchor
+    speed: Speed | None
+    """How fast benchmarks were answered; of calibration if not by the policies, or not at all."""
     overall: tuple[str, ...]
     """The places whose mean `overall` is."""
     breakdowns: dict[str, dict[str, Breakdown]]
@@ -157,6 +160,7 @@ def load_evidence(store: Store, inputs: Inputs, config: RetrainConfig) -> Eviden
         },
         base=dict(inputs.base),
         anchor=inputs.anchor,
+        speed=_speed(inputs, config),
         overall=overall_places(config),
         breakdowns={
             place: {name: _breakdown(store, s.benchmarks[place]) for name, s in scores.items()}
@@ -173,6 +177,14 @@ def load_evidence(store: Store, inputs: Inputs, config: RetrainConfig) -> Eviden
 def overall_places(config: RetrainConfig) -> tuple[str, ...]:
     """The places whose mean `overall` is."""
     return config.promote.overall or (*map(str, SCORED_SPLITS), *config.evaluate.benchmarks)
+
+
+def _speed(inputs: Inputs, config: RetrainConfig) -> Speed | None:
+    of = speed_name(config)
+    benchmarks = [one for one in inputs.reports if one.stage.startswith(BENCHMARK_STAGE)]
+    # Whoever stands in for a policy has another speed.
+    asked = None if config.evaluate.answerers else measured_speed(benchmarks, of)
+    return asked or measured_speed([one.report for one in inputs.selections], of)
 
 
 def _breakdown(store: Store, score: BenchmarkScore) -> Breakdown:

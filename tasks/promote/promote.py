@@ -14,6 +14,7 @@ from tasks.core.heldout import promotion_advice
 from tasks.core.records import Promotion
 from tasks.core.reuse import find_output, keep_output
 from tasks.core.scores import AFTER
+from tasks.core.speed import SUMMARY_KEY
 from tasks.core.statistics import METHOD, Estimate
 from tasks.core.store import Store
 from tasks.core.types import Run, Split, StageReport
@@ -28,8 +29,6 @@ from tasks.promote.version_scores import publish_scores
 from tasks.tracking.tracker import ChampionMovedError, ModelRegistry, Standing, Tracker
 
 logger = logging.getLogger(__name__)
-
-_LATEST_SUMMARY = "summary.json"
 
 
 def promote_challenger(
@@ -157,7 +156,7 @@ def _publish(
         tracker.log_bytes(name, data)
     tracker.log_metrics(_metrics(summary))
     store.write_bytes(promotion.report_key, files["report/report.html"])
-    for key in (promotion.summary_key, _LATEST_SUMMARY):
+    for key in (promotion.summary_key, SUMMARY_KEY):
         store.write_bytes(key, files["report/summary.json"])
 
 

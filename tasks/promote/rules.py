@@ -25,7 +25,7 @@ class Guard:
     """Whether it may not fall though no rule names it."""
 
 
-class Verdict(NamedTuple):
+class RuleResult(NamedTuple):
     """Whether one rule holds."""
 
     holds: bool
@@ -42,7 +42,7 @@ class Verdict(NamedTuple):
 
 def judge_places(
     gains: Gains, coverage: Mapping[str, float], rules: PromoteConfig, advice: str
-) -> Iterator[Verdict]:
+) -> Iterator[RuleResult]:
     """What `rules` say of the places that they name; `coverage` is by model, `advice` what to do if
     too few videos are held out."""
     if rules.min_videos:
@@ -51,21 +51,21 @@ def judge_places(
         gain = gains[place]
         # Without an interval `low` is minus infinity, so that no win is shown.
         verdict = "lies" if gain.low > 0 else "does not lie"
-        yield Verdict(
+        yield RuleResult(
             gain.low > 0,
             f"it must win on {place}: the 95 % interval of {gain_text(gain)} {verdict} above 0",
         )
     for place, limit in rules.may_lose.items():
         gain = gains[place]
         verdict = "lies" if gain.low >= -limit else "does not lie"
-        yield Verdict(
+        yield RuleResult(
             gain.low >= -limit,
             f"it may lose at most {limit:g} on {place}: "
             f"the 95 % interval of {gain_text(gain)} {verdict} above -{limit:g}",
         )
     for model, share in coverage.items():
         verdict = "were" if share >= rules.min_coverage else "were only"
-        yield Verdict(
+        yield RuleResult(
             share >= rules.min_coverage,
             f"{rules.min_coverage:.0%} of the items must be shown: {share:.1%} {verdict} shown to "
             f"{model!r}",
@@ -74,7 +74,7 @@ def judge_places(
 
 def judge_benchmarks(
     gains: Gains, rules: PromoteConfig, guards: Mapping[str, Guard], models: Sequence[str]
-) -> Iterator[Verdict]:
+) -> Iterator[RuleResult]:
     """A benchmark that no rule names may not fall, and what is judged must have been shown to both
     `models`."""
     named = {*rules.must_win, *rules.may_lose}
@@ -85,7 +85,7 @@ def judge_benchmarks(
             yield _must_be_shown(name, guard, rules, models)
 
 
-def _may_not_fall(name: str, gain: Estimate, rules: PromoteConfig, guard: Guard) -> Verdict:
+def _may_not_fall(name: str, gain: Estimate, rules: PromoteConfig, guard: Guard) -> RuleResult:
     """The mean gain may lie a little below 0, its whole interval may not."""
     most = max(rules.max_fall, guard.worth)
     # Sums of floats: one question of forty may come out a little beyond 1 / 40. Of nothing the mean
@@ -102,17 +102,19 @@ def _may_not_fall(name: str, gain: Estimate, rules: PromoteConfig, guard: Guard)
         found = "lies below 0 with its whole interval"
     else:
         found = f"lies {below}" + ("" if reaches_up else ", and its whole interval lies below 0")
-    return Verdict(
+    return RuleResult(
         is_near and reaches_up,
         f"it may not fall on {name}: the mean gain of {_brief_gain(gain)} {found}",
         _power(gain),
     )
 
 
-def _must_be_shown(name: str, guard: Guard, rules: PromoteConfig, models: Iterable[str]) -> Verdict:
+def _must_be_shown(
+    name: str, guard: Guard, rules: PromoteConfig, models: Iterable[str]
+) -> RuleResult:
     shares = {model: guard.coverage[model] for model in models}
     shown = ", ".join(f"{share:.1%} to {model!r}" for model, share in shares.items())
-    return Verdict(
+    return RuleResult(
         min(shares.values()) >= rules.min_coverage,
         f"{rules.min_coverage:.0%} of the questions of {name} must be shown to each: {shown}",
     )
@@ -129,16 +131,16 @@ def _power(gain: Estimate) -> str:
     return f"{_items(gain)} would have shown a true loss of {loss:.4f} {how_often}"
 
 
-def _enough_videos(gains: Gains, rules: PromoteConfig, advice: str) -> Verdict:
+def _enough_videos(gains: Gains, rules: PromoteConfig, advice: str) -> RuleResult:
     place = min((*rules.must_win, *rules.may_lose), key=lambda name: gains[name].num_videos)
     num_videos = gains[place].num_videos
     text = (
         f"gains must rest on at least {rules.min_videos} videos: on {place} there are {num_videos}"
     )
     if num_videos >= rules.min_videos:
-        return Verdict(True, text)
+        return RuleResult(True, text)
     # Without advice enough videos are held out, but the questions leave some of them out.
-    return Verdict(
+    return RuleResult(
         False,
         f"{text}; "
         f"{advice or 'ask about more of the held-out videos (perturb.viubench_items_per_type)'}",

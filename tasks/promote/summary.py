@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
 from tasks.core.records import Promotion
 from tasks.core.score_config import OVERALL
 from tasks.core.scores import AFTER, BEFORE, CHAMPION
+from tasks.core.speed import BENCHMARK_STAGE
 from tasks.core.statistics import METHOD, Estimate, visible_loss
 from tasks.core.types import Run, Split
 from tasks.promote.decide import Decision
@@ -64,7 +66,10 @@ def summarize(
                  version (of the challenger), champion (version after the run, "" if there is none),
                  compared_with ("before", "champion", or "" if there was nothing to compare)
     cost         of training's updates: tokens (prompts and answers), tokens_vision, flops,
-                 peak_mib; rollouts of calibration and evaluation: rollouts_measured
+                 peak_mib; rollouts of calibration and evaluation: rollouts_measured;
+                 benchmarks {name: {asked (questions), decoded (videos), tokens (read and written),
+                 seconds}}, over all models; speed of answering: {of (model and engine), tokens,
+                 seconds}, null if nothing was answered anew
     seconds      {stage: seconds}
     counts       {stage: {name: number}}, as each stage reported them; the second round is
                  "calibrate round 2"
@@ -227,6 +232,12 @@ def _cost(evidence: Evidence) -> Summary:
         "flops": total("flops_rollout", "flops_reference", "flops_update", "flops_vision_forward"),
         "peak_mib": max((step["cost/peak_mib"] for step in metrics), default=0.0),
         "rollouts_measured": measured + scored,
+        "benchmarks": {
+            report.stage.removeprefix(BENCHMARK_STAGE): report.counts | {"seconds": report.seconds}
+            for report in evidence.reports
+            if report.stage.startswith(BENCHMARK_STAGE)
+        },
+        "speed": asdict(evidence.speed) if evidence.speed else None,
     }
 
 

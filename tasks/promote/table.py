@@ -107,6 +107,7 @@ def _benchmarks(summary: Summary) -> str:
 
 
 def _remarks(summary: Summary) -> Iterator[tuple[str, str]]:
+    yield from (("attention", line) for line in stand_ins(summary))
     yield "visible loss", "least true loss that so many items would have shown 4 times out of 5"
     yield OVERALL, f"mean of {', '.join(summary['overall']['places'])}, each counting the same"
     for name, found in summary["benchmarks"].items():
@@ -144,7 +145,6 @@ def _outcome(summary: Summary) -> Iterator[tuple[str, str]]:
     decision = summary["decision"]
     yield "promoted", f"{'yes' if decision['promoted'] else 'no'}: {verdict(decision)}"
     yield from (("", check) for check in ordered_checks(decision))
-    yield from (("attention", line) for line in stand_ins(summary))
     version, is_champion = decision["version"], decision["version"] == decision["champion"]
     yield "model", f"version {version}{', champion' if is_champion else ''}"
     yield "report", summary["report"]

@@ -44,6 +44,7 @@ def promote(
             start,
             *(part.report for pair in zip(selections, trainings, strict=True) for part in pair),
             *(one.report for one in evaluated.models),
+            *evaluated.reports,
         ],
         base=evaluated.base,
         anchor=evaluated.anchor,

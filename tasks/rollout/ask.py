@@ -21,6 +21,7 @@ from tasks.core.manifest import iterate_rows, write_rows
 from tasks.core.stages import code_of
 from tasks.core.store import Store
 from tasks.core.system_prompt import SYSTEM_PROMPT
+from tasks.core.text_tokens import text_tokens
 from tasks.core.types import Sample
 from tasks.rollout.answerer import Answerer, Reply, Sampling
 from tasks.rollout.videos import VideoSource
@@ -60,6 +61,8 @@ class ReplyCache:
         }
         self.num_asked = 0
         """Questions that had no reply yet."""
+        self.num_tokens = 0
+        """Read and written for them; a prompt counts once, whatever the number of its answers."""
 
     def ask(self, batch: Sequence[Sample]) -> list[Reply]:
         """The replies to one batch, in its order, kept when this returns."""
@@ -71,6 +74,7 @@ class ReplyCache:
         if missing:
             self.num_asked += len(missing)
             said = self._answerer.answer([*missing.values()], self._videos.show, self._sampling)
+            self.num_tokens += sum(map(_num_tokens, missing.values(), said))
             failed = {
                 question: reply
                 for question, reply in zip(missing, said, strict=True)
@@ -108,6 +112,12 @@ def ask_all(
             replies += cache.ask(batch)
             progress.update(len(batch))
     return {reply.sample_id: reply for reply in replies}
+
+
+def _num_tokens(sample: Sample, reply: Reply) -> int:
+    if reply.failure:
+        return 0
+    return text_tokens(sample) + reply.num_vision_tokens + sum(reply.num_tokens)
 
 
 def _digest(sample: Sample, shown: str) -> str:

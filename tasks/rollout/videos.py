@@ -4,7 +4,6 @@ Pretext questions show stored clips with edits; a benchmark's questions show its
 of one built here.
 """
 
-import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,12 +12,12 @@ from typing import Protocol, runtime_checkable
 
 from tqdm import tqdm
 
-from tasks.benchmarks.files import BenchmarkFiles, open_files
+from tasks.benchmarks.file_facts import FileFacts
+from tasks.benchmarks.files import BenchmarkFiles, check_own, open_files
 from tasks.benchmarks.prompt_tokens import showing_of
 from tasks.benchmarks.records import BenchmarkFolder
 from tasks.benchmarks.viubench.folder import built_clips, data_root_of
 from tasks.core.digest import digest_of, sha256_of_file
-from tasks.core.no_room import has_no_room
 from tasks.core.store import Store
 from tasks.core.types import Clip, Sample, VideoFile
 from tasks.video.official import show_file
@@ -136,65 +135,42 @@ class BenchmarkVideos:
         self.num_decoded += bool(file.paths)
         try:
             with self._files.hold(file.paths):
-                return show_file(self._files.root, file, self._showing)
+                return show_file(self._files.root(), file, self._showing)
         except (OSError, ValueError) as error:
-            _check_own(error)
+            check_own(error)
             return f"{type(error).__name__}: {error}" if file.paths else str(error)
 
 
 class _FileContents:
     """Digests of files by content: one that was repaired or replaced under its name is another one.
-
-    Every file is read once. Its digest is kept with its mark (of a local file place, size, times
-    and inode; of an object its version), and it is read again when that changes.
-    """
+    Every file is read once."""
 
     def __init__(self, store: Store, files: BenchmarkFiles) -> None:
-        self._store, self._files = store, files
-        self._known: dict[str, str] = {}
-        for key in store.list_keys(_CONTENTS):
-            self._known |= json.loads(store.read_bytes(key))
-        self._new: dict[str, str] = {}
+        self._files = files
+        self._facts = FileFacts[str](store, _CONTENTS)
+        self.keep = self._facts.keep
 
     def digest(self, file: VideoFile) -> str:
         """Of all pictures or the one video, and of the part that is shown."""
         part = [file.fps, file.start_seconds, file.stop_seconds]
         try:
             marks = digest_of([self._files.mark(path) for path in file.paths])
-            if marks not in self._known:
-                # Of pictures there are too many to keep one for each.
-                found = (
-                    self._read(file.paths)
-                    if file.is_frames
-                    else [self.sha256(path) for path in file.paths]
-                )
-                self._known[marks] = self._new[marks] = digest_of(found)
+            return digest_of(self._facts.find(marks, lambda: self._digest(file)), part)
         except OSError as error:  # whoever shows it says so
-            _check_own(error)
+            check_own(error)
             return f"{type(error).__name__} {error.errno}"
-        return digest_of(self._known[marks], part)
 
     def sha256(self, path: str) -> str:
         """Of one file."""
         mark = digest_of("sha256", self._files.mark(path))
-        if mark not in self._known:
-            self._known[mark] = self._new[mark] = self._read([path])[0]
-        return self._known[mark]
+        return self._facts.find(mark, lambda: self._read([path])[0])
+
+    def _digest(self, file: VideoFile) -> str:
+        # Of pictures there are too many to keep one for each.
+        if file.is_frames:
+            return digest_of(self._read(file.paths))
+        return digest_of([self.sha256(path) for path in file.paths])
 
     def _read(self, paths: Sequence[str]) -> list[str]:
         with self._files.hold(paths):
-            return [sha256_of_file(self._files.root / path) for path in paths]
-
-    def keep(self) -> None:
-        """So that the next process need not read the files again."""
-        if self._new:
-            text = json.dumps(self._new, sort_keys=True).encode()
-            # Named by what is in it, so shards that work at once do not overwrite each other's.
-            self._store.write_bytes(f"{_CONTENTS}/{digest_of(sorted(self._new))}.json", text)
-            self._new = {}
-
-
-def _check_own(error: Exception) -> None:
-    """Raise what is no fault of one video: a store that does not answer, a disk that is full."""
-    if isinstance(error, ConnectionError) or has_no_room(error):
-        raise error
+            return [sha256_of_file(self._files.root() / path) for path in paths]

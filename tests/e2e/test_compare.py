@@ -8,8 +8,8 @@ import pytest
 
 from tasks.core.types import Run
 from tasks.tracking.run import finish_run, open_registry, open_tracker, start_run
+from tests.helpers.finished_nights import run_nights
 from tests.helpers.mlflow_server import MlflowServer, running_server
-from tests.helpers.nights import run_nights
 from tests.helpers.pyflyte import run_pyflyte
 from tests.helpers.tracked import seen_in_mlflow
 

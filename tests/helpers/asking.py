@@ -8,6 +8,7 @@ that.
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tasks.benchmarks.questions import list_suite
@@ -24,14 +25,21 @@ from tasks.core.config import (
 from tasks.core.digest import digest_of_bytes
 from tasks.core.manifest import read_clips, read_rows, write_rows
 from tasks.core.measurement import NO_PLAN
-from tasks.core.records import DataSet, MeasuredShard, Pool
+from tasks.core.records import Candidate, DataSet, MeasuredShard, Pool
 from tasks.core.reuse import keep_output
-from tasks.core.scores import SampleScore
+from tasks.core.scores import AFTER, BEFORE, SampleScore
 from tasks.core.store import Store
+from tasks.core.training import NO_BASE
 from tasks.core.types import Artifact, Clip, Rejection, Run, Sample, Split, StageReport
 from tasks.diagnose.diagnose import diagnose
 from tasks.diagnose.judge import RewardKind
-from tasks.evaluate.benchmarks import answer_questions, named_candidate, pair_up
+from tasks.evaluate.benchmarks import (
+    answer_questions,
+    named_candidate,
+    pair_up,
+    score_answers,
+    with_answerers,
+)
 from tasks.evaluate.score_policy import score_policy
 from tasks.exchange.row import Origin
 from tasks.perturb.viubench import plan_viubench
@@ -47,12 +55,12 @@ from tests.helpers.samples import plan_all
 
 BATCH = 2
 ADDRESS = "ASKED_SERVER"
-"""Environment variable: the model of the job `server`."""
+"""Environment variable: the model behind a server, for the jobs that ask one."""
 _MODEL = ModelConfig(base="tiny", tiny_hidden_size=64, tiny_num_layers=2, dtype="float32")
 _ROLLOUT = RolloutConfig(rollouts_per_prompt=2, max_answer_tokens=4, prompts_per_batch=BATCH)
 _EVALUATE = EvaluateConfig(heldout_rollouts_per_sample=2, questions_per_batch=BATCH)
 _CALIBRATE = CalibrateConfig(max_rollouts=64, rollouts_per_sample=2)
-_POLICY = "policies/start"
+_POLICY, _TRAINED = "policies/start", "policies/trained"
 
 
 def prepare(root: Path) -> None:
@@ -76,6 +84,7 @@ def prepare(root: Path) -> None:
     write_rows(store, "given/rejected.parquet", Rejection, [])
     write_json(root.parent / "rows.json", [{"row": number} for number in range(len(samples))])
     store_policy(store, _POLICY, fresh_policy())
+    store_policy(store, _TRAINED, fresh_policy(seed=1))
     if not (root.parent / "benchmark").exists():
         make_benchmark(root.parent / "benchmark", num_videos=8)
 
@@ -128,14 +137,39 @@ def _diagnose(store: Store) -> None:
 
 
 def _benchmark(store: Store, name: str = "tiny") -> None:
-    folder = BenchmarkFolder(
-        "universal", str(_beside(store) / "benchmark"), SMALL, adapter="universal"
-    )
-    questions = Questions(list_suite(store, [folder], questions_per_shard=100))
-    run = Run(data_root=str(_beside(store)), run_id="run", preset="smoke")
-    (asked,) = pair_up([named_candidate(store, run, name)], questions)
-    answered = answer_questions(store, asked, questions, _MODEL, _ROLLOUT, _EVALUATE)
-    store.write_bytes("results/answers.parquet", store.read_bytes(answered.answers.key))
+    questions = _questions(store)
+    for asked in pair_up([named_candidate(store, _run(store), name)], questions):
+        answer_questions(store, asked, questions, _MODEL, _ROLLOUT, _EVALUATE)
+
+
+def _candidates(store: Store, answerers: dict[str, str]) -> None:
+    """Two policies of the main job, or those that answer in their place."""
+    config, questions = replace(_EVALUATE, answerers=answerers), _questions(store)
+    candidates = [
+        Candidate(name=BEFORE, policy=stored_policy(store, _POLICY)),
+        Candidate(name=AFTER, policy=stored_policy(store, _TRAINED)),
+    ]
+    known = with_answerers(store, _run(store), candidates, NO_BASE, config)
+    answered = [
+        answer_questions(store, asked, questions, _MODEL, _ROLLOUT, config)
+        for asked in pair_up(known, questions)
+    ]
+    for candidate in candidates:
+        for benchmark in questions.benchmarks:
+            own = [shard for shard in answered if shard.candidate == candidate.name]
+            score_answers(store, candidate.name, benchmark, own, min_coverage=1.0)
+
+
+def _questions(store: Store) -> Questions:
+    """In several shards."""
+    place = str(_beside(store) / "benchmark")
+    folder = BenchmarkFolder("universal", place, SMALL, adapter="universal")
+    return Questions(list_suite(store, [folder], questions_per_shard=12))
+
+
+def _run(store: Store) -> Run:
+    root = Path(store.path("given")).parent
+    return Run(data_root=str(root), run_id="run", preset="smoke")
 
 
 def _samples(store: Store) -> list[Sample]:
@@ -162,6 +196,8 @@ JOBS: dict[str, Callable[[Store], None]] = {
     "diagnose": _diagnose,
     "benchmark": _benchmark,
     "server": lambda store: _benchmark(store, os.environ[ADDRESS]),
+    "candidates": lambda store: _candidates(store, {}),
+    "candidates_server": lambda store: _candidates(store, {BEFORE: os.environ[ADDRESS]}),
 }
 
 if __name__ == "__main__":

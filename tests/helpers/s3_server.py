@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import fsspec
+import pytest
+
 from tests.helpers.ports import answers, free_port
 from tests.helpers.warm import process as warm
 
@@ -24,3 +27,23 @@ def s3_server() -> Iterator[str]:
         yield address
     finally:
         process.kill()
+
+
+@contextmanager
+def s3_files(bucket: str) -> Iterator[fsspec.AbstractFileSystem]:
+    """The file system of a server of one's own with an empty bucket; this process and those that it
+    starts find the server by their environment."""
+    with s3_server() as endpoint, pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            patch.setenv(name, value)
+        # fsspec keeps one for the process, with the environment that it was made in.
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+        files = fsspec.filesystem("s3")
+        files.mkdir(bucket)
+        yield files
+        fsspec.get_filesystem_class("s3").clear_instance_cache()

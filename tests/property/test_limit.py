@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tasks.benchmarks.adapter import kind_of, make_sample
 from tasks.benchmarks.conditions import Conditions
-from tasks.benchmarks.limit import draw_limited
+from tasks.benchmarks.limit import count_types, draw_limited
 from tasks.benchmarks.records import BenchmarkFolder
 from tasks.core.types import BenchmarkFacts, Sample
 
@@ -114,7 +114,8 @@ def test_no_limit_or_one_that_holds_all_takes_all_in_their_order(limit: int) -> 
     assert _draw(questions, limit, 0) == questions
 
 
-def test_the_log_says_how_many_of_each_type(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO", logger="tasks.benchmarks.limit"):
-        _draw(_questions([20, 10]), 6, 0)
-    assert caplog.messages == ["mine: 6 of 30 questions: kind 0 4 of 20; kind 1 2 of 10"]
+def test_a_line_says_how_many_of_each_type_were_drawn() -> None:
+    questions = _questions([20, 10])
+    drawn = _draw(questions, 6, 0)
+    assert count_types(drawn, questions, kind_of) == "kind 0 4 of 20; kind 1 2 of 10"
+    assert count_types([], _questions([1] * 14), kind_of).endswith("kind 11 0 of 1; 2 more types")

@@ -1,7 +1,6 @@
 """The split over many nights: videos come, go, come back and get other names; some look alike."""
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,66 +11,10 @@ from tasks.core.config import IngestConfig
 from tasks.core.digest import digest_of
 from tasks.core.latest import LatestDataset, point_to_latest
 from tasks.core.manifest import read_rows, write_rows
-from tasks.core.records import DataSet, IngestedShard, VideoShard
 from tasks.core.store import Store
-from tasks.core.types import Clip, Rejection, Split
-from tasks.ingest.contents import write_contents
-from tasks.ingest.merge import merge_shards
+from tasks.core.types import Clip, Split
 from tasks.ingest.split import add_to_history, assign_sides, read_history
-from tasks.video.fingerprint import NUM_BITS
-from tests.helpers.clips import make_clip
-
-NUM_VIDEOS = 24
-NUM_LOOKS = 18
-"""So six videos look like another one."""
-
-
-def _content(number: int) -> str:
-    return digest_of("video", number)[:64].ljust(64, "0")
-
-
-def _clip(number: int, name: str) -> Clip:
-    look = digest_of("look", number % NUM_LOOKS)
-    sha256 = _content(number)
-    return replace(
-        make_clip(),
-        clip_id=sha256[:16],
-        source=name,
-        sha256=sha256,
-        fingerprint=(look * 8)[: NUM_BITS // 4],
-        duration_seconds=10.0 if number % 2 else 5.0,
-    )
-
-
-def _ingest(store: Store, clips: Sequence[Clip], config: IngestConfig) -> DataSet:
-    """A night: the clips as one shard handed them on."""
-    key = f"shards/{digest_of([clip.source for clip in clips], [clip.sha256 for clip in clips])}"
-    shard = IngestedShard(
-        clips=write_rows(store, f"{key}/clips.parquet", Clip, clips),
-        rejected=write_rows(store, f"{key}/rejected.parquet", Rejection, []),
-        contents=write_contents(store, [clip.sha256 for clip in clips]),
-        num_new=len(clips),
-        num_reused=0,
-        seconds=0.0,
-    )
-    return merge_shards(
-        store, [shard], [VideoShard(root="", names=[clip.source for clip in clips])], config
-    )
-
-
-nights = st.lists(
-    st.dictionaries(st.integers(0, NUM_VIDEOS - 1), st.integers(0, 99), min_size=1),
-    min_size=2,
-    max_size=5,
-)
-"""By night the videos that are there, each with the number that its name begins with."""
-configs = st.builds(
-    IngestConfig,
-    heldout_share=st.sampled_from([0.1, 0.3, 0.9]),
-    min_heldout_clips=st.integers(0, 8),
-    near_duplicates=st.sampled_from(["keep", "reject"]),
-    near_duplicate_distance=st.just(0.0),
-)
+from tests.helpers.nights import NUM_LOOKS, configs, content_of, ingest_night, nights, video
 
 
 @pytest.mark.slow
@@ -84,10 +27,10 @@ def test_what_was_in_training_is_never_held_out_again_nor_what_looks_like_it(
         store = Store(folder)
         trained: set[str] = set()
         for night, names in enumerate(nights):
-            clips = [_clip(number, f"{name:02}-{number}.mp4") for number, name in names.items()]
+            clips = [video(number, f"{name:02}-{number}.mp4") for number, name in names.items()]
             setting = later if night > 1 else config
             clips.sort(key=lambda clip: clip.source)
-            found = _ingest(store, clips, setting)
+            found = ingest_night(store, clips, setting)
             rows = read_rows(store, found.clips.key, Clip)
             training = {row.fingerprint for row in rows if row.split is Split.TRAIN}
             heldout = {row.fingerprint for row in rows if row.split is Split.HELDOUT}
@@ -95,7 +38,7 @@ def test_what_was_in_training_is_never_held_out_again_nor_what_looks_like_it(
             assert not heldout & training, "look-alikes share a side"
             trained |= training
             assert not heldout & trained
-            again = _ingest(store, clips, setting)
+            again = ingest_night(store, clips, setting)
             assert (again.clips, again.rejected) == (found.clips, found.rejected), (
                 "a run that is repeated goes on"
             )
@@ -107,7 +50,7 @@ def test_as_videos_arrive_clips_leave_the_held_out_side_by_their_contents_alone(
 ) -> None:
     """Large enough for both sides, no two data roots differ, whatever they have seen."""
     config = IngestConfig(heldout_share=share)
-    contents = [_content(index) for index in range(number + more)]
+    contents = [content_of(index) for index in range(number + more)]
     before = assign_sides(contents[:number], range(number), (), config)
     after = assign_sides(contents[::-1], range(number + more), (), config)[::-1]
     assert before.count(Split.HELDOUT) >= 10 <= after.count(Split.HELDOUT)
@@ -136,7 +79,7 @@ def test_enough_are_held_out_to_decide_and_half_of_a_small_folder_stays(
     number: int, share: float, heldout: int
 ) -> None:
     sides = assign_sides(
-        [_content(index) for index in range(number)],
+        [content_of(index) for index in range(number)],
         range(number),
         (),
         IngestConfig(heldout_share=share),
@@ -145,9 +88,8 @@ def test_enough_are_held_out_to_decide_and_half_of_a_small_folder_stays(
 
 
 def test_in_a_large_folder_the_share_holds() -> None:
-    sides = assign_sides(
-        [_content(index) for index in range(2000)], range(2000), (), IngestConfig(heldout_share=0.3)
-    )
+    contents = [content_of(index) for index in range(2000)]
+    sides = assign_sides(contents, range(2000), (), IngestConfig(heldout_share=0.3))
     assert 0.26 < sides.count(Split.HELDOUT) / 2000 < 0.34
 
 
@@ -156,10 +98,10 @@ def test_a_video_that_is_taken_away_makes_no_room_for_one_that_was_trained_on(
 ) -> None:
     """Nor does one that comes back under another name, or another encoding of it."""
     store, config = Store(data_root), IngestConfig(near_duplicate_distance=0.0)
-    clips = [_clip(number, f"{number:02}.mp4") for number in range(NUM_LOOKS)]
-    before = read_rows(store, _ingest(store, clips, config).clips.key, Clip)
+    clips = [video(number, f"{number:02}.mp4") for number in range(NUM_LOOKS)]
+    before = read_rows(store, ingest_night(store, clips, config).clips.key, Clip)
     kept = [clip for clip in before if clip.split is Split.TRAIN]
-    found = _ingest(store, kept, config)
+    found = ingest_night(store, kept, config)
     assert found.reports[-1].counts["heldout"] == 0
     assert found.reports[-1].counts["stay_in_training"] == len(kept) // 2
     copies = [
@@ -170,26 +112,26 @@ def test_a_video_that_is_taken_away_makes_no_room_for_one_that_was_trained_on(
         )
         for clip in kept
     ]
-    assert _ingest(store, copies, config).reports[-1].counts["heldout"] == 0
+    assert ingest_night(store, copies, config).reports[-1].counts["heldout"] == 0
 
 
 def test_two_runs_at_the_same_time_both_add_what_they_trained_on(data_root: str) -> None:
     store = Store(data_root)
-    one, other = [_clip(1, "1.mp4")], [_clip(2, "2.mp4")]
+    one, other = [video(1, "1.mp4")], [video(2, "2.mp4")]
     seen_by_both = read_history(store)
     add_to_history(store, seen_by_both, one)
     add_to_history(store, seen_by_both, other)
-    assert {row.sha256 for row in read_history(store)} == {_content(1), _content(2)}
+    assert {row.sha256 for row in read_history(store)} == {content_of(1), content_of(2)}
 
 
 def test_a_data_root_without_a_history_begins_with_its_latest_data_set(data_root: str) -> None:
     store, config = Store(data_root), IngestConfig(near_duplicate_distance=0.0)
-    clips = [_clip(number, f"{number:02}.mp4") for number in range(NUM_LOOKS)]
+    clips = [video(number, f"{number:02}.mp4") for number in range(NUM_LOOKS)]
     manifest = write_rows(
         store, "old/clips.parquet", Clip, [replace(clip, split=Split.TRAIN) for clip in clips[1:]]
     )
     point_to_latest(store, LatestDataset(clips=manifest, samples=manifest, run_id=""))
     for _ in range(2):
-        rows = read_rows(store, _ingest(store, clips, config).clips.key, Clip)
+        rows = read_rows(store, ingest_night(store, clips, config).clips.key, Clip)
         assert [row.source for row in rows if row.split is Split.HELDOUT] == ["00.mp4"]
         store.delete("latest_dataset.json")

@@ -25,7 +25,7 @@ from tasks.ingest.arrivals import find_arrivals
 from tasks.ingest.contents import mark_trained
 from tasks.ingest.listing import list_shards
 from tasks.ingest.shard import ingest_videos
-from tests.helpers.s3_server import s3_server
+from tests.helpers.s3_server import s3_files
 from tests.helpers.videos import ffmpeg, write_video
 
 pytestmark = pytest.mark.slow
@@ -215,21 +215,9 @@ def test_videos_of_every_container_count(store: Store, folder: Path, container: 
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.AbstractFileSystem]:
-    with s3_server() as endpoint:
-        names = (
-            "AWS_ENDPOINT_URL",
-            "AWS_ACCESS_KEY_ID",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_DEFAULT_REGION",
-        )
-        for name, value in zip(names, (endpoint, "testing", "testing", "us-east-1"), strict=True):
-            monkeypatch.setenv(name, value)
-        fsspec.get_filesystem_class("s3").clear_instance_cache()
-        files = fsspec.filesystem("s3")
-        files.mkdir("videos")
+def s3() -> Iterator[fsspec.AbstractFileSystem]:
+    with s3_files("videos") as files:
         yield files
-        fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
 def test_in_an_object_store_it_is_the_same(

@@ -12,7 +12,7 @@ from tasks.core.store import Store
 from tasks.ingest.listing import list_shards
 from tasks.ingest.reasons import Reason
 from tasks.ingest.shard import judge_shard
-from tests.helpers.s3_server import s3_server
+from tests.helpers.s3_server import s3_files
 from tests.helpers.videos import write_video
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("moto") is None, reason="needs moto")
@@ -21,21 +21,9 @@ CONFIG = IngestConfig(num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, n
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.AbstractFileSystem]:
-    with s3_server() as endpoint:
-        for name, value in {
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }.items():
-            monkeypatch.setenv(name, value)
-        fsspec.get_filesystem_class("s3").clear_instance_cache()
-        files = fsspec.filesystem("s3")
-        files.mkdir("videos")
+def s3() -> Iterator[fsspec.AbstractFileSystem]:
+    with s3_files("videos") as files:
         yield files
-        files.rm("videos", recursive=True)
-        fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
 @pytest.mark.slow

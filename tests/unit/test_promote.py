@@ -1,7 +1,7 @@
 import json
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -11,48 +11,18 @@ from statistics import fmean
 import pytest
 
 from tasks.core.config import RetrainConfig
-from tasks.core.manifest import read_rows, write_rows
-from tasks.core.records import Promotion
-from tasks.core.score_config import BenchmarkConfig, EvaluateConfig
-from tasks.core.scores import AFTER, BEFORE, BenchmarkScore, SampleScore, UnitScore
+from tasks.core.manifest import read_rows
+from tasks.core.scores import AFTER, BEFORE, SampleScore
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Run
+from tasks.core.types import Artifact
 from tasks.promote.evidence import Inputs, load_evidence
 from tasks.promote.pictures import choose_samples, sample_pictures
-from tasks.promote.promote import promote_challenger
-from tasks.tracking.memory_tracker import MemoryTracker
 from tests.helpers.finished_run import make_inputs
 from tests.helpers.memory_registry import MemoryRegistry
+from tests.helpers.promoted_run import Outcome
 from tests.helpers.rollouts import make_sample
 
 pytestmark = pytest.mark.slow
-
-CONFIG = RetrainConfig(seed=5)
-OURS = replace(
-    CONFIG, evaluate=EvaluateConfig(benchmarks={"ours": BenchmarkConfig("/data/questions")})
-)
-"""With a benchmark besides the anchor."""
-
-
-class Outcome:
-    """A promoted run in memory, and what it left."""
-
-    def __init__(
-        self,
-        data_root: str,
-        inputs: Inputs,
-        registry: MemoryRegistry,
-        run_id: str = "r1",
-        config: RetrainConfig = CONFIG,
-    ) -> None:
-        self.data_root, self.inputs, self.registry = data_root, inputs, registry
-        self.store, self.tracker = Store(data_root), MemoryTracker()
-        run = Run(data_root=data_root, run_id=run_id, preset="demo", seed=5)
-        done = promote_challenger(self.store, run, config, inputs, registry, self.tracker)
-        self.promotion: Promotion = done[0]
-        self.table: str = done[1]
-        self.summary = json.loads(self.store.read_bytes("summary.json"))
-        self.report = self.store.read_bytes(self.promotion.report_key).decode()
 
 
 @pytest.fixture
@@ -70,14 +40,6 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A run whose challenger is better, for tests that only look."""
     data_root = str(tmp_path_factory.mktemp("promoted"))
     return Outcome(data_root, make_inputs(Store(data_root)), MemoryRegistry())
-
-
-@pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """A run that was asked a benchmark and an anchor, and lost one question of forty."""
-    root = str(tmp_path_factory.mktemp("asked"))
-    inputs = make_inputs(Store(root), losses={"ours": 1, "anchor": 0})
-    return Outcome(root, inputs, MemoryRegistry(), config=OURS)
 
 
 @pytest.fixture
@@ -290,126 +252,6 @@ def test_an_interval_says_what_it_rests_on(outcome: Outcome) -> None:
     ]
 
 
-def test_a_benchmark_that_fell_is_why_a_challenger_is_not_promoted(
-    data_root: str, registry: MemoryRegistry
-) -> None:
-    inputs = make_inputs(Store(data_root), losses={"ours": 8})
-    outcome = Outcome(data_root, inputs, registry, config=OURS)
-    assert not outcome.promotion.promoted
-    assert "it may not fall on ours: the mean gain of -0.2000" in outcome.promotion.reason
-    line = "promoted            no: 1 of 7 rules does not hold\n"
-    _, _, checks = outcome.table.partition(line)
-    assert checks.strip().startswith("no: it may not fall on ours"), "what failed comes first"
-    assert outcome.promotion.reason not in outcome.table
-
-
-def test_one_question_of_forty_may_be_lost_and_what_would_have_shown_is_said(
-    asked: Outcome,
-) -> None:
-    """Lost is one question of 40 on 20 videos: the mean of -1/40 has a standard error of 1/40, as
-    videos gained 0, but for one that lost a half."""
-    summary = asked.summary["benchmarks"]["ours"]
-    assert asked.promotion.promoted
-    assert (summary["gain"]["mean"], summary["gain"]["se"]) == (
-        pytest.approx(-1 / 40),
-        pytest.approx(1 / 40),
-    )
-    loss = summary["visible_loss"]
-    # With normal quantiles it would be (1.96 + 0.84) / 40; Student's are larger.
-    assert 2.8 / 40 < loss < 4 / 40
-    (check,) = (text for text in asked.summary["decision"]["checks"] if "fall on ours" in text)
-    assert f"would have shown a true loss of {loss:.4f} four times out of five" in check
-    assert f"{loss:.3f}" in asked.table
-    assert f"{loss:.3f}" in asked.report
-
-
-def test_benchmarks_stand_in_the_summary_beside_base_and_paper(asked: Outcome) -> None:
-    ours, anchor = (asked.summary["benchmarks"][name] for name in ("ours", "anchor"))
-    assert asked.summary["anchor"] == "anchor"
-    assert (ours["is_anchor"], anchor["is_anchor"]) == (False, True)
-    # 36 of 40 are right, and one of them was lost.
-    assert ours["before"]["mean"] == pytest.approx(36 / 40)
-    assert ours["after"]["mean"] == pytest.approx(35 / 40)
-    assert ours["after"]["low"] < 35 / 40 < ours["after"]["high"]
-    assert anchor["base"]["mean"] == pytest.approx(16 / 40)
-    assert "base" not in ours
-    assert (ours["num_questions"], ours["num_available"], ours["chance"]) == (40, 100, 0.25)
-    assert ours["paper"] == {"VideoSSR-8B": 0.875}
-    assert ours["questions"] == "questions of ours"
-    assert asked.store.exists(ours["after"]["result"])
-    # Without the anchor, which shows the VIUBench of one night again.
-    overall = asked.summary["overall"]
-    assert overall["places"] == ["viubench", "heldout", "ours"]
-    gains = asked.summary["decision"]["gains"]
-    assert overall["gain"]["mean"] == pytest.approx(
-        fmean(gains[place]["mean"] for place in overall["places"])
-    )
-
-
-def test_benchmarks_stand_in_table_report_metrics_and_tags(asked: Outcome) -> None:
-    for text in ("ours", "anchor", "40 of 100 questions", "0.875 (VideoSSR-8B)", "0.400 ± "):
-        assert text in asked.table
-    for text in ("<h2>Benchmarks</h2>", "0.875 VideoSSR-8B", "kind: what", "chance 0.250"):
-        assert text in asked.report
-    assert "charts/benchmarks.png" in asked.tracker.files
-    assert all(len(line) <= 140 for line in asked.table.splitlines() if " ± " in line)
-    values = {name: value for name, ((_, value),) in asked.tracker.metrics.items()}
-    gain = asked.summary["benchmarks"]["ours"]["gain"]
-    assert values["benchmark_ours/after"] == pytest.approx(35 / 40)
-    assert values["benchmark_ours/gain"] == gain["mean"]
-    assert values["benchmark_ours/gain_low"] == gain["low"]
-    assert values["benchmark_anchor/base"] == pytest.approx(16 / 40)
-    assert values["benchmark_ours/paper VideoSSR-8B"] == 0.875
-    assert "benchmark_anchor/gain_low" not in values, "nothing changed there: no interval"
-    tags = asked.registry.versions["videossr"][0].tags
-    assert tags["videossr.ours_mean"] == "0.875000"
-    assert tags["videossr.ours_interval"].startswith("0.7")
-    assert tags["videossr.digest.questions.ours"] == "questions of ours"
-
-
-def test_without_benchmarks_nothing_is_said_of_them(outcome: Outcome) -> None:
-    assert outcome.summary["benchmarks"] == {}
-    assert "benchmarks" not in outcome.table
-    assert "<h2>Benchmarks" not in outcome.report
-    assert not [name for name in outcome.tracker.metrics if name.startswith("benchmark")]
-
-
-def test_who_answered_in_the_place_of_a_policy_is_said_wherever_scores_are(
-    data_root: str, registry: MemoryRegistry
-) -> None:
-    given = {"after": "http://me:secret@host:8000/v1#other", "champion": "random"}
-    config = replace(OURS, evaluate=replace(OURS.evaluate, answerers=given))
-    inputs = make_inputs(Store(data_root), losses={"ours": 0})
-    outcome = Outcome(data_root, inputs, registry, config=config)
-    line = "benchmarks were answered by http://***@host:8000/v1#other in the place of 'after'"
-    assert line in outcome.table
-    assert outcome.report.count(line.replace("'", "&#39;")) == 2, "in the verdict, and beside them"
-    assert outcome.summary["answered_by"] == {"after": "http://***@host:8000/v1#other"}, (
-        "nobody was champion"
-    )
-    tags = registry.versions["videossr"][0].tags
-    assert tags["videossr.answered_by.after"] == "http://***@host:8000/v1#other"
-
-
-def test_a_question_is_worth_most_in_the_smallest_part(data_root: str) -> None:
-    """Parts of 5, 3 and 2 questions count a third each: one of two questions is a sixth."""
-    store = Store(data_root)
-    inputs = make_inputs(store, losses={"ours": 0})
-    right = [
-        UnitScore(unit=f"{part}{number}", score=1.0, video=f"v{number}", stratum=part)
-        for part, size in (("a", 5), ("b", 3), ("c", 2))
-        for number in range(size)
-    ]
-    wrong = [replace(row, score=float(row.unit != "c0")) for row in right]
-    scores = [
-        replace(one, benchmarks={"ours": _with_units(store, one.benchmarks["ours"], rows)})
-        for one, rows in zip(inputs.scores, (right, wrong), strict=True)
-    ]
-    evidence = load_evidence(store, replace(inputs, scores=scores), OURS)
-    assert evidence.guards["ours"].worth == pytest.approx(1 / 6)
-    assert evidence.gains[BEFORE]["ours"].mean == pytest.approx(-1 / 6)
-
-
 def test_scores_of_both_models_are_needed(data_root: str, inputs: Inputs) -> None:
     with pytest.raises(ValueError, match="expected scores of 'before' and 'after'"):
         load_evidence(Store(data_root), replace(inputs, scores=inputs.scores[:1]), RetrainConfig())
@@ -436,10 +278,6 @@ def test_pictures_show_different_kinds_of_each_pretext_task() -> None:
     assert chosen == choose_samples(
         [make_sample("c", pretext="counting", kind="shapes"), *reversed(samples)], 2
     )
-
-
-def _with_units(store: Store, score: BenchmarkScore, rows: Sequence[UnitScore]) -> BenchmarkScore:
-    return replace(score, units=write_rows(store, score.units.key, UnitScore, rows))
 
 
 class _Overtaken(MemoryRegistry):

@@ -50,6 +50,10 @@ def _folder(root: Path) -> BenchmarkFolder:
     return BenchmarkFolder("mine", str(root), SMALL, "universal")
 
 
+def _count(folder: BenchmarkFolder, samples: list[Sample]) -> PromptTokens:
+    return count_prompt_tokens(Store(f"{folder.folder}/root"), folder, samples)
+
+
 def _question(name: str, *files: VideoFile, question: str = "What?") -> Sample:
     return make_sample(
         "universal",
@@ -81,7 +85,7 @@ def test_vision_tokens_of_a_benchmark_by_hand(videos: Path) -> None:
         _question("3", SHORT, LONG),
         _question("4", VideoFile(paths=(), missing="no video")),
     ]
-    found = count_prompt_tokens(_folder(videos), questions)
+    found = _count(_folder(videos), questions)
     assert found == PromptTokens(
         vision=3 * _SHORT_TOKENS + _LONG_TOKENS, text=4 * 2, num_videos=2, num_opened=2
     )
@@ -93,7 +97,7 @@ def test_four_bytes_of_the_prompts_text_are_a_token(videos: Path) -> None:
     assert plain.benchmark
     led = replace(plain, benchmark=replace(plain.benchmark, system_prompt="Be brief."))
     for question, tokens in ((plain, 3), (chinese, 4), (led, 6)):
-        assert count_prompt_tokens(_folder(videos), [question]).text == tokens
+        assert _count(_folder(videos), [question]).text == tokens
 
 
 @pytest.mark.parametrize(
@@ -131,16 +135,16 @@ def test_of_many_videos_some_stand_for_all(tmp_path: Path) -> None:
     for copy in range(1, number):
         shutil.copy(tmp_path / "0.mp4", tmp_path / f"{copy}.mp4")
     questions = [_question(f"{n}", VideoFile(paths=(f"{n}.mp4",))) for n in range(number)]
-    found = count_prompt_tokens(_folder(tmp_path), questions)
+    found = _count(_folder(tmp_path), questions)
     assert (found.num_opened, found.num_videos) == (MOST_OPENED, number)
     assert found.vision == number * _SHORT_TOKENS
-    assert count_prompt_tokens(_folder(tmp_path), questions[::-1]) == found
+    assert _count(_folder(tmp_path), questions[::-1]) == found
 
 
 def test_a_file_that_cannot_be_opened_is_named_and_counts_as_nothing(videos: Path) -> None:
     broken = VideoFile(paths=("broken.mp4",))
     questions = [_question("1", SHORT), _question("2", broken), _question("3", LONG, broken)]
-    found = count_prompt_tokens(_folder(videos), questions)
+    found = _count(_folder(videos), questions)
     assert found.vision == _SHORT_TOKENS + _LONG_TOKENS
     assert list(found.unreadable) == ["broken.mp4"]
     assert "not a video" in found.unreadable["broken.mp4"]
@@ -150,7 +154,7 @@ def test_a_file_that_cannot_be_opened_is_named_and_counts_as_nothing(videos: Pat
 def test_a_part_beyond_the_end_says_nothing_of_the_other_parts(videos: Path) -> None:
     beyond = replace(SHORT, start_seconds=7.0, stop_seconds=9.0)
     questions = [_question("1", SHORT), _question("2", beyond)]
-    found = count_prompt_tokens(_folder(videos), questions)
+    found = _count(_folder(videos), questions)
     assert [bool(unreadable_of(question, found)) for question in questions] == [False, True]
 
 
@@ -167,10 +171,10 @@ def test_a_viubench_built_here_knows_its_frames(tmp_path: Path) -> None:
     videos = BenchmarkVideos(store, folder)
     shown = sum(video.num_tokens for sample in whole for video in videos.show(sample))
     assert 0 < len(whole) < len(samples)
-    assert count_prompt_tokens(folder, whole).vision == shown
+    assert _count(folder, whole).vision == shown
     pairs = [-(-(view.stop_frame - view.start_frame) // 2) for s in whole for view in s.views]
     assert shown == sum(pairs) * 2 * 2, "64x64 pixels are 2x2 places"
-    unreadable = count_prompt_tokens(folder, samples).unreadable
+    unreadable = _count(folder, samples).unreadable
     assert unreadable
     assert all(lost.clip_id in name for name in unreadable)
 

@@ -9,8 +9,8 @@ from tasks.core.store import Store
 from tasks.core.types import Run
 from tasks.promote.scores_file import VersionScore, read_scores
 from tasks.tracking.memory_tracker import MemoryTracker
+from tests.helpers.finished_nights import CONFIG, run_nights
 from tests.helpers.memory_registry import MemoryRegistry
-from tests.helpers.nights import CONFIG, run_nights
 
 pytestmark = pytest.mark.slow
 FILE = "scores/videossr/scores.json"
