@@ -89,7 +89,7 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="10d16e7f7ebf1ebd",
+        sources="e7309ceefe3b54ce",
     ),
     "train": StageCode(
         version=1,
@@ -101,13 +101,13 @@ STAGES = {
         version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="70c34dd71abedeb5",
+        sources="c7e1926c19b634a5",
     ),
     "score": StageCode(
         version=1,
         modules=("tasks.evaluate.score_benchmark", "tasks.benchmarks.catalogue"),
         packages=("numpy", "scipy"),
-        sources="9118329adc399f03",
+        sources="c8560e5177caf7d3",
     ),
     "answer": StageCode(
         version=1,
@@ -119,13 +119,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="c2db386ca14e28b2",
+        sources="0fc8cd376370c34a",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="822b81b45cb522dc",
+        sources="7e0bf4ff881d6197",
     ),
 }
 

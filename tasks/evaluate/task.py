@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 def list_benchmarks(variants: list[str], job: Job) -> Questions:
     """Read and check the benchmarks of the configuration and the anchor, and say what they cost,
     before anything is spent on training; `variants` are those of an ablation, if it is one."""
-    from tasks.benchmarks.questions import check_shown, configured_suite, list_suite
+    from tasks.benchmarks.questions import check_room, check_shown, configured_suite, list_suite
     from tasks.core.store import Store
     from tasks.evaluate.anchor import with_anchor
     from tasks.evaluate.cost import costs_before_training
@@ -39,6 +39,7 @@ def list_benchmarks(variants: list[str], job: Job) -> Questions:
             questions_per_shard=config.evaluate.questions_per_shard,
         )
         check_shown(store, benchmarks, config.promote.min_coverage)
+        check_room(store, benchmarks, config.rollout, config.promote.min_coverage)
         questions = with_anchor(store, job.run, config, benchmarks)
         champion = find_champion(store, open_registry(job.run), config.promote.model_name)
         costs = costs_before_training(
