@@ -36,10 +36,11 @@ def evaluate_model(
     `model` is `random`, `label-prior`, `scripted:FILE`, `tiny`, a folder in Hugging Face layout, a
     hub name, or the address of an OpenAI-compatible server with the model's name,
     `http://host:port/v1#name`. `benchmarks` is a JSON object from names to folders, or a folder
-    that holds one folder for each. `conditions` changes the paper's: JSON, or a file of it, for all
-    benchmarks or under a benchmark's name for that one. `limit` takes so many questions of each
-    benchmark, drawn by the seed of the configuration. The same command goes on after any
-    interruption: what was answered is not asked again.
+    that holds one folder for each; folders may be URIs (s3://bucket/Video-MME).
+    `conditions` changes the paper's: JSON, or a file of it, for all benchmarks or under a
+    benchmark's name for that one. `limit` takes so many questions of each benchmark, drawn by the
+    seed of the configuration. The same command goes on after any interruption: what was answered is
+    not asked again.
     """
     config = configure(preset=preset, overrides=overrides)
     folders = open_suite(benchmarks=benchmarks, conditions=conditions, model=model, limit=limit)

@@ -1,9 +1,8 @@
 """A benchmark's folder in an object store, as a folder of this machine.
 
-It is listed once. Annotations are fetched at once, because readers look into all of them. A video
-or picture is an empty file of its name until somebody holds it; then it is fetched, and stays as
-long as there is room: a shard may show nine hundred films of an hour, and no pod has a disk for
-them all.
+It is listed once. Annotations are fetched then, because adapters may read any of them. A video or
+picture is an empty file of its name until somebody holds it; then it is fetched, and stays as long
+as there is room: 900 videos of an hour are more than a pod's disk.
 """
 
 import logging
@@ -66,7 +65,7 @@ class _ChangedError(OSError):
 
 
 class Mirror:
-    """Implements `tasks.benchmarks.files.BenchmarkFiles`."""
+    """Implements `tasks.benchmarks.files.BenchmarkFiles`, for one thread at a time."""
 
     def __init__(
         self,

@@ -43,16 +43,17 @@ def count_prompt_tokens(
     drawn = choose_at_random(sorted(uses), most, str, "videos for tokens", folder.seed)
     facts = FileFacts[int](store, "questions/tokens")
     count = _count_in_clips(folder) if is_built(folder.folder) else _count_in_files(folder, facts)
-    counted, unreadable = 0, {}
+    by_video, unreadable = {}, {}
     for video in tqdm(drawn, desc=f"headers {folder.name}", unit="video"):
         try:
-            counted += uses[video] * count(views[video])
+            by_video[video] = count(views[video])
         except (OSError, ValueError, KeyError) as error:
             check_own(error)
             unreadable[video] = f"{type(error).__name__}: {error}"
     facts.keep()
     # A question counts as often as it is asked, so a video that many show weighs more. What cannot
     # be read counts as nothing, here as where it stands for others.
+    counted = sum(uses[video] * tokens for video, tokens in by_video.items())
     share = sum(uses[video] for video in drawn) / (uses.total() or 1)
     return PromptTokens(
         vision=round(counted / share) if share else 0,
@@ -60,7 +61,16 @@ def count_prompt_tokens(
         num_videos=len(uses),
         num_opened=len(drawn),
         unreadable=unreadable,
+        by_video=by_video,
     )
+
+
+def tokens_of(sample: Sample, tokens: PromptTokens) -> int:
+    """Of the question's prompt, about; 0 if a video of it was not opened."""
+    videos = [*map(_video_of, sample.views)]
+    if not all(video in tokens.by_video for video in videos):
+        return 0
+    return text_tokens(sample) + sum(tokens.by_video[video] for video in videos)
 
 
 def showing_of(conditions: Conditions) -> Showing:

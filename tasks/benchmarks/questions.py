@@ -13,7 +13,7 @@ from tasks.benchmarks.limit import count_types, draw_limited
 from tasks.benchmarks.lookup import missing_of
 from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, PromptTokens
 from tasks.benchmarks.viubench.folder import is_built
-from tasks.core.config import BenchmarkConfig
+from tasks.core.config import BenchmarkConfig, RolloutConfig
 from tasks.core.digest import digest_of
 from tasks.core.errors import InputError
 from tasks.core.manifest import iterate_rows, write_rows
@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 _EXPECTED = (
     'expected a JSON object such as {"videomme": "/data/Video-MME"}, or a folder that '
-    "holds one folder for each "
-    f"benchmark; known are {', '.join(BENCHMARKS)}"
+    "holds one folder for each benchmark (folders may be URIs, s3://bucket/Video-MME); "
+    f"known are {', '.join(BENCHMARKS)}"
 )
 
 
@@ -132,6 +132,35 @@ def check_shown(store: Store, benchmarks: Sequence[AskedBenchmark], min_coverage
                 f"questions cannot be shown, e.g. {reasons[0]}; expected at least "
                 f"{min_coverage:.0%} (promote.min_coverage): add the videos to "
                 f"{benchmark.folder.folder}, or leave the benchmark out"
+            )
+
+
+def check_room(
+    store: Store, benchmarks: Sequence[AskedBenchmark], rollout: RolloutConfig, min_coverage: float
+) -> None:
+    """Check that prompts and answers are no longer than the engine takes: it refuses those that
+    are.
+
+    Raises:
+        InputError: of one benchmark too many are.
+    """
+    from tasks.benchmarks.prompt_tokens import tokens_of  # which loads torch
+
+    if rollout.engine != "vllm":
+        return
+    most = rollout.vllm.max_model_tokens
+    for benchmark in benchmarks:
+        samples = [s for shard in benchmark.shards for s in iterate_rows(store, shard, Sample)]
+        answer = benchmark.folder.conditions.max_answer_tokens
+        known = [tokens for sample in samples if (tokens := tokens_of(sample, benchmark.tokens))]
+        too_long = [tokens for tokens in known if tokens + answer > most]
+        if len(too_long) > (1 - min_coverage) * len(known):
+            raise InputError(
+                f"evaluate.benchmarks.{benchmark.folder.name}: {len(too_long)} of {len(known)} "
+                f"prompts that were looked at leave no room for an answer (at most "
+                f"{max(too_long)} tokens and {answer} for the answer, "
+                f"rollout.vllm.max_model_tokens is {most}); raise that, or lower max_frames or "
+                "max_area_px in its conditions"
             )
 
 

@@ -50,6 +50,8 @@ class PromptTokens:
     """Of these, drawn by seed; if they are fewer they stand for all."""
     unreadable: dict[str, str] = field(default_factory=dict)
     """Those that cannot be opened: file, or clip, and why."""
+    by_video: dict[str, int] = field(default_factory=dict)
+    """Vision tokens of each that was opened."""
 
 
 @dataclass(frozen=True)

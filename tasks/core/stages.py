@@ -57,28 +57,28 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="43b8d3d39412de4c",
+        sources="bc5e1a46e7388eea",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="39a09c40f27c0409",
+        sources="67e84ed4abdc587b",
     ),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="53552ec0f0cf3062",
+        sources="773959c3943f0a85",
     ),
     "validate": StageCode(
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="27407c9676531951",
+        sources="34d18139a06126e2",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="4646f8b903deadc0"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="177e0ad07deac525"
     ),
     "calibrate": StageCode(
         version=2,
@@ -89,25 +89,25 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="e7391c754a613689",
+        sources="e7309ceefe3b54ce",
     ),
     "train": StageCode(
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="1693d59bbfcbc224",
+        sources="01b9d1c31759b46a",
     ),
     "evaluate": StageCode(
         version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="8ce65367b5e7a4fb",
+        sources="c7e1926c19b634a5",
     ),
     "score": StageCode(
-        version=2,
+        version=1,
         modules=("tasks.evaluate.score_benchmark", "tasks.benchmarks.catalogue"),
         packages=("numpy", "scipy"),
-        sources="b3a75e2162ee4883",
+        sources="c8560e5177caf7d3",
     ),
     "answer": StageCode(
         version=1,
@@ -119,13 +119,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="4633c7313e0724f5",
+        sources="0fc8cd376370c34a",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="551a163826aea039",
+        sources="7e0bf4ff881d6197",
     ),
 }
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from tasks.benchmarks.records import AskedBenchmark, Questions
 from tasks.core.config import RetrainConfig
+from tasks.core.measurement import Selection
 from tasks.core.records import AskedShard, Candidate
 from tasks.core.redact import redact
 from tasks.core.score_config import ANCHOR, FIRST
 from tasks.core.scores import AFTER, BASE, BEFORE, CHAMPION
-from tasks.core.speed import BENCHMARK_STAGE, Speed, speed_name
+from tasks.core.speed import BENCHMARK_STAGE, Speed, find_speed, measured_speed, speed_name
 from tasks.core.store import Store
-from tasks.evaluate.benchmarks import answers_key, open_for
+from tasks.evaluate.benchmarks import answers_key, open_for, pair_up
 from tasks.policy.checkpoint import TINY_BASE
 from tasks.report.text import UNKNOWN, aligned_table, markdown_table, whole
 
@@ -30,6 +31,43 @@ class CostStatement:
     """For a terminal; empty if no benchmark is asked."""
     markdown: str
     metrics: dict[str, float]
+
+
+def costs_before_training(
+    store: Store,
+    questions: Questions,
+    config: RetrainConfig,
+    variants: Sequence[str],
+    *,
+    has_champion: bool,
+) -> CostStatement:
+    """As far as they are known then: of whoever may be asked, as fast as the last run was."""
+    expected = expected_candidates(config, variants, has_champion=has_champion)
+    return state_costs(
+        questions,
+        pair_up(expected, questions),
+        config,
+        find_speed(store, speed_name(config)),
+        measured_by="the last run here",
+        more_notes=not_known_yet(questions, config, variants),
+    )
+
+
+def costs_before_asking(
+    store: Store,
+    questions: Questions,
+    asked: Sequence[AskedShard],
+    config: RetrainConfig,
+    selections: Sequence[Selection],
+) -> CostStatement:
+    """Of what was not answered before, as fast as this run's calibration was."""
+    of = speed_name(config)
+    speed, source = measured_speed([one.report for one in selections], of), "calibration"
+    # A run that goes on after a kill may have measured nothing itself.
+    if speed is None:
+        speed, source = find_speed(store, of), "the last run here"
+    left = without_answer(store, asked, questions, config)
+    return state_costs(questions, left, config, speed, measured_by=source)
 
 
 def expected_candidates(

@@ -24,12 +24,10 @@ logger = logging.getLogger(__name__)
 def list_benchmarks(variants: list[str], job: Job) -> Questions:
     """Read and check the benchmarks of the configuration and the anchor, and say what they cost,
     before anything is spent on training; `variants` are those of an ablation, if it is one."""
-    from tasks.benchmarks.questions import check_shown, configured_suite, list_suite
-    from tasks.core.speed import find_speed, speed_name
+    from tasks.benchmarks.questions import check_room, check_shown, configured_suite, list_suite
     from tasks.core.store import Store
     from tasks.evaluate.anchor import with_anchor
-    from tasks.evaluate.benchmarks import pair_up
-    from tasks.evaluate.cost import expected_candidates, not_known_yet, state_costs
+    from tasks.evaluate.cost import costs_before_training
     from tasks.tracking.check import find_champion
     from tasks.tracking.run import open_registry, stage
 
@@ -41,16 +39,11 @@ def list_benchmarks(variants: list[str], job: Job) -> Questions:
             questions_per_shard=config.evaluate.questions_per_shard,
         )
         check_shown(store, benchmarks, config.promote.min_coverage)
+        check_room(store, benchmarks, config.rollout, config.promote.min_coverage)
         questions = with_anchor(store, job.run, config, benchmarks)
         champion = find_champion(store, open_registry(job.run), config.promote.model_name)
-        expected = expected_candidates(config, variants, has_champion=champion is not None)
-        costs = state_costs(
-            questions,
-            pair_up(expected, questions),
-            config,
-            find_speed(store, speed_name(config)),
-            measured_by="the last run here",
-            more_notes=not_known_yet(questions, config, variants),
+        costs = costs_before_training(
+            store, questions, config, variants, has_champion=champion is not None
         )
         _publish(tracker, costs)
     return questions
@@ -103,24 +96,17 @@ def ask_candidates(
     job: Job,
 ) -> list[AskedShard]:
     """What each candidate is asked on benchmarks, and `base`, what all nights began with, on the
-    anchor; and what that will cost, as fast as calibration was (`selections` are its outcomes)."""
-    from tasks.core.speed import find_speed, measured_speed, speed_name
+    anchor, with what that will cost; `selections` say how fast calibration was."""
     from tasks.core.store import Store
     from tasks.evaluate.benchmarks import pair_up, with_answerers
-    from tasks.evaluate.cost import state_costs, without_answer
+    from tasks.evaluate.cost import costs_before_asking
     from tasks.tracking.run import stage
 
-    store, config, of = Store(job.run.data_root), job.config, speed_name(job.config)
+    store, config = Store(job.run.data_root), job.config
     with stage(job.run, "evaluate") as tracker:
         known = with_answerers(store, job.run, candidates, base, config.evaluate)
         asked = pair_up(known, questions)
-        speed, source = find_speed(store, of), "the last run here"
-        # Where this one measured nothing anew, e.g. because it goes on after a kill, that of the
-        # last one is as near.
-        if found := measured_speed([one.report for one in selections], of):
-            speed, source = found, "calibration"
-        left = without_answer(store, asked, questions, config)
-        _publish(tracker, state_costs(questions, left, config, speed, measured_by=source))
+        _publish(tracker, costs_before_asking(store, questions, asked, config, selections))
     return asked
 
 

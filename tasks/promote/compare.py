@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows
-from tasks.core.score_config import SCORED_SPLITS
+from tasks.core.score_config import ANCHOR, SCORED_SPLITS
 from tasks.core.scores import SampleScore, UnitScore
 from tasks.core.statistics import METHOD, Estimate
 from tasks.core.store import Store
@@ -212,8 +212,10 @@ def _history(model: str, scores: Sequence[VersionScore]) -> str:
     notes = [(_label(row.version), note) for row in rows for note in _answerers(row)]
     notes += [(_label(row.version), row.no_interval) for row in rows if row.no_interval]
     notes += [("chance", number(rows[-1].chance)), ("known", known), ("intervals", METHOD)]
+    place = rows[-1].place
+    anchor = "the anchor" if place == ANCHOR else f"the anchor ({place})"
     return (
-        f"{model} on the anchor ({rows[-1].place}), by version (mean ± standard error)\n\n"
+        f"{model} on {anchor}, by version (mean ± standard error)\n\n"
         f"{table}\n{labelled_lines(notes)}"
     )
 

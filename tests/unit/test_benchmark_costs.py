@@ -1,5 +1,6 @@
 """What benchmarks will cost and have cost, against numbers by hand."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,15 +11,28 @@ from tasks.benchmarks.questions import list_benchmark
 from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, PromptTokens, Questions
 from tasks.core.config import EvaluateConfig, ModelConfig, RetrainConfig, RolloutConfig
 from tasks.core.manifest import read_rows, write_rows
+from tasks.core.measurement import NO_PLAN, Selection
 from tasks.core.records import AnsweredShard, AskedShard, Candidate
 from tasks.core.speed import SUMMARY_KEY, Speed, find_speed, measured_speed, speed_name
 from tasks.core.store import Store
-from tasks.core.types import Anchor, Artifact, Sample, StageReport
+from tasks.core.types import Anchor, Artifact, Run, Sample, StageReport
 from tasks.evaluate.benchmarks import answer_questions, answers_key, open_for, pair_up
-from tasks.evaluate.cost import expected_candidates, not_known_yet, state_costs, without_answer
+from tasks.evaluate.cost import (
+    costs_before_asking,
+    costs_before_training,
+    expected_candidates,
+    not_known_yet,
+    state_costs,
+    without_answer,
+)
 from tasks.evaluate.spent import spent_metrics, spent_on
+from tasks.promote.evidence import load_evidence
+from tasks.promote.promote import promote_challenger
 from tasks.rollout.answerer import Reply
+from tasks.tracking.memory_tracker import MemoryTracker
 from tests.helpers.files import write_json
+from tests.helpers.finished_run import make_inputs
+from tests.helpers.memory_registry import MemoryRegistry
 from tests.helpers.questions import make_benchmark
 
 CONFIG = RetrainConfig(model=ModelConfig(base="tiny"), rollout=RolloutConfig(engine="vllm"))
@@ -198,6 +212,55 @@ def test_what_benchmarks_have_cost_is_summed_over_models_and_shards() -> None:
     metrics = spent_metrics(answered)
     assert metrics["cost/benchmark_b_tokens"] == 150
     assert metrics["time/benchmark_b_seconds"] == 4
+
+
+def test_before_asking_calibration_tells_the_speed_or_else_the_last_run(tmp_path: Path) -> None:
+    store, questions = Store(str(tmp_path)), Questions([_asked("mine", (30,))])
+
+    def said(num_tokens: float) -> str:
+        found = [_calibrated(StageReport("calibrate", 2.0, {"tokens": num_tokens}))]
+        return costs_before_asking(store, questions, [], CONFIG, found).text
+
+    assert "at 300 tokens a second, as calibration measured" in said(600)
+    assert "seconds: not known yet" in said(0)
+    write_json(tmp_path / SUMMARY_KEY, {"cost": {"speed": {**vars(SPEED)}}})
+    assert "at 500 tokens a second, as the last run here measured" in said(0)
+    assert "as calibration measured" in said(600)
+
+
+def test_before_training_the_last_run_tells_the_speed(tmp_path: Path) -> None:
+    store, questions = Store(str(tmp_path)), Questions([_asked("mine", (30,))])
+    write_json(tmp_path / SUMMARY_KEY, {"cost": {"speed": {**vars(SPEED)}}})
+    found = costs_before_training(store, questions, CONFIG, [], has_champion=True)
+    # Before, after and the champion.
+    assert found.metrics["cost/benchmark_mine_expected_answers"] == 90
+    assert "as the last run here measured" in found.text
+    assert "said again before benchmarks are asked" in found.text
+
+
+@pytest.mark.slow
+def test_the_summary_has_costs_and_a_speed_that_the_next_run_reads(data_root: str) -> None:
+    store, run = Store(data_root), Run(data_root=data_root, run_id="r1", preset="demo")
+    made = make_inputs(store, num_items=2, num_steps=3)
+    calibrated = StageReport("calibrate", 3.0, {"tokens": 90.0})
+    counts = {"asked": 4.0, "decoded": 2.0, "tokens": 200.0}
+    inputs = replace(
+        made,
+        selections=[replace(made.selections[0], report=calibrated)],
+        reports=[*made.reports, calibrated, StageReport("benchmark_mine", 5.0, counts)],
+    )
+    promote_challenger(store, run, CONFIG, inputs, MemoryRegistry(), MemoryTracker())
+    cost = json.loads(store.read_bytes(SUMMARY_KEY))["cost"]
+    assert cost["benchmarks"] == {"mine": counts | {"seconds": 5.0}}
+    assert find_speed(store, "tiny (vllm)") == Speed("tiny (vllm)", 200.0, 5.0)
+    # A script answers in no time, so calibration is the better guess.
+    given = replace(CONFIG, evaluate=EvaluateConfig(answerers={"after": "random"}))
+    assert load_evidence(store, inputs, given).speed == Speed("tiny (vllm)", 90.0, 3.0)
+
+
+def _calibrated(report: StageReport) -> Selection:
+    nothing = Artifact("", "")
+    return Selection(nothing, nothing, nothing, NO_PLAN, report)
 
 
 @pytest.mark.slow

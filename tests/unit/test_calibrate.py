@@ -68,6 +68,7 @@ def _shard(store: Store, samples: list[Sample], rewards: list[list[float]]) -> M
         measurements=write_rows(store, "shard/measurements.parquet", Measurement, rows),
         num_failed=1,
         seconds=2.0,
+        num_tokens=30,
     )
 
 
@@ -86,7 +87,7 @@ def test_measured_groups_without_spread_are_left_out_and_counted_by_reason(tmp_p
         == 1
     )
     assert counts["share_with_spread"] == 0.25
-    assert counts["failed"] == 1
+    assert (counts["failed"], counts["tokens"]) == (1, 30)
     assert (counts["rollouts"], counts["selected"], counts["left_out_by_plan"]) == (8, 1, 0)
 
 

@@ -17,9 +17,10 @@ from tasks.benchmarks.prompt_tokens import (
     showing_of,
     unreadable_of,
 )
-from tasks.benchmarks.questions import check_shown, list_benchmark
+from tasks.benchmarks.questions import check_room, check_shown, list_benchmark
 from tasks.benchmarks.records import BenchmarkFolder, PromptTokens
 from tasks.benchmarks.viubench.folder import keep_benchmark
+from tasks.core.config import RolloutConfig, VllmConfig
 from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import BenchmarkFacts, Sample, Split, VideoFile
@@ -87,7 +88,11 @@ def test_vision_tokens_of_a_benchmark_by_hand(videos: Path) -> None:
     ]
     found = _count(_folder(videos), questions)
     assert found == PromptTokens(
-        vision=3 * _SHORT_TOKENS + _LONG_TOKENS, text=4 * 2, num_videos=2, num_opened=2
+        vision=3 * _SHORT_TOKENS + _LONG_TOKENS,
+        text=4 * 2,
+        num_videos=2,
+        num_opened=2,
+        by_video={"short.mp4": _SHORT_TOKENS, "long.mp4": _LONG_TOKENS},
     )
 
 
@@ -189,3 +194,21 @@ def test_what_cannot_be_opened_is_said_and_refused_before_training(
     check_shown(Store(data_root), [asked], 0.6)
     with pytest.raises(InputError, match=r"universal: 4 of 12 questions cannot be shown, e\.g\."):
         check_shown(Store(data_root), [asked], 0.98)
+
+
+def test_prompts_that_leave_no_room_for_an_answer_are_refused_before_training(
+    data_root: str, tmp_path: Path
+) -> None:
+    store = Store(data_root)
+    asked = list_benchmark(store, make_benchmark(tmp_path, num_videos=2), 100)
+    prompts = sorted(tokens + 20 for tokens in asked.tokens.by_video.values())
+    assert len(prompts) == 2
+    roomy, tight = (
+        RolloutConfig(engine="vllm", vllm=VllmConfig(max_model_tokens=most))
+        for most in (1000, prompts[0] - 15)
+    )
+    check_room(store, [asked], roomy, 0.98)
+    with pytest.raises(InputError, match="8 of 8 prompts .* leave no room.*max_model_tokens"):
+        check_room(store, [asked], tight, 0.98)
+    check_room(store, [asked], tight, 0.0)
+    check_room(store, [asked], replace(tight, engine="transformers"), 0.98)

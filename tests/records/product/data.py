@@ -139,7 +139,8 @@ def select_samples(
     return Selected(
         sample_ids=[sample.sample_id for sample in read_rows(store, found.samples.key, Sample)],
         cells=read_rows(store, found.plan.cells.key, PlannedCell),
-        counts=found.report.counts,
+        # Tokens are a cost, as seconds are, and no outcome.
+        counts={name: n for name, n in found.report.counts.items() if name != "tokens"},
         plan_handle=found.plan,
     )
 
