@@ -274,10 +274,15 @@ def _check_settings(job: str, config: RetrainConfig, root: str) -> None:
     if job in _ASKS_BENCHMARKS:
         configured_suite(config.evaluate.benchmarks, seed=config.seed)
     if job in _REGISTERS and config.evaluate.answerers:
+        from tasks.core.errors import InputError
         from tasks.rollout.open_answerer import check_answerer  # which loads transformers
 
-        for answerer in config.evaluate.answerers.values():
-            check_answerer(answerer)
+        for name, answerer in config.evaluate.answerers.items():
+            try:
+                check_answerer(answerer)
+            except InputError as error:
+                problem = error.message.removeprefix("model: ")
+                raise InputError(f"config evaluate.answerers.{name}: {problem}") from error
     if job in _TRAINS:
         check_training(config)
     if job in _OPENS_MODEL:

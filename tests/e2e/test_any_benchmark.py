@@ -125,13 +125,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return found
 
 
-def _refused(place: Place, benchmarks: object) -> str:
+def _refused(place: Place, benchmarks: object = None, **overrides: object) -> str:
     """The line with which it ends, on a data root that nothing was written to before."""
     elsewhere = place.folder.parent / "refused"
     shutil.rmtree(elsewhere, ignore_errors=True)
     args = [
         f"--data_root={elsewhere}" if arg.startswith("--data_root=") else arg
-        for arg in place.args(benchmarks)
+        for arg in place.args(benchmarks, **overrides)
     ]
     done = run_pyflyte(args, env=place.env)
     assert done.returncode == 1
@@ -151,6 +151,9 @@ def test_a_benchmark_that_is_written_down_wrong_is_refused_before_anything_is_wr
     ):
         assert f"config evaluate.benchmarks.{line}" in _refused(place, {"mine": given})
         assert not (place.folder.parent / "refused").exists()
+    said = _refused(place, evaluate={"answerers": {"after": "scripted:/nowhere"}})
+    assert "config evaluate.answerers.after: scripted: cannot read '/nowhere'" in said
+    assert not (place.folder.parent / "refused").exists()
 
 
 def test_a_benchmark_whose_videos_are_missing_is_refused_before_a_video_is_read(
