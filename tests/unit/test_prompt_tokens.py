@@ -208,7 +208,7 @@ def test_prompts_that_leave_no_room_for_an_answer_are_refused_before_training(
         for most in (1000, prompts[0] - 15)
     )
     check_room(store, [asked], roomy, 0.98)
-    with pytest.raises(InputError, match="8 of 8 prompts .* leave no room.*max_model_tokens"):
+    with pytest.raises(InputError, match=r"8 of 8 prompts .* leave no room.*max_model_tokens"):
         check_room(store, [asked], tight, 0.98)
     check_room(store, [asked], tight, 0.0)
     check_room(store, [asked], replace(tight, engine="transformers"), 0.98)
