@@ -3,14 +3,14 @@ the report."""
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tasks.core.config import RetrainConfig
+from tasks.core.config import PromoteConfig, RetrainConfig
 from tasks.core.manifest import read_rows
 from tasks.core.measurement import CellEvidence, Measurement, PlannedCell, Selection
 from tasks.core.redact import redact
-from tasks.core.score_config import SCORED_SPLITS
+from tasks.core.score_config import ANCHOR, SCORED_SPLITS
 from tasks.core.scores import (
     AFTER,
     BASE,
@@ -24,7 +24,7 @@ from tasks.core.speed import BENCHMARK_STAGE, Speed, measured_speed, speed_name
 from tasks.core.store import Store
 from tasks.core.training import TrainedPolicy, TrainStep
 from tasks.core.types import NO_ANCHOR, Anchor, Artifact, Clip, Rejection, Sample, StageReport
-from tasks.promote.decide import measure_gains, measure_part_gains
+from tasks.promote.decide import UnitPairs, measure_gains, measure_part_gains
 from tasks.promote.rules import Gains, Guard
 
 Breakdown = Mapping[str, Mapping[str, Mapping[str, float | None]]]
@@ -141,7 +141,10 @@ def load_evidence(store: Store, inputs: Inputs, config: RetrainConfig) -> Eviden
             name: measure_gains(
                 rows,
                 predictions[AFTER],
-                {place: (units[name][place], after) for place, after in units[AFTER].items()},
+                {
+                    **{place: (units[name][place], own) for place, own in units[AFTER].items()},
+                    **_unasked(config.promote, units[AFTER]),
+                },
                 overall_places(config),
             )
             for name, rows in others.items()
@@ -177,6 +180,12 @@ def load_evidence(store: Store, inputs: Inputs, config: RetrainConfig) -> Eviden
 def overall_places(config: RetrainConfig) -> tuple[str, ...]:
     """The places whose mean `overall` is."""
     return config.promote.overall or (*map(str, SCORED_SPLITS), *config.evaluate.benchmarks)
+
+
+def _unasked(rules: PromoteConfig, asked: Collection[str]) -> UnitPairs:
+    """An anchor that rules name before any run has made one: what rests on nothing is no gain."""
+    named = {*rules.must_win, *rules.may_lose, *rules.overall}
+    return {ANCHOR: ((), ())} if ANCHOR in named.difference(asked) else {}
 
 
 def _speed(inputs: Inputs, config: RetrainConfig) -> Speed | None:

@@ -246,6 +246,14 @@ def test_a_part_of_a_map_that_fails_is_an_empty_place_if_enough_succeed(flyte: B
     assert _nodes(flyte, execution)["n1"].metadata.is_array
 
 
+def test_a_map_over_nothing_is_an_empty_list(flyte: Backend, started: list[Container]) -> None:
+    """Propeller writes an empty collection for each output since flyteorg/flyte#5080."""
+    execution = _run(flyte, "map_nothing_job")
+    assert _output(flyte, execution) == "0"
+    assert [found.task.rsplit(".", 1)[-1] for found in started] == ["list_nothing", "count"]
+    assert _nodes(flyte, execution)["n1"].metadata.is_array
+
+
 def test_a_version_is_one_structure_and_numbers_above_flytes_limits_are_refused(
     flyte: Backend,
 ) -> None:

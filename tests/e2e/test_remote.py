@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from tests.helpers.cluster import IMAGES, PLACE, POLL, Cluster
 from tests.helpers.flyte_admin import BUCKET
 from tests.helpers.flyte_containers import Container
 from tests.helpers.pyflyte import isolated_env
+from tests.helpers.questions import SMALL as SMALL_CONDITIONS
+from tests.helpers.questions import make_benchmark
 from tests.helpers.s3_server import s3_server
 from tests.helpers.smoke_run import SMALL
 from tests.helpers.warm.room import why_none
@@ -29,6 +32,7 @@ from tests.helpers.warm.room import why_none
 pytestmark = pytest.mark.slow
 logger = logging.getLogger(__name__)
 
+_MODEL = "videossr-demo"
 _OVERRIDES = {"ingest": {"shard_size_videos": 1, "min_train_clips": 50}}
 """The main job starts, and ends where it has counted the clips."""
 
@@ -78,6 +82,9 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
 ) -> None:
     cluster.put_videos("videos", tmp_path / "videos", num_clips=9)
     cluster.s3.put_object(Bucket=BUCKET, Key="videos/poisoned.mp4", Body=b"no video at all")
+    make_benchmark(tmp_path / "mine", num_videos=3)
+    cluster.put_folder("mine", tmp_path / "mine")
+    mine = {"folder": f"s3://{BUCKET}/mine", "conditions": asdict(SMALL_CONDITIONS)}
     killed: list[str] = []
 
     def kill_the_first_of_calibrate(container: Container) -> None:
@@ -89,7 +96,10 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
     cluster.runner.minutes = {
         "tasks.train.task.train_policy": 24 * 60.0
     }  # a day, which no other task's limit may end
-    overrides = SMALL | {"train": {"num_steps": 2, "checkpoint_every_steps": 1}}
+    overrides = SMALL | {
+        "train": {"num_steps": 2, "checkpoint_every_steps": 1},
+        "evaluate": {"benchmarks": {"mine": mine}, "questions_per_shard": 5},
+    }
     inputs = [
         *["--preset=smoke", f"--videos=s3://{BUCKET}/videos", f"--data_root=s3://{BUCKET}/data"],
         *[f"--tracking_uri={cluster.mlflow.uri}", f"--overrides={json.dumps(overrides)}"],
@@ -116,7 +126,7 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
     assert not (cluster.checkout / ".videossr").exists(), "nothing was written beside the code"
 
     tracking = MlflowClient(cluster.mlflow.uri)
-    (version,) = tracking.search_model_versions("name='videossr-demo'")
+    (version,) = tracking.search_model_versions(f"name='{_MODEL}'")
     (run,) = tracking.search_runs([tracking.get_experiment_by_name("retrain-smoke").experiment_id])
     assert run.info.status == "FINISHED"
     assert run.data.metrics["ingest/rejected"] == 1, "the poisoned video cost itself"
@@ -126,6 +136,27 @@ def test_the_main_job_runs_from_a_packaged_archive_with_everything_in_an_object_
     report = version.tags["videossr.report"].removeprefix(f"s3://{BUCKET}/")
     assert b"VideoSSR run" in cluster.s3.get_object(Bucket=BUCKET, Key=report)["Body"].read()
     logger.info("RPCs of run --remote --wait: %s", dict(cluster.double.calls))
+
+
+def test_candidates_answered_benchmarks_shard_by_shard_and_were_scored_on_them(
+    cluster: Cluster,
+) -> None:
+    """Of the main job before: a universal one in the object store, and the anchor that it made."""
+    done = [task for task, code in cluster.runner.attempts if code == 0]
+    num_shards = sum("answer_shard" in task for task in done)
+    # Before and after: twelve questions on three videos in two shards, nine items in two or more.
+    assert num_shards % 2 == 0
+    assert num_shards >= 2 * 4
+    tracking = MlflowClient(cluster.mlflow.uri)
+    (run,) = tracking.search_runs([tracking.get_experiment_by_name("retrain-smoke").experiment_id])
+    for name in ("mine", "anchor"):
+        for model in ("before", "after"):
+            assert 0 <= run.data.metrics[f"benchmark_{name}/{model}"] <= 1
+        assert run.data.metrics[f"benchmark_{name}/coverage"] == 1
+    key = f"data/anchors/{_MODEL}/first.json"
+    anchor = json.loads(cluster.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    listed = cluster.s3.list_objects(Bucket=BUCKET, Prefix=f"data/{anchor['folder']}/")["Contents"]
+    assert f"data/{anchor['folder']}/card.json" in {found["Key"] for found in listed}
 
 
 def test_registering_twice_is_harmless(registered: Cluster) -> None:

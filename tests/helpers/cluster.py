@@ -102,6 +102,13 @@ class Cluster(Backend):
         for path in generate_clips(folder, num_clips=num_clips, seed=0):
             self.s3.upload_file(str(path), BUCKET, f"{prefix}/{path.name}")
 
+    def put_folder(self, prefix: str, folder: Path) -> None:
+        """All files of `folder` below `prefix` of the bucket."""
+        for path in folder.rglob("*"):
+            if path.is_file():
+                key = f"{prefix}/{path.relative_to(folder)}"
+                self.s3.upload_file(str(path), BUCKET, key)
+
     def stop(self) -> None:
         super().stop()
         self.mlflow.kill()

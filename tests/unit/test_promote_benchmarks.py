@@ -50,6 +50,21 @@ def test_a_benchmark_that_fell_is_why_a_challenger_is_not_promoted(
     assert outcome.promotion.reason not in outcome.table
 
 
+def test_a_rule_on_an_anchor_that_nobody_was_asked_does_not_hold(
+    data_root: str, registry: MemoryRegistry
+) -> None:
+    """As on a night that held out too few videos for one."""
+    rules = replace(CONFIG.promote, must_win=("anchor",), overall=("anchor", "heldout"))
+    config = replace(CONFIG, promote=rules)
+    outcome = Outcome(data_root, make_inputs(Store(data_root)), registry, config=config)
+    assert not outcome.promotion.promoted
+    assert (
+        "gains must rest on at least 10 videos: on anchor there are 0" in outcome.promotion.reason
+    )
+    gains = outcome.summary["overall"]["gain"], outcome.summary["heldout"]["gain"]
+    assert gains[0]["mean"] == pytest.approx(gains[1]["mean"])
+
+
 def test_one_question_of_forty_may_be_lost_and_what_would_have_shown_is_said(
     asked: Outcome,
 ) -> None:

@@ -156,6 +156,22 @@ def grow_as_before_job() -> int:
     return grow_as_before()
 
 
+@stage_task("light")
+def list_nothing() -> list[int]:
+    return []
+
+
+@stage_task("light")
+def count(numbers: list[int]) -> str:
+    return str(len(numbers))
+
+
+@workflow
+def map_nothing_job() -> str:
+    """As the main job where there is no benchmark and no anchor."""
+    return count(numbers=map_task(measure)(number=list_nothing()))
+
+
 @workflow
 def map_job() -> list[int | None]:
     return map_task(measure, min_success_ratio=0.5)(number=list_numbers())
