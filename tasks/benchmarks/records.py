@@ -79,6 +79,8 @@ class Questions:
     benchmarks: list[AskedBenchmark]
     anchor: Anchor = NO_ANCHOR
     """Which of them every run is asked."""
+    is_own_anchor: bool = False
+    """Whether it is this run's own VIUBench, which its candidates are asked anyway."""
 
     def named(self, name: str) -> AskedBenchmark:
         """The benchmark of this name."""

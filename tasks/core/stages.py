@@ -57,28 +57,28 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="bc5e1a46e7388eea",
+        sources="d6d8d296ca768ac5",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="67e84ed4abdc587b",
+        sources="8d420e8b4d92e46a",
     ),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="773959c3943f0a85",
+        sources="e581eb9c7b554060",
     ),
     "validate": StageCode(
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="34d18139a06126e2",
+        sources="ff87e9857e125ee3",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="177e0ad07deac525"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="c2da61d34b5fcb8b"
     ),
     "calibrate": StageCode(
         version=2,
@@ -89,25 +89,25 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="e7309ceefe3b54ce",
+        sources="a4527a97c2fe6cc9",
     ),
     "train": StageCode(
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="01b9d1c31759b46a",
+        sources="975c92288d887937",
     ),
     "evaluate": StageCode(
         version=2,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="c7e1926c19b634a5",
+        sources="2925944486df0cea",
     ),
     "score": StageCode(
         version=1,
         modules=("tasks.evaluate.score_benchmark", "tasks.benchmarks.catalogue"),
         packages=("numpy", "scipy"),
-        sources="c8560e5177caf7d3",
+        sources="ff7279ed0cf82436",
     ),
     "answer": StageCode(
         version=1,
@@ -119,13 +119,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="0fc8cd376370c34a",
+        sources="111e5ef27e197b60",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="7e0bf4ff881d6197",
+        sources="879a126de5a983dc",
     ),
 }
 

@@ -216,6 +216,8 @@ class Anchor:
     """Of the draw of a limit, and of answers: that of the run that asked it first."""
     folder: str = ""
     """Key of the VIUBench below the data root; empty if the user has its folder."""
+    max_answer_tokens: int = 0
+    """Of that VIUBench, as the first run asked it; else the benchmark's conditions say so."""
 
 
 NO_ANCHOR = Anchor(name="", seed=0)

@@ -3,20 +3,31 @@ names, or the VIUBench that this run made, if it is the first."""
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.questions import list_benchmark
 from tasks.benchmarks.records import AskedBenchmark, BenchmarkFolder, Questions
-from tasks.benchmarks.viubench.folder import built_clips, is_built, keep_benchmark
+from tasks.benchmarks.viubench.folder import (
+    built_clips,
+    built_items,
+    is_built,
+    keep_benchmark,
+)
 from tasks.core import anchor as anchors
 from tasks.core.anchor import AnchorContent
 from tasks.core.config import RetrainConfig
 from tasks.core.errors import InputError
 from tasks.core.manifest import iterate_rows, read_clips, read_rows
-from tasks.core.records import DataSet
+from tasks.core.records import AnsweredShard, Candidate, DataSet
 from tasks.core.score_config import ANCHOR, FIRST
+from tasks.core.scores import Evaluation
 from tasks.core.store import Store
 from tasks.core.types import Anchor, Run, Sample, Split
+from tasks.evaluate.benchmarks import benchmark_cache, keep_answers, open_for
+from tasks.evaluate.score_policy import sampling_of
+from tasks.rollout.answerer import Reply
+from tasks.rollout.ask import ReplyCache
 from tasks.rollout.videos import BenchmarkVideos
 
 logger = logging.getLogger(__name__)
@@ -62,8 +73,42 @@ def with_first_anchor(
         return questions
     clips = {name: clip for name, clip in read_clips(store, data.clips).items() if name in shown}
     built = keep_benchmark(store, items, clips, config.perturb.viubench_items_per_type, config.seed)
-    first = Anchor(ANCHOR, config.seed, built.key)
-    return _with_first(store, run, config, questions.benchmarks, first)
+    first = Anchor(ANCHOR, config.seed, built.key, config.rollout.max_answer_tokens)
+    known = _with_first(store, run, config, questions.benchmarks, first)
+    return replace(known, is_own_anchor=True)
+
+
+def own_answers(
+    store: Store, evaluated: Sequence[Evaluation], questions: Questions, config: RetrainConfig
+) -> list[AnsweredShard]:
+    """What the candidates answered to the run's own VIUBench, as answers to the anchor, if it is
+    that one: kept as such, so that a champion is not asked again by later runs."""
+    if not questions.is_own_anchor:
+        return []
+    benchmark = questions.named(questions.anchor.name)
+    originals = {
+        f"viubench/{item.sample_id}": item for item in built_items(benchmark.folder.folder)
+    }
+    answered = []
+    for one in evaluated:
+        candidate = Candidate(one.scores.name, one.scores.policy)
+        with open_for(store, candidate, benchmark, config.model, config.rollout) as answerer:
+            videos = BenchmarkVideos(store, benchmark.folder)
+            sampling = sampling_of(Split.VIUBENCH, config.rollout, config.evaluate)
+            own = ReplyCache(store, answerer, videos, sampling, Split.VIUBENCH.value)
+            anchor = benchmark_cache(store, answerer, benchmark, videos)
+            for shard in benchmark.shards:
+                samples = read_rows(store, shard, Sample)
+                found = own.known([originals[sample.sample_id] for sample in samples])
+                replies = [
+                    replace(reply, sample_id=sample.sample_id)
+                    if reply
+                    else Reply(sample_id=sample.sample_id, failure="it could not be shown")
+                    for sample, reply in zip(samples, found, strict=True)
+                ]
+                anchor.take_over(samples, replies)
+                answered.append(keep_answers(store, candidate, benchmark, shard, answerer, replies))
+    return answered
 
 
 def _with_first(
@@ -76,7 +121,9 @@ def _with_first(
     folder = BenchmarkFolder(
         name=first.name,
         folder=f"{run.data_root}/{first.folder}",
-        conditions=BENCHMARKS["viubench"].conditions,
+        conditions=replace(
+            BENCHMARKS["viubench"].conditions, max_answer_tokens=first.max_answer_tokens
+        ),
         adapter="viubench",
         seed=first.seed,
     )

@@ -63,14 +63,21 @@ def _served(store: Store, run: Run, name: str) -> str:
 
 
 def pair_up(candidates: Sequence[Candidate], questions: Questions) -> list[AskedShard]:
-    """Every candidate with every shard; the base model with the anchor's alone."""
+    """Every candidate with every shard; the base model with the anchor's alone, and nobody with
+    what it was asked as the run's own VIUBench."""
     return [
         AskedShard(candidate, benchmark.folder.name, shard)
         for candidate in candidates
         for benchmark in questions.benchmarks
-        if candidate.name != BASE or benchmark.folder.name == questions.anchor.name
+        if _is_asked(candidate, benchmark.folder.name, questions)
         for shard in benchmark.shards
     ]
+
+
+def _is_asked(candidate: Candidate, name: str, questions: Questions) -> bool:
+    if name != questions.anchor.name:
+        return candidate.name != BASE
+    return candidate.name == BASE or not questions.is_own_anchor
 
 
 def answer_questions(
@@ -86,27 +93,53 @@ def answer_questions(
     benchmark = questions.named(asked.benchmark)
     folder = benchmark.folder
     videos = BenchmarkVideos(store, folder)
-    sampling = Sampling(
-        1, folder.conditions.temperature, folder.conditions.max_answer_tokens, ("benchmark",)
-    )
     with open_for(store, asked.candidate, benchmark, model, rollout) as answerer:
-        # By the adapter: a benchmark that is called otherwise next time is asked the same.
-        cache = ReplyCache(store, answerer, videos, sampling, folder.adapter)
+        cache = benchmark_cache(store, answerer, benchmark, videos)
         replies = ask_all(
             cache,
             read_rows(store, asked.questions, Sample),
             batch_size=config.questions_per_batch,
             label=f"{asked.candidate.name} {folder.name}",
         )
-        key = answers_key(answerer, benchmark, asked.questions)
-    return AnsweredShard(
-        candidate=asked.candidate.name,
-        benchmark=folder.name,
-        answers=write_rows(store, key, Reply, replies.values()),
+        kept = keep_answers(
+            store, asked.candidate, benchmark, asked.questions, answerer, [*replies.values()]
+        )
+    return replace(
+        kept,
         num_asked=cache.num_asked,
         num_decoded=videos.num_decoded,
         num_tokens=cache.num_tokens,
         seconds=time.perf_counter() - started,
+    )
+
+
+def benchmark_cache(
+    store: Store, answerer: Answerer, benchmark: AskedBenchmark, videos: BenchmarkVideos
+) -> ReplyCache:
+    """What `answerer` said to questions of such a benchmark."""
+    under = benchmark.folder.conditions
+    sampling = Sampling(1, under.temperature, under.max_answer_tokens, ("benchmark",))
+    # By the adapter: a benchmark that is called otherwise next time is asked the same.
+    return ReplyCache(store, answerer, videos, sampling, benchmark.folder.adapter)
+
+
+def keep_answers(
+    store: Store,
+    candidate: Candidate,
+    benchmark: AskedBenchmark,
+    shard: Artifact,
+    answerer: Answerer,
+    replies: Sequence[Reply],
+) -> AnsweredShard:
+    """All `replies` to a shard, in its order, as one table; it has cost nothing so far."""
+    key = answers_key(answerer, benchmark, shard)
+    return AnsweredShard(
+        candidate=candidate.name,
+        benchmark=benchmark.folder.name,
+        answers=write_rows(store, key, Reply, replies),
+        num_asked=0,
+        num_decoded=0,
+        seconds=0.0,
     )
 
 

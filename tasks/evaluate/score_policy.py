@@ -38,12 +38,8 @@ def score_policy(
     sample.
     """
     scores: list[SampleScore] = []
-    for split, num_completions, temperature in (
-        (Split.HELDOUT, config.heldout_rollouts_per_sample, rollout.temperature),
-        (Split.VIUBENCH, 1, 0.0),
-    ):
-        purpose = ("rollout", "evaluate", split.value)
-        sampling = Sampling(num_completions, temperature, rollout.max_answer_tokens, purpose)
+    for split in (Split.HELDOUT, Split.VIUBENCH):
+        sampling = sampling_of(split, rollout, config)
         part = [sample for sample in samples if sample.split == split]
         cache = ReplyCache(store, answerer, videos, sampling, split.value)
         replies = ask_all(
@@ -55,6 +51,17 @@ def score_policy(
             if (reply := replies[sample.sample_id])
         ]
     return scores
+
+
+def sampling_of(split: Split, rollout: RolloutConfig, config: EvaluateConfig) -> Sampling:
+    """How samples of `split` are answered: VIUBench greedily."""
+    is_heldout = split is Split.HELDOUT
+    return Sampling(
+        config.heldout_rollouts_per_sample if is_heldout else 1,
+        rollout.temperature if is_heldout else 0.0,
+        rollout.max_answer_tokens,
+        ("rollout", "evaluate", split.value),
+    )
 
 
 def score_sample(sample: Sample, rollouts: Sequence[Rollout], failure: str = "") -> SampleScore:

@@ -301,18 +301,20 @@ def score_benchmarks(
 ) -> Evaluated:
     """Score what all candidates answered on benchmarks, beside their own scores."""
     from tasks.core.store import Store
+    from tasks.evaluate.anchor import own_answers
     from tasks.evaluate.benchmarks import score_candidates
     from tasks.evaluate.spent import spent_metrics
     from tasks.tracking.run import stage
 
     with stage(job.run, "evaluate") as tracker:
         tracker.log_metrics(spent_metrics(answered))
+        store, config = Store(job.run.data_root), job.config
         return score_candidates(
-            Store(job.run.data_root),
+            store,
             evaluated,
-            answered,
+            [*answered, *own_answers(store, evaluated, questions, config)],
             questions,
-            min_coverage=job.config.evaluate.min_coverage,
+            min_coverage=config.evaluate.min_coverage,
         )
 
 

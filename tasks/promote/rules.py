@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tasks.core.config import PromoteConfig
+from tasks.core.score_config import PLACES
 from tasks.core.statistics import Estimate, visible_loss
 
 Gains = Mapping[str, Estimate]
@@ -140,11 +141,10 @@ def _enough_videos(gains: Gains, rules: PromoteConfig, advice: str) -> RuleResul
     if num_videos >= rules.min_videos:
         return RuleResult(True, text)
     # Without advice enough videos are held out, but the questions leave some of them out.
-    return RuleResult(
-        False,
-        f"{text}; "
-        f"{advice or 'ask about more of the held-out videos (perturb.viubench_items_per_type)'}",
-    )
+    helps = advice or "ask about more of the held-out videos (perturb.viubench_items_per_type)"
+    if place not in PLACES:
+        helps = "name a benchmark of more videos, or ask more of its questions (its limit)"
+    return RuleResult(False, f"{text}; {helps}")
 
 
 def gain_text(gain: Estimate) -> str:

@@ -66,8 +66,7 @@ class ReplyCache:
 
     def ask(self, batch: Sequence[Sample]) -> list[Reply]:
         """The replies to one batch, in its order, kept when this returns."""
-        digests = self._videos.digests(batch)
-        questions = [_digest(sample, shown) for sample, shown in zip(batch, digests, strict=True)]
+        questions = self._questions(batch)
         pairs = zip(batch, questions, strict=True)
         missing = {question: sample for sample, question in pairs if question not in self._known}
         failed: dict[str, Reply] = {}
@@ -84,6 +83,19 @@ class ReplyCache:
                 [_Row(question, reply) for question, reply in zip(missing, said, strict=True)]
             )
         return [failed.get(question) or self._known[question] for question in questions]
+
+    def known(self, batch: Sequence[Sample]) -> list[Reply | None]:
+        """The replies that there are already; nothing is asked."""
+        return [self._known.get(question) for question in self._questions(batch)]
+
+    def take_over(self, batch: Sequence[Sample], replies: Sequence[Reply]) -> None:
+        """Keep what was said to the very same questions under other ids."""
+        rows = zip(self._questions(batch), replies, strict=True)
+        self._keep([_Row(question, reply) for question, reply in rows])
+
+    def _questions(self, batch: Sequence[Sample]) -> list[str]:
+        digests = self._videos.digests(batch)
+        return [_digest(sample, shown) for sample, shown in zip(batch, digests, strict=True)]
 
     def _keep(self, asked: Sequence[_Row]) -> None:
         rows = [row for row in asked if not row.reply.failure]

@@ -21,15 +21,23 @@ from tasks.core.config import (
 )
 from tasks.core.digest import sha256_of_file
 from tasks.core.errors import InputError
-from tasks.core.manifest import write_rows
+from tasks.core.manifest import read_clips, read_rows, write_rows
 from tasks.core.records import Candidate, DataSet
-from tasks.core.scores import AFTER, BASE, BEFORE, CHAMPION
+from tasks.core.scores import AFTER, BASE, BEFORE, CHAMPION, Evaluation, SampleScore
 from tasks.core.store import Store
-from tasks.core.types import Artifact, Clip, Run, Sample, Split
-from tasks.evaluate.anchor import with_anchor, with_first_anchor
-from tasks.evaluate.benchmarks import answer_questions, pair_up, with_answerers
+from tasks.core.types import Artifact, Clip, Run, Sample, Split, StageReport
+from tasks.evaluate.anchor import own_answers, with_anchor, with_first_anchor
+from tasks.evaluate.benchmarks import (
+    answer_questions,
+    pair_up,
+    score_candidates,
+    with_answerers,
+)
+from tasks.evaluate.score_policy import aggregate, score_policy
 from tasks.perturb.viubench import plan_viubench
 from tasks.policy.checkpoint import store_policy
+from tasks.rollout.open_answerer import open_policy_answerer
+from tasks.rollout.videos import ClipVideos
 from tests.helpers.clips import make_clip, store_clip
 from tests.helpers.policy import fresh_policy
 from tests.helpers.questions import make_benchmark
@@ -73,6 +81,23 @@ class _Night:
                 self.config.evaluate,
             ).num_asked
         return counts
+
+    def evaluated(self, **policies: Artifact) -> list[Evaluation]:
+        """What the run's own VIUBench says of each."""
+        config, samples = self.config, read_rows(self.store, self.data.samples, Sample)
+        videos = ClipVideos(self.store, read_clips(self.store, self.data.clips))
+        found = []
+        for name, policy in policies.items():
+            with open_policy_answerer(
+                self.store, policy, config.model, config.rollout, self.run.seed
+            ) as answerer:
+                rows = score_policy(
+                    self.store, answerer, samples, videos, config.rollout, config.evaluate
+                )
+            kept = write_rows(self.store, f"own/{name}-{policy.digest}.parquet", SampleScore, rows)
+            scores = aggregate(rows, name=name, policy=policy, predictions=kept)
+            found.append(Evaluation(scores=scores, report=StageReport("evaluate", 0.0)))
+        return found
 
     def end(self) -> None:
         keep_anchor(self.store, _NAME, self.questions().anchor)
@@ -151,11 +176,19 @@ def test_on_a_second_night_with_more_videos_only_the_new_policy_is_asked(
 ) -> None:
     store = Store(data_root)
     base, *policies = [store_policy(store, f"policies/{i}", fresh_policy(seed=i)) for i in range(4)]
-    first = _night(data_root)
-    num_items = first.questions().benchmarks[0].num_selected
-    asked = first.num_asked(base, **{BEFORE: policies[0], AFTER: policies[1]})
-    assert asked == {BEFORE: num_items, AFTER: num_items, BASE: num_items}
+    first, candidates = _night(data_root), {BEFORE: policies[0], AFTER: policies[1]}
+    questions = first.questions()
+    num_items = questions.benchmarks[0].num_selected
+    asked = first.num_asked(base, **candidates)
+    assert asked == {BEFORE: 0, AFTER: 0, BASE: num_items}, "they are asked it as VIUBench"
+    evaluated = first.evaluated(**candidates)
+    answered = own_answers(store, evaluated, questions, first.config)
+    scored = score_candidates(store, evaluated, answered, questions, min_coverage=0.98)
+    for one in scored.models:
+        assert one.scores.benchmarks["anchor"].headline == one.scores.viubench
+        assert one.scores.benchmarks["anchor"].coverage == 1
     first.end()
+    assert first.num_asked(base, **candidates) == {BEFORE: 0, AFTER: 0, BASE: 0}
     # It goes on from the champion, which was the first night's challenger.
     second = _night(data_root, "abcd", seed=1)
     policies_then = {BEFORE: policies[1], AFTER: policies[2], CHAMPION: policies[1]}
@@ -165,6 +198,7 @@ def test_on_a_second_night_with_more_videos_only_the_new_policy_is_asked(
         CHAMPION: 0,
         BASE: 0,
     }
+    assert own_answers(store, evaluated, second.questions(), second.config) == []
 
 
 def test_of_two_runs_that_end_at_once_one_makes_the_anchor_and_both_are_pinned(

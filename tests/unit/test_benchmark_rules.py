@@ -83,6 +83,16 @@ def test_a_benchmark_that_a_rule_names_is_judged_by_that_rule_alone() -> None:
     assert not _judge_on(_fall(0.1, 0.11), replace(POLICY, must_win=("ours",))).promoted
 
 
+def test_too_few_videos_of_a_benchmark_are_told_with_what_helps_there() -> None:
+    few = replace(_fall(0.1, 0.05), num_videos=7)
+    decision = _judge_on(few, replace(POLICY, must_win=("ours",)))
+    assert not decision.promoted
+    assert (
+        "gains must rest on at least 10 videos: on ours there are 7; name a benchmark of more "
+        "videos, or ask more of its questions (its limit)" in decision.reason
+    )
+
+
 def test_an_anchor_that_nothing_names_decides_nothing() -> None:
     decision = _judge_on(_fall(-0.5, 0.1), shown={BEFORE: 0.1, AFTER: 0.1}, is_configured=False)
     assert decision.promoted
