@@ -75,7 +75,7 @@ def test_a_run_killed_at_random_moments_ends_as_an_uninterrupted_one(
     done = run_pyflyte(command, env=pyflyte_env)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert _results(killed) == _results(whole)
-    assert len(_results(whole)) == 3
+    assert len(_results(whole)) == 4, "result, predictions, units, and the table"
     connection = sqlite3.connect(killed / "mlflow.db")
     asked = connection.execute("select value from metrics where key = 'cost/asked'").fetchall()
     connection.close()

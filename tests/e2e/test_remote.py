@@ -144,9 +144,9 @@ def test_candidates_answered_benchmarks_shard_by_shard_and_were_scored_on_them(
     """Of the main job before: a universal one in the object store, and the anchor that it made."""
     done = [task for task, code in cluster.runner.attempts if code == 0]
     num_shards = sum("answer_shard" in task for task in done)
-    # Before and after: twelve questions on three videos in two shards, nine items in two or more.
-    assert num_shards % 2 == 0
-    assert num_shards >= 2 * 4
+    # Before and after: twelve questions on three videos in two shards. The anchor is asked nothing:
+    # what both answered to the run's own VIUBench counts there.
+    assert num_shards == 2 * 2
     tracking = MlflowClient(cluster.mlflow.uri)
     (run,) = tracking.search_runs([tracking.get_experiment_by_name("retrain-smoke").experiment_id])
     for name in ("mine", "anchor"):
