@@ -57,7 +57,7 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="d6d8d296ca768ac5",
+        sources="bc4f073be95d2edc",
     ),
     "import": StageCode(
         version=4,

@@ -98,8 +98,8 @@ def _split(
     trained = find_trained(clips, history, config)
     anchored = find_anchored(clips, anchors, trained, config)
     sides = assign_sides(contents, groups, trained - anchored, config, anchored)
-    without_history = assign_sides(contents, groups, (), config)
-    alone = assign_sides(contents, range(len(clips)), (), config)
+    without_history = assign_sides(contents, groups, (), config, anchored)
+    alone = assign_sides(contents, range(len(clips)), (), config, anchored)
     with_sides = [replace(clip, split=side) for clip, side in zip(clips, sides, strict=True)]
     if config.for_training:
         _check_anchored(sides, anchored, config)
