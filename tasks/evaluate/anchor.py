@@ -21,7 +21,7 @@ from tasks.core.errors import InputError
 from tasks.core.manifest import iterate_rows, read_clips, read_rows
 from tasks.core.records import AnsweredShard, Candidate, DataSet
 from tasks.core.score_config import ANCHOR, FIRST
-from tasks.core.scores import Evaluation
+from tasks.core.scores import Evaluation, SampleScore
 from tasks.core.store import Store
 from tasks.core.types import Anchor, Run, Sample, Split
 from tasks.evaluate.benchmarks import benchmark_cache, keep_answers, open_for
@@ -91,6 +91,8 @@ def own_answers(
     }
     answered = []
     for one in evaluated:
+        rows = read_rows(store, one.scores.predictions, SampleScore)
+        scored = {f"viubench/{row.sample_id}": row for row in rows if row.split is Split.VIUBENCH}
         candidate = Candidate(one.scores.name, one.scores.policy)
         with open_for(store, candidate, benchmark, config.model, config.rollout) as answerer:
             videos = BenchmarkVideos(store, benchmark.folder)
@@ -101,14 +103,25 @@ def own_answers(
                 samples = read_rows(store, shard, Sample)
                 found = own.known([originals[sample.sample_id] for sample in samples])
                 replies = [
-                    replace(reply, sample_id=sample.sample_id)
-                    if reply
-                    else Reply(sample_id=sample.sample_id, failure="it could not be shown")
+                    replace(
+                        reply or _as_scored(scored[sample.sample_id]), sample_id=sample.sample_id
+                    )
                     for sample, reply in zip(samples, found, strict=True)
                 ]
                 anchor.take_over(samples, replies)
                 answered.append(keep_answers(store, candidate, benchmark, shard, answerer, replies))
     return answered
+
+
+def _as_scored(row: SampleScore) -> Reply:
+    """The reply behind a score, where it is not kept any more: how long it was is not known."""
+    return Reply(
+        sample_id=row.sample_id,
+        texts=row.answers,
+        num_tokens=(0,) * len(row.answers),
+        truncated=(row.truncated_share > 0,) * len(row.answers),
+        failure=row.failure,
+    )
 
 
 def _with_first(

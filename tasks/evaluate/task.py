@@ -28,7 +28,6 @@ def list_benchmarks(variants: list[str], job: Job) -> Questions:
     from tasks.core.store import Store
     from tasks.evaluate.anchor import with_anchor
     from tasks.evaluate.cost import costs_before_training
-    from tasks.tracking.check import find_champion
     from tasks.tracking.run import open_registry, stage
 
     store, config = Store(job.run.data_root), job.config
@@ -41,7 +40,8 @@ def list_benchmarks(variants: list[str], job: Job) -> Questions:
         check_shown(store, benchmarks, config.promote.min_coverage)
         check_room(store, benchmarks, config.rollout, config.promote.min_coverage)
         questions = with_anchor(store, job.run, config, benchmarks)
-        champion = find_champion(store, open_registry(job.run), config.promote.model_name)
+        # Its files were checked when the job was opened: here it is only counted.
+        champion = open_registry(job.run).standing(config.promote.model_name).champion
         costs = costs_before_training(
             store, questions, config, variants, has_champion=champion is not None
         )

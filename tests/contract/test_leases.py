@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import boto3
 import pytest
 
 from tasks.core import lease
@@ -16,7 +15,7 @@ from tasks.core.errors import InputError
 from tasks.core.lease import HeldError, Lease, Owner
 from tasks.core.store import Store
 from tests.helpers.pyflyte import REPO_ROOT
-from tests.helpers.s3_server import s3_server
+from tests.helpers.s3_server import s3_files
 
 pytestmark = pytest.mark.slow
 
@@ -63,16 +62,8 @@ except lease.HeldError as error:
 
 
 @pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with s3_server() as address, pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "AWS_ENDPOINT_URL": address,
-            "AWS_ACCESS_KEY_ID": "key",
-            "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }.items():
-            patch.setenv(name, value)
-        boto3.client("s3").create_bucket(Bucket="leases")
+def s3() -> Iterator[str]:
+    with s3_files("leases"):
         yield "s3://leases"
 
 

@@ -233,9 +233,9 @@ def test_a_store_that_does_not_answer_is_no_fault_of_a_video(
 def test_a_viubench_built_in_a_store_is_read_there(
     s3: fsspec.AbstractFileSystem, there: str, data_root: str, tmp_path: Path
 ) -> None:
-    here, root = Store(data_root), Store(f"{there}/root")
+    here, root = Store(data_root), Store(f"{there}/data")
     folders = []
-    for store, place in ((here, data_root), (root, f"{there}/root")):
+    for store, place in ((here, data_root), (root, f"{there}/data")):
         clips = [
             store_clip(store, make_clip(name, split=Split.HELDOUT, side_px=64), seed=3)
             for name in "ab"
@@ -246,7 +246,7 @@ def test_a_viubench_built_in_a_store_is_read_there(
         folders += configured_suite({"mine": given}, seed=0)
     local, remote = folders
     assert (local.adapter, remote.adapter) == ("viubench", "viubench")
-    assert remote.folder == f"{there}/root/{built.key}"
+    assert remote.folder == f"{there}/data/{built.key}"
     first, second = (_Evaluation(data_root, folder) for folder in folders)
     assert first.benchmark.digest == second.benchmark.digest
     samples = read_rows(here, second.benchmark.shards[0], Sample)

@@ -199,6 +199,13 @@ def test_on_a_second_night_with_more_videos_only_the_new_policy_is_asked(
         BASE: 0,
     }
     assert own_answers(store, evaluated, second.questions(), second.config) == []
+    # A person may have deleted the replies, which can be had again: the scores are still there.
+    store.delete("answers")
+    again = own_answers(store, evaluated, questions, first.config)
+    scored_again = score_candidates(store, evaluated, again, questions, min_coverage=0.98)
+    for one, other in zip(scored.models, scored_again.models, strict=True):
+        kept, found = one.scores.benchmarks["anchor"], other.scores.benchmarks["anchor"]
+        assert (found.headline, found.coverage) == (kept.headline, kept.coverage)
 
 
 def test_of_two_runs_that_end_at_once_one_makes_the_anchor_and_both_are_pinned(
