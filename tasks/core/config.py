@@ -236,3 +236,8 @@ def _check_places(config: RetrainConfig) -> None:
         for name in names:
             if name not in known:
                 raise ValueError(f"{where}: got {name!r}, expected some of {', '.join(known)}")
+    if promote.must_see and not evaluate.blind:
+        raise ValueError(
+            "promote.must_see compares with answers that are given without pictures, and "
+            "evaluate.blind asks for none: name conditions there, or set promote.must_see to false"
+        )

@@ -15,6 +15,7 @@ from tasks.core.checks import (
     at_least,
     check,
 )
+from tasks.core.controls import BLIND_CONDITIONS
 from tasks.core.types import Split
 
 SCORED_SPLITS = (Split.VIUBENCH, Split.HELDOUT)
@@ -34,6 +35,10 @@ _BENCHMARKS = Rule(
     "names of letters, digits, - _ and ., and none of "
     f"{', '.join(_TAKEN)} (a VIUBench built before is e.g. "
     '"viubench_fixed": {"folder": ..., "adapter": "viubench"})',
+)
+_SOME_BLIND = Rule(
+    lambda given: set(given) <= set(BLIND_CONDITIONS) and len(set(given)) == len(given),
+    f"some of {', '.join(BLIND_CONDITIONS)}, each once, or none",
 )
 _MIN_COVERAGE = 0.98
 """Of published questions, and of items for a promotion: two files in a hundred may be
@@ -78,12 +83,19 @@ class EvaluateConfig:
     """Benchmark questions for one pod, or more if they are on one video."""
     min_coverage: float = _MIN_COVERAGE
     """A benchmark of which less could be shown gets no headline; 0 asks for one in any case."""
+    blind: tuple[str, ...] = BLIND_CONDITIONS
+    """How the challenger is asked once more without its pictures: `grey` frames, and the frames of
+    another sample (`swapped`); none: not at all."""
+    blind_half_width: float = 0.02
+    """Blind scores are asked for until half of their 95 % interval is this, or all items are."""
 
     def __post_init__(self) -> None:
         check(self, at_least(1, most=4096), "heldout_rollouts_per_sample")
         check(self, at_least(1, most=10**6), "questions_per_batch", "questions_per_shard")
         check(self, SHARE, "min_coverage")
         check(self, _BENCHMARKS, "benchmarks")
+        check(self, _SOME_BLIND, "blind")
+        check(self, SHARE, "blind_half_width")
         check(self, _anchor_of(self.benchmarks), "anchor")
 
 
@@ -113,6 +125,9 @@ class PromoteConfig:
     question is worth there if that is more; and its whole interval may not lie below 0."""
     overall: tuple[str, ...] = ()
     """Whose mean `overall` is, each counting the same; none: all of them but the anchor."""
+    must_see: bool = True
+    """Where it must win, the challenger has to lie above the best constant answer, and above what it
+    scores without its pictures, with the whole 95 % interval of either gain."""
     min_coverage: float = _MIN_COVERAGE
     """Least share of the items that both models were really shown."""
     min_videos: int = 10

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from tasks.core.controls import NO_CONTROLS, Controls
 from tasks.core.statistics import Estimate, ItemScore
 from tasks.core.types import NO_ANCHOR, Anchor, Artifact, Split, StageReport
 
@@ -37,6 +38,10 @@ class SampleScore:
     answers: tuple[str, ...]
     failure: str = ""
     """Why it could not be shown."""
+    greedy_score: float = 0.0
+    """On held-out samples, reward of the answer without sampling: a flat distribution may lose to a
+    constant even where it knows something."""
+    greedy_answer: str = ""
     video: str = ""
     """Clip that it is about (the first of several); empty in tables written before this was
     kept."""
@@ -102,6 +107,9 @@ class ModelScores:
     heldout: Estimate
     """Mean reward over the held-out samples."""
     heldout_by_pretext: dict[str, Estimate]
+    heldout_greedy: Estimate
+    """The same of answers without sampling."""
+    heldout_greedy_by_pretext: dict[str, Estimate]
     viubench: Estimate
     """Mean of the types' means, as the paper's script reads answers."""
     viubench_strict: Estimate
@@ -132,3 +140,5 @@ class Evaluated:
     """Of the benchmarks, what they cost; the models have reports of their own."""
     anchor: Anchor = NO_ANCHOR
     """Which benchmark every run is asked."""
+    controls: Controls = NO_CONTROLS
+    """What the scores would be without looking."""
