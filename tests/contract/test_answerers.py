@@ -14,11 +14,13 @@ import pytest
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.records import BenchmarkFolder
 from tasks.core.config import VllmConfig
+from tasks.core.controls import BLIND_CONDITIONS
 from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import Sample
 from tasks.policy.checkpoint import save_policy
 from tasks.rollout.answerer import Answerer, PolicyAnswerer, Sampling
+from tasks.rollout.blind import GreyVideos, blind_videos
 from tasks.rollout.guessers import LabelPriorGuesser, RandomGuesser, ScriptedAnswerer
 from tasks.rollout.open_answerer import check_answerer
 from tasks.rollout.server_answerer import ServerAnswerer, looks_same
@@ -176,7 +178,30 @@ def test_a_server_is_shown_what_an_engine_is_shown(
     expected = _transformers().answer(shown, show_grey, _ONCE)
     assert server.answer(shown, show_grey, _ONCE) == expected
     assert len({reply.texts for reply in expected}) > 1
+    grey = GreyVideos(videos).show
+    assert server.answer(shown, grey, _ONCE) == _transformers().answer(shown, grey, _ONCE)
     server.close()
+
+
+@pytest.mark.parametrize("condition", BLIND_CONDITIONS)
+def test_whoever_looks_is_shown_other_pictures_and_nothing_else(
+    condition: str, answerer: Answerer, videos: BenchmarkVideos, samples: list[Sample]
+) -> None:
+    blind = blind_videos(condition, videos, samples, lambda sample: sample.kind, 0)
+    known = [
+        sample
+        for sample in samples
+        if blind.can_show(sample) and sample.views[0].file and sample.views[0].file.paths
+    ]
+    assert len(known) == 12
+    seen = answerer.answer(known, videos.show, _ONCE)
+    replies = answerer.answer(known, blind.show, _ONCE)
+    looks = isinstance(answerer, PolicyAnswerer | ServerAnswerer)
+    assert ([reply.texts for reply in replies] != [reply.texts for reply in seen]) == looks
+    # As many frames of the same size.
+    assert [reply.num_vision_tokens for reply in replies] == [
+        reply.num_vision_tokens for reply in seen
+    ]
 
 
 def test_a_real_server_tells_how_likely_its_model_finds_a_text(served: str) -> None:
