@@ -241,9 +241,11 @@ def _best_order(orders: Sequence[tuple[int, ...]]) -> tuple[Answer, float]:
 def _best_interval(
     truths: Sequence[RightAnswer], place: int, seed: int
 ) -> tuple[Answer | Share, float]:
-    """In shares of the video where all lengths are known, unless one in seconds is better."""
+    """In shares of the video where lengths are known, unless one in seconds is better."""
+    # One of unknown length says nothing about shares, so it is heard only if all are such.
+    known = [truth for truth in truths if truth.seconds > 0]
     # Sorted, because sums of floats depend on their order, and equally good ones are decided by it.
-    found = sorted((_windows(truth, place), truth.seconds) for truth in truths)
+    found = sorted((_windows(truth, place), truth.seconds) for truth in known or truths)
     most = max(len(windows) for windows, _ in found)
     # (questions, windows, 2): who has fewer windows than others has its last one several times.
     table = np.array([[*w, *w[-1:] * (most - len(w))] for w, _ in found], float)
@@ -258,9 +260,9 @@ def _best_interval(
         candidates = candidates[np.sort(drawn)]
     means = _mean_overlaps(candidates, table)
     best, mean = Interval(*candidates[means.argmax()].tolist()), float(means.max())
-    lengths = np.array([seconds for _, seconds in found])
-    if not (np.isfinite(lengths) & (lengths > 0)).all():
+    if not known:
         return best, mean
+    lengths = np.array([seconds for _, seconds in found])
     grid = _share_grid()
     shares = _mean_overlaps(grid, table / lengths[:, None, None])
     if mean > shares.max():
