@@ -16,7 +16,8 @@ from rewards.answers import Answer, AnswerKind, Choice, Interval, Text
 from rewards.schema import read_schema
 from tasks.benchmarks.adapter import FolderBenchmark
 from tasks.benchmarks.answer_space import IntervalSpace, right_answer
-from tasks.benchmarks.constants import ConstantAnswer, RightAnswer, Share, lengths_of
+from tasks.benchmarks.best_answers import Share
+from tasks.benchmarks.constants import ConstantAnswer, RightAnswer, lengths_of
 from tasks.benchmarks.lookup import missing_of
 from tasks.benchmarks.protocol import AnswerScore
 from tasks.core.controls import Unseen

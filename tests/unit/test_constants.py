@@ -13,10 +13,10 @@ from rewards.answers import Answer, Choice, Counts, Interval, Number, Permutatio
 from rewards.schema import read_schema, score
 from rewards.verify import verify, verify_strict
 from tasks.benchmarks.answer_space import length_seconds
+from tasks.benchmarks.best_answers import Share
 from tasks.benchmarks.constants import (
     BestConstant,
     RightAnswer,
-    Share,
     answer_cell,
     best_constant,
     best_constants,
@@ -96,6 +96,12 @@ def test_an_interval_is_in_seconds_where_that_is_better_or_no_length_is_known() 
         assert best.mean_score == pytest.approx(1)
 
 
+def test_a_right_answer_is_not_preferred_for_being_sure_of_its_own_question() -> None:
+    # In seconds the first scores 1 and 0, 0.5 in the mean; 0 to 0.9 of the video 0.44 and 0.33.
+    best = _found([Interval(0.0, 4.0), Interval(6.0, 9.0)])
+    assert isinstance(best.answer.parts[0], Share)
+
+
 def test_overlap_with_any_window_counts() -> None:
     rows = [
         RightAnswer((Interval(0, 1),), float("nan"), ((0, 1), (4, 6))),
@@ -149,9 +155,10 @@ def test_no_counts_earn_more(truths: list[Counts], is_smooth: bool) -> None:
 
 @given(st.lists(_intervals, min_size=1, max_size=6))
 def test_no_right_interval_overlaps_more(truths: list[Interval]) -> None:
-    means = [fmean(_overlap(said, truth) for truth in truths) for said in truths]
+    sums = [sum(_overlap(said, truth) for truth in truths) for said in truths]
     best = _found(truths)
-    assert best.mean_score >= max(means) - 1e-9
+    # Its own question, of which a right answer is sure, is left out.
+    assert (len(truths) - 1) * best.mean_score >= max(sums) - 1 - 1e-9
     (part,) = best.answer.parts
     said = part.of(10) if isinstance(part, Share) else part
     assert isinstance(said, Interval)
