@@ -7,23 +7,28 @@ pretext task,
     answers/<task>_distinct              how many different ones there are
     reward_over_constant/<task>          mean reward minus that of the best constant answer
 
+The constant answer is chosen on the training samples of the same cell on other videos: chosen on
+the very samples that it is scored on, it would profit from its choice (by 0.1 in the demo, which
+has some thirty samples in a cell).
+
 A step asks few samples, so these are of a window: the newest steps that have `WINDOW_GROUPS` groups
 of the task between them, or all steps of the run until then. The record keeps what was answered, so
 a resumed run has the same windows as one that was not cut off.
 """
 
 import logging
-import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from statistics import fmean
 
-from rewards.schema import canonical_answer, read_schema
+from rewards.schema import canonical_answer, read_schema, score
+from tasks.benchmarks.constants import answer_cell, best_constants, right_answer_of
 from tasks.core.digest import digest_of_bytes
+from tasks.core.seeding import derive_seed
 from tasks.core.training import StepAnswers, TrainStep
-from tasks.core.types import Sample
+from tasks.core.types import Clip, Sample
 from tasks.rollout.collect import Group
 
 logger = logging.getLogger(__name__)
@@ -36,14 +41,39 @@ _ALIKE_SHARE = 0.9
 _MOST_CHARS = 40
 
 
-def step_answers(
-    groups: Sequence[Group], constant_reward: Callable[[Sample], float]
-) -> dict[str, StepAnswers]:
-    """What was answered in one step, by pretext task; `constant_reward` is NaN where there is no
-    constant answer."""
+def constant_rewards(
+    samples: Sequence[Sample], clips: Mapping[str, Clip], seed: int
+) -> dict[str, float]:
+    """By sample id, the smooth reward of the best constant answer of its cell.
+
+    Videos are halved, and a sample of one half is given the constant that was chosen on the other.
+    Without an entry are free words, and cells with samples in one half only.
+    """
+    videos = {sample.views[0].clip_id for sample in samples}
+    # By what they are called, so that the order of samples decides nothing; in turn, so that of few
+    # videos neither half is empty.
+    order = sorted(videos, key=lambda video: (derive_seed(seed, "constant half", video), video))
+    half_of = {video: place % 2 for place, video in enumerate(order)}
+    halves: tuple[list[Sample], list[Sample]] = ([], [])
+    for sample in samples:
+        halves[half_of[sample.views[0].clip_id]].append(sample)
+    rewards: dict[str, float] = {}
+    for own, others in (halves, halves[::-1]):
+        best = best_constants(others, clips, seed)
+        for sample in own:
+            if (found := best.get(answer_cell(sample))) is not None:
+                text = found.answer.text(right_answer_of(sample, clips).seconds)
+                schema = read_schema(sample.answer_kind)
+                rewards[sample.sample_id] = score(text, sample.answer, schema).total
+    return rewards
+
+
+def step_answers(groups: Sequence[Group], constants: Mapping[str, float]) -> dict[str, StepAnswers]:
+    """What was answered in one step, by pretext task; `constants` are of `constant_rewards`."""
     found: dict[str, StepAnswers] = {}
     for group in groups:
-        pretext, own = group.sample.pretext, _group_answers(group, constant_reward(group.sample))
+        own = _group_answers(group, constants.get(group.sample.sample_id))
+        pretext = group.sample.pretext
         found[pretext] = _joined(found[pretext], own) if pretext in found else own
     return dict(sorted(found.items()))
 
@@ -97,7 +127,7 @@ def warn_of_alike(earlier: Sequence[TrainStep], row: TrainStep) -> None:
         )
 
 
-def _group_answers(group: Group, constant: float) -> StepAnswers:
+def _group_answers(group: Group, constant: float | None) -> StepAnswers:
     schema = read_schema(group.sample.answer_kind)
     # As the reward reads them: blanks and trailing zeros make no other answer.
     read = [canonical_answer(rollout.text, schema) for rollout in group.rollouts]
@@ -106,14 +136,13 @@ def _group_answers(group: Group, constant: float) -> StepAnswers:
     right = _shortened(canonical_answer(group.sample.answer, schema) or "")
     # Smooth rewards, as the constant was chosen by them, whatever this run is rewarded by.
     mean = fmean(rollout.reward for rollout in group.rollouts)
-    has_constant = not math.isnan(constant)
     return StepAnswers(
         num_groups=1,
         num_answers=len(read),
         given=dict(given),
         right={right: 1},
-        over_constant=mean - constant if has_constant else 0.0,
-        num_compared=int(has_constant),
+        over_constant=0.0 if constant is None else mean - constant,
+        num_compared=int(constant is not None),
     )
 
 

@@ -14,7 +14,7 @@ which earn rewards r_1 .. r_N. `ref` is the policy that the run started from.
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -83,8 +83,8 @@ class Grpo:
     """See `RolloutConfig`."""
     on_groups: Callable[[int, Sequence[Group]], None] = lambda number, groups: None
     """Called with a step's number and this rank's groups."""
-    constant_reward: Callable[[Sample], float] = lambda sample: math.nan
-    """What the best constant answer earns on a sample; NaN where there is none."""
+    constants: Mapping[str, float] = field(default_factory=dict)
+    """What the best constant answer earns, by sample id (`tasks.train.answers`)."""
 
     def train(self, run: Steps, samples: Sequence[Sample], seed: int) -> None:
         """Train on `samples` to the end of `run`, or until it is stopped."""
@@ -125,7 +125,7 @@ class Grpo:
         metrics["train/skipped"] = float(not math.isfinite(metrics.get("train/grad_norm", 0.0)))
         is_alarm = is_alarming(metrics, self.logprob_gap_alarm)
         metrics["rollout/logprob_gap_alarm"] = float(is_alarm)
-        answers = step_answers(groups.answered, self.constant_reward)
+        answers = step_answers(groups.answered, self.constants)
         return TrainStep.of(number, metrics, groups.reward_by_pretext, answers)
 
     def _accumulate(

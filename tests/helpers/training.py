@@ -125,8 +125,8 @@ def numbers(rows: Sequence[TrainStep]) -> list[tuple[float, ...]]:
             *(row.reward_mean, row.kl, row.grad_norm),
             *(row.metrics[name] for name in names),
             # Of windows that reach over steps before a run was cut off.
-            *(row.most_frequent_shares[pretext] for pretext in sorted(row.answers)),
-            *(row.rewards_over_constant[pretext] for pretext in sorted(row.answers)),
+            *row.most_frequent_shares.values(),
+            *row.rewards_over_constant.values(),
         )
         for row in rows
     ]

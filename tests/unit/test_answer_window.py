@@ -1,7 +1,6 @@
 """Whether answers vary, over windows computed by hand."""
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields, make_dataclass, replace
 from typing import Any
@@ -16,14 +15,56 @@ from tasks.core.types import Sample
 from tasks.rollout.collect import Group
 from tasks.rollout.prompt import Prompt
 from tasks.rollout.reward import reward_answer
-from tasks.train.answers import WINDOW_GROUPS, step_answers, warn_of_alike, with_window
+from tasks.train.answers import (
+    WINDOW_GROUPS,
+    constant_rewards,
+    step_answers,
+    warn_of_alike,
+    with_window,
+)
 from tests.helpers.rollouts import make_sample
+
+
+def test_a_constant_is_chosen_on_other_videos_than_it_is_scored_on() -> None:
+    samples = [
+        replace(make_sample(f"{clip}{place}", pretext="counting", clip_id=clip), answer=answer)
+        for clip, answer in (("one", "2,0,0"), ("other", "1,0,0"))
+        for place in range(3)
+    ]
+    rewards = constant_rewards(samples, {}, seed=0)
+    # 1 is half of 2, and 2 is as far from 1 as 1 itself; the two zeros are right.
+    on_one = dict.fromkeys(("one0", "one1", "one2"), pytest.approx((1 / 2 + 2) / 3))
+    on_other = dict.fromkeys(("other0", "other1", "other2"), pytest.approx((0 + 2) / 3))
+    assert rewards == on_one | on_other
+    assert constant_rewards(samples[::-1], {}, seed=0) == rewards
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        pytest.param(lambda: [make_sample("a"), make_sample("b")], id="one video"),
+        pytest.param(
+            lambda: [make_sample("a"), make_sample("b", kind="zoom_out", clip_id="other")],
+            id="cells on one video each",
+        ),
+        pytest.param(
+            lambda: [
+                replace(make_sample(clip, clip_id=clip), answer="a car", answer_kind="text")
+                for clip in "ab"
+            ],
+            id="words",
+        ),
+        pytest.param(list, id="nothing"),
+    ],
+)
+def test_there_is_no_constant_for(samples: Callable[[], list[Sample]]) -> None:
+    assert constant_rewards(samples(), {}, seed=0) == {}
 
 
 def test_answers_are_told_apart_as_the_reward_reads_them() -> None:
     sample = make_sample("a")  # right is 2.0-4.0
     texts = ["2.0-4.5", " 2.0-4.5\n", "2-4.50", "about two"]
-    found = step_answers([_group(sample, texts)], lambda _: 0.5)
+    found = step_answers([_group(sample, texts)], {"a": 0.5})
     assert list(found) == ["grounding"]
     answers = found["grounding"]
     assert (answers.num_groups, answers.num_answers) == (1, 4)
@@ -40,7 +81,8 @@ def test_a_step_is_summed_up_by_pretext_task_in_any_order_of_its_groups() -> Non
         _group(make_sample("b", pretext="counting"), ["1,0,0", "1, 0,0"]),
         _group(make_sample("c"), ["1.0-2.0", "nothing"]),
     ]
-    answers = step_answers(groups, lambda sample: 0.0 if sample.sample_id == "a" else 0.25)
+    constants = {"a": 0.0, "b": 0.25, "c": 0.25}
+    answers = step_answers(groups, constants)
     assert answers["counting"] == StepAnswers(
         num_groups=1,
         num_answers=2,
@@ -51,13 +93,13 @@ def test_a_step_is_summed_up_by_pretext_task_in_any_order_of_its_groups() -> Non
     )
     assert answers["grounding"].given == {"2.0-4.0": 1, "1.0-2.0": 2}
     assert answers["grounding"].over_constant == (1 + 0) / 2 - 0.0 + (0 - 0.25)
-    assert step_answers(groups[::-1], lambda _: 0.25) == step_answers(groups, lambda _: 0.25)
+    assert step_answers(groups[::-1], constants) == answers
 
 
 def test_words_that_are_long_are_told_apart_by_all_of_them() -> None:
     sample = replace(make_sample("a"), answer="a red car", answer_kind=AnswerKind.TEXT)
     long = "a red car that turns left behind a house, then "
-    found = step_answers([_group(sample, [long + "stops", long + "stops", long + "goes"])], _none)
+    found = step_answers([_group(sample, [long + "stops", long + "stops", long + "goes"])], {})
     assert sorted(found["grounding"].given.values()) == [1, 2]
     assert max(map(len, found["grounding"].given)) < 64
 
@@ -93,7 +135,7 @@ def test_answers_that_cannot_be_read_are_no_most_frequent_one() -> None:
 
 
 def test_where_no_answer_is_constant_nothing_is_compared() -> None:
-    answers = step_answers([_group(make_sample("a"), ["2.0-4.0"])], _none)
+    answers = step_answers([_group(make_sample("a"), ["2.0-4.0"])], {})
     row = with_window([], replace(_row(), answers=answers))
     assert "reward_over_constant/grounding" not in row.metrics
     assert row.headline()["same"] == "grounding 100%"
@@ -169,10 +211,6 @@ def test_the_progress_bar_names_the_task_that_earns_least_over_its_constant() ->
         },
     )
     assert with_window([], row).headline()["same"] == "jigsaw 90% -0.05"
-
-
-def _none(sample: Sample) -> float:
-    return math.nan
 
 
 def _group(sample: Sample, texts: Sequence[str]) -> Group:
