@@ -9,8 +9,8 @@ pretext task,
     reward_over_constant/<task>          mean smooth reward minus that of the best constant answer
 
 The constant answer is chosen on the training samples of the same cell on other videos: chosen on
-the very samples that it is scored on, it would profit from its choice (by 0.1 in the demo, which
-has some thirty samples in a cell).
+the very samples that it is scored on, it would profit from its choice (by 0.04 to 0.09 in the demo,
+which has some thirty samples in a cell).
 
 A step asks few samples, so these are of a window: the newest steps that have `WINDOW_GROUPS` groups
 of the task between them, or all steps of the run until then. The record keeps what was answered, so
