@@ -111,4 +111,6 @@ def _undecided(job: Job) -> Job:
     (which every variant is asked anyway), and no rule may name one; its policies answer for
     themselves."""
     evaluate = replace(job.config.evaluate, anchor="", answerers={})
-    return replace(job, config=replace(job.config, evaluate=evaluate, promote=PromoteConfig()))
+    # Without must_see, which would demand blind answers even where nobody wants them.
+    promote = PromoteConfig(must_see=False)
+    return replace(job, config=replace(job.config, evaluate=evaluate, promote=promote))

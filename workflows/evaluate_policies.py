@@ -1,4 +1,5 @@
-"""Policies -> scores: each on held-out samples and VIUBench, and shard by shard on benchmarks."""
+"""Policies -> scores: each on held-out samples and VIUBench, and shard by shard on benchmarks; the
+challenger (of an ablation every variant) without its pictures too."""
 
 from functools import partial
 
@@ -12,9 +13,12 @@ from tasks.core.types import Artifact
 from tasks.evaluate.task import (
     add_first_anchor,
     answer_shard,
+    ask_blind,
     ask_candidates,
     evaluate_candidate,
+    list_controls,
     score_benchmarks,
+    score_unseen,
 )
 
 
@@ -36,7 +40,15 @@ def evaluate_policies(
         candidates=candidates, base=base, questions=known, selections=selections, job=job
     )
     answered = map_task(partial(answer_shard, questions=known, job=job))(asked=asked)
+    # What the scores would be without looking: chance, the best constant, and without pictures.
+    trials = list_controls(candidates=candidates, asked=asked, questions=known, job=job)
+    blind = map_task(partial(ask_blind, questions=known, data=data, job=job))(trial=trials)
     scored: Evaluated = score_benchmarks(
-        evaluated=evaluated, answered=answered, questions=known, job=job
+        evaluated=evaluated,
+        answered=answered,
+        unseen=score_unseen(data=data, questions=known, job=job, is_wanted=True),
+        blind=blind,
+        questions=known,
+        job=job,
     )
     return scored

@@ -23,19 +23,25 @@ def draw_limited(
     """
     if not 0 < folder.limit < len(samples):
         return list(samples)
+    chosen: set[str] = set()
+    for unit in in_proportion(samples, type_of, folder.seed):
+        if len(chosen) >= folder.limit:
+            break
+        chosen |= {sample.sample_id for sample in unit}
+    return [sample for sample in samples if sample.sample_id in chosen]
+
+
+def in_proportion(
+    samples: Sequence[Sample], type_of: Callable[[Sample], str], seed: int
+) -> Iterator[list[Sample]]:
+    """The units of `samples` (a question, or those that are scored together), in an order of which
+    every beginning has of each type its share: the same whatever the order of the rows."""
     members: defaultdict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
+    for sample in sorted(samples, key=lambda sample: sample.sample_id):
         members[_unit(sample)].append(sample)
     # Of a group, what its questions are of: each half of a pair may be of another type.
     types = {unit: ", ".join(sorted(set(map(type_of, found)))) for unit, found in members.items()}
-    chosen: set[str] = set()
-    num_chosen = 0
-    for unit in _in_proportion(types, folder.seed):
-        if num_chosen >= folder.limit:
-            break
-        chosen.add(unit)
-        num_chosen += len(members[unit])
-    return [sample for sample in samples if _unit(sample) in chosen]
+    return (members[unit] for unit in _in_proportion(types, seed))
 
 
 def count_types(

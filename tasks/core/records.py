@@ -123,6 +123,19 @@ class Candidate:
     """Name of a model, server or script (`tasks.rollout.open_answerer`); empty: the policy."""
     served: str = ""
     """Of a model behind a server: what its answers belong to."""
+    is_controlled: bool = False
+    """Whether it is asked without its pictures too."""
+
+
+@dataclass(frozen=True)
+class BlindTrial:
+    """One candidate in one place, without its pictures."""
+
+    candidate: Candidate
+    place: str
+    """`heldout`, `viubench` or the name of a benchmark."""
+    condition: str
+    """One of `tasks.core.controls.BLIND_CONDITIONS`."""
 
 
 @dataclass(frozen=True)

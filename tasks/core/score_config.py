@@ -126,8 +126,8 @@ class PromoteConfig:
     overall: tuple[str, ...] = ()
     """Whose mean `overall` is, each counting the same; none: all of them but the anchor."""
     must_see: bool = True
-    """Where it must win, the challenger has to lie above the best constant answer, and above what it
-    scores without its pictures, with the whole 95 % interval of either gain."""
+    """Where it must win, the challenger has to lie above the best constant answer, and above what
+    it scores without its pictures, with the whole 95 % interval of either gain."""
     min_coverage: float = _MIN_COVERAGE
     """Least share of the items that both models were really shown."""
     min_videos: int = 10

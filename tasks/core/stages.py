@@ -114,6 +114,7 @@ STAGES = {
         modules=(
             "tasks.rollout.answerer",
             "tasks.rollout.videos",
+            "tasks.rollout.blind",
             "tasks.rollout.server_answerer",
             "tasks.rollout.transformers_engine",
             "tasks.rollout.vllm_engine",

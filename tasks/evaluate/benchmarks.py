@@ -1,40 +1,25 @@
-"""Models on benchmarks: asked shard by shard, scored and kept; of one model alone every benchmark
-is logged as a run of its own, with one table of all.
-"""
+"""Models on benchmarks: who is asked what, shard by shard, and what was answered."""
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 
-from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.records import AskedBenchmark, Questions
-from tasks.benchmarks.viubench.folder import is_built
 from tasks.core.config import EvaluateConfig, ModelConfig, RolloutConfig
-from tasks.core.digest import digest_of, digest_of_bytes
+from tasks.core.digest import digest_of
 from tasks.core.manifest import iterate_rows, read_rows, write_rows
-from tasks.core.records import AnsweredShard, AskedShard, BenchmarkTable, Candidate
-from tasks.core.reuse import work_key
-from tasks.core.scores import BASE, BenchmarkScore, Evaluated, Evaluation, UnitScore
+from tasks.core.records import AnsweredShard, AskedShard, Candidate
+from tasks.core.scores import BASE
 from tasks.core.stages import code_of
 from tasks.core.store import Store
 from tasks.core.training import NO_BASE
 from tasks.core.types import Artifact, Run, Sample
-from tasks.evaluate.score_benchmark import (
-    ModelResult,
-    Prediction,
-    result_json,
-    results_table,
-    score_benchmark,
-)
-from tasks.evaluate.spent import spent_metrics, spent_on
 from tasks.rollout.answerer import Answerer, Reply, Sampling
 from tasks.rollout.ask import ReplyCache, ask_all
 from tasks.rollout.open_answerer import describe_server, open_candidate
 from tasks.rollout.server_answerer import remember
 from tasks.rollout.videos import BenchmarkVideos
-from tasks.tracking.run import child_run
-from tasks.tracking.tracker import Tracker
 
 
 def named_candidate(store: Store, run: Run, name: str) -> Candidate:
@@ -117,10 +102,16 @@ def benchmark_cache(
     store: Store, answerer: Answerer, benchmark: AskedBenchmark, videos: BenchmarkVideos
 ) -> ReplyCache:
     """What `answerer` said to questions of such a benchmark."""
-    under = benchmark.folder.conditions
-    sampling = Sampling(1, under.temperature, under.max_answer_tokens, ("benchmark",))
     # By the adapter: a benchmark that is called otherwise next time is asked the same.
-    return ReplyCache(store, answerer, videos, sampling, benchmark.folder.adapter)
+    return ReplyCache(
+        store, answerer, videos, benchmark_sampling(benchmark), benchmark.folder.adapter
+    )
+
+
+def benchmark_sampling(benchmark: AskedBenchmark) -> Sampling:
+    """How its questions are answered: once."""
+    under = benchmark.folder.conditions
+    return Sampling(1, under.temperature, under.max_answer_tokens, ("benchmark",))
 
 
 def keep_answers(
@@ -143,6 +134,12 @@ def keep_answers(
     )
 
 
+def all_samples(store: Store, benchmark: AskedBenchmark) -> Iterator[Sample]:
+    """The questions of all shards."""
+    for shard in benchmark.shards:
+        yield from iterate_rows(store, shard, Sample)
+
+
 @contextmanager
 def open_for(
     store: Store,
@@ -154,7 +151,7 @@ def open_for(
     """Whoever answers a benchmark for `candidate`; a policy is loaded once it is asked."""
     # Of all shards: guessers, and the tokenizer of the tiny model, are made of all questions, and
     # must be the same in every shard.
-    samples = [*_all_samples(store, benchmark)] if candidate.answerer else []
+    samples = [*all_samples(store, benchmark)] if candidate.answerer else []
     with open_candidate(
         store, candidate, model, rollout, samples, benchmark.folder.seed
     ) as answerer:
@@ -175,153 +172,3 @@ def replies_by_id(store: Store, answered: Sequence[AnsweredShard]) -> dict[str, 
         for shard in answered
         for row in iterate_rows(store, shard.answers, Reply)
     }
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One model on one benchmark."""
-
-    result: ModelResult
-    score: BenchmarkScore
-
-
-def score_answers(
-    store: Store,
-    model: str,
-    benchmark: AskedBenchmark,
-    answered: Sequence[AnsweredShard],
-    *,
-    min_coverage: float,
-) -> Scored:
-    """Score what `model` answered to all questions of `benchmark`, and keep it; the same answers
-    give the same bytes."""
-    folder = benchmark.folder
-    own = [shard for shard in answered if shard.benchmark == folder.name]
-    opened = BENCHMARKS[folder.adapter].open(
-        folder.folder, folder.conditions, benchmark.num_available
-    )
-    result, predictions = score_benchmark(
-        opened,
-        [*_all_samples(store, benchmark)],
-        replies_by_id(store, own),
-        model=model,
-        name=folder.name,
-        num_available=benchmark.num_available,
-        min_coverage=min_coverage,
-        is_published=not is_built(folder.folder),
-    )
-    units = [UnitScore(unit=unit, **vars(row)) for unit, row in opened.units(predictions).items()]
-    answers = sorted(shard.answers.digest for shard in own)
-    inputs = (model, folder.name, benchmark.digest, benchmark.num_available, min_coverage, answers)
-    key = f"{work_key('evaluated', 'score', *inputs)}/{folder.name}"
-    return Scored(
-        result,
-        BenchmarkScore(
-            benchmark=folder.name,
-            adapter=folder.adapter,
-            questions=benchmark.digest,
-            headline=result.result.headline,
-            chance=result.result.chance,
-            num_available=benchmark.num_available,
-            coverage=result.result.coverage,
-            paper={row.model: row.score / 100 for row in result.paper},
-            units=write_rows(store, f"{key}/units.parquet", UnitScore, units),
-            predictions=write_rows(store, f"{key}/predictions.parquet", Prediction, predictions),
-            result=_write(store, f"{key}/result.json", result_json(result)),
-        ),
-    )
-
-
-def score_candidates(
-    store: Store,
-    evaluated: Sequence[Evaluation],
-    answered: Sequence[AnsweredShard],
-    questions: Questions,
-    *,
-    min_coverage: float,
-) -> Evaluated:
-    """What every candidate scored on every benchmark, beside its own scores."""
-
-    def on_benchmarks(name: str) -> dict[str, BenchmarkScore]:
-        own = [shard for shard in answered if shard.candidate == name]
-        there = {shard.benchmark for shard in own}
-        return {
-            found.folder.name: score_answers(
-                store, name, found, own, min_coverage=min_coverage
-            ).score
-            for found in questions.benchmarks
-            if found.folder.name in there
-        }
-
-    return Evaluated(
-        models=[
-            replace(one, scores=replace(one.scores, benchmarks=on_benchmarks(one.scores.name)))
-            for one in evaluated
-        ],
-        base=on_benchmarks(BASE),
-        reports=spent_on(answered),
-        anchor=questions.anchor,
-    )
-
-
-def tabulate(
-    store: Store,
-    run: Run,
-    answered: Sequence[AnsweredShard],
-    questions: Questions,
-    name: str,
-    config: EvaluateConfig,
-    tracker: Tracker,
-) -> BenchmarkTable:
-    """Score and keep one model's answers, each benchmark as a run of its own below `run`."""
-    found = [
-        score_answers(store, name, benchmark, answered, min_coverage=config.min_coverage)
-        for benchmark in questions.benchmarks
-    ]
-    for benchmark, scored in zip(questions.benchmarks, found, strict=True):
-        _log(run, benchmark, scored)
-    results = [scored.result for scored in found]
-    text = results_table(results)
-    tracker.log_metrics(_summary(results, answered))
-    tracker.log_bytes("benchmarks.md", text.encode())
-    digest = digest_of(*(scored.score.result.digest for scored in found))
-    return BenchmarkTable(
-        results={scored.score.benchmark: scored.score.result for scored in found},
-        table=_write(store, f"evaluated/{digest}/benchmarks.md", text),
-    )
-
-
-def _log(run: Run, benchmark: AskedBenchmark, scored: Scored) -> None:
-    folder, found = benchmark.folder, scored.result
-    params = {"model": found.model, "benchmark": folder.name, **asdict(folder.conditions)}
-    with child_run(run, folder.name, params) as tracker:
-        tracker.log_metrics(found.metrics())
-        tracker.log_bytes("result.json", result_json(found).encode())
-        tracker.log_dataset("predictions", scored.score.predictions, "predictions")
-        tracker.set_tags({"videossr.headline": found.refused or "given"})
-
-
-def _summary(results: Sequence[ModelResult], answered: Sequence[AnsweredShard]) -> dict[str, float]:
-    """Of all benchmarks, for the parent run: what differs between two runs that were cut off at
-    other places is here and in no file.
-    """
-    scores = {f"score/{r.name}": r.headline.mean for r in results if r.headline is not None}
-    return {
-        **scores,
-        **spent_metrics(answered),
-        "cost/asked": float(sum(shard.num_asked for shard in answered)),
-        "cost/decoded": float(sum(shard.num_decoded for shard in answered)),
-        "time/answer_seconds": sum(shard.seconds for shard in answered),
-        "cost/vision_tokens": float(sum(r.num_vision_tokens for r in results)),
-        "cost/answer_tokens": float(sum(r.num_answer_tokens for r in results)),
-    }
-
-
-def _write(store: Store, key: str, text: str) -> Artifact:
-    store.write_bytes(key, text.encode())
-    return Artifact(key=key, digest=digest_of_bytes(text.encode()))
-
-
-def _all_samples(store: Store, benchmark: AskedBenchmark) -> Iterator[Sample]:
-    for shard in benchmark.shards:
-        yield from iterate_rows(store, shard, Sample)

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from tasks.benchmarks.records import AskedBenchmark, Questions
 from tasks.core.config import RetrainConfig
 from tasks.core.measurement import Selection
-from tasks.core.records import AskedShard, Candidate
+from tasks.core.records import AskedShard, BlindTrial, Candidate
 from tasks.core.redact import redact
 from tasks.core.score_config import ANCHOR, FIRST
 from tasks.core.scores import AFTER, BASE, BEFORE, CHAMPION
 from tasks.core.speed import BENCHMARK_STAGE, Speed, find_speed, measured_speed, speed_name
 from tasks.core.store import Store
 from tasks.evaluate.benchmarks import answers_key, open_for, pair_up
+from tasks.evaluate.trials import blind_trials
 from tasks.policy.checkpoint import TINY_BASE
-from tasks.report.text import UNKNOWN, aligned_table, markdown_table, whole
+from tasks.report.text import UNKNOWN, aligned_table, markdown_table, points, whole
 
 _HEAD = (
-    *("benchmark", "questions", "models", "answers"),
+    *("benchmark", "questions", "models", "answers", "blind answers"),
     *("vision tokens", "text tokens", "answer tokens", "seconds"),
 )
 
@@ -43,9 +44,11 @@ def costs_before_training(
 ) -> CostStatement:
     """As far as they are known then: of whoever may be asked, as fast as the last run was."""
     expected = expected_candidates(config, variants, has_champion=has_champion)
+    asked = pair_up(expected, questions)
     return state_costs(
         questions,
-        pair_up(expected, questions),
+        asked,
+        _trials(expected, asked, questions, config),
         config,
         find_speed(store, speed_name(config)),
         measured_by="the last run here",
@@ -56,18 +59,21 @@ def costs_before_training(
 def costs_before_asking(
     store: Store,
     questions: Questions,
+    candidates: Sequence[Candidate],
     asked: Sequence[AskedShard],
     config: RetrainConfig,
     selections: Sequence[Selection],
 ) -> CostStatement:
-    """Of what was not answered before, as fast as this run's calibration was."""
+    """Of what was not answered before, as fast as this run's calibration was; `asked` is what
+    `candidates` are asked with pictures."""
     of = speed_name(config)
     speed, source = measured_speed([one.report for one in selections], of), "calibration"
     # A run that goes on after a kill may have measured nothing itself.
     if speed is None:
         speed, source = find_speed(store, of), "the last run here"
     left = without_answer(store, asked, questions, config)
-    return state_costs(questions, left, config, speed, measured_by=source)
+    trials = _trials(candidates, asked, questions, config)
+    return state_costs(questions, left, trials, config, speed, measured_by=source)
 
 
 def expected_candidates(
@@ -77,7 +83,10 @@ def expected_candidates(
     place. At most these, because one model may have two of the names; `variants` are those of an
     ablation."""
     if variants:
-        return [Candidate(name=name) for name in (BEFORE, *variants)]
+        return [
+            Candidate(name=BEFORE),
+            *(Candidate(name=name, is_controlled=True) for name in variants),
+        ]
     is_trained = config.model.base != TINY_BASE and config.warm_start.num_steps > 0
     names = [
         BEFORE,
@@ -88,7 +97,10 @@ def expected_candidates(
         *([BASE] if is_trained else []),
     ]
     given = config.evaluate.answerers
-    return [Candidate(name=name, answerer=given.get(name, "")) for name in names]
+    return [
+        Candidate(name=name, answerer=given.get(name, ""), is_controlled=name == AFTER)
+        for name in names
+    ]
 
 
 def not_known_yet(
@@ -121,19 +133,22 @@ def without_answer(
 def state_costs(
     questions: Questions,
     asked: Sequence[AskedShard],
+    trials: Sequence[BlindTrial],
     config: RetrainConfig,
     speed: Speed | None,
     *,
     measured_by: str,
     more_notes: Sequence[str] = (),
 ) -> CostStatement:
-    """What the answers to `asked` will cost at a `speed`, with notes below the table."""
-    costs = [_cost(benchmark, asked, speed) for benchmark in questions.benchmarks]
+    """What the answers to `asked`, and those of `trials`, will cost at a `speed`, with notes below
+    the table."""
+    costs = [_cost(benchmark, asked, trials, speed) for benchmark in questions.benchmarks]
     if not costs:
         return CostStatement("", "", {})
     rows = [cost.row for cost in costs]
     notes = [
         "answers: those that are not kept yet; text tokens: estimated; answer tokens: at most",
+        *_on_blind(costs, config),
         _on_seconds(speed, measured_by, speed_name(config)),
         *(f"{one.folder.name}: {one.types}" for one in questions.benchmarks if one.types),
         *_on_videos(questions),
@@ -155,6 +170,8 @@ class _Cost:
     num_models: int
     num_answers: int
     """Questions without an answer, of all models."""
+    num_blind: int
+    """Answers without pictures, at most."""
     vision: int
     text: int
     written: int
@@ -167,7 +184,8 @@ class _Cost:
         return (
             self.benchmark.folder.name,
             whole(found) if found == of else f"{whole(found)} of {whole(of)}",
-            *map(whole, (self.num_models, self.num_answers, self.vision, self.text, self.written)),
+            *map(whole, (self.num_models, self.num_answers, self.num_blind)),
+            *map(whole, (self.vision, self.text, self.written)),
             UNKNOWN if self.seconds is None else whole(self.seconds),
         )
 
@@ -175,6 +193,7 @@ class _Cost:
     def metrics(self) -> dict[str, float]:
         numbers = {
             "answers": float(self.num_answers),
+            "blind_answers": float(self.num_blind),
             "tokens": float(self.vision + self.text + self.written),
             **({} if self.seconds is None else {"seconds": self.seconds}),
         }
@@ -182,30 +201,58 @@ class _Cost:
         return {f"{name}_{what}": value for what, value in numbers.items()}
 
 
-def _cost(benchmark: AskedBenchmark, asked: Sequence[AskedShard], speed: Speed | None) -> _Cost:
+def _cost(
+    benchmark: AskedBenchmark,
+    asked: Sequence[AskedShard],
+    trials: Sequence[BlindTrial],
+    speed: Speed | None,
+) -> _Cost:
     own = [one for one in asked if one.benchmark == benchmark.folder.name]
+    blind = [one for one in trials if one.place == benchmark.folder.name]
     num_answers = sum(one.questions.num_rows for one in own)
+    # At most: it ends where the score is precise. Frames are as many and as large without pictures.
+    num_blind = len(blind) * benchmark.num_selected
+    num_all = num_answers + num_blind
     # The prompts of a shard are taken for as long as those of the others.
-    times = num_answers / benchmark.num_selected
+    times = num_all / benchmark.num_selected
     vision, text = round(times * benchmark.tokens.vision), round(times * benchmark.tokens.text)
-    written = num_answers * benchmark.folder.conditions.max_answer_tokens
+    written = num_all * benchmark.folder.conditions.max_answer_tokens
     # Whoever answers in the place of a policy has another speed, which nobody measured.
     by_policies = sum(one.questions.num_rows for one in own if not one.candidate.answerer)
+    by_policies += sum(benchmark.num_selected for one in blind if not one.candidate.answerer)
     seconds = None
-    if not num_answers:
+    if not num_all:
         seconds = 0.0
     elif speed and by_policies:
-        tokens = (vision + text + written) * by_policies / num_answers
+        tokens = (vision + text + written) * by_policies / num_all
         seconds = tokens * speed.seconds_per_token
     return _Cost(
         benchmark=benchmark,
         num_models=len({one.candidate.name for one in own}),
         num_answers=num_answers,
+        num_blind=num_blind,
         vision=vision,
         text=text,
         written=written,
         seconds=seconds,
     )
+
+
+def _trials(
+    candidates: Sequence[Candidate],
+    asked: Sequence[AskedShard],
+    questions: Questions,
+    config: RetrainConfig,
+) -> list[BlindTrial]:
+    return blind_trials(candidates, asked, questions, config.evaluate, config.promote)
+
+
+def _on_blind(costs: Sequence[_Cost], config: RetrainConfig) -> Iterator[str]:
+    if any(cost.num_blind for cost in costs):
+        yield (
+            f"blind answers: without pictures ({', '.join(config.evaluate.blind)}), at most: fewer "
+            f"once the score is known to {points(config.evaluate.blind_half_width)} points"
+        )
 
 
 def _on_seconds(speed: Speed | None, measured_by: str, of: str) -> str:

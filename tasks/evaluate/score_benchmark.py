@@ -5,12 +5,22 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from tasks.benchmarks.paper import BASELINE, TRAINED, PaperScore, beside_paper
 from tasks.benchmarks.protocol import AnswerScore, Benchmark, BenchmarkResult
 from tasks.benchmarks.viubench.reading import STRICT
+from tasks.core.controls import Control
 from tasks.core.statistics import METHOD, Estimate
 from tasks.core.types import Sample
+from tasks.evaluate.control_text import (
+    CONTROL_HEAD,
+    CONTROL_NOTE,
+    control_cells,
+    control_json,
+    control_line,
+    control_metrics,
+)
 from tasks.report.text import UNKNOWN, as_json, markdown_table, percent, points
 from tasks.rollout.answerer import Reply
 
@@ -43,10 +53,17 @@ class ModelResult:
     num_truncated: int
     num_vision_tokens: int
     num_answer_tokens: int
+    control: Control | None = None
+    """What the headline would be without looking, if that was asked for."""
 
     @property
     def headline(self) -> Estimate | None:
         return None if self.refused else self.result.headline
+
+    @property
+    def shown_control(self) -> Control | None:
+        """As the headline: none where that is refused."""
+        return None if self.refused else self.control
 
     def metrics(self) -> dict[str, float]:
         """For the tracker; a number that is refused or not known is left out."""
@@ -75,6 +92,7 @@ class ModelResult:
                 for tag, parts in result.breakdown.items()
                 for value, part in parts.items()
             }
+            found |= control_metrics(self.control) if self.control else {}
         # Without an interval its ends are infinite, and no curve can be drawn through them.
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
@@ -111,15 +129,23 @@ def score_benchmark(
 
 
 def result_json(found: ModelResult) -> str:
-    """Everything about one result as JSON; numbers that are not finite are null."""
+    """Everything about one result as JSON; numbers that are not finite are null.
+
+    Controls stand under `controls`, if there are any: chance, constant, over_constant, and by
+    condition blind and gain_by_seeing.
+    """
     # `asdict` leaves out properties.
-    more = {"coverage": found.result.coverage, "intervals": METHOD}
-    return json.dumps(as_json(asdict(found) | more), indent=1)
+    more: dict[str, Any] = {"coverage": found.result.coverage, "intervals": METHOD}
+    if found.control:
+        more["controls"] = control_json(found.control)
+    known = {name: value for name, value in asdict(found).items() if name != "control"}
+    return json.dumps(as_json(known | more), indent=1)
 
 
 def results_table(results: Sequence[ModelResult]) -> str:
-    """One line a benchmark: the score with its interval, the paper's rows, and how much of it was
-    shown and read."""
+    """One line a benchmark: the score with its interval, the paper's rows, how much of it was shown
+    and read, and what it would be without looking, if that was asked for."""
+    has_controls = any(found.control for found in results)
     head = (
         "benchmark",
         "score",
@@ -131,12 +157,18 @@ def results_table(results: Sequence[ModelResult]) -> str:
         "shown",
         "not read",
         "of",
+        *(CONTROL_HEAD if has_controls else ()),
     )
+    rows = [
+        (*_line(found), *(control_cells(found.shown_control) if has_controls else ()))
+        for found in results
+    ]
     notes = [
         "Points of 100. The paper's figures are at the same number of frames, with the distance "
         "to them; * where it exceeds 1 point and the paper's figure lies outside the interval, † "
         "where the questions were not asked in the paper's words or not under its conditions.",
         f"{METHOD}.",
+        *([CONTROL_NOTE] if has_controls else []),
         *(f"{found.name}: {note}" for found in results for note in _notes(found)),
     ]
     parts = [
@@ -152,7 +184,7 @@ def results_table(results: Sequence[ModelResult]) -> str:
         for tag, by_value in found.result.breakdown.items()
         for value, part in by_value.items()
     ]
-    tables = [markdown_table(head, [_line(found) for found in results]), *notes]
+    tables = [markdown_table(head, rows), *notes]
     if parts:
         tables += [
             "",
@@ -190,6 +222,7 @@ def _notes(found: ModelResult) -> list[str]:
     sampled = result.num_items < found.num_available
     return [
         *([f"no headline: {found.refused}"] if found.refused else []),
+        *([control_line(found.shown_control)] if found.shown_control else []),
         *(
             [f"{STRICT}: {points(result.metrics[STRICT])}"]
             if STRICT in result.metrics and not found.refused

@@ -1,9 +1,9 @@
 """The main job's scores: one policy asked about all held-out samples and VIUBench items, and what
 that sums up to.
 
-Held-out samples get sampled answers, because their mean reward counts; VIUBench gets greedy ones,
-as in the paper. Nothing leaves the denominator: an answer that cannot be read and a sample that
-cannot be shown score 0.
+Held-out samples get sampled answers, because their mean reward counts, and beside them one without
+sampling; VIUBench gets that alone, as in the paper. Nothing leaves the denominator: an answer that
+cannot be read and a sample that cannot be shown score 0.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from tasks.core.statistics import Estimate, ItemScore, estimate
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Rollout, Sample, Split, StageReport
 from tasks.core.viubench import viubench_type
-from tasks.rollout.answerer import Answerer, Sampling
+from tasks.rollout.answerer import Answerer, Reply, Sampling
 from tasks.rollout.ask import ReplyCache, ask_all
 from tasks.rollout.reward import rollouts_of
 from tasks.rollout.videos import VideoSource
@@ -37,20 +37,26 @@ def score_policy(
     Every policy gets the same prompts and the same seeds, so differences can be taken sample by
     sample.
     """
-    scores: list[SampleScore] = []
-    for split in (Split.HELDOUT, Split.VIUBENCH):
-        sampling = sampling_of(split, rollout, config)
+
+    def ask(split: Split, sampling: Sampling) -> list[tuple[Sample, Reply]]:
         part = [sample for sample in samples if sample.split == split]
         cache = ReplyCache(store, answerer, videos, sampling, split.value)
         replies = ask_all(
             cache, part, batch_size=config.questions_per_batch, label=f"evaluate {split}"
         )
-        scores += [
-            score_sample(sample, rollouts_of(sample, reply), reply.failure)
-            for sample in part
-            if (reply := replies[sample.sample_id])
-        ]
-    return scores
+        return [(sample, replies[sample.sample_id]) for sample in part]
+
+    sampling = sampling_of(Split.HELDOUT, rollout, config)
+    sampled = ask(Split.HELDOUT, sampling)
+    greedy = ask(Split.HELDOUT, replace(sampling, num_completions=1, temperature=0.0))
+    viubench = ask(Split.VIUBENCH, sampling_of(Split.VIUBENCH, rollout, config))
+    return [
+        *(
+            _beside(score_reply(*asked), score_reply(*without_sampling))
+            for asked, without_sampling in zip(sampled, greedy, strict=True)
+        ),
+        *(score_reply(*asked) for asked in viubench),
+    ]
 
 
 def sampling_of(split: Split, rollout: RolloutConfig, config: EvaluateConfig) -> Sampling:
@@ -62,6 +68,11 @@ def sampling_of(split: Split, rollout: RolloutConfig, config: EvaluateConfig) ->
         rollout.max_answer_tokens,
         ("rollout", "evaluate", split.value),
     )
+
+
+def score_reply(sample: Sample, reply: Reply) -> SampleScore:
+    """Score one sample by what was said to it."""
+    return score_sample(sample, rollouts_of(sample, reply), reply.failure)
 
 
 def score_sample(sample: Sample, rollouts: Sequence[Rollout], failure: str = "") -> SampleScore:
@@ -93,6 +104,7 @@ def aggregate(
 ) -> ModelScores:
     """Sum up one model's rows. There may be none: a folder can be too small to hold a video out."""
     heldout = [row for row in rows if row.split == Split.HELDOUT]
+    greedy = [replace(row, score=row.greedy_score) for row in heldout]
     viubench = [row for row in rows if row.split == Split.VIUBENCH]
     return ModelScores(
         name=name,
@@ -100,6 +112,8 @@ def aggregate(
         predictions=predictions,
         heldout=estimate(row.scored() for row in heldout),
         heldout_by_pretext=_by_part(heldout, lambda row: row.pretext),
+        heldout_greedy=estimate(row.scored() for row in greedy),
+        heldout_greedy_by_pretext=_by_part(greedy, lambda row: row.pretext),
         viubench=_over_types(viubench),
         viubench_strict=_over_types([replace(row, score=row.strict_score) for row in viubench]),
         viubench_by_type=_by_part(viubench, lambda row: row.viubench_type),
@@ -115,6 +129,7 @@ def evaluation_report(scores: ModelScores, seconds: float, *, reused: bool) -> S
         counts={
             "heldout_samples": float(scores.heldout.num_items),
             "heldout_mean": scores.heldout.mean,
+            "heldout_greedy_mean": scores.heldout_greedy.mean,
             "viubench_items": float(scores.viubench.num_items),
             "viubench_mean": scores.viubench.mean,
             "viubench_strict_mean": scores.viubench_strict.mean,
@@ -122,6 +137,11 @@ def evaluation_report(scores: ModelScores, seconds: float, *, reused: bool) -> S
             "reused": float(reused),
         },
     )
+
+
+def _beside(sampled: SampleScore, greedy: SampleScore) -> SampleScore:
+    """One sample's row, from its sampled answers and the one without sampling."""
+    return replace(sampled, greedy_score=greedy.score, greedy_answer="".join(greedy.answers))
 
 
 def _mean(values: Sequence[float]) -> float:

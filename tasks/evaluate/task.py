@@ -2,12 +2,20 @@
 one model on benchmarks alone."""
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from tasks.benchmarks.records import BenchmarkFolder, BuiltBenchmark, Questions
+from tasks.core.controls import BlindScores, Controls
 from tasks.core.measurement import Selection
-from tasks.core.records import AnsweredShard, AskedShard, BenchmarkTable, Candidate, DataSet, Job
+from tasks.core.records import (
+    AnsweredShard,
+    AskedShard,
+    BenchmarkTable,
+    BlindTrial,
+    Candidate,
+    DataSet,
+    Job,
+)
 from tasks.core.scores import Evaluated, Evaluation
 from tasks.core.training import TrainedPolicy
 from tasks.core.types import Artifact
@@ -66,25 +74,15 @@ def add_first_anchor(questions: Questions, data: DataSet, job: Job) -> Questions
 def list_candidates(before: Artifact, trainings: list[TrainedPolicy], job: Job) -> list[Candidate]:
     """The policy GRPO started from, those it made round by round, and the champion if there is
     one."""
-    from tasks.core.scores import AFTER, BEFORE, CHAMPION
     from tasks.core.store import Store
+    from tasks.evaluate.candidates import candidates_of
     from tasks.tracking.check import find_champion
     from tasks.tracking.run import open_registry
 
     champion = find_champion(
         Store(job.run.data_root), open_registry(job.run), job.config.promote.model_name
     )
-    found = [] if champion is None else [Candidate(name=CHAMPION, policy=champion.policy)]
-    *between, last = [training.policy for training in trainings]
-    rounds = [
-        Candidate(name=f"round {number}", policy=policy) for number, policy in enumerate(between, 1)
-    ]
-    return [
-        Candidate(name=BEFORE, policy=before),
-        *rounds,
-        Candidate(name=AFTER, policy=last),
-        *found,
-    ]
+    return candidates_of(before, trainings, champion.policy if champion else None)
 
 
 @stage_task("light")
@@ -106,67 +104,57 @@ def ask_candidates(
     with stage(job.run, "evaluate") as tracker:
         known = with_answerers(store, job.run, candidates, base, config.evaluate)
         asked = pair_up(known, questions)
-        _publish(tracker, costs_before_asking(store, questions, asked, config, selections))
+        costs = costs_before_asking(store, questions, candidates, asked, config, selections)
+        _publish(tracker, costs)
     return asked
 
 
 @stage_task("gpu")
-def evaluate_candidate(
-    candidate: Candidate,
-    data: DataSet,
-    job: Job,
-) -> Evaluation:
+def evaluate_candidate(candidate: Candidate, data: DataSet, job: Job) -> Evaluation:
     """Score one candidate; a policy scored before on the same samples is not scored again."""
-    from dataclasses import replace
-
-    from tasks.core.manifest import read_clips, read_rows, write_rows
-    from tasks.core.reuse import once, work_key
-    from tasks.core.scores import SampleScore
     from tasks.core.store import Store
-    from tasks.core.types import Sample
-    from tasks.evaluate.score_policy import aggregate, evaluation_report, score_policy
-    from tasks.rollout.open_answerer import open_policy_answerer
-    from tasks.rollout.videos import ClipVideos
+    from tasks.evaluate.candidates import evaluate_once
     from tasks.tracking.run import stage
 
-    started = time.perf_counter()
-    run, model, rollout, config = job.run, job.config.model, job.config.rollout, job.config.evaluate
-    store, samples, clips = Store(run.data_root), data.samples, data.clips
-    # The candidate's name is left out: one policy may be the champion here and the start there, and
-    # is scored once. Of `model` only the type counts, since the weights are the policy's.
-    inputs = (
-        candidate.policy.digest,
-        samples.digest,
-        clips.digest,
-        model.dtype,
-        rollout,
-        config.heldout_rollouts_per_sample,
-        run.seed,
-    )
-    key = work_key("evaluated", "evaluate", *inputs)
+    with stage(job.run, f"evaluate_{candidate.name}"):
+        return evaluate_once(Store(job.run.data_root), candidate, data, job)
 
-    def score() -> Evaluation:
-        questions, videos = (
-            read_rows(store, samples, Sample),
-            ClipVideos(store, read_clips(store, clips)),
-        )
-        with open_policy_answerer(store, candidate.policy, model, rollout, run.seed) as answerer:
-            rows = score_policy(store, answerer, questions, videos, rollout, config)
-        scores = aggregate(
-            rows,
-            name=candidate.name,
-            policy=candidate.policy,
-            predictions=write_rows(store, f"{key}/predictions.parquet", SampleScore, rows),
-        )
-        report = evaluation_report(scores, seconds=time.perf_counter() - started, reused=False)
-        return Evaluation(scores=scores, report=report)
 
-    with stage(run, f"evaluate_{candidate.name}"):
-        scored = once(store, key, Evaluation, score)
-    if not scored.reused:
-        return scored.output
-    scores = replace(scored.output.scores, name=candidate.name)
-    return Evaluation(scores=scores, report=evaluation_report(scores, seconds=0.0, reused=True))
+@stage_task("light")
+def list_controls(
+    candidates: list[Candidate], asked: list[AskedShard], questions: Questions, job: Job
+) -> list[BlindTrial]:
+    """Who is asked without pictures, where and how: `candidates` on the run's own samples, and on
+    benchmarks whoever was `asked`."""
+    from tasks.evaluate.trials import blind_trials
+
+    return blind_trials(candidates, asked, questions, job.config.evaluate, job.config.promote)
+
+
+@stage_task("gpu")
+def ask_blind(trial: BlindTrial, questions: Questions, data: DataSet, job: Job) -> BlindScores:
+    """Ask one candidate in one place without its pictures, until the score is precise."""
+    from tasks.core.store import Store
+    from tasks.evaluate.trials import hold_trial
+    from tasks.tracking.run import stage
+
+    with stage(job.run, "ask_blind"):
+        return hold_trial(Store(job.run.data_root), trial, questions, data, job)
+
+
+@stage_task("cpu")
+def score_unseen(
+    data: DataSet, questions: Questions, job: Job, is_wanted: bool = True
+) -> dict[str, Artifact]:
+    """What chance and the best constant answer score, by place; nothing if it is not wanted."""
+    from tasks.core.store import Store
+    from tasks.evaluate import unseen
+    from tasks.tracking.run import stage
+
+    if not is_wanted:
+        return {}
+    with stage(job.run, "score_unseen"):
+        return unseen.score_unseen(Store(job.run.data_root), data, questions, job.run.seed)
 
 
 @stage_task("cpu")
@@ -195,13 +183,9 @@ def name_variants(
     before: Artifact, names: list[str], trainings: list[TrainedPolicy]
 ) -> list[Candidate]:
     """The policies of an ablation, and the one that all of them started from."""
-    from tasks.core.scores import BEFORE
+    from tasks.evaluate.candidates import variants_of
 
-    variants = [
-        Candidate(name=name, policy=found.policy)
-        for name, found in zip(names, trainings, strict=True)
-    ]
-    return [Candidate(name=BEFORE, policy=before), *variants]
+    return variants_of(before, names, trainings)
 
 
 @stage_task("light")
@@ -271,14 +255,17 @@ def list_questions(folders: list[BenchmarkFolder], job: Job) -> Questions:
 
 
 @stage_task("light")
-def ask_model(name: str, questions: Questions, job: Job) -> list[AskedShard]:
-    """What the model `name` is asked."""
+def ask_model(name: str, questions: Questions, job: Job, controls: bool) -> list[AskedShard]:
+    """What the model `name` is asked; with `controls` without pictures too."""
+    from dataclasses import replace
+
     from tasks.core.store import Store
     from tasks.evaluate.benchmarks import named_candidate, pair_up
     from tasks.tracking.run import stage
 
     with stage(job.run, "list_questions"):
-        return pair_up([named_candidate(Store(job.run.data_root), job.run, name)], questions)
+        candidate = named_candidate(Store(job.run.data_root), job.run, name)
+        return pair_up([replace(candidate, is_controlled=controls)], questions)
 
 
 @stage_task("gpu")
@@ -297,41 +284,57 @@ def answer_shard(asked: AskedShard, questions: Questions, job: Job) -> AnsweredS
 
 @stage_task("cpu")
 def score_benchmarks(
-    evaluated: list[Evaluation], answered: list[AnsweredShard], questions: Questions, job: Job
+    evaluated: list[Evaluation],
+    answered: list[AnsweredShard],
+    unseen: dict[str, Artifact],
+    blind: list[BlindScores],
+    questions: Questions,
+    job: Job,
 ) -> Evaluated:
-    """Score what all candidates answered on benchmarks, beside their own scores."""
+    """Score what all candidates answered on benchmarks, beside their own scores, with the controls
+    of both."""
     from tasks.core.store import Store
     from tasks.evaluate.anchor import own_answers
-    from tasks.evaluate.benchmarks import score_candidates
+    from tasks.evaluate.benchmark_scores import score_candidates
     from tasks.evaluate.spent import spent_metrics
     from tasks.tracking.run import stage
 
     with stage(job.run, "evaluate") as tracker:
-        tracker.log_metrics(spent_metrics(answered))
+        tracker.log_metrics(spent_metrics(answered, blind))
         store, config = Store(job.run.data_root), job.config
         return score_candidates(
             store,
             evaluated,
             [*answered, *own_answers(store, evaluated, questions, config)],
             questions,
+            Controls(unseen=unseen, blind=blind),
             min_coverage=config.evaluate.min_coverage,
         )
 
 
 @stage_task("cpu")
 def tabulate_benchmarks(
-    answered: list[AnsweredShard], questions: Questions, name: str, job: Job
+    answered: list[AnsweredShard],
+    unseen: dict[str, Artifact],
+    blind: list[BlindScores],
+    questions: Questions,
+    name: str,
+    job: Job,
 ) -> BenchmarkTable:
-    """Score all answers, keep results and predictions, and print the table."""
+    """Score all answers, keep results and predictions, and print the table; with `blind` or
+    `unseen`, how far the questions can be answered without looking."""
     import click
 
     from tasks.core.store import Store
-    from tasks.evaluate.benchmarks import tabulate
+    from tasks.evaluate.benchmark_scores import tabulate
     from tasks.tracking.run import stage
 
     store = Store(job.run.data_root)
     with stage(job.run, "tabulate") as tracker:
-        table = tabulate(store, job.run, answered, questions, name, job.config.evaluate, tracker)
+        controls = Controls(unseen=unseen, blind=blind)
+        table = tabulate(
+            store, job.run, answered, controls, questions, name, job.config.evaluate, tracker
+        )
     click.echo(store.read_bytes(table.table.key).decode())
     for result in table.results.values():
         click.echo(f"result              {store.path(result.key)}")

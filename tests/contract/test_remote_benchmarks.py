@@ -22,12 +22,12 @@ from tasks.core.records import AnsweredShard
 from tasks.core.store import Store
 from tasks.core.types import Run, Sample, Split
 from tasks.deployment.stage_task import is_transient
+from tasks.evaluate.benchmark_scores import score_answers
 from tasks.evaluate.benchmarks import (
     answer_questions,
     named_candidate,
     pair_up,
     replies_by_id,
-    score_answers,
 )
 from tasks.perturb.viubench import plan_viubench
 from tasks.rollout.videos import BenchmarkVideos

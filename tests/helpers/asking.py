@@ -33,11 +33,11 @@ from tasks.core.training import NO_BASE
 from tasks.core.types import Artifact, Clip, Rejection, Run, Sample, Split, StageReport
 from tasks.diagnose.diagnose import diagnose
 from tasks.diagnose.judge import RewardKind
+from tasks.evaluate.benchmark_scores import score_answers
 from tasks.evaluate.benchmarks import (
     answer_questions,
     named_candidate,
     pair_up,
-    score_answers,
     with_answerers,
 )
 from tasks.evaluate.score_policy import score_policy

@@ -27,10 +27,10 @@ from tasks.core.scores import AFTER, BASE, BEFORE, CHAMPION, Evaluation, SampleS
 from tasks.core.store import Store
 from tasks.core.types import Artifact, Clip, Run, Sample, Split, StageReport
 from tasks.evaluate.anchor import own_answers, with_anchor, with_first_anchor
+from tasks.evaluate.benchmark_scores import score_candidates
 from tasks.evaluate.benchmarks import (
     answer_questions,
     pair_up,
-    score_candidates,
     with_answerers,
 )
 from tasks.evaluate.score_policy import aggregate, score_policy

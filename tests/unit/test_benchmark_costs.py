@@ -57,26 +57,27 @@ def _policies(*names: str) -> list[Candidate]:
 def test_costs_of_a_benchmark_by_hand() -> None:
     questions = Questions([_asked("mine", (20, 10))])
     asked = pair_up(_policies("before", "after"), questions)
-    found = state_costs(questions, asked, CONFIG, SPEED, measured_by="calibration")
+    found = state_costs(questions, asked, [], CONFIG, SPEED, measured_by="calibration")
     # Two models: 60 answers of at most 8 tokens, all prompts twice; 500 tokens a second.
     tokens = 2 * 9_000 + 2 * 300 + 60 * 8
     assert found.metrics == {
         "cost/benchmark_mine_expected_answers": 60,
+        "cost/benchmark_mine_expected_blind_answers": 0,
         "cost/benchmark_mine_expected_tokens": tokens,
         "cost/benchmark_mine_expected_seconds": pytest.approx(tokens / 500),
     }
     _, _, row, *notes = found.text.splitlines()
-    assert row.split() == ["mine", "30", "2", "60", "18,000", "600", "480", "38"]
+    assert row.split() == ["mine", "30", "2", "60", "0", "18,000", "600", "480", "38"]
     assert notes[1] == "seconds: of one device, at 500 tokens a second, as " + (
         "calibration measured tiny (vllm)"
     )
-    assert found.markdown.splitlines()[2].replace(" ", "") == "|mine|30|2|60|18,000|600|480|38|"
+    assert found.markdown.splitlines()[2].replace(" ", "") == "|mine|30|2|60|0|18,000|600|480|38|"
 
 
 def test_what_is_left_of_a_benchmark_costs_its_share() -> None:
     questions = Questions([_asked("mine", (20, 10)), _asked("done", (4,))])
     left = pair_up(_policies("after"), questions)[1:2]
-    found = state_costs(questions, left, CONFIG, SPEED, measured_by="calibration").metrics
+    found = state_costs(questions, left, [], CONFIG, SPEED, measured_by="calibration").metrics
     assert found["cost/benchmark_mine_expected_tokens"] == 3_000 + 100 + 10 * 8
     assert found["cost/benchmark_done_expected_tokens"] == 0
     assert found["cost/benchmark_done_expected_seconds"] == 0
@@ -85,7 +86,7 @@ def test_what_is_left_of_a_benchmark_costs_its_share() -> None:
 def test_a_speed_that_nobody_measured_is_not_made_up() -> None:
     questions = Questions([_asked("mine", (30,))])
     asked = pair_up(_policies("after"), questions)
-    found = state_costs(questions, asked, CONFIG, None, measured_by="")
+    found = state_costs(questions, asked, [], CONFIG, None, measured_by="")
     assert "cost/benchmark_mine_expected_seconds" not in found.metrics
     assert found.text.splitlines()[2].endswith("–")
     assert "seconds: not known yet, nothing here measured tiny (vllm)" in found.text
@@ -95,12 +96,12 @@ def test_who_stands_in_for_a_policy_has_no_share_in_the_seconds() -> None:
     questions = Questions([_asked("mine", (30,))])
     server = Candidate("champion", answerer="http://me:secret@host:1/v1#m")
     asked = pair_up([*_policies("after"), server], questions)
-    found = state_costs(questions, asked, CONFIG, SPEED, measured_by="calibration")
+    found = state_costs(questions, asked, [], CONFIG, SPEED, measured_by="calibration")
     assert found.metrics["cost/benchmark_mine_expected_seconds"] == pytest.approx(
         (9_000 + 300 + 30 * 8) / 500
     )
     assert "champion: answered by http://***@host:1/v1#m, whose time" in found.text
-    alone = state_costs(questions, asked[1:], CONFIG, SPEED, measured_by="calibration")
+    alone = state_costs(questions, asked[1:], [], CONFIG, SPEED, measured_by="calibration")
     assert "cost/benchmark_mine_expected_seconds" not in alone.metrics
 
 
@@ -115,7 +116,7 @@ def test_what_was_drawn_is_said() -> None:
     asked = replace(
         _asked("mine", (30,)), tokens=tokens, num_available=4_000, types="what 20 of 3000"
     )
-    text = state_costs(Questions([asked]), [], CONFIG, SPEED, measured_by="calibration").text
+    text = state_costs(Questions([asked]), [], [], CONFIG, SPEED, measured_by="calibration").text
     for said in (
         "30 of 4,000",
         "mine: what 20 of 3000",
@@ -132,12 +133,12 @@ def test_what_is_not_known_before_training_is_said() -> None:
     known = Questions([_asked("mine", (30,))], Anchor("mine", 0))
     assert not_known_yet(known, CONFIG, []) == [later]
     assert not_known_yet(Questions([]), CONFIG, ["no kl"]) == [later], "it makes no anchor"
-    text = state_costs(known, [], CONFIG, SPEED, measured_by="", more_notes=[later]).text
+    text = state_costs(known, [], [], CONFIG, SPEED, measured_by="", more_notes=[later]).text
     assert text.splitlines()[-1] == later
 
 
 def test_without_benchmarks_there_is_nothing_to_say() -> None:
-    found = state_costs(Questions([]), [], CONFIG, None, measured_by="")
+    found = state_costs(Questions([]), [], [], CONFIG, None, measured_by="")
     assert (found.text, found.markdown, found.metrics) == ("", "", {})
 
 
@@ -158,7 +159,11 @@ def test_who_will_be_asked_as_far_as_it_is_known() -> None:
     assert [one.name for one in expected_candidates(warm, [], has_champion=False)][-1] == "base"
     assert [one.name for one in expected_candidates(cold, [], has_champion=False)][-1] == "after"
     variants = expected_candidates(config, ["no kl", "strict"], has_champion=True)
-    assert [one.name for one in variants] == ["before", "no kl", "strict"]
+    assert [(one.name, one.is_controlled) for one in variants] == [
+        ("before", False),
+        ("no kl", True),
+        ("strict", True),
+    ]
 
 
 def test_the_speed_of_a_run_is_read_back_by_the_next_one(tmp_path: Path) -> None:
@@ -219,7 +224,7 @@ def test_before_asking_calibration_tells_the_speed_or_else_the_last_run(tmp_path
 
     def said(num_tokens: float) -> str:
         found = [_calibrated(StageReport("calibrate", 2.0, {"tokens": num_tokens}))]
-        return costs_before_asking(store, questions, [], CONFIG, found).text
+        return costs_before_asking(store, questions, [], [], CONFIG, found).text
 
     assert "at 300 tokens a second, as calibration measured" in said(600)
     assert "seconds: not known yet" in said(0)
@@ -234,6 +239,12 @@ def test_before_training_the_last_run_tells_the_speed(tmp_path: Path) -> None:
     found = costs_before_training(store, questions, CONFIG, [], has_champion=True)
     # Before, after and the champion.
     assert found.metrics["cost/benchmark_mine_expected_answers"] == 90
+    # The challenger alone is asked blind, under two conditions.
+    assert found.metrics["cost/benchmark_mine_expected_blind_answers"] == 60
+    assert (
+        "blind answers: without pictures (grey, swapped), at most: fewer once the score is known "
+        "to 2.0 points"
+    ) in found.text
     assert "as the last run here measured" in found.text
     assert "said again before benchmarks are asked" in found.text
 
