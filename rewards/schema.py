@@ -135,20 +135,26 @@ def canonical_answer(text: str, schema: Schema) -> str | None:
     return f"{SEPARATOR} ".join(written) if len(written) == len(schema) else None
 
 
+def right_answers(truth: str, schema: Schema) -> tuple[Answer, ...]:
+    """The plain answers of a written truth, in order.
+
+    Raises:
+        ValueError: it misses the format.
+    """
+    answers = [answer for answer in _read(truth, schema) if answer is not None]
+    if len(answers) < len(schema):
+        raise ValueError(f"the truth {truth!r} misses the format {write_schema(schema)}")
+    return tuple(answers)
+
+
 def score(text: str, truth: str, schema: Schema) -> Reward:
     """Reward `text` against the written truth. Never raises on any `text`.
 
     Raises:
         ValueError: the truth itself misses the format.
     """
-    right, said = _read(truth, schema), _read(text, schema)
-    if any(answer is None for answer in right):
-        raise ValueError(f"the truth {truth!r} misses the format {write_schema(schema)}")
-    pairs = [
-        (predicted, answer)
-        for predicted, answer in zip(said, right, strict=True)
-        if answer is not None
-    ]
+    right, said = right_answers(truth, schema), _read(text, schema)
+    pairs = list(zip(said, right, strict=True))
     smooth = [verify(predicted, answer) for predicted, answer in pairs]
     strict = all(verify_strict(predicted, answer) for predicted, answer in pairs)
     total = sum(part.weight * value for part, value in zip(schema, smooth, strict=True))

@@ -7,15 +7,19 @@ uniformly is worth.
                   least one of each)
     permutation   every order of the clips, the right one included
 
-Expected scores are exact: counted or enumerated, not drawn.
+Expected scores are exact: counted, not drawn. They are of the score of VIUBench and of published
+questions (`moments`), and of the smooth reward of training (`expected_reward`).
 """
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Protocol
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from rewards.answers import Answer, AnswerKind, Choice, Counts, Interval, Permutation, Text
 from rewards.parse import parse_answer
@@ -50,6 +54,10 @@ class AnswerSpace(Protocol):
         order."""
         ...
 
+    def expected_reward(self, truth: Answer) -> float:
+        """Mean of the smooth reward, in which counts and orders earn by how near they are."""
+        ...
+
 
 @dataclass(frozen=True)
 class IntervalSpace:
@@ -70,42 +78,70 @@ class IntervalSpace:
 
     def moments(self, truth: Answer) -> Moments:
         assert isinstance(truth, Interval)
+        return Moments(self._sum(truth, 1) / self.size, self._sum(truth, 2) / self.size)
+
+    def expected_reward(self, truth: Answer) -> float:
+        return self.moments(truth).mean
+
+    def _sum(self, truth: Interval, power: int) -> float:
+        """Of all overlaps with `truth`, raised to a power; in time linear in the video's length."""
+        start, end = truth.start_seconds, truth.end_seconds
         ticks = np.arange(self.last_tick + 1) / _TICKS_PER_SECOND
-        total, total_square = 0.0, 0.0
-        for index, start in enumerate(
-            ticks[:-1]
-        ):  # All pairs at once would take gigabytes for a long video.
-            ends = ticks[index + 1 :]
-            shared = np.minimum(ends, truth.end_seconds) - max(start, truth.start_seconds)
-            # Where two intervals overlap, their hull is their union; where they do not, nothing is
-            # shared, and the hull is merely not 0.
-            hull = np.maximum(ends, truth.end_seconds) - min(start, truth.start_seconds)
-            overlap = np.maximum(shared, 0.0) / hull
-            total, total_square = (
-                total + float(overlap.sum()),
-                total_square + float((overlap**2).sum()),
-            )
-        return Moments(total / self.size, total_square / self.size)
+        before, after = ticks[ticks <= start], ticks[ticks >= end]
+        inside = ticks[(ticks > start) & (ticks < end)]
+        if not start < end:
+            return 0.0
+        # An interval begins before the right one or inside it, and ends inside it or after: else
+        # nothing is shared. Where one end lies inside, sums over beginnings and over ends part.
+        begins_before = ((inside - start) ** power).sum() * ((end - before) ** -power).sum()
+        ends_after = ((end - inside) ** power).sum() * ((after - start) ** -power).sum()
+        lengths = np.arange(1, max(1, len(inside))) / _TICKS_PER_SECOND
+        # So many pairs of ticks inside are that far apart.
+        number_of = np.arange(len(inside) - 1, 0, -1)
+        inner = (lengths / (end - start)) ** power @ number_of
+        return float(begins_before + ends_after + inner + _around(before, after, start, end, power))
 
 
 @dataclass(frozen=True)
 class CountsSpace:
-    """`num_shapes` numbers from 1 to `most`."""
+    """`num_shapes` numbers from `least` to `most`."""
 
     num_shapes: int
     most: int
+    least: int = 1
 
     @property
     def size(self) -> int:
-        return math.prod([self.most] * self.num_shapes)
+        return math.prod([self._range] * self.num_shapes)
 
     def draw(self, rng: np.random.Generator) -> Answer:
-        return Counts(tuple(rng.integers(1, self.most + 1, size=self.num_shapes).tolist()))
+        drawn = rng.integers(self.least, self.most + 1, size=self.num_shapes)
+        return Counts(tuple(drawn.tolist()))
 
     def moments(self, truth: Answer) -> Moments:
-        right = 1 / self.most  # of each count, whatever the others are
+        right = 1 / self._range  # of each count, whatever the others are
         # The squared mean, plus the variance of a mean of independent right-or-wrong counts.
         return Moments(right, right**2 + right * (1 - right) / self.num_shapes)
+
+    def expected_reward(self, truth: Answer) -> float:
+        assert isinstance(truth, Counts)
+        return fmean(self._closeness(value) for value in truth.values) / self._range
+
+    @property
+    def _range(self) -> int:
+        return self.most - self.least + 1
+
+    def _closeness(self, right: int) -> float:
+        """Sum over all numbers of how near each is: v / right up to the right one, 2 - v / right
+        from there to twice as many."""
+        if right == 0:
+            return float(self.least == 0)
+        below, above = min(right, self.most), min(2 * right, self.most)
+        first = max(right, self.least - 1)
+        num_above = max(0, above - first)
+        sum_below = (below + self.least) * max(0, below - self.least + 1) / 2
+        sum_above = (above + first + 1) * num_above / 2
+        return 2 * num_above + (sum_below - sum_above) / right
 
 
 @dataclass(frozen=True)
@@ -124,6 +160,9 @@ class OptionSpace:
     def moments(self, truth: Answer) -> Moments:
         return Moments(1 / self.size, 1 / self.size)
 
+    def expected_reward(self, truth: Answer) -> float:
+        return 1 / self.size
+
 
 @dataclass(frozen=True)
 class PermutationSpace:
@@ -141,6 +180,12 @@ class PermutationSpace:
     def moments(self, truth: Answer) -> Moments:
         return Moments(1 / self.size, 1 / self.size)
 
+    def expected_reward(self, truth: Answer) -> float:
+        """Two places drawn independently are (n^2 - 1) / 3n apart on average, and n of them make up
+        the displacement that the reward is scaled by (`rewards.verify`)."""
+        count = self.count
+        return 1 - (count**2 - 1) / 3 / (count * count // 2) if count > 1 else 1.0
+
 
 def answer_space(sample: Sample, clips: Mapping[str, Clip]) -> AnswerSpace:
     """The valid answers of a VIUBench item.
@@ -148,7 +193,7 @@ def answer_space(sample: Sample, clips: Mapping[str, Clip]) -> AnswerSpace:
     Raises:
         ValueError: the sample is of no VIUBench type, or its clip is unknown.
     """
-    return space_of(sample, viubench_type(sample), lambda: _length_seconds(sample, clips))
+    return space_of(sample, viubench_type(sample), lambda: length_seconds(sample, clips))
 
 
 def space_of(sample: Sample, kind: str, length_seconds: Callable[[], float]) -> AnswerSpace:
@@ -197,9 +242,13 @@ def right_answer(sample: Sample) -> Answer:
     return truth
 
 
-def _length_seconds(sample: Sample, clips: Mapping[str, Clip]) -> float:
-    """To the end of the last frame, as planning has it: one mean step after the frame's own
-    time."""
+def length_seconds(sample: Sample, clips: Mapping[str, Clip]) -> float:
+    """Of the first video that a sample shows, to the end of its last frame, as planning has it: one
+    mean step after the frame's own time.
+
+    Raises:
+        ValueError: its clip is unknown.
+    """
     view = sample.views[0]
     if view.clip_id not in clips:
         raise ValueError(
@@ -207,3 +256,22 @@ def _length_seconds(sample: Sample, clips: Mapping[str, Clip]) -> float:
         )
     clip = clips[view.clip_id]
     return view_timestamps(view, clip)[-1] + mean_frame_step_seconds(clip)
+
+
+def _around(
+    before: Float[ndarray, " N"],
+    after: Float[ndarray, " M"],
+    start: float,
+    end: float,
+    power: int,
+) -> float:
+    """Of intervals from a tick of `before` to one of `after`, which hold the right one: the sum of
+    their overlaps with it, raised to a power."""
+    if not len(after):
+        return 0.0
+    steps = np.arange(len(before) + len(after) - 1)
+    lengths = after[0] - before[-1] + steps / _TICKS_PER_SECOND
+    # So many pairs of ticks are that far apart: first ever more, then as many as there are in the
+    # smaller part, then ever fewer.
+    number_of = np.minimum(steps + 1, np.minimum(steps[::-1] + 1, min(len(before), len(after))))
+    return float(((end - start) / lengths) ** power @ number_of)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.core.types import Artifact, StageReport
 
@@ -10,6 +10,23 @@ PHASES = ("wait", "rollout", "reference", "update", "push")
 """Of a GRPO step: waiting for prompts that are not rendered and encoded yet (the device idles);
 generating and scoring; the reference's log-probs; forward, backward and optimizer; new weights to
 the rollout engine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepAnswers:
+    """What was answered to the samples of one pretext task, in one step or in several."""
+
+    num_groups: int
+    num_answers: int
+    given: dict[str, int]
+    """How often each answer was given, in the writing of `rewards.schema.canonical_answer`; without
+    those that miss the format."""
+    right: dict[str, int]
+    """How many groups each answer would have been right for."""
+    over_constant: float
+    """Sum over groups of the mean smooth reward minus what the best constant answer earns there."""
+    num_compared: int
+    """Groups in that sum: those whose answers have a best constant one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +47,22 @@ class TrainStep:
     """By the tracker's names, grouped by the part before the slash. What an update measures is
     missing if there was none, as no group was left to train on.
 
-    `reward`, `reward_part`, `flat_groups`: `tasks.train.draw`. `train`: `tasks.train.loss`; the
-    ratio is the new to the old probability of the answers' tokens, 1 with one update per batch.
+    `reward`, `reward_part`, `flat_groups`: `tasks.train.draw`. `answers`, `reward_over_constant`:
+    `tasks.train.answers`, over a window of steps. `train`: `tasks.train.loss`; the ratio is the new
+    to the old probability of the answers' tokens, 1 with one update per batch.
     `rollout`: answers, and how far the log-probs of rollout engine and trainer are apart. `time`,
     `cost`: `tasks.train.cost`; seconds are those of the first rank, the rest is over all ranks.
     """
+    answers: dict[str, StepAnswers] = field(default_factory=dict)
+    """By pretext task, of all ranks; empty in records written before this was kept."""
 
     @classmethod
     def of(
-        cls, step: int, metrics: dict[str, float], reward_by_pretext: dict[str, float]
+        cls,
+        step: int,
+        metrics: dict[str, float],
+        reward_by_pretext: dict[str, float],
+        answers: dict[str, StepAnswers],
     ) -> "TrainStep":
         """The row of `step`, whose fields are taken from its metrics."""
         return cls(
@@ -49,6 +73,7 @@ class TrainStep:
             kl=metrics.get("train/kl", 0.0),
             grad_norm=metrics.get("train/grad_norm", 0.0),
             metrics=metrics,
+            answers=answers,
         )
 
     @property
@@ -61,14 +86,43 @@ class TrainStep:
         """By phase."""
         return {phase: self.metrics[f"time/step_{phase}_seconds"] for phase in PHASES}
 
+    @property
+    def most_frequent_shares(self) -> dict[str, float]:
+        """Share of the most frequent answer, by pretext task."""
+        prefix, suffix = "answers/", "_most_frequent_share"
+        return {
+            name.removeprefix(prefix).removesuffix(suffix): value
+            for name, value in self.metrics.items()
+            if name.startswith(prefix) and name.endswith(suffix)
+        }
+
+    @property
+    def rewards_over_constant(self) -> dict[str, float]:
+        """Mean reward minus that of the best constant answer, by pretext task that has one."""
+        prefix = "reward_over_constant/"
+        return {
+            name.removeprefix(prefix): value
+            for name, value in self.metrics.items()
+            if name.startswith(prefix)
+        }
+
     def headline(self) -> dict[str, str]:
         """What stands beside a progress bar."""
         phases = [f"{phase} {s:.1f}" for phase, s in self.seconds.items() if s >= 0.05]
         return {
             "reward": f"{self.reward_mean:.3f}",
             "spread": f"{self.spread_share:.2f}",
+            **({"same": self._least_varied()} if self.most_frequent_shares else {}),
             "seconds": " ".join(phases),
         }
+
+    def _least_varied(self) -> str:
+        """The pretext task that earns least over its best constant answer, as "jigsaw 34% +0.12":
+        how much of its answers is the most frequent one, and what it earns over the constant."""
+        shares, gains = self.most_frequent_shares, self.rewards_over_constant
+        task = min(shares, key=lambda name: (gains.get(name, math.inf), -shares[name]))
+        gain = f" {gains[task]:+.2f}" if task in gains else ""
+        return f"{task} {shares[task]:.0%}{gain}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -209,9 +209,8 @@ def tabulate_variants(
     trained = zip(selections, trainings, strict=True)
     variants = {name: Variant(*found) for name, found in zip(names, trained, strict=True)}
     with stage(run, "tabulate") as tracker:
-        table = variants_table(
-            store, {found.scores.name: found.scores for found in evaluated.models}, variants
-        )
+        scores = {found.scores.name: found.scores for found in evaluated.models}
+        table = variants_table(store, scores, variants, evaluated.controls)
         store.write_bytes(key, table.encode())
         tracker.log_bytes("ablation.md", table.encode())
     click.echo(table)

@@ -118,16 +118,12 @@ def group_histograms(
 
 
 def training_curves(steps: Sequence[TrainStep]) -> bytes:
-    """Reward, share of groups with spread, KL and gradient norm by step; lines are running
-    means."""
-    figure, (reward, spread, kl, norm) = panels(2, 2)
+    """Reward, share of groups with spread, KL and gradient norm by step; lines are running means.
+    Below them, where it was measured, whether answers vary."""
+    measured = any(step.most_frequent_shares for step in steps)
+    figure, (reward, spread, kl, norm, *varied) = panels(3 if measured else 2, 2)
     numbers = [step.step for step in steps]
-    for number, pretext in enumerate(
-        sorted({name for step in steps for name in step.reward_by_pretext})
-    ):
-        values = [step.reward_by_pretext.get(pretext, np.nan) for step in steps]
-        color = _PART_COLORS[(number + 1) % len(_PART_COLORS)]
-        reward.plot(numbers, _running_mean(values), color=color, linewidth=1, label=pretext)
+    _plot_by_pretext(reward, steps, [step.reward_by_pretext for step in steps], is_window=False)
     for axes, title, values in (
         (reward, "reward", [step.reward_mean for step in steps]),
         (spread, "share of groups with spread", [step.spread_share for step in steps]),
@@ -137,10 +133,37 @@ def training_curves(steps: Sequence[TrainStep]) -> bytes:
         axes.plot(numbers, values, color=_COLORS[AFTER], alpha=0.25, linewidth=1)
         axes.plot(numbers, _running_mean(values), color=_COLORS[AFTER], linewidth=2, label="all")
         axes.set_title(title, loc="left", fontsize=10)
+    if varied:
+        share, over = varied
+        _plot_by_pretext(share, steps, [step.most_frequent_shares for step in steps])
+        share.set_title("share of the most frequent answer", loc="left", fontsize=10)
+        share.set_ylim(0, 1.02)
+        over.axhline(0, color=_COLORS[BEFORE], linewidth=1)
+        _plot_by_pretext(over, steps, [step.rewards_over_constant for step in steps])
+        over.set_title("reward over the best constant answer", loc="left", fontsize=10)
     reward.legend(frameon=False, fontsize=8)
-    kl.set_xlabel("step")
-    norm.set_xlabel("step")
+    for axes in varied or (kl, norm):
+        axes.set_xlabel("step")
     return png_bytes(figure)
+
+
+def _plot_by_pretext(
+    axes: Axes,
+    steps: Sequence[TrainStep],
+    values: Sequence[Mapping[str, float]],
+    *,
+    is_window: bool = True,
+) -> None:
+    """A line for each pretext task, in the same colour whatever is plotted; what is of a window of
+    steps is a running mean already."""
+    numbers = [step.step for step in steps]
+    for place, pretext in enumerate(
+        sorted({name for step in steps for name in step.reward_by_pretext}), 1
+    ):
+        line = [value.get(pretext, np.nan) for value in values]
+        line = line if is_window else _running_mean(line)
+        color = _PART_COLORS[place % len(_PART_COLORS)]
+        axes.plot(numbers, line, color=color, linewidth=1, label=pretext)
 
 
 def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:

@@ -16,6 +16,7 @@ from tasks.rollout.collect import Collector, Group
 from tasks.rollout.setup import make_collector
 from tasks.rollout.source import PromptMaker, PromptsAhead
 from tasks.tracking.tracker import Tracker
+from tasks.train.answers import constant_rewards
 from tasks.train.checkpoints import Checkpoints
 from tasks.train.engine import TrainEngine
 from tasks.train.job import GrpoJob
@@ -41,10 +42,11 @@ def train_grpo(job: GrpoJob, tracker: Tracker) -> TrainedPolicy:
         zero_stage=job.config.zero_stage,
         offload_optimizer=job.config.offload_optimizer,
     )
-    grpo = _grpo(job, policy, engine, tracker)
+    samples = read_rows(job.store, job.samples, Sample)
+    grpo = _grpo(job, policy, engine, tracker, samples)
     try:
         run = _run(job, engine, tracker)
-        grpo.train(run, read_rows(job.store, job.samples, Sample), job.run.seed)
+        grpo.train(run, samples, job.run.seed)
         trained = _keep(job, grpo, engine, run, started)
         engine.close()
         return trained
@@ -52,7 +54,13 @@ def train_grpo(job: GrpoJob, tracker: Tracker) -> TrainedPolicy:
         grpo.collector.close()  # last: vLLM takes the ranks' process group with it
 
 
-def _grpo(job: GrpoJob, policy: Policy, engine: TrainEngine, tracker: Tracker) -> Grpo:
+def _grpo(
+    job: GrpoJob,
+    policy: Policy,
+    engine: TrainEngine,
+    tracker: Tracker,
+    samples: Sequence[Sample],
+) -> Grpo:
     config, clips = job.config, read_clips(job.store, job.clips)
 
     def weights() -> Iterator[tuple[str, Tensor]]:
@@ -78,6 +86,7 @@ def _grpo(job: GrpoJob, policy: Policy, engine: TrainEngine, tracker: Tracker) -
         config=config,
         logprob_gap_alarm=job.rollout.logprob_gap_alarm,
         on_groups=show,
+        constants=constant_rewards(samples, clips, job.run.seed),
     )
 
 

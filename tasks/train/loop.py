@@ -14,7 +14,7 @@ which earn rewards r_1 .. r_N. `ref` is the policy that the run started from.
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -26,6 +26,7 @@ from tasks.core.training import TrainStep
 from tasks.core.types import Clip, Sample
 from tasks.policy.checkpoint import Policy, vision_token_ids
 from tasks.rollout.collect import Collector, Group
+from tasks.train.answers import step_answers, warn_of_alike, with_window
 from tasks.train.cost import StepCosts
 from tasks.train.draw import GroupSource, StepSamples, samples_of_step
 from tasks.train.gap import gap_metrics, is_alarming
@@ -46,6 +47,11 @@ from tasks.train.update import (
 @runtime_checkable
 class Steps(Protocol):
     """The steps of a run: `TrainingRun`, whose libraries a bench of single steps may lack."""
+
+    @property
+    def record(self) -> Sequence[TrainStep]:
+        """One row for each step done."""
+        ...
 
     def resumed(self) -> AbstractContextManager[bool]:
         """Put everything back to the last checkpoint; gives whether there was one."""
@@ -77,6 +83,8 @@ class Grpo:
     """See `RolloutConfig`."""
     on_groups: Callable[[int, Sequence[Group]], None] = lambda number, groups: None
     """Called with a step's number and this rank's groups."""
+    constants: Mapping[str, float] = field(default_factory=dict)
+    """What the best constant answer earns, by sample id (`tasks.train.answers`)."""
 
     def train(self, run: Steps, samples: Sequence[Sample], seed: int) -> None:
         """Train on `samples` to the end of `run`, or until it is stopped."""
@@ -86,6 +94,9 @@ class Grpo:
                 self.collector.engine.load_weights(self.weights())
             for number in run.steps():
                 row = self.step(number, samples_of_step(samples, number, self.config, seed))
+                row = with_window(run.record, row)
+                if self.engine.ranks.is_first:
+                    warn_of_alike(run.record, row)
                 run.end_step(row)
 
     def step(self, number: int, samples: StepSamples) -> TrainStep:
@@ -114,7 +125,8 @@ class Grpo:
         metrics["train/skipped"] = float(not math.isfinite(metrics.get("train/grad_norm", 0.0)))
         is_alarm = is_alarming(metrics, self.logprob_gap_alarm)
         metrics["rollout/logprob_gap_alarm"] = float(is_alarm)
-        return TrainStep.of(number, metrics, groups.reward_by_pretext)
+        answers = step_answers(groups.answered, self.constants)
+        return TrainStep.of(number, metrics, groups.reward_by_pretext, answers)
 
     def _accumulate(
         self, update: Update, any_sample: Sample, costs: StepCosts

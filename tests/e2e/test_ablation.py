@@ -39,7 +39,8 @@ def test_variants_are_trained_and_scored_on_the_same_items(
     done = run_pyflyte(args, env=pyflyte_env)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (table,) = (tmp_path / "root").glob("runs/*/ablation.md")
-    head, _, *rows = table.read_text().splitlines()
+    scores, _, looking = table.read_text().split("\n\n")
+    head, _, *rows = scores.splitlines()
     assert [row.split(" | ")[0].removeprefix("| ").strip() for row in rows] == [
         "start model",
         *VARIANTS,
@@ -48,6 +49,11 @@ def test_variants_are_trained_and_scored_on_the_same_items(
     assert table.read_text() in done.stdout
     assert [cell.strip() for cell in head.split("|")][-5:-3] == ["ours", "against full"]
     assert rows[-1].split("|")[-5].strip().startswith(("0.", "1."))
+    head, _, *rows = looking.splitlines()
+    assert "blind (grey)" in head
+    asked = [tuple(cell.strip() for cell in row.split("|")[1:3]) for row in rows]
+    places = ["counting", "grounding", "jigsaw", "VIUBench", "ours"]
+    assert asked == [(name, place) for name in VARIANTS for place in places]
     assert not (tmp_path / "root" / "anchors").exists(), "an ablation makes no anchor"
 
 

@@ -121,7 +121,13 @@ def numbers(rows: Sequence[TrainStep]) -> list[tuple[float, ...]]:
     """What does not depend on the clock."""
     names = ("train/loss", "train/entropy", "rollout/logprob_gap_max")
     return [
-        (row.reward_mean, row.kl, row.grad_norm, *(row.metrics[name] for name in names))
+        (
+            *(row.reward_mean, row.kl, row.grad_norm),
+            *(row.metrics[name] for name in names),
+            # Of windows that reach over steps before a run was cut off.
+            *row.most_frequent_shares.values(),
+            *row.rewards_over_constant.values(),
+        )
         for row in rows
     ]
 

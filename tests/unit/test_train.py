@@ -12,6 +12,7 @@ from tasks.core.config import WarmStartConfig
 from tasks.core.training import TrainedPolicy
 from tasks.policy.checkpoint import open_policy
 from tasks.tracking.memory_tracker import MemoryTracker
+from tasks.train.answers import with_window
 from tasks.train.trainable import switch_dropout_off
 from tests.helpers.training import ROLLOUT, TRAIN, Pool, copy_pool, make_pool, numbers
 from tests.helpers.warm.process import warm_children
@@ -108,6 +109,20 @@ def test_rollout_and_policy_agree_on_logprobs_in_every_step(
     assert [row.step for row in steps] == [0, 1, 2, 3]
     assert max(row.metrics["rollout/logprob_gap_max"] for row in steps) < 1e-4
     assert steps[0].kl == pytest.approx(0.0, abs=1e-9)  # the reference is the start model
+
+
+def test_the_record_has_what_the_windows_of_answers_are_made_of(
+    trained: tuple[Pool, TrainedPolicy],
+) -> None:
+    pool, done = trained
+    steps = pool.steps(done)
+    given = [sum(answers.num_answers for answers in row.answers.values()) for row in steps]
+    assert given == [TRAIN.prompts_per_step * ROLLOUT.rollouts_per_prompt] * TRAIN.num_steps
+    for number, row in enumerate(steps):
+        assert set(row.reward_by_pretext) == set(row.answers)
+        assert with_window(steps[:number], row) == row
+    # Only of cells that both clips have samples of.
+    assert set(steps[-1].rewards_over_constant) == {"counting", "jigsaw"}
 
 
 def test_warm_start_lowers_the_loss_and_is_reused(tmp_path: Path) -> None:

@@ -1,21 +1,20 @@
 """What guessing scores on VIUBench, by type: exactly, so that a model's score can be held against
 it."""
 
-from collections import Counter, defaultdict
+import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from statistics import fmean
 
 import numpy as np
 
 from rewards.answers import Interval
+from rewards.schema import read_schema
 from tasks.benchmarks.answer_space import IntervalSpace, Moments, answer_space, right_answer
+from tasks.benchmarks.constants import RightAnswer, best_constant, best_share
 from tasks.core.types import Clip, Sample
 from tasks.core.viubench import VIUBENCH_TYPES, viubench_type
-
-_CONSTANT_STEPS = 20
-"""Constant guesses of an interval begin and end at multiples of a twentieth of the video."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +45,7 @@ def chance_overall(by_type: Mapping[str, Chance]) -> Chance:
     return Chance(
         mean=fmean(found.mean for found in types),
         # Types are guessed independently, so the variances of their means add up.
-        se=sqrt(sum(found.se**2 for found in types)) / len(types),
+        se=math.sqrt(sum(found.se**2 for found in types)) / len(types),
         best_constant=fmean(found.best_constant for found in types),
         num_items=sum(found.num_items for found in types),
     )
@@ -67,26 +66,20 @@ def _chance(items: Sequence[Sample], clips: Mapping[str, Clip]) -> Chance:
     return Chance(
         mean=mean,
         # Rounding can take it below 0 where all scores are equal.
-        se=sqrt(max(0.0, variance) / len(items)),
-        best_constant=_best_interval(shares) if shares else _most_common(items),
+        se=math.sqrt(max(0.0, variance) / len(items)),
+        best_constant=best_share(np.asarray(shares))[1] if shares else _most_frequent(items),
         num_items=len(items),
     )
 
 
-def _most_common(items: Sequence[Sample]) -> float:
-    """Of orders the share of the most common one; of counts each shape's own most common number."""
-    parts = [item.answer.split(",") for item in items]
-    return fmean(max(Counter(column).values()) / len(items) for column in zip(*parts, strict=True))
-
-
-def _best_interval(shares: Sequence[tuple[float, float]]) -> float:
-    """Best mean overlap of one interval in shares of the length; overlap does not change with the
-    scale."""
-    # Items stand along the second axis (1, items, 2) and guesses along the first (guesses, 1), so
-    # everything below is (guesses, items).
-    truth = np.asarray(shares)[None]
-    grid = np.linspace(0, 1, _CONSTANT_STEPS + 1)
-    starts, ends = (grid[index][:, None] for index in np.triu_indices(len(grid), k=1))
-    shared = np.minimum(ends, truth[..., 1]) - np.maximum(starts, truth[..., 0])
-    hull = np.maximum(ends, truth[..., 1]) - np.minimum(starts, truth[..., 0])
-    return float((np.maximum(shared, 0.0) / hull).mean(axis=1).max())
+def _most_frequent(items: Sequence[Sample]) -> float:
+    """Of orders the share of the most frequent one; of counts each shape's own most frequent
+    number."""
+    best = best_constant(
+        [RightAnswer((right_answer(item),), math.nan) for item in items],
+        read_schema(items[0].answer_kind),
+        is_smooth=False,
+        seed=0,
+    )
+    assert best is not None
+    return best.mean_score
