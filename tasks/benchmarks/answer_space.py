@@ -65,6 +65,12 @@ class IntervalSpace:
 
     last_tick: int
 
+    @classmethod
+    def of_length(cls, seconds: float) -> "IntervalSpace":
+        """In a video of that length; with one tick at least, or there would be no interval to
+        draw."""
+        return cls(max(1, round(seconds * _TICKS_PER_SECOND)))
+
     @property
     def size(self) -> int:
         # Pairs of start < end among last_tick + 1 ticks.
@@ -217,8 +223,7 @@ def space_of(sample: Sample, kind: str, length_seconds: Callable[[], float]) -> 
             assert isinstance(truth, Permutation)
             return PermutationSpace(len(truth.positions))
         case AnswerKind.INTERVAL:
-            # One tick at least, or there would be no interval to draw.
-            return IntervalSpace(max(1, round(length_seconds() * _TICKS_PER_SECOND)))
+            return IntervalSpace.of_length(length_seconds())
     raise ValueError(
         f"sample {sample.sample_id}: no valid answers are known of the kind {sample.answer_kind!r}"
     )

@@ -109,6 +109,12 @@ STAGES = {
         packages=("numpy", "scipy"),
         sources="ff7279ed0cf82436",
     ),
+    "unseen": StageCode(
+        version=1,
+        modules=("tasks.evaluate.unseen",),
+        packages=("numpy", "scipy"),
+        sources="0000000000000000",
+    ),
     "answer": StageCode(
         version=1,
         modules=(

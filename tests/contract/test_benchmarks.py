@@ -1,5 +1,6 @@
 """What holds for every benchmark, on a folder as its authors lay it out."""
 
+import math
 import random
 import re
 from collections.abc import Sequence
@@ -9,14 +10,16 @@ from pathlib import Path
 import pytest
 
 from rewards.schema import canonical_answer, read_schema
-from tasks.benchmarks.adapter import FolderBenchmark
+from tasks.benchmarks.adapter import FolderBenchmark, mean
 from tasks.benchmarks.catalogue import BENCHMARKS, PAPER_BENCHMARKS
 from tasks.benchmarks.conditions import Conditions
+from tasks.benchmarks.lookup import missing_of
 from tasks.benchmarks.protocol import AnswerScore, Benchmark
 from tasks.core.errors import InputError
 from tasks.core.manifest import read_rows, write_rows
 from tasks.core.store import Store
 from tasks.core.types import Sample, Split
+from tasks.evaluate.unseen_benchmark import unseen_benchmark
 from tests.helpers.benchmark_folders import FOLDERS
 from tests.helpers.choice_folders import MISSING
 
@@ -188,3 +191,19 @@ def test_an_empty_folder_is_refused_in_one_line(benchmark: FolderBenchmark, tmp_
         with pytest.raises(InputError, match=r"expected|give the folder") as caught:
             list(benchmark.adapter.open(folder).samples())
         assert "\n" not in str(caught.value)
+
+
+def test_chance_is_stated_by_unit_and_a_constant_is_none_or_a_score(
+    benchmark: FolderBenchmark,
+) -> None:
+    samples = list(benchmark.samples())
+    judged = [
+        benchmark.fail(sample, "gone") if missing_of(sample) else benchmark.judge(sample, "")
+        for sample in samples
+    ]
+    rows, units = unseen_benchmark(benchmark, samples, {}, 0), benchmark.units(judged)
+    assert [row.item for row in rows] == list(units)
+    assert all(math.isnan(row.constant) or 0 <= row.constant <= 1 for row in rows)
+    stated = mean({row.item: replace(units[row.item], score=row.chance) for row in rows})
+    chance = benchmark.aggregate(judged).chance
+    assert stated == pytest.approx(math.nan if chance is None else chance, nan_ok=True)

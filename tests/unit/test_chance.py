@@ -5,13 +5,14 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from rewards.answers import Interval
+from rewards.answers import Answer, Choice, Counts, Interval, Permutation
 from rewards.parse import format_answer
 from rewards.verify import verify
 from tasks.benchmarks.answer_space import (
     AnswerSpace,
     CountsSpace,
     IntervalSpace,
+    OptionSpace,
     PermutationSpace,
     answer_space,
     right_answer,
@@ -64,6 +65,52 @@ def test_expected_overlap_is_the_mean_over_all_intervals() -> None:
     moments = IntervalSpace(4).moments(truth)
     assert moments.mean == pytest.approx(fmean(overlaps))
     assert moments.mean_square == pytest.approx(fmean(overlap**2 for overlap in overlaps))
+
+
+@pytest.mark.parametrize(
+    ("space", "truth"),
+    [
+        (IntervalSpace(12), Interval(0.3, 0.9)),
+        (IntervalSpace(12), Interval(0.0, 1.2)),
+        (IntervalSpace(12), Interval(0.25, 1.55)),  # not on tenths, and ends after the video
+        (IntervalSpace(12), Interval(1.3, 1.5)),
+        (IntervalSpace(12), Interval(0.41, 0.48)),  # between two tenths
+        (IntervalSpace(12), Interval(0.5, 0.5)),
+        (IntervalSpace(1), Interval(0.0, 0.1)),
+        (CountsSpace(1, 9), Counts((4,))),
+        (CountsSpace(2, 5), Counts((1, 5))),
+        (CountsSpace(2, 4, 0), Counts((0, 3))),
+        (CountsSpace(1, 3), Counts((9,))),
+        (CountsSpace(1, 9, 4), Counts((3,))),
+        (CountsSpace(1, 9, 4), Counts((1,))),
+        (PermutationSpace(1), Permutation((1,))),
+        (PermutationSpace(2), Permutation((2, 1))),
+        (PermutationSpace(5), Permutation((3, 1, 2, 5, 4))),
+        (OptionSpace((Choice("A"), Choice("B"))), Choice("B")),
+    ],
+    ids=str,
+)
+def test_expected_reward_is_the_mean_over_all_valid_answers(
+    space: AnswerSpace, truth: Answer
+) -> None:
+    rewards = [verify(answer, truth) for answer in _valid(space)]
+    if truth == Interval(0.5, 0.5):
+        rewards = [0.0]  # nobody draws an interval without length
+    assert space.expected_reward(truth) == pytest.approx(fmean(rewards), abs=1e-8)
+
+
+def _valid(space: AnswerSpace) -> list[Answer]:
+    match space:
+        case IntervalSpace():
+            ticks = [tick / 10 for tick in range(space.last_tick + 1)]
+            return [Interval(start, end) for start, end in combinations(ticks, 2)]
+        case CountsSpace():
+            numbers = range(space.least, space.most + 1)
+            return [Counts(values) for values in product(numbers, repeat=space.num_shapes)]
+        case PermutationSpace():
+            return [Permutation(order) for order in permutations(range(1, space.count + 1))]
+    assert isinstance(space, OptionSpace)
+    return list(space.options)
 
 
 def test_types_state_what_planning_can_draw() -> None:

@@ -13,10 +13,10 @@ from rewards.answers import Answer, Choice, Counts, Interval, Number, Permutatio
 from rewards.schema import read_schema, score
 from rewards.verify import verify, verify_strict
 from tasks.benchmarks.answer_space import length_seconds
+from tasks.benchmarks.best_answers import Share
 from tasks.benchmarks.constants import (
     BestConstant,
     RightAnswer,
-    Share,
     answer_cell,
     best_constant,
     best_constants,

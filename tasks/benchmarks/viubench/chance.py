@@ -10,9 +10,8 @@ from statistics import fmean
 import numpy as np
 
 from rewards.answers import Interval
-from rewards.schema import read_schema
 from tasks.benchmarks.answer_space import IntervalSpace, Moments, answer_space, right_answer
-from tasks.benchmarks.constants import RightAnswer, best_constant, best_share
+from tasks.benchmarks.best_answers import BestAnswer, best_plain, best_share
 from tasks.core.types import Clip, Sample
 from tasks.core.viubench import VIUBENCH_TYPES, viubench_type
 
@@ -62,24 +61,19 @@ def _chance(items: Sequence[Sample], clips: Mapping[str, Clip]) -> Chance:
             length = space.last_tick / 10
             shares.append((truth.start_seconds / length, truth.end_seconds / length))
     mean = fmean(found.mean for found in moments)
+    best = best_share(np.asarray(shares)) if shares else _most_frequent(items)
     variance = fmean(found.mean_square for found in moments) - mean**2
     return Chance(
         mean=mean,
         # Rounding can take it below 0 where all scores are equal.
         se=math.sqrt(max(0.0, variance) / len(items)),
-        best_constant=best_share(np.asarray(shares))[1] if shares else _most_frequent(items),
+        best_constant=best.mean_score,
         num_items=len(items),
     )
 
 
-def _most_frequent(items: Sequence[Sample]) -> float:
-    """Of orders the share of the most frequent one; of counts each shape's own most frequent
-    number."""
-    best = best_constant(
-        [RightAnswer((right_answer(item),), math.nan) for item in items],
-        read_schema(items[0].answer_kind),
-        is_smooth=False,
-        seed=0,
-    )
+def _most_frequent(items: Sequence[Sample]) -> BestAnswer:
+    """Of orders the most frequent one; of counts each shape's own most frequent number."""
+    best = best_plain([right_answer(item) for item in items], is_smooth=False)
     assert best is not None
-    return best.mean_score
+    return best
