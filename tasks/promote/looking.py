@@ -20,23 +20,30 @@ class ControlRow:
 
     label: str
     part: Summary
-    is_place: bool
+    is_place: bool = False
+    is_own: bool = False
+    """Of the held-out samples or VIUBench."""
 
 
 def control_rows(summary: Summary) -> Iterator[ControlRow]:
-    """Every place, each before its parts; the held-out samples first, as in the scores."""
+    """Every place that has controls, each before its parts; the held-out samples first, as in the
+    scores."""
     # A mean of places has no answers of its own.
     places = [place for place in summary["controls"] if place != OVERALL]
     for place in sorted(places, key=lambda place: place != Split.HELDOUT):
         found = summary["controls"][place]
+        if not _is_controlled(found):
+            continue
         yield ControlRow(_PLACES.get(place, place), found, is_place=True)
-        yield from (ControlRow(part, of, False) for part, of in found["by_part"].items())
+        yield from (
+            ControlRow(part, of, is_own=place in _PLACES) for part, of in found["by_part"].items()
+        )
 
 
 def cell_rows(summary: Summary) -> list[ControlRow]:
     """The cells of the held-out samples."""
     cells = summary["controls"].get(Split.HELDOUT, {}).get("by_cell", {})
-    return [ControlRow(cell.replace("/", " · "), part, False) for cell, part in cells.items()]
+    return [ControlRow(cell.replace("/", " · "), part) for cell, part in cells.items()]
 
 
 def blind_conditions(summary: Summary) -> list[str]:
@@ -45,7 +52,7 @@ def blind_conditions(summary: Summary) -> list[str]:
 
 
 def looking_table(summary: Summary) -> str:
-    """For a terminal."""
+    """For a terminal, without the parts of benchmarks: there can be seventeen of these."""
     conditions = blind_conditions(summary)
     head = ["", "before", "after", "greedy", *conditions, "constant", "chance", "gain by seeing"]
     rows = [
@@ -60,6 +67,7 @@ def looking_table(summary: Summary) -> str:
             _least_gain(row.part),
         ]
         for row in control_rows(summary)
+        if row.is_place or row.is_own
     ]
     table = aligned_table(head, rows, _GAP)
     return f"what looking gives\n\n{table}\n{labelled_lines(_remarks(conditions))}"
@@ -70,6 +78,12 @@ def must_see_line(summary: Summary) -> str:
     if summary["decision"]["must_see"]:
         return ""
     return "promote.must_see is off: this promotion did not demand that the model looks"
+
+
+def _is_controlled(found: Summary) -> bool:
+    """An anchor that no rule names is not asked without its pictures."""
+    estimates = [found["constant"], *found["blind"].values()]
+    return found["chance"] is not None or any(one["num_items"] for one in estimates)
 
 
 def _remarks(conditions: list[str]) -> Iterator[tuple[str, str]]:

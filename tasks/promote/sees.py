@@ -29,7 +29,8 @@ class Difference:
 
     @property
     def z(self) -> float:
-        return self.mean / self.se
+        """In standard errors; NaN where there are none."""
+        return self.mean / self.se if self.se else math.nan
 
 
 @dataclass(frozen=True, kw_only=True)

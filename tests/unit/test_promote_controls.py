@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.core.config import PromoteConfig
+from tasks.core.controls import Controls
 from tasks.core.score_config import BenchmarkConfig, EvaluateConfig
 from tasks.core.store import Store
 from tests.helpers.controlled_run import CHANCE, with_controls
@@ -124,6 +125,22 @@ def test_the_closing_table_fits_a_terminal(seeing: Outcome) -> None:
     ]
     (grounding,) = (row for row in rows if row.startswith("  grounding "))
     assert re.search(r"0\.200   0\.100  \+0\.24\d \(\+0\.\d{3} to \+0\.\d{3}\)$", grounding)
+
+
+def test_a_place_that_nobody_controlled_has_no_line(data_root: str) -> None:
+    """Such as an anchor that no rule names."""
+    store = Store(data_root)
+    inputs = with_controls(store, make_inputs(store, losses={"ours": 1, "anchor": 0}))
+    unseen = {place: rows for place, rows in inputs.controls.unseen.items() if place != "anchor"}
+    blind = [one for one in inputs.controls.blind if one.place != "anchor"]
+    inputs = replace(inputs, controls=Controls(unseen=unseen, blind=blind))
+    outcome = Outcome(data_root, inputs, MemoryRegistry(), config=MUST_SEE)
+    block = outcome.table.partition("what looking gives")[2].partition("greedy    ")[0]
+    assert [line.split()[0] for line in block.splitlines() if " 0." in line][-1] == "ours"
+    assert outcome.summary["controls"]["anchor"]["chance"] is None
+    assert outcome.registry.versions["videossr"][0].tags["videossr.sees.anchor"] == (
+        "not shown: nothing to compare with"
+    )
 
 
 def test_the_report_shows_tables_bars_and_jigsaws(seeing: Outcome) -> None:
