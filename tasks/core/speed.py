@@ -18,6 +18,8 @@ SUMMARY_KEY = "summary.json"
 """Of the run that ended last, at the top of the data root."""
 BENCHMARK_STAGE = "benchmark_"
 """What the reports of benchmarks are called, before the benchmark's name."""
+BLIND_STAGE = "blind_"
+"""What the reports of asking without pictures are called, before condition and place."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from tasks.core.controls import BlindScore, BlindScores
 from tasks.core.digest import digest_of
 from tasks.core.manifest import write_rows
 from tasks.core.records import BlindTrial
+from tasks.core.speed import BLIND_STAGE
 from tasks.core.statistics import Estimate, ItemScore, estimate
 from tasks.core.store import Store
 from tasks.core.types import Sample, Split, StageReport
@@ -36,9 +37,6 @@ from tasks.rollout.answerer import Answerer, Reply, Sampling
 from tasks.rollout.ask import ReplyCache
 from tasks.rollout.blind import BlindVideos, PartOf, blind_videos
 from tasks.rollout.videos import BenchmarkVideos, VideoSource
-
-BLIND_STAGE = "blind_"
-"""What the reports of blind asking are called, before condition and place."""
 
 Unit = Sequence[Sample]
 """What is scored as one: a question, or all of a group."""

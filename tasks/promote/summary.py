@@ -9,7 +9,7 @@ from typing import Any
 from tasks.core.records import Promotion
 from tasks.core.score_config import OVERALL
 from tasks.core.scores import AFTER, BEFORE, CHAMPION
-from tasks.core.speed import BENCHMARK_STAGE
+from tasks.core.speed import BENCHMARK_STAGE, BLIND_STAGE
 from tasks.core.statistics import METHOD, Estimate, visible_loss
 from tasks.core.types import Run, Split
 from tasks.promote.controls import PartControl, PlaceControl
@@ -84,7 +84,9 @@ def summarize(
     cost         of training's updates: tokens (prompts and answers), tokens_vision, flops,
                  peak_mib; rollouts of calibration and evaluation: rollouts_measured;
                  benchmarks {name: {asked (questions), decoded (videos), tokens (read and written),
-                 seconds}}, over all models; speed of answering: {of (model and engine), tokens,
+                 seconds}}, over all models; blind {condition and place: {asked, items (with a
+                 score), of (all items), without_partner, failed, tokens, reused, seconds}}: without
+                 pictures; speed of answering: {of (model and engine), tokens,
                  seconds}, null if nothing was answered anew
     seconds      {stage: seconds}
     counts       {stage: {name: number}}, as each stage reported them; the second round is
@@ -280,12 +282,18 @@ def _cost(evidence: Evidence) -> Summary:
         "flops": total("flops_rollout", "flops_reference", "flops_update", "flops_vision_forward"),
         "peak_mib": max((step["cost/peak_mib"] for step in metrics), default=0.0),
         "rollouts_measured": measured + scored,
-        "benchmarks": {
-            report.stage.removeprefix(BENCHMARK_STAGE): report.counts | {"seconds": report.seconds}
-            for report in evidence.reports
-            if report.stage.startswith(BENCHMARK_STAGE)
-        },
+        "benchmarks": _spent(evidence, BENCHMARK_STAGE),
+        "blind": _spent(evidence, BLIND_STAGE),
         "speed": asdict(evidence.speed) if evidence.speed else None,
+    }
+
+
+def _spent(evidence: Evidence, stages: str) -> Summary:
+    """By what follows `stages` in the name of a report."""
+    return {
+        report.stage.removeprefix(stages): report.counts | {"seconds": report.seconds}
+        for report in evidence.reports
+        if report.stage.startswith(stages)
     }
 
 

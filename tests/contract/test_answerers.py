@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.records import BenchmarkFolder
 from tasks.core.config import VllmConfig
+from tasks.core.controls import BLIND_CONDITIONS
 from tasks.core.errors import InputError
 from tasks.core.store import Store
 from tasks.core.types import Sample
 from tasks.policy.checkpoint import save_policy
 from tasks.rollout.answerer import Answerer, PolicyAnswerer, Sampling
+from tasks.rollout.blind import blind_videos
 from tasks.rollout.guessers import LabelPriorGuesser, RandomGuesser, ScriptedAnswerer
 from tasks.rollout.open_answerer import check_answerer
 from tasks.rollout.server_answerer import ServerAnswerer, looks_same
@@ -177,6 +180,44 @@ def test_a_server_is_shown_what_an_engine_is_shown(
     assert server.answer(shown, show_grey, _ONCE) == expected
     assert len({reply.texts for reply in expected}) > 1
     server.close()
+
+
+@pytest.mark.parametrize("condition", BLIND_CONDITIONS)
+def test_whoever_looks_is_shown_other_pictures_and_nothing_else(
+    condition: str,
+    answerer: Answerer,
+    folder: BenchmarkFolder,
+    samples: list[Sample],
+    tmp_path: Path,
+) -> None:
+    colors = {"v0": 0, "v1": 90, "v2": 255}
+
+    class Dyed(BenchmarkVideos):
+        """Each video in a colour of its own, which a model without training takes notice of."""
+
+        def show(self, sample: Sample) -> tuple[ShownVideo, ...]:
+            color = colors[sample.views[0].clip_id]
+            return tuple(
+                replace(video, frames=0 * video.frames + np.uint8(color))
+                for video in super().show(sample)
+            )
+
+    dyed = Dyed(Store(str(tmp_path)), folder)
+    blind = blind_videos(condition, dyed, samples, lambda sample: sample.kind, 0)
+    known = [
+        sample
+        for sample in samples
+        if blind.can_show(sample) and sample.views[0].file and sample.views[0].file.paths
+    ]
+    assert len(known) == 12
+    seen = answerer.answer(known, dyed.show, _ONCE)
+    replies = answerer.answer(known, blind.show, _ONCE)
+    looks = isinstance(answerer, PolicyAnswerer | ServerAnswerer)
+    assert ([reply.texts for reply in replies] != [reply.texts for reply in seen]) == looks
+    # As many frames of the same size.
+    assert [reply.num_vision_tokens for reply in replies] == [
+        reply.num_vision_tokens for reply in seen
+    ]
 
 
 def test_a_real_server_tells_how_likely_its_model_finds_a_text(served: str) -> None:

@@ -93,9 +93,17 @@ def test_several_benchmarks_become_runs_below_the_models_and_one_table(
     script.write_text(json.dumps({"universal/0-0": "A", "*": "B"}))
     benchmarks = {name: str(tmp_path / name) for name in ("universal", "vcrbench")}
     command = _command(benchmarks, root, f"scripted:{script}", questions_per_shard=3)
+    command.append("--controls")
     done = run_pyflyte(command, env=pyflyte_env)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "| universal | 37.5" in done.stdout  # 0-0, 0-1 and 1-1 of 8
+    # A script answers alike whatever it is shown.
+    assert "universal: answered blind: 37.5 with grey frames, 37.5 with the video" in done.stdout
+    (result,) = root.glob("evaluated/*/universal/result.json")
+    controls = json.loads(result.read_text())["controls"]
+    assert controls["blind"].keys() == {"grey", "swapped"}
+    assert [gain["mean"] for gain in controls["gain_by_seeing"].values()] == [0, 0]
+    assert "used more than once" not in done.stderr, "click's warning of flytekit's switches"
     assert "vcrbench: no headline" in done.stdout  # its fixtures lack videos
     assert "vcrbench: 3 questions in the files, the published ones have 365" in done.stdout
     (predictions,) = root.glob("evaluated/*/universal/predictions.parquet")
@@ -112,6 +120,10 @@ def test_several_benchmarks_become_runs_below_the_models_and_one_table(
         "select run_uuid from runs where name like 'scripted:%'"
     ).fetchone()
     statuses = connection.execute("select distinct status from runs").fetchall()
+    gain = connection.execute(
+        "select distinct value from metrics where key = 'controls/gain_by_seeing_grey'"
+    ).fetchall()
     connection.close()
+    assert gain == [(0.0,)]
     assert parents == {"universal": parent, "vcrbench": parent}
     assert statuses == [("FINISHED",)]

@@ -22,11 +22,13 @@ from tasks.core.config import (
     RetrainConfig,
     RolloutConfig,
 )
+from tasks.core.controls import SWAPPED
 from tasks.core.digest import digest_of_bytes
 from tasks.core.manifest import read_clips, read_rows, write_rows
 from tasks.core.measurement import NO_PLAN
-from tasks.core.records import Candidate, DataSet, MeasuredShard, Pool
+from tasks.core.records import BlindTrial, Candidate, DataSet, MeasuredShard, Pool
 from tasks.core.reuse import keep_output
+from tasks.core.score_config import SCORED_SPLITS
 from tasks.core.scores import AFTER, BEFORE, SampleScore
 from tasks.core.store import Store
 from tasks.core.training import NO_BASE
@@ -40,6 +42,7 @@ from tasks.evaluate.benchmarks import (
     pair_up,
     with_answerers,
 )
+from tasks.evaluate.blind import ask_blind, benchmark_place, own_place
 from tasks.evaluate.score_policy import score_policy
 from tasks.exchange.row import Origin
 from tasks.perturb.viubench import plan_viubench
@@ -160,6 +163,23 @@ def _candidates(store: Store, answerers: dict[str, str]) -> None:
             score_answers(store, candidate.name, benchmark, own, min_coverage=1.0)
 
 
+def _blind(store: Store) -> None:
+    """A policy on its own samples and on a benchmark, without pictures."""
+    policy = stored_policy(store, _POLICY)
+    samples, questions = _samples(store), _questions(store)
+    places = [
+        *(
+            own_place(split, samples, _videos(store), _ROLLOUT, _EVALUATE, 0)
+            for split in SCORED_SPLITS
+        ),
+        benchmark_place(store, questions.benchmarks[0]),
+    ]
+    with open_policy_answerer(store, policy, _MODEL, _ROLLOUT, 0) as answerer:
+        for place in places:
+            trial = BlindTrial(Candidate(AFTER, policy), place.name, SWAPPED)
+            ask_blind(store, trial, place, answerer, _EVALUATE)
+
+
 def _questions(store: Store) -> Questions:
     """In several shards."""
     place = str(_beside(store) / "benchmark")
@@ -196,6 +216,7 @@ JOBS: dict[str, Callable[[Store], None]] = {
     "diagnose": _diagnose,
     "benchmark": _benchmark,
     "server": lambda store: _benchmark(store, os.environ[ADDRESS]),
+    "blind": _blind,
     "candidates": lambda store: _candidates(store, {}),
     "candidates_server": lambda store: _candidates(store, {BEFORE: os.environ[ADDRESS]}),
 }

@@ -1,6 +1,7 @@
 """Results, refusals and the table; expected numbers are by hand."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,15 @@ import pytest
 from tasks.benchmarks.adapter import FolderBenchmark
 from tasks.benchmarks.catalogue import BENCHMARKS
 from tasks.benchmarks.paper import beside_paper
-from tasks.core.statistics import Estimate
+from tasks.core.controls import GREY, Unseen, control
+from tasks.core.statistics import Estimate, ItemScore
 from tasks.core.types import Sample
-from tasks.evaluate.score_benchmark import result_json, results_table, score_benchmark
+from tasks.evaluate.score_benchmark import (
+    ModelResult,
+    result_json,
+    results_table,
+    score_benchmark,
+)
 from tasks.rollout.answerer import Reply
 from tests.helpers.questions import make_benchmark
 from tests.helpers.rollouts import make_reply
@@ -125,3 +132,59 @@ def test_the_paper_has_a_row_for_each_of_its_benchmarks_and_frames() -> None:
             expected = 2 if name != "viubench" or frames == 48 else 0
             assert len(beside_paper(name, frames, own)) == expected, (name, frames)
     assert beside_paper("universal", 48, own) == []
+
+
+def _with_control(benchmark: FolderBenchmark) -> ModelResult:
+    samples = list(benchmark.samples())
+    found, _ = score_benchmark(
+        benchmark, samples, _replies(samples), model="m", num_available=9, min_coverage=0.0
+    )
+    # Of ten videos with one item each five are right; blind two of eight.
+    scores = {f"i{n}": ItemScore(score=float(n % 2), video=f"v{n}") for n in range(10)}
+    unseen = {item: Unseen(item=item, chance=0.25, constant=0.3) for item in scores}
+    blind = {GREY: {f"i{n}": float(n in (1, 2)) for n in range(8)}}
+    return replace(found, control=control(scores, unseen, blind))
+
+
+def test_the_table_says_how_far_the_questions_are_answered_blind(
+    benchmark: FolderBenchmark,
+) -> None:
+    found = _with_control(benchmark)
+    table = results_table([found, replace(found, control=None, name="other")])
+    head, _, row, other, *notes = table.splitlines()
+    columns = [cell.strip() for cell in head.split("|")][11:]
+    assert columns[:4] == ["best constant", "blind, grey", "blind, swapped", "gain by seeing, grey"]
+    cells = [cell.strip() for cell in row.split("|")][11:]
+    # Seen on the eight: 1, 3, 5, 7; three of them and minus the second are gained.
+    assert cells[:3] == ["30.0", "25.0", "–"]
+    assert cells[3].startswith("+25.0 (-")
+    assert {cell.strip() for cell in other.split("|")[11:-1]} == {"–"}
+    assert (
+        "universal: answered blind: 25.0 with grey frames (8 of 10 asked), of 50.0 points with its "
+        "pictures (chance 25.0, best constant answer 30.0)"
+    ) in notes
+    assert "blind" not in results_table([replace(found, control=None)])
+
+
+def test_a_result_has_its_controls_and_without_them_no_word_of_it(
+    benchmark: FolderBenchmark,
+) -> None:
+    found = _with_control(benchmark)
+    kept = json.loads(result_json(found))
+    assert kept["controls"].keys() == {
+        "chance",
+        "constant",
+        "over_constant",
+        "blind",
+        "gain_by_seeing",
+    }
+    assert kept["controls"]["blind"][GREY]["mean"] == 0.25
+    assert kept["controls"]["over_constant"]["mean"] == pytest.approx(0.2)
+    metrics = found.metrics()
+    assert metrics["controls/blind_grey"] == 0.25
+    assert metrics["controls/gain_by_seeing_grey"] == 0.25
+    assert metrics["controls/gain_by_seeing_grey_low"] < 0.25
+    without = replace(found, control=None)
+    del kept["controls"]
+    assert json.loads(result_json(without)) == kept
+    assert not any(name.startswith("controls/") for name in without.metrics())
