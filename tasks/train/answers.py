@@ -5,7 +5,8 @@ pretext task,
 
     answers/<task>_most_frequent_share   share of the answers that are the most frequent one
     answers/<task>_distinct              how many different ones there are
-    reward_over_constant/<task>          mean reward minus that of the best constant answer
+    answers/<task>_alike_alarm           1 while nearly all are the same and the right ones are not
+    reward_over_constant/<task>          mean smooth reward minus that of the best constant answer
 
 The constant answer is chosen on the training samples of the same cell on other videos: chosen on
 the very samples that it is scored on, it would profit from its choice (by 0.1 in the demo, which
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 WINDOW_GROUPS = 32
 """Groups are what counts as independent: a mean of 32 rewards, which spread by 0.3, is known to
-0.05. It is a dozen steps of the demo, and less than two of the presets for GPUs."""
+0.05. It is a dozen steps of the demo, and two of the presets for GPUs."""
 _ALIKE_SHARE = 0.9
 """A larger share of one answer is an alarm, unless the right answers are as much alike."""
 _MOST_CHARS = 40
