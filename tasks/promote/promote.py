@@ -182,8 +182,9 @@ def _tags(
             for tag, value in _score_tags(name, score.headline).items()
         },
         **{
-            f"videossr.sees.{place}": _sight(found.whole.after)
+            f"videossr.sees.{place}": text
             for place, found in evidence.controls.items()
+            if (text := _sight(found.whole.after))
         },
         **{
             f"videossr.answered_by.{model}": answerer
@@ -204,12 +205,16 @@ def _score_tags(place: str, score: Estimate) -> dict[str, str]:
 
 
 def _sight(control: Control) -> str:
-    """How far the challenger lies above what it would score without looking."""
+    """How far the challenger lies above what it would score without looking; empty if nothing was
+    asked."""
     gains = {
         "the best constant answer": control.over_constant,
         **{BLIND_WORDS[name]: gain for name, gain in control.gain_by_seeing.items()},
     }
     known = {name: gain for name, gain in gains.items() if gain.num_items}
-    sees = bool(known) and all(gain.low > 0 for gain in known.values())
-    over = ", ".join(f"{gain.mean:+.4f} over {name}" for name, gain in known.items())
-    return f"{'yes' if sees else 'not shown'}: {over or 'nothing to compare with'}"
+    if not known:
+        return ""
+    verdict = "yes" if all(gain.low > 0 for gain in known.values()) else "not shown"
+    return f"{verdict}: " + ", ".join(
+        f"{gain.mean:+.4f} over {name}" for name, gain in known.items()
+    )
