@@ -7,16 +7,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from tasks.core.controls import GREY as GREY_FRAMES
+from tasks.core.controls import SWAPPED
 from tasks.core.measurement import CellEvidence, CellKey, Measurement, PlannedCell
 from tasks.core.scores import AFTER, BASE, BEFORE, CHAMPION, BenchmarkScore, SampleScore
 from tasks.core.statistics import Estimate
 from tasks.core.training import TrainStep
 from tasks.core.types import Split
+from tasks.promote.controls import PartControl
 from tasks.report.figure import (
     AMBER,
     BLUE,
     GREEN,
     GREY,
+    PALE_GREY,
+    PALE_VIOLET,
     RED,
     VIOLET,
     WIDTH_INCHES,
@@ -25,7 +30,10 @@ from tasks.report.figure import (
     png_bytes,
 )
 
+_CONSTANT, _CHANCE = "best constant answer", "chance"
 _COLORS = {BEFORE: GREY, AFTER: BLUE, CHAMPION: AMBER, BASE: GREEN}
+_COLORS |= {f"blind ({GREY_FRAMES})": VIOLET, f"blind ({SWAPPED})": PALE_VIOLET}
+_COLORS |= {_CONSTANT: AMBER, _CHANCE: PALE_GREY}
 _PART_COLORS = (BLUE, AMBER, GREEN, VIOLET, RED)
 _BenchmarkScores = Mapping[str, Mapping[str, BenchmarkScore]]
 """By benchmark, then by model."""
@@ -183,9 +191,30 @@ def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
     # Bars begin at the bottom, and a list is read from the top.
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
-    axes.legend(frameon=False, fontsize=9)
+    # Outside, because bars can be of any length.
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
     make_plain(axes)
     return png_bytes(figure)
+
+
+def control_bars(parts: Mapping[str, PartControl]) -> bytes:
+    """What the challenger scores on each part, beside the start model and what answers without
+    looking score."""
+    conditions = next(iter(parts.values())).after.blind
+    return score_bars(
+        {
+            BEFORE: {name: part.before.score for name, part in parts.items()},
+            AFTER: {name: part.after.score for name, part in parts.items()},
+            **{
+                f"blind ({condition})": {
+                    name: part.after.blind[condition] for name, part in parts.items()
+                }
+                for condition in conditions
+            },
+            _CONSTANT: {name: part.after.constant for name, part in parts.items()},
+            _CHANCE: {name: _exact(part.after.chance) for name, part in parts.items()},
+        }
+    )
 
 
 def benchmark_scores(scores: _BenchmarkScores) -> bytes:
@@ -264,6 +293,11 @@ def _reach(estimate: Estimate) -> tuple[float, float]:
         return 0.0, 0.0
     # Matplotlib refuses a negative reach, and rounding can make one.
     return max(0.0, estimate.mean - estimate.low), max(0.0, estimate.high - estimate.mean)
+
+
+def _exact(mean: float) -> Estimate:
+    """A number that no items were asked for, and so without an interval."""
+    return Estimate(mean=mean, num_items=0, num_videos=0)
 
 
 def _heatmaps(

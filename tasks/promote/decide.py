@@ -7,14 +7,24 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from tasks.core.config import PromoteConfig
+from tasks.core.controls import Control
 from tasks.core.score_config import OVERALL, SCORED_SPLITS
 from tasks.core.scores import AFTER, BEFORE, ModelScores, SampleScore, UnitScore
 from tasks.core.statistics import Estimate, ItemScore, paired_difference
-from tasks.promote.rules import Gains, Guard, gain_text, judge_benchmarks, judge_places
+from tasks.promote.rules import (
+    Gains,
+    Guard,
+    gain_text,
+    judge_benchmarks,
+    judge_places,
+    judge_sight,
+)
 from tasks.tracking.tracker import Standing
 
 UnitPairs = Mapping[str, tuple[Sequence[UnitScore], Sequence[UnitScore]]]
 """By benchmark: the scores of the other model and those of the challenger."""
+Scored = Mapping[str, Mapping[str, ItemScore]]
+"""By place, then by item (`item_key`)."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +56,13 @@ def decide(
     rules: PromoteConfig,
     advice: str = "",
     guards: Mapping[str, Guard] = MappingProxyType({}),
+    controls: Mapping[str, Control] = MappingProxyType({}),
 ) -> Decision:
     """Compare the challenger with the champion, or with the start model as long as there is none.
 
     `gains` are the challenger's over each other scored model, `coverage` is by scored model;
-    `advice` is what to do if too few videos are held out; `guards` are by benchmark.
+    `advice` is what to do if too few videos are held out; `guards` are by benchmark, `controls`
+    (of the challenger) by place.
     """
     champion = standing.champion
     if champion is None:
@@ -62,6 +74,7 @@ def decide(
             label="the start model",
             advice=advice,
             guards=guards,
+            controls=controls,
         )
         return replace(decision, last_move=standing.last_move)
     label = f"champion version {champion.version}"
@@ -78,7 +91,14 @@ def decide(
         decision = Decision(promoted=False, reason=reason)
     else:
         decision = judge(
-            gains, coverage, rules, opponent=opponent, label=label, advice=advice, guards=guards
+            gains,
+            coverage,
+            rules,
+            opponent=opponent,
+            label=label,
+            advice=advice,
+            guards=guards,
+            controls=controls,
         )
     return replace(decision, last_move=standing.last_move, champion=champion.version)
 
@@ -92,6 +112,7 @@ def judge(
     label: str,
     advice: str = "",
     guards: Mapping[str, Guard] = MappingProxyType({}),
+    controls: Mapping[str, Control] = MappingProxyType({}),
 ) -> Decision:
     """Promoted if and only if every rule holds."""
     over_opponent = gains[opponent]
@@ -103,6 +124,7 @@ def judge(
     )
     verdicts = [
         *judge_places(over_opponent, shares_shown, rules, advice),
+        *(judge_sight(controls, rules.must_win) if rules.must_see else ()),
         *judge_benchmarks(over_opponent, rules, guards, (opponent, AFTER)),
     ]
     failed = [one.text for one in verdicts if not one.holds]
@@ -133,8 +155,8 @@ def measure_gains(
         ValueError: the two models were scored on different items.
     """
     scored = (
-        _by_place(before, {name: pair[0] for name, pair in benchmarks.items()}),
-        _by_place(after, {name: pair[1] for name, pair in benchmarks.items()}),
+        by_place(before, {name: pair[0] for name, pair in benchmarks.items()}),
+        by_place(after, {name: pair[1] for name, pair in benchmarks.items()}),
     )
     found = {place: _gain_on(*scored, [place]) for place in scored[1]}
     return found | {OVERALL: _gain_on(*scored, overall)}
@@ -167,13 +189,8 @@ def coverage(rows: Iterable[SampleScore]) -> float:
     return sum(shown) / max(1, len(shown))
 
 
-_Scored = Mapping[str, Mapping[str, ItemScore]]
-"""By place, then by item."""
-
-
-def _by_place(
-    rows: Sequence[SampleScore], benchmarks: Mapping[str, Sequence[UnitScore]]
-) -> _Scored:
+def by_place(rows: Sequence[SampleScore], benchmarks: Mapping[str, Sequence[UnitScore]]) -> Scored:
+    """The scores of one model; what counts equally in a place is a stratum."""
     own = {
         str(split): {
             row.sample_id: row.scored(f"{row.split} {row.viubench_type}")
@@ -184,7 +201,7 @@ def _by_place(
     # Videos of different places may have one name; held-out samples and VIUBench share clips.
     return own | {
         name: {
-            f"{name} {unit.unit}": ItemScore(
+            item_key(name, unit.unit): ItemScore(
                 score=unit.score,
                 video=f"{name} {unit.video}",
                 stratum=f"{name} {unit.stratum}",
@@ -195,17 +212,28 @@ def _by_place(
     }
 
 
-def _gain_on(before: _Scored, after: _Scored, places: Sequence[str]) -> Estimate:
-    place_of = {item.stratum: place for place in places for item in after[place].values()}
-    # Places count equally, and so do the strata of each: nine types of VIUBench do not outweigh the
-    # held-out samples.
+def item_key(place: str, item: str) -> str:
+    """What an item is called where places stand together: units of benchmarks may share names."""
+    return item if place in SCORED_SPLITS else f"{place} {item}"
+
+
+def place_weights(scored: Scored, places: Sequence[str]) -> dict[str, float]:
+    """Of the strata in a mean of `places`. Places count equally, and so do the strata of each: nine
+    types of VIUBench do not outweigh the held-out samples."""
+    place_of = {item.stratum: place for place in places for item in scored[place].values()}
     num_strata = Counter(place_of.values())
-    weights = {stratum: 1 / num_strata[place] for stratum, place in place_of.items()}
-    together = [
-        {item: score for place in places for item, score in scored[place].items()}
-        for scored in (before, after)
-    ]
-    return paired_difference(together[0], together[1], weights)
+    return {stratum: 1 / num_strata[place] for stratum, place in place_of.items()}
+
+
+def items_of(scored: Scored, places: Sequence[str]) -> dict[str, ItemScore]:
+    """The items of all `places`."""
+    return {item: score for place in places for item, score in scored[place].items()}
+
+
+def _gain_on(before: Scored, after: Scored, places: Sequence[str]) -> Estimate:
+    return paired_difference(
+        items_of(before, places), items_of(after, places), place_weights(after, places)
+    )
 
 
 def _rows(rows: Sequence[SampleScore], places: Sequence[str]) -> list[SampleScore]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tasks.core.config import PromoteConfig, RetrainConfig
+from tasks.core.controls import NO_CONTROLS, Controls
 from tasks.core.manifest import read_rows
 from tasks.core.measurement import CellEvidence, Measurement, PlannedCell, Selection
 from tasks.core.redact import redact
@@ -24,6 +25,7 @@ from tasks.core.speed import BENCHMARK_STAGE, Speed, measured_speed, speed_name
 from tasks.core.store import Store
 from tasks.core.training import TrainedPolicy, TrainStep
 from tasks.core.types import NO_ANCHOR, Anchor, Artifact, Clip, Rejection, Sample, StageReport
+from tasks.promote.controls import PlaceControl, measure_controls, read_controls
 from tasks.promote.decide import UnitPairs, measure_gains, measure_part_gains
 from tasks.promote.rules import Gains, Guard
 
@@ -46,6 +48,7 @@ class Inputs:
     base: Mapping[str, BenchmarkScore] = field(default_factory=dict)
     """Of `model.base`, on the anchor."""
     anchor: Anchor = NO_ANCHOR
+    controls: Controls = NO_CONTROLS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,10 @@ class Evidence:
     """Of the benchmarks, by name and model."""
     answerers: dict[str, str]
     """Who answered benchmarks in the place of a model, by model."""
+    controls: dict[str, PlaceControl]
+    """By place; empty if nothing was controlled."""
+    must_see: bool
+    """Whether the decision demands it."""
 
     @property
     def benchmarks(self) -> list[str]:
@@ -121,6 +128,14 @@ def load_evidence(store: Store, inputs: Inputs, config: RetrainConfig) -> Eviden
         for name, s in scores.items()
     }
     others = {name: rows for name, rows in predictions.items() if name != AFTER}
+    pairs = {
+        name: {
+            **{place: (units[name][place], own) for place, own in units[AFTER].items()},
+            **_unasked(config.promote, units[AFTER]),
+        }
+        for name in others
+    }
+    without_looking = read_controls(store, inputs.controls, config.evaluate.blind)
     return Evidence(
         clips=read_rows(store, inputs.clips, Clip),
         rejections=read_rows(store, inputs.rejected, Rejection),
@@ -138,15 +153,7 @@ def load_evidence(store: Store, inputs: Inputs, config: RetrainConfig) -> Eviden
         scores=scores,
         predictions=predictions,
         gains={
-            name: measure_gains(
-                rows,
-                predictions[AFTER],
-                {
-                    **{place: (units[name][place], own) for place, own in units[AFTER].items()},
-                    **_unasked(config.promote, units[AFTER]),
-                },
-                overall_places(config),
-            )
+            name: measure_gains(rows, predictions[AFTER], pairs[name], overall_places(config))
             for name, rows in others.items()
         },
         part_gains={
@@ -174,6 +181,16 @@ def load_evidence(store: Store, inputs: Inputs, config: RetrainConfig) -> Eviden
             for name, answerer in config.evaluate.answerers.items()
             if (name in scores and units[name]) or (name == BASE and inputs.base)
         },
+        controls=measure_controls(
+            predictions[BEFORE],
+            predictions[AFTER],
+            pairs[BEFORE],
+            overall_places(config),
+            without_looking,
+        )
+        if without_looking
+        else {},
+        must_see=config.promote.must_see,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from tasks.core.anchor import keep_anchor
 from tasks.core.config import RetrainConfig
+from tasks.core.controls import Control
 from tasks.core.heldout import promotion_advice
 from tasks.core.records import Promotion
 from tasks.core.reuse import find_output, keep_output
@@ -20,9 +21,12 @@ from tasks.core.store import Store
 from tasks.core.types import Run, Split, StageReport
 from tasks.promote.decide import Decision, coverage, decide
 from tasks.promote.evidence import Evidence, Inputs, load_evidence
+from tasks.promote.jigsaws import jigsaw_pictures
 from tasks.promote.lineage import lineage
+from tasks.promote.metrics import closing_metrics
 from tasks.promote.pictures import sample_pictures, sample_videos
 from tasks.promote.report import draw_charts, render_report
+from tasks.promote.rules import BLIND_WORDS
 from tasks.promote.summary import Summary, summarize
 from tasks.promote.table import closing_table
 from tasks.promote.version_scores import publish_scores
@@ -75,7 +79,10 @@ def promote_challenger(
         summary_key=f"{folder}/summary.json",
     )
     images = (
-        draw_charts(evidence) | sample_pictures(store, evidence) | sample_videos(store, evidence)
+        draw_charts(evidence)
+        | sample_pictures(store, evidence)
+        | jigsaw_pictures(store, evidence)
+        | sample_videos(store, evidence)
     )
     own_report = StageReport(stage="promote", seconds=time.perf_counter() - started)
     evidence = replace(evidence, reports=[*evidence.reports, own_report])
@@ -120,6 +127,7 @@ def _decide_once(
             config.promote,
             advice,
             evidence.guards,
+            {place: one.whole.after for place, one in evidence.controls.items()},
         ),
     )
 
@@ -154,7 +162,7 @@ def _publish(
     }
     for name, data in {**files, **images}.items():
         tracker.log_bytes(name, data)
-    tracker.log_metrics(_metrics(summary))
+    tracker.log_metrics(closing_metrics(summary))
     store.write_bytes(promotion.report_key, files["report/report.html"])
     for key in (promotion.summary_key, SUMMARY_KEY):
         store.write_bytes(key, files["report/summary.json"])
@@ -174,6 +182,11 @@ def _tags(
             for tag, value in _score_tags(name, score.headline).items()
         },
         **{
+            f"videossr.sees.{place}": text
+            for place, found in evidence.controls.items()
+            if (text := _sight(found.whole.after))
+        },
+        **{
             f"videossr.answered_by.{model}": answerer
             for model, answerer in evidence.answerers.items()
         },
@@ -191,49 +204,17 @@ def _score_tags(place: str, score: Estimate) -> dict[str, str]:
     return {f"videossr.{place}_mean": f"{score.mean:.6f}", f"videossr.{place}_interval": interval}
 
 
-def _metrics(summary: Summary) -> dict[str, float]:
-    """The closing numbers, grouped by the part before the slash."""
-    metrics: dict[str, float | None] = {}
-    for group, parts in (("heldout", "by_pretext"), ("viubench", "by_type")):
-        gain = summary[group]["gain"]
-        metrics |= {f"{group}/gain": gain["mean"], f"{group}/videos": gain["num_videos"]}
-        if not gain["no_interval"]:
-            metrics |= {
-                f"{group}/gain_{name}": gain[name] for name in ("low", "high", "degrees_of_freedom")
-            }
-        for model, score in summary[group].items():
-            if parts in score:
-                metrics[f"{group}/{model}"] = score["mean"]
-                metrics |= {
-                    f"{group}_{model}/{part}": value["mean"] for part, value in score[parts].items()
-                }
-    for name, found in summary["benchmarks"].items():
-        metrics |= _benchmark_metrics(f"benchmark_{name}", found)
-    metrics |= _interval_metrics("overall/gain", summary["overall"]["gain"])
-    metrics |= {f"time/{stage}_seconds": seconds for stage, seconds in summary["seconds"].items()}
-    metrics["calibrate/share_with_spread_before"] = summary["calibration"][
-        "share_with_spread_before"
-    ]
-    metrics["calibrate/share_with_spread_after"] = summary["calibration"]["share_with_spread_after"]
-    return {name: value for name, value in metrics.items() if value is not None}
-
-
-def _benchmark_metrics(group: str, found: Summary) -> dict[str, float | None]:
-    """Of every model's score and of every gain, then what stands beside them."""
-    metrics: dict[str, float | None] = {
-        f"{group}/{name}": found[name] for name in ("chance", "num_questions", "visible_loss")
+def _sight(control: Control) -> str:
+    """How far the challenger lies above what it would score without looking; empty if nothing was
+    asked."""
+    gains = {
+        "the best constant answer": control.over_constant,
+        **{BLIND_WORDS[name]: gain for name, gain in control.gain_by_seeing.items()},
     }
-    for name, value in found.items():
-        if isinstance(value, dict) and "mean" in value:
-            metrics |= _interval_metrics(f"{group}/{name}", value)
-    metrics |= {f"{group}/paper {model}": score for model, score in found["paper"].items()}
-    return metrics | {f"{group}/coverage": found[AFTER]["coverage"]}
-
-
-def _interval_metrics(name: str, estimate: Summary) -> dict[str, float | None]:
-    """The ends of no interval are null, and left out in the end."""
-    return {
-        name: estimate["mean"],
-        f"{name}_low": estimate["low"],
-        f"{name}_high": estimate["high"],
-    }
+    known = {name: gain for name, gain in gains.items() if gain.num_items}
+    if not known:
+        return ""
+    verdict = "yes" if all(gain.low > 0 for gain in known.values()) else "not shown"
+    return f"{verdict}: " + ", ".join(
+        f"{gain.mean:+.4f} over {name}" for name, gain in known.items()
+    )

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from tasks.core.score_config import ANCHOR
 from tasks.core.scores import AFTER, BASE, BEFORE, CHAMPION
+from tasks.core.types import Split
 from tasks.promote.charts import (
     benchmark_scores,
     calibration_heatmaps,
+    control_bars,
     group_histograms,
     level_curves,
     plan_heatmaps,
@@ -17,6 +19,7 @@ from tasks.promote.charts import (
     training_curves,
 )
 from tasks.promote.evidence import Evidence
+from tasks.promote.looking import blind_conditions, cell_rows, control_rows, must_see_line
 from tasks.promote.summary import Summary
 from tasks.promote.table import ordered_checks, stand_ins, verdict
 from tasks.report.page import render_page
@@ -36,6 +39,8 @@ def draw_charts(evidence: Evidence) -> dict[str, bytes]:
         charts["charts/benchmarks.png"] = benchmark_scores(
             {name: evidence.on_benchmark(name) for name in evidence.benchmarks}
         )
+    if evidence.controls and (parts := evidence.controls[Split.HELDOUT].by_part):
+        charts["charts/controls.png"] = control_bars(parts)
     if evidence.steps:
         charts["charts/training.png"] = training_curves(evidence.steps)
     *_, last = evidence.rounds
@@ -67,12 +72,17 @@ def render_report(
         verdict=verdict(summary["decision"]),
         checks=ordered_checks(summary["decision"]),
         stand_ins=stand_ins(summary),
+        must_see=must_see_line(summary),
+        controls=[*control_rows(summary)],
+        cells=cell_rows(summary),
+        conditions=blind_conditions(summary) if summary["controls"] else [],
         rejections=evidence.rejections[:_MOST_REJECTIONS],
         warned=[clip for clip in evidence.clips if clip.warnings],
         lineage={name: value for name, value in lineage.items() if name != "config"},
         config=json.dumps(json.loads(lineage["config"]), indent=2),
         charts=images,
         pictures={name: png for name, png in images.items() if name.startswith("samples/")},
+        jigsaws={name: png for name, png in images.items() if name.startswith("jigsaws/")},
         videos={name: mp4 for name, mp4 in images.items() if name.startswith("previews/")},
     )
 

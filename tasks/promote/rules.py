@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tasks.core.config import PromoteConfig
+from tasks.core.controls import GREY, SWAPPED, Control
 from tasks.core.score_config import PLACES
 from tasks.core.statistics import Estimate, visible_loss
 
 Gains = Mapping[str, Estimate]
 """By place (`PLACES`, or a benchmark), or by part of one."""
 _ROUNDING = 1e-9
+BLIND_WORDS = {GREY: "grey frames", SWAPPED: "another sample's frames"}
+"""What a model is shown in the place of the pictures, by condition."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,7 @@ def judge_places(
     for place in rules.must_win:
         gain = gains[place]
         # Without an interval `low` is minus infinity, so that no win is shown.
-        verdict = "lies" if gain.low > 0 else "does not lie"
-        yield RuleResult(
-            gain.low > 0,
-            f"it must win on {place}: the 95 % interval of {gain_text(gain)} {verdict} above 0",
-        )
+        yield RuleResult(gain.low > 0, f"it must win on {place}: {_interval_above_0(gain)}")
     for place, limit in rules.may_lose.items():
         gain = gains[place]
         verdict = "lies" if gain.low >= -limit else "does not lie"
@@ -71,6 +70,66 @@ def judge_places(
             f"{rules.min_coverage:.0%} of the items must be shown: {share:.1%} {verdict} shown to "
             f"{model!r}",
         )
+
+
+def judge_sight(controls: Mapping[str, Control], must_win: Sequence[str]) -> Iterator[RuleResult]:
+    """Whether the challenger looks, in each place where it must win; `controls` are its own, by
+    place.
+
+    `overall` is judged by its mean, as its gain is. In each of its places it would have to see on
+    every benchmark, and one that can be answered blind says something of itself, not of the model.
+    """
+    for place in must_win:
+        if place not in controls or not controls[place].score.num_items:
+            yield RuleResult(
+                False, f"it must see on {place}: nothing was asked there, so nothing shows it"
+            )
+            continue
+        yield _above_constant(place, controls[place])
+        for condition in controls[place].gain_by_seeing:
+            yield _sees(place, controls[place], condition)
+
+
+def _above_constant(place: str, control: Control) -> RuleResult:
+    gain, constant = control.over_constant, control.constant
+    if not gain.num_items:
+        return RuleResult(
+            True,
+            f"it must lie above the best constant answer on {place}: there is none (free words, or "
+            "too few items to choose it on others), so this rule does not apply",
+        )
+    lies = gain.low > 0
+    return RuleResult(
+        lies,
+        f"it must lie above the best constant answer on {place}: "
+        f"{'' if lies else 'it does not lie above the best constant answer; '}"
+        f"that scores {constant.mean:.4f}, it {constant.mean + gain.mean:.4f}: "
+        f"{_interval_above_0(gain)}",
+    )
+
+
+def _sees(place: str, control: Control, condition: str) -> RuleResult:
+    gain, blind = control.gain_by_seeing[condition], control.blind[condition]
+    rule = f"it must see on {place}: "
+    words = BLIND_WORDS[condition]
+    if not gain.num_items:
+        return RuleResult(False, f"{rule}nothing was asked without its pictures ({words})")
+    # Of the same items: blind answers are asked only until they are precise enough.
+    rule += (
+        f"without its pictures ({words}) it scores {blind.mean:.4f}, with them "
+        f"{blind.mean + gain.mean:.4f}"
+    )
+    if gain.low > 0:
+        return RuleResult(True, f"{rule}; {_interval_above_0(gain)}")
+    # A mean above 0 that has no interval is no sign that it does not look, only none that it does.
+    is_unknown = bool(gain.no_interval) and gain.mean > 0
+    found = "nothing shows that it looks" if is_unknown else "it answers alike whatever it is shown"
+    return RuleResult(False, f"{rule}: {found}; {_interval_above_0(gain)}")
+
+
+def _interval_above_0(gain: Estimate) -> str:
+    verdict = "lies" if gain.low > 0 else "does not lie"
+    return f"the 95 % interval of {gain_text(gain)} {verdict} above 0"
 
 
 def judge_benchmarks(

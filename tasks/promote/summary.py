@@ -12,11 +12,14 @@ from tasks.core.scores import AFTER, BEFORE, CHAMPION
 from tasks.core.speed import BENCHMARK_STAGE, BLIND_STAGE
 from tasks.core.statistics import METHOD, Estimate, visible_loss
 from tasks.core.types import Run, Split
+from tasks.promote.controls import PartControl, PlaceControl
 from tasks.promote.decide import Decision
 from tasks.promote.evidence import Evidence
 from tasks.report.text import as_json
 
 Summary = dict[str, Any]
+_MOST_ANSWERS = 3
+"""A cell has one, or one for each half of its items; a whole place has many."""
 
 
 def summarize(
@@ -42,7 +45,8 @@ def summarize(
     heldout      before, after, champion (if scored), gain (after over before, paired),
                  gain_over_champion (if scored):
                  {mean, se, low, high (of the 95 % interval), degrees_of_freedom, num_items,
-                 num_videos, no_interval (why there is none, else ""), by_pretext {name: {...}}}
+                 num_videos, no_interval (why there is none, else ""), by_pretext {name: {...}}};
+                 of models also greedy (the answer without sampling): the same, with by_pretext
     viubench     the same with by_type; answers are read as the paper's script reads them
     viubench_strict
                  VIUBench where the whole text must be the answer: before, after, champion (if
@@ -59,12 +63,24 @@ def summarize(
                  num_available (in the files), chance (expected score of guesses, null if it depends
                  on the videos), paper {model: the paper's score at as many frames}, is_anchor
     overall      places (that it is the mean of), gain, gain_over_champion (if scored)
+    controls     what the challenger's scores would be without looking: {place: {...}} of heldout,
+                 viubench, every benchmark and overall; {} if it was not measured. For each
+                 score, greedy (of held-out samples, else null), constant (the best answer that is
+                 the same for all such items, chosen on others), over_constant (score minus
+                 constant, by item), blind {condition: {...}} (asked without its pictures: grey
+                 frames, or swapped for those of another sample), gain_by_seeing {condition: {...}}
+                 (score minus blind, by item): as above; chance (expected score of a guess, null if
+                 it is not known), constant_answers (the most frequent ones, at most three, as
+                 people read them), before {score, over_constant} (the start model's), by_part
+                 {pretext task, type or part of a benchmark: {the same}}, by_cell
+                 {pretext task/kind/level: {the same}} (held-out samples)
     anchor       name of the anchor among the benchmarks, "" if there is none
     answered_by  {model: who answered the benchmarks in its place}
     failed       samples that could not be shown, {model: n}; they scored 0
     decision     promoted, reason, checks (each rule with its verdict), gains {place: {...}},
                  version (of the challenger), champion (version after the run, "" if there is none),
-                 compared_with ("before", "champion", or "" if there was nothing to compare)
+                 compared_with ("before", "champion", or "" if there was nothing to compare),
+                 must_see (whether its rules demanded that the challenger looks)
     cost         of training's updates: tokens (prompts and answers), tokens_vision, flops,
                  peak_mib; rollouts of calibration and evaluation: rollouts_measured;
                  benchmarks {name: {asked (questions), decoded (videos), tokens (read and written),
@@ -104,6 +120,7 @@ def summarize(
             name: _benchmark(evidence, name, decision.opponent) for name in evidence.benchmarks
         },
         "overall": {"places": evidence.overall, **_gains(evidence, OVERALL)},
+        "controls": {place: _place_control(one) for place, one in evidence.controls.items()},
         "anchor": evidence.anchor.name,
         "answered_by": evidence.answerers,
         "failed": {name: scores.num_failed for name, scores in evidence.scores.items()},
@@ -115,6 +132,7 @@ def summarize(
             "version": promotion.version,
             "champion": champion,
             "compared_with": decision.opponent,
+            "must_see": evidence.must_see,
         },
         "cost": _cost(evidence),
         "seconds": _seconds(evidence),
@@ -174,7 +192,12 @@ def _training(evidence: Evidence) -> Summary:
 
 def _heldout(evidence: Evidence) -> Summary:
     models = {
-        name: _estimate(scores.heldout) | {"by_pretext": _estimates(scores.heldout_by_pretext)}
+        name: _estimate(scores.heldout)
+        | {
+            "by_pretext": _estimates(scores.heldout_by_pretext),
+            "greedy": _estimate(scores.heldout_greedy)
+            | {"by_pretext": _estimates(scores.heldout_greedy_by_pretext)},
+        }
         for name, scores in evidence.scores.items()
     }
     return models | _gains(evidence, Split.HELDOUT, "by_pretext")
@@ -217,6 +240,31 @@ def _gains(evidence: Evidence, place: str, parts: str = "") -> Summary:
         | ({parts: _estimates(evidence.part_gains[model][place])} if parts else {})
         for model, name in over.items()
         if model in evidence.gains
+    }
+
+
+def _place_control(place: PlaceControl) -> Summary:
+    return _part_control(place.whole) | {
+        "by_part": {name: _part_control(part) for name, part in place.by_part.items()},
+        "by_cell": {name: _part_control(cell) for name, cell in place.by_cell.items()},
+    }
+
+
+def _part_control(part: PartControl) -> Summary:
+    after = part.after
+    return {
+        "score": _estimate(after.score),
+        "greedy": _estimate(part.greedy) if part.greedy else None,
+        "chance": after.chance,
+        "constant": _estimate(after.constant),
+        "constant_answers": part.constant_answers[:_MOST_ANSWERS],
+        "over_constant": _estimate(after.over_constant),
+        "blind": _estimates(after.blind),
+        "gain_by_seeing": _estimates(after.gain_by_seeing),
+        "before": {
+            "score": _estimate(part.before.score),
+            "over_constant": _estimate(part.before.over_constant),
+        },
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tasks.core.score_config import OVERALL
 from tasks.core.scores import AFTER, BASE, BEFORE, CHAMPION
+from tasks.promote.looking import looking_table, must_see_line
 from tasks.promote.summary import Summary
 from tasks.report.text import aligned_table, labelled_lines, number, percent, signed, with_se
 
@@ -14,6 +15,8 @@ def closing_table(summary: Summary) -> str:
     blocks = [labelled_lines(_facts(summary)), _scores(summary)]
     if summary["benchmarks"]:
         blocks.append(_benchmarks(summary))
+    if summary["controls"]:
+        blocks.append(looking_table(summary))
     return "\n".join([*blocks, labelled_lines(_outcome(summary))])
 
 
@@ -145,6 +148,8 @@ def _outcome(summary: Summary) -> Iterator[tuple[str, str]]:
     decision = summary["decision"]
     yield "promoted", f"{'yes' if decision['promoted'] else 'no'}: {verdict(decision)}"
     yield from (("", check) for check in ordered_checks(decision))
+    if line := must_see_line(summary):
+        yield "attention", line
     version, is_champion = decision["version"], decision["version"] == decision["champion"]
     yield "model", f"version {version}{', champion' if is_champion else ''}"
     yield "report", summary["report"]

@@ -48,6 +48,7 @@ def promote(
         ],
         base=evaluated.base,
         anchor=evaluated.anchor,
+        controls=evaluated.controls,
     )
     with stage(run, "promote") as tracker:
         promotion, table = promote_challenger(

@@ -14,6 +14,7 @@ BLUE, GREY, AMBER, GREEN, VIOLET, RED = (
     "#9333ea",
     "#dc2626",
 )
+PALE_GREY, PALE_VIOLET = "#d6dbe1", "#d8b4fe"
 WIDTH_INCHES = 9
 _PANEL_INCHES = 2.7
 _DPI = 110

@@ -61,10 +61,10 @@ def labelled_lines(rows: Iterable[tuple[str, str]]) -> str:
     return "".join(f"{label:<{_LABEL_CHARS}}{text}".rstrip() + "\n" for label, text in rows)
 
 
-def aligned_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """For a terminal: labels on the left, numbers to the right."""
+def aligned_table(head: Sequence[str], rows: Sequence[Sequence[str]], gap: int = 3) -> str:
+    """For a terminal: labels on the left, numbers to the right, columns `gap` blanks apart."""
     lines = [
-        "   ".join(
+        (" " * gap).join(
             cell.rjust(width) if column else cell.ljust(width)
             for column, (cell, width) in enumerate(cells)
         )

@@ -25,6 +25,8 @@ class SheetRow:
     marked: Collection[int] = ()
     """Frames that get a red border."""
     label: str = ""
+    names: Sequence[str] = ()
+    """What stands below each frame; its number unless given."""
 
 
 def contact_sheet(
@@ -73,6 +75,8 @@ def _with_some(shown: Sequence[int], marked: Collection[int]) -> list[int]:
 
 
 def _label(row: SheetRow, shown: Sequence[int]) -> str:
+    if row.names or not shown:
+        return row.label
     parts = [row.label, f"{len(shown)} of {len(row.frames)} frames shown"]
     if row.marked:
         num_visible = len(set(row.marked) & set(shown))
@@ -92,7 +96,7 @@ def _tiles(row: SheetRow, shown: Sequence[int], width: int) -> Image.Image:
         block.paste(_tile(row.frames[index], height_px, is_marked), (left, top))
         draw.text(
             (left + 1, top + height_px + 1),
-            str(index),
+            row.names[index] if row.names else str(index),
             fill=MARK if is_marked else FAINT,
             font=_font(),
         )

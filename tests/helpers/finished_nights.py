@@ -4,7 +4,7 @@ before and a benchmark."""
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tasks.core.config import RetrainConfig
+from tasks.core.config import PromoteConfig, RetrainConfig
 from tasks.core.manifest import read_rows
 from tasks.core.records import Promotion
 from tasks.core.score_config import BenchmarkConfig, EvaluateConfig
@@ -19,6 +19,7 @@ from tests.helpers.version_scores import benchmark_score
 NUM_VIDEOS = 11
 CONFIG = RetrainConfig(
     evaluate=EvaluateConfig(benchmarks={"mme": BenchmarkConfig("/data/mme")}, anchor="mme"),
+    promote=PromoteConfig(must_see=False),
 )
 
 

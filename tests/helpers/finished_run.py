@@ -118,7 +118,12 @@ def make_scores(
         )
         rows.append(
             replace(
-                row, score=reward, strict_score=reward / 2, video=f"video {number % num_videos}"
+                row,
+                score=reward,
+                strict_score=reward / 2,
+                greedy_score=reward,
+                greedy_answer=sample.answer,
+                video=f"video {number % num_videos}",
             )
         )
     predictions = write_rows(store, f"predictions-{name}.parquet", SampleScore, rows)

@@ -2,7 +2,7 @@
 
 import json
 
-from tasks.core.config import RetrainConfig
+from tasks.core.config import PromoteConfig, RetrainConfig
 from tasks.core.records import Promotion
 from tasks.core.store import Store
 from tasks.core.types import Run
@@ -11,7 +11,8 @@ from tasks.promote.promote import promote_challenger
 from tasks.tracking.memory_tracker import MemoryTracker
 from tests.helpers.memory_registry import MemoryRegistry
 
-CONFIG = RetrainConfig(seed=5)
+CONFIG = RetrainConfig(seed=5, promote=PromoteConfig(must_see=False))
+"""Nothing is controlled, as most tests are about other rules."""
 
 
 class Outcome:

@@ -12,7 +12,7 @@ from tasks.core.statistics import Estimate
 from tasks.promote.decide import Decision, judge
 from tasks.promote.rules import Guard
 
-POLICY = PromoteConfig()
+POLICY = PromoteConfig(must_see=False)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,17 @@ def test_several_videos_are_stacked() -> None:
     assert picture([one, one]).shape[0] > 1.8 * picture([one]).shape[0] - 20
 
 
+def test_frames_may_have_names_and_a_row_may_be_a_label_alone() -> None:
+    frames = moving_frames(2)
+    numbered, named = (
+        picture([SheetRow(frames=frames, names=names)]) for names in ((), ("part 1", "part 2"))
+    )
+    assert numbered.shape == named.shape
+    assert (numbered != named).any()
+    alone = picture([SheetRow(frames=frames[:0], label="no order")])
+    assert alone.shape[0] < named.shape[0] / 2
+
+
 @given(st.integers(1, 200), st.integers(1, 40))
 def test_shown_frames_are_distinct_and_start_with_the_first(
     num_frames: int, most_tiles: int

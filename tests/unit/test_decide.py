@@ -14,7 +14,8 @@ from tasks.ingest.split import assign_sides
 from tasks.promote.decide import Decision, coverage, decide, judge, measure_gains
 from tasks.tracking.tracker import Move, RegisteredModel, Standing
 
-POLICY = PromoteConfig()
+POLICY = PromoteConfig(must_see=False)
+"""What looking has to say is in `test_sight_rules.py`."""
 
 
 @pytest.mark.parametrize(
@@ -244,6 +245,8 @@ def _decide(scored: tuple[str, ...], champion: str | None) -> Decision:
             predictions=Artifact(f"predictions/{name}", name),
             heldout=some,
             heldout_by_pretext={},
+            heldout_greedy=some,
+            heldout_greedy_by_pretext={},
             viubench=some,
             viubench_strict=some,
             viubench_by_type={},

@@ -189,7 +189,7 @@ def test_the_report_needs_nothing_from_outside(outcome: Outcome) -> None:
     report = outcome.report
     parser = _References()
     parser.feed(report)
-    assert len(parser.found) == 6 + 6 + 3  # charts, contact sheets and videos
+    assert len(parser.found) == 6 + 6 + 2 + 3  # charts, contact sheets, jigsaws and videos
     assert all(
         reference.startswith(("data:image/png;base64,", "data:video/mp4;base64,"))
         for reference in parser.found
