@@ -57,28 +57,28 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="bc4f073be95d2edc",
+        sources="490d85288602c99e",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="8d420e8b4d92e46a",
+        sources="dee8ae74056225fb",
     ),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="e581eb9c7b554060",
+        sources="ec22e3cd290d3810",
     ),
     "validate": StageCode(
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="ff87e9857e125ee3",
+        sources="3c84ebb9749a2082",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="c2da61d34b5fcb8b"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="2826874466f28728"
     ),
     "calibrate": StageCode(
         version=2,
@@ -89,31 +89,31 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="a4527a97c2fe6cc9",
+        sources="13e570cd6dd5845e",
     ),
     "train": StageCode(
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="975c92288d887937",
+        sources="f552d49d9f757615",
     ),
     "evaluate": StageCode(
-        version=2,
+        version=3,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="2925944486df0cea",
+        sources="78b2177602f16fdd",
     ),
     "score": StageCode(
         version=1,
         modules=("tasks.evaluate.score_benchmark", "tasks.benchmarks.catalogue"),
         packages=("numpy", "scipy"),
-        sources="ff7279ed0cf82436",
+        sources="0e9d6e5e24c4a006",
     ),
     "unseen": StageCode(
         version=1,
         modules=("tasks.evaluate.unseen",),
         packages=("numpy", "scipy"),
-        sources="0000000000000000",
+        sources="251c05da207f5969",
     ),
     "answer": StageCode(
         version=1,
@@ -126,13 +126,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="111e5ef27e197b60",
+        sources="443d8b95d74b5ce3",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="879a126de5a983dc",
+        sources="2b1210af2e6de210",
     ),
 }
 

@@ -25,6 +25,7 @@ _TRACKED = {
     **dict.fromkeys(("tabulate_variants", "tabulate_benchmarks"), "tabulate"),
     "warm_start_policy": "warm_start",
     "answer_shard": "answer",
+    **{name: name for name in ("ask_blind", "score_unseen")},
     "import_rows": "import",
 }
 """Doors whose stage is not called after their room."""
