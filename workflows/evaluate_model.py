@@ -64,6 +64,7 @@ def evaluate_model(
         tracking_uri=tracking_uri,
         lists={},
         limit=limit,
+        controls=controls,
     )
     # A folder or condition that is wrong is refused before there is a run.
     in_order(folders, opened)

@@ -47,11 +47,12 @@ def open_job(
     tracking_uri: str,
     lists: dict[str, list[str]],
     limit: int = 0,
+    controls: bool = False,
 ) -> Job:
     """Check what the last stage will need, get the job's lease, and open its MLflow run.
 
-    An unfinished run of the same job goes on, else a new one starts. `lists` and `limit` belong to
-    what was given, if they are not empty and not 0.
+    An unfinished run of the same job goes on, else a new one starts. `lists`, `limit` and
+    `controls` belong to what was given, if they are not empty, not 0 and on.
 
     Raises:
         InputError: something that a later stage needs is not there, or the same job is at work.
@@ -68,6 +69,7 @@ def open_job(
 
     root = absolute_root(data_root)
     given = given | ({"limit": str(limit)} if limit else {})
+    given |= {"controls": "true"} if controls else {}
     given |= {
         name: json.dumps(values, ensure_ascii=False) for name, values in lists.items() if values
     }
