@@ -49,7 +49,12 @@ _CHAT_TEMPLATE = (
 
 
 def make_tiny_policy(
-    *, hidden_size: int, num_layers: int, seed: int, texts: Iterable[str]
+    *,
+    hidden_size: int,
+    num_layers: int,
+    seed: int,
+    texts: Iterable[str],
+    vision_layers: int = 2,
 ) -> Policy:
     """A freshly initialised policy of 1 to 3 million parameters whose tokenizer has merges for
     `texts`."""
@@ -57,7 +62,9 @@ def make_tiny_policy(
     # The caller's generator goes on as if nothing had been drawn.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = Qwen3VLForConditionalGeneration(_make_config(tokenizer, hidden_size, num_layers))
+        model = Qwen3VLForConditionalGeneration(
+            _make_config(tokenizer, hidden_size, num_layers, vision_layers)
+        )
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     return Policy(model=model.eval(), processor=_make_processor(tokenizer))
@@ -92,7 +99,9 @@ def _make_processor(tokenizer: Qwen2Tokenizer) -> Qwen3VLProcessor:
     )
 
 
-def _make_config(tokenizer: Qwen2Tokenizer, hidden_size: int, num_layers: int) -> Qwen3VLConfig:
+def _make_config(
+    tokenizer: Qwen2Tokenizer, hidden_size: int, num_layers: int, vision_layers: int
+) -> Qwen3VLConfig:
     vision_size = 128
     token_ids = tokenizer.get_vocab()
     return Qwen3VLConfig(
@@ -118,7 +127,7 @@ def _make_config(tokenizer: Qwen2Tokenizer, hidden_size: int, num_layers: int) -
             "pad_token_id": tokenizer.pad_token_id,
         },
         vision_config={
-            "depth": 2,
+            "depth": vision_layers,
             "hidden_size": vision_size,
             "intermediate_size": 2 * vision_size,
             "num_heads": 4,

@@ -11,6 +11,7 @@ circles, squares or triangles: those are what counting adds.
 import argparse
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,29 @@ SIDE_PX = 96
 logger = logging.getLogger(__name__)
 Floats = NDArray[np.floating[Any]]
 """Computed in float32 for speed."""
-_SIDE = np.arange(SIDE_PX, dtype=np.float32) / SIDE_PX
-_ROWS, _COLUMNS = _SIDE[:, None], _SIDE[None, :]
-_PASSED = (np.arange(NUM_FRAMES, dtype=np.float32) / NUM_FRAMES)[:, None, None]
-"""Share of the clip that has passed, (F, 1, 1)."""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Where and when a scene is drawn."""
+
+    rows: Floats
+    """Share of the height, (H, 1)."""
+    columns: Floats
+    """Share of the width, (1, W)."""
+    passed: Floats
+    """Share of the clip that has passed, (F, 1, 1)."""
+
+    @classmethod
+    def of(cls, *, num_frames: int, side_px: int) -> "Canvas":
+        """A square one, its frames evenly over the whole clip."""
+        side = np.arange(side_px, dtype=np.float32) / side_px
+        passed = np.arange(num_frames, dtype=np.float32) / num_frames
+        return cls(rows=side[:, None], columns=side[None, :], passed=passed[:, None, None])
+
+    @property
+    def height_px(self) -> int:
+        return len(self.rows)
 
 
 def generate_clips(folder: Path, *, num_clips: int, seed: int) -> list[Path]:
@@ -49,47 +69,63 @@ def generate_clips(folder: Path, *, num_clips: int, seed: int) -> list[Path]:
 
 def generate_frames(*, seed: int, index: int) -> Frames:
     """The frames (160, 96, 96, 3) of one scene; the same for the same arguments."""
-    rng = generator(seed, "generate", index)
-    picture = _landscape(rng)
-    picture = _with_sun(picture, rng)
+    canvas = Canvas.of(num_frames=NUM_FRAMES, side_px=SIDE_PX)
+    return draw_scene(canvas, generator(seed, "generate", index))
+
+
+def draw_scene(canvas: Canvas, rng: np.random.Generator) -> Frames:
+    """The frames (F, H, W, 3) of one scene."""
+    picture = _landscape(canvas, rng)
+    picture = _with_sun(canvas, picture, rng)
     outlines = list(_OUTLINES.values())
     for number in rng.permutation(len(outlines))[: rng.integers(2, 5)]:
-        picture = _with_object(picture, outlines[number], rng)
-    warmth = _rgb(45, 0, -35) * (_PASSED[..., None] - 0.5)
+        picture = _with_object(canvas, picture, outlines[number], rng)
+    warmth = _rgb(45, 0, -35) * (canvas.passed[..., None] - 0.5)
     return np.clip(picture + warmth, 0, 255).astype(np.uint8)
 
 
-def _landscape(rng: np.random.Generator) -> Floats:
+def _landscape(canvas: Canvas, rng: np.random.Generator) -> Floats:
     """Sky over textured ground behind a camera that pans to the right, (F, H, W, 3)."""
-    pan = _PASSED * rng.uniform(0.4, 1.2) + rng.uniform(0, 10)
-    x = _COLUMNS + pan
+    pan = canvas.passed * rng.uniform(0.4, 1.2) + rng.uniform(0, 10)
+    x = canvas.columns + pan
     hills = sum(
         rng.uniform(0.01, 0.05) * np.sin(x * rng.uniform(2, 9) + rng.uniform(0, 6))
         for _ in range(3)
     )
     horizon = rng.uniform(0.5, 0.65) + hills
-    depth = np.clip((_ROWS - horizon) * SIDE_PX, 0, 1)[..., None]
-    sky = _rgb(70, 130, 235) + _rgb(*rng.uniform(-20, 20, 3)) + _ROWS[..., None] * _rgb(110, 90, 5)
+    depth = np.clip((canvas.rows - horizon) * canvas.height_px, 0, 1)[..., None]
+    sky = (
+        _rgb(70, 130, 235)
+        + _rgb(*rng.uniform(-20, 20, 3))
+        + canvas.rows[..., None] * _rgb(110, 90, 5)
+    )
     green_or_brown = _rgb(60, 135, 45) if rng.random() < 0.6 else _rgb(140, 95, 45)
-    texture = sum(np.sin(x * rng.uniform(15, 50) + _ROWS * rng.uniform(-40, 40)) for _ in range(3))
+    texture = sum(
+        np.sin(x * rng.uniform(15, 50) + canvas.rows * rng.uniform(-40, 40)) for _ in range(3)
+    )
     ground = (
         green_or_brown
         + _rgb(*rng.uniform(-15, 15, 3))
-        + (10 * texture - 60 * (_ROWS - 0.6))[..., None]
+        + (10 * texture - 60 * (canvas.rows - 0.6))[..., None]
     )
     return sky + (ground - sky) * depth
 
 
-def _with_sun(picture: Floats, rng: np.random.Generator) -> Floats:
+def _with_sun(canvas: Canvas, picture: Floats, rng: np.random.Generator) -> Floats:
     """A soft glow on the left that climbs as time passes."""
-    x, y = rng.uniform(0.12, 0.28), rng.uniform(0.34, 0.42) - rng.uniform(0.2, 0.28) * _PASSED
-    glow = np.exp(-((_COLUMNS - x) ** 2 + (_ROWS - y) ** 2) / rng.uniform(0.006, 0.012))[..., None]
+    x, y = rng.uniform(0.12, 0.28), rng.uniform(0.34, 0.42) - rng.uniform(0.2, 0.28) * canvas.passed
+    glow = np.exp(
+        -((canvas.columns - x) ** 2 + (canvas.rows - y) ** 2) / rng.uniform(0.006, 0.012)
+    )[..., None]
     lit: Floats = picture + (_rgb(255, 235, 120) - picture) * glow
     return lit
 
 
 def _with_object(
-    picture: Floats, outline: Callable[[Floats, Floats], Floats], rng: np.random.Generator
+    canvas: Canvas,
+    picture: Floats,
+    outline: Callable[[Floats, Floats], Floats],
+    rng: np.random.Generator,
 ) -> Floats:
     """A thing in one colour that keeps its speed, mostly to the right, and comes in again on the
     other side."""
@@ -97,10 +133,10 @@ def _with_object(
     lane, swing, phase = rng.uniform(0.3, 0.85), rng.uniform(0, 0.08), rng.uniform(0, 6)
     wide = 1 + 2 * size
     # From -size to 1 + size: it has left the picture as a whole before it comes in again.
-    x = (rng.uniform(0, wide) + speed * _PASSED) % wide - size
-    y = lane + swing * np.sin(phase + 12 * _PASSED)
-    distance = outline((_COLUMNS - x) / size, (_ROWS - y) / size)
-    cover = np.clip(0.5 - distance * size * SIDE_PX, 0, 1)[..., None]
+    x = (rng.uniform(0, wide) + speed * canvas.passed) % wide - size
+    y = lane + swing * np.sin(phase + 12 * canvas.passed)
+    distance = outline((canvas.columns - x) / size, (canvas.rows - y) / size)
+    cover = np.clip(0.5 - distance * size * canvas.height_px, 0, 1)[..., None]
     color = _rgb(
         *rng.permutation([rng.uniform(180, 255), rng.uniform(20, 200), rng.uniform(0, 70)])
     )

@@ -1,0 +1,148 @@
+"""What is asked about a scene while the small base model is made: each alteration is asked for as
+the pretext tasks ask, and frame by frame.
+
+A description of every frame tells the vision tower far more than one interval or three numbers do:
+it is what captions are to a large model. All questions about a video share its frames, so the
+second and third cost next to nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tasks.core.edits import DrawEdit, ReorderEdit, Shape, SpanEdit
+from tasks.core.types import Sample
+from tasks.perturb.counting import SHAPES
+from tasks.perturb.plan import plan_item
+from tasks.pretrain.scenes import NUM_FRAMES, Scene
+
+QUESTIONS_PER_LESSON = 3
+_PRETEXTS = ("grounding", "counting", "jigsaw")
+_SHARES = (0.4, 0.4, 0.2)
+_LEVELS = (0.0, 0.0, 0.25, 0.5, 0.75)
+_KINDS = {
+    "channel_swap": "swapped colors",
+    "mirror": "mirrored",
+    "zoom_out": "shrunk",
+    "rotate_180": "upside down",
+    "shuffle": "out of order",
+}
+_BOTH = 0.4
+"""Share of the altered videos that are altered in a second way too."""
+_SHORT: dict[Shape, str] = {shape: shape[0] for shape in SHAPES}
+
+QuestionAnswer = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One altered video, and what is asked about it."""
+
+    sample: Sample
+    """Its views; the question is the first one."""
+    questions: tuple[QuestionAnswer, ...]
+    """`QUESTIONS_PER_LESSON` of them."""
+
+
+def draw_lesson(scene: Scene, rng: np.random.Generator) -> Lesson | None:
+    """None if the scene does not allow what was drawn."""
+    pretext = str(rng.choice(_PRETEXTS, p=_SHARES))
+    if pretext == "jigsaw" and not scene.is_landscape:
+        pretext = str(rng.choice(_PRETEXTS[:2]))
+    level = float(rng.choice(_LEVELS))
+    sample = _plan(scene, pretext, level, rng)
+    if sample is None:
+        return None
+    questions = _QUESTIONS[pretext](sample)
+    if pretext != "jigsaw" and rng.random() < _BOTH:
+        other = _plan(scene, "counting" if pretext == "grounding" else "grounding", level, rng)
+        if other is not None:
+            return _joined(sample, questions, other, _QUESTIONS[other.pretext](other), rng)
+    return Lesson(sample, questions)
+
+
+def _plan(scene: Scene, pretext: str, level: float, rng: np.random.Generator) -> Sample | None:
+    kinds = {"grounding": tuple(_KINDS), "counting": ("shapes",), "jigsaw": ("clips",)}[pretext]
+    kind, seed = str(rng.choice(kinds)), int(rng.integers(2**31))
+    return plan_item(scene.clip, pretext, kind, level, 0, seed)
+
+
+def _joined(
+    sample: Sample,
+    questions: tuple[QuestionAnswer, ...],
+    other: Sample,
+    others: tuple[QuestionAnswer, ...],
+    rng: np.random.Generator,
+) -> Lesson:
+    """Both alterations in one video: what each pretext task asks, and one question more."""
+    # Shapes last: they are drawn upright and in their own colours whatever happens to the picture.
+    span, shapes = (sample, other) if sample.pretext == "grounding" else (other, sample)
+    view = replace(sample.views[0], edits=(*span.views[0].edits, *shapes.views[0].edits))
+    more = (*questions[1:], *others[1:])
+    third = more[int(rng.integers(len(more)))]
+    return Lesson(replace(sample, views=(view,)), (questions[0], others[0], third))
+
+
+def _on_grounding(sample: Sample) -> tuple[QuestionAnswer, ...]:
+    edit = sample.views[0].edits[0]
+    match edit:
+        case SpanEdit():
+            stop = edit.stop_frame
+        case ReorderEdit():
+            stop = edit.start_frame + len(edit.order)
+        case _:
+            raise AssertionError(edit)
+    what = sample.question.split(", ", 1)[1].split(". When?")[0]
+    return (
+        (sample.question, sample.answer),
+        (
+            f"In which of the {NUM_FRAMES} frames is it so that {what}? "
+            "Answer with 0 or 1 for each.",
+            "".join(str(int(edit.start_frame <= frame < stop)) for frame in range(NUM_FRAMES)),
+        ),
+        ("What is changed in one part of this video?", _KINDS[sample.kind]),
+    )
+
+
+def _on_counting(sample: Sample) -> tuple[QuestionAnswer, ...]:
+    drawn = [edit for edit in sample.views[0].edits if isinstance(edit, DrawEdit)]
+    # The vision tower merges two frames into one step.
+    pairs = [
+        {shape: sum(e.frame // 2 == pair and e.shape == shape for e in drawn) for shape in _SHORT}
+        for pair in range(NUM_FRAMES // 2)
+    ]
+    return (
+        (sample.question, sample.answer),
+        (
+            "What is drawn on each pair of frames?",
+            " ".join(
+                "".join(f"{_SHORT[shape]}{num}" for shape, num in pair.items() if num) or "-"
+                for pair in pairs
+            ),
+        ),
+        (
+            f"How many shapes are drawn on each of the {NUM_FRAMES} frames?",
+            "".join(str(sum(e.frame == frame for e in drawn)) for frame in range(NUM_FRAMES)),
+        ),
+    )
+
+
+def _on_jigsaw(sample: Sample) -> tuple[QuestionAnswer, ...]:
+    late = [(view.start_frame + view.stop_frame) / 2 / NUM_FRAMES for view in sample.views]
+    first, last = late.index(min(late)) + 1, late.index(max(late)) + 1
+    return (
+        (sample.question, sample.answer),
+        (
+            "How late in the video is each clip, in tenths?",
+            "".join(str(int(10 * share)) for share in late),
+        ),
+        ("Which clip is the first and which is the last?", f"{first},{last}"),
+    )
+
+
+_QUESTIONS: dict[str, Callable[[Sample], tuple[QuestionAnswer, ...]]] = {
+    "grounding": _on_grounding,
+    "counting": _on_counting,
+    "jigsaw": _on_jigsaw,
+}
