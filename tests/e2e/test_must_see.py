@@ -1,8 +1,5 @@
-"""Policies that do not look, from their training to the decision: they gain, and are not promoted.
-
-What promotes a model that answers alike whatever it is shown is the rule that is off here: every
-test shows that without `promote.must_see` the same policy would be champion.
-"""
+"""Whether a policy looks, from its training to the decision: two that gain without looking are
+refused for that alone, one that sees is promoted."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +24,10 @@ from workflows.presets import smoke
 pytestmark = pytest.mark.slow
 
 NUM_CLIPS = 16
-"""Half of them held out: more than the five that an interval needs, as five leave it wide."""
+"""Half of them are held out: eight, since an interval over the least number (five) is wide."""
 NOT_ABOVE_CONSTANT = "it does not lie above the best constant answer"
 ALIKE = "it answers alike whatever it is shown"
+SIGHT_RULES = ("no: it must lie above the best constant answer on", "no: it must see on")
 _GREY_TRAINING = TrainConfig(
     num_steps=30,
     prompts_per_step=8,
@@ -47,7 +45,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clips(root: Path) -> DataSet:
-    """Small frames, which are quick to show; whether a shape is there can still be seen."""
+    """In small frames: two of them are one token."""
     ingest = replace(smoke().ingest, max_area_px=32 * 32, heldout_share=0.5, num_workers=1)
     return ingest_generated(root, replace(smoke(), ingest=ingest), NUM_CLIPS)
 
@@ -66,50 +64,58 @@ def everything(root: Path, clips: DataSet) -> Night:
 
 @pytest.fixture(scope="module")
 def easy(root: Path, clips: DataSet) -> Night:
-    """One question that a small model learns to see within a minute: when are the colours inverted?
-    VIUBench does not ask it, so the challenger must win on held-out samples."""
+    """One question that a small model learns to see within a minute: when are the colors inverted?
+
+    Not at level 0, where half of a video is altered and a constant answer scores 0.58. VIUBench
+    does not ask it, so the challenger must win on the held-out samples.
+    """
     perturb = replace(
         smoke().perturb,
         pretexts=("grounding",),
         grounding_kinds=("invert",),
-        levels=(0.0,),
+        levels=(0.5,),
         train_samples_per_clip=(60,),
         heldout_samples_per_clip=(8,),
         viubench_items_per_type=1,
     )
-    promote = replace(smoke().promote, must_win=("heldout",), may_lose={})
-    return Night.planned(root, clips, replace(smoke(), perturb=perturb, promote=promote))
+    config = replace(
+        smoke(),
+        perturb=perturb,
+        warm_start=replace(smoke().warm_start, learning_rate=2e-3),
+        promote=replace(smoke().promote, must_win=("heldout",), may_lose={}),
+    )
+    return Night.planned(root, clips, config)
 
 
 def test_a_policy_that_says_the_best_constant_answer_is_not_promoted(everything: Night) -> None:
     challenger = everything.taught(_with_constant_answers(everything), num_steps=80)
     assert everything.promote(challenger, must_see=False).promotion.promoted
-    seeing = everything.promote(challenger)
-    _is_refused_for_not_looking(seeing)
+    _check_refused_for_not_looking(everything.promote(challenger))
 
 
 def test_a_policy_trained_by_grpo_on_grey_frames_is_not_promoted(easy: Night) -> None:
     challenger, rows = _trained_on_grey_frames(easy)
     rewards = [row.reward_mean for row in rows]
-    assert fmean(rewards[-10:]) > fmean(rewards[:10]), "a reward that rises is no proof"
+    assert fmean(rewards[-10:]) > fmean(rewards[:10]), "the reward should rise: it is no proof"
     assert easy.promote(challenger, must_see=False).promotion.promoted
-    _is_refused_for_not_looking(easy.promote(challenger))
+    _check_refused_for_not_looking(easy.promote(challenger))
 
 
 def test_a_policy_that_sees_is_promoted(easy: Night) -> None:
-    challenger = easy.taught(easy.training_samples, num_steps=200)
+    challenger = easy.taught(easy.training_samples, num_steps=160)
     outcome = easy.promote(challenger)
     assert outcome.promotion.promoted, outcome.promotion.reason
 
 
-def _is_refused_for_not_looking(outcome: Outcome) -> None:
+def _check_refused_for_not_looking(outcome: Outcome) -> None:
     """By these rules and no others."""
     assert not outcome.promotion.promoted
     assert NOT_ABOVE_CONSTANT in outcome.promotion.reason
     assert ALIKE in outcome.promotion.reason
-    checks = outcome.summary["decision"]["checks"]
-    failed = [line for line in checks if line.startswith("no:")]
-    assert all("it must see on" in line or NOT_ABOVE_CONSTANT in line for line in failed), failed
+    failed = [
+        line for line in outcome.summary["decision"]["checks"] if not line.startswith("yes: ")
+    ]
+    assert all(line.startswith(SIGHT_RULES) for line in failed), failed
 
 
 def _with_constant_answers(night: Night) -> list[Sample]:
@@ -132,7 +138,7 @@ def _trained_on_grey_frames(night: Night) -> tuple[Artifact, list[TrainStep]]:
     samples, clips, store = night.training_samples, night.clips, night.store
     start = night.taught(
         [without_edits(sample) for sample in samples],
-        num_steps=40,
+        num_steps=100,
         clips=grey_clips(store, clips.values()),
     )
     policy = open_policy(store, start, night.config.model.dtype)
@@ -142,7 +148,7 @@ def _trained_on_grey_frames(night: Night) -> tuple[Artifact, list[TrainStep]]:
         policy,
         None,
         config=_GREY_TRAINING,
-        rollout=night.config.rollout,
+        rollout=replace(night.config.rollout, rollouts_per_prompt=8),
         prompts=GreyPrompts.over(PromptMaker(policy.processor, store, clips, encodes=True)),
     )
     rows = [

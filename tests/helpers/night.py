@@ -105,7 +105,7 @@ class Night:
         champion yet."""
         rules = replace(self.config.promote, must_see=must_see)
         config = replace(self.config, promote=rules)
-        job = Job(Run(self.root, digest_of(challenger, rules), "smoke", config.seed), config)
+        job = Job(Run(self.root, digest_of(challenger, config), "smoke", config.seed), config)
         candidates = [
             Candidate(BEFORE, self.untrained()),
             Candidate(AFTER, challenger, is_controlled=True),
