@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
 import pytest
 
 from tasks.benchmarks.constants import answer_cell, best_constants, right_answer_of
@@ -66,8 +67,8 @@ def everything(root: Path, clips: DataSet) -> Night:
 def easy(root: Path, clips: DataSet) -> Night:
     """One question that a small model learns to see within a minute: when are the colors inverted?
 
-    Not at level 0, where half of a video is altered and a constant answer scores 0.58. VIUBench
-    does not ask it, so the challenger must win on the held-out samples.
+    Not at level 0, where up to half of a video is altered and a constant answer scores 0.58.
+    VIUBench does not ask it, so the challenger must win on the held-out samples.
     """
     perturb = replace(
         smoke().perturb,
@@ -91,6 +92,20 @@ def test_a_policy_that_says_the_best_constant_answer_is_not_promoted(everything:
     challenger = everything.taught(_with_constant_answers(everything), num_steps=80)
     assert everything.promote(challenger, must_see=False).promotion.promoted
     _check_refused_for_not_looking(everything.promote(challenger))
+
+
+def test_grey_prompts_have_the_frames_and_times_of_the_real_ones_and_one_color(easy: Night) -> None:
+    processor = open_policy(easy.store, easy.untrained(), "float32").processor
+    real = PromptMaker(processor, easy.store, easy.clips, encodes=True)
+    sample = easy.training_samples[0]
+    shown, grey = real.take(sample), GreyPrompts.over(real).take(sample)
+    assert not isinstance(shown, str)
+    assert not isinstance(grey, str)
+    assert grey.text == shown.text
+    (shown_video,), (grey_video,) = shown.videos, grey.videos
+    assert grey_video.timestamps_seconds == shown_video.timestamps_seconds
+    assert grey_video.frames.shape == shown_video.frames.shape
+    assert len(np.unique(grey_video.frames)) == 1 < len(np.unique(shown_video.frames))
 
 
 def test_a_policy_trained_by_grpo_on_grey_frames_is_not_promoted(easy: Night) -> None:
