@@ -182,7 +182,8 @@ def score_bars(parts_by_model: Mapping[str, Mapping[str, Estimate]]) -> bytes:
             [part.mean for part in own],
             height,
             # (2, parts), as Matplotlib wants it: a row of reaches below and one of reaches above.
-            xerr=np.array([_reach(part) for part in own]).T,
+            # As lists: it takes an array of one part for a number, which NumPy will refuse.
+            xerr=np.array([_reach(part) for part in own]).T.tolist(),
             color=_COLORS.get(model, _PART_COLORS[-1]),
             error_kw={"elinewidth": 1, "ecolor": "#374151"},
             label=model,
@@ -250,7 +251,7 @@ def _draw_models(axes: Axes, scores: _BenchmarkScores) -> None:
         axes.errorbar(
             [one.mean for one in own],
             [row + offset for row in rows],
-            xerr=np.array([_reach(one) for one in own]).T,
+            xerr=np.array([_reach(one) for one in own]).T.tolist(),
             fmt="o",
             color=_COLORS.get(model, _PART_COLORS[-1]),
             elinewidth=2,

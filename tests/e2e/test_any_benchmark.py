@@ -175,7 +175,8 @@ def test_a_run_that_was_killed_in_the_middle_of_a_benchmark_asks_no_question_twi
 ) -> None:
     done = run_pyflyte(place.args(), env=place.env)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    assert len(place.answers()) == 2 * 40 / _BATCH, "before and after, batch by batch"
+    # The new model once more under each of two conditions.
+    assert len(place.answers()) == (2 + 2) * 40 / _BATCH, "before, after, and after blind"
 
     killed = place.beside("killed")
     _copy_what_precedes_benchmarks(place.root, killed.root)

@@ -1,15 +1,17 @@
-"""A GRPO trainer over made-up clips, outside of a run: what benches time step by step."""
+"""A GRPO trainer outside of a run: over made-up clips what benches time step by step, over given
+ones with prompts of any source."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tasks.core.config import PerturbConfig, RolloutConfig, TrainConfig
 from tasks.core.store import Store
-from tasks.core.types import Sample
+from tasks.core.types import Clip, Sample
 from tasks.policy.checkpoint import Policy
 from tasks.rollout.setup import make_collector
-from tasks.rollout.source import PromptMaker
+from tasks.rollout.source import PromptMaker, PromptSource
 from tasks.train.loop import Grpo
 from tasks.train.trainable import frozen_copy, make_trainable
 from tests.helpers.clips import make_clip, store_clip
@@ -42,22 +44,37 @@ def make_grpo(
     samples = plan_all(
         list(clips.values()), PerturbConfig(levels=(0.0,), train_samples_per_clip=(1, 0, 0))
     )
+    grpo = grpo_over(store, clips, policy, reference, config=config, rollout=rollout, engine=engine)
+    return grpo, samples
+
+
+def grpo_over(
+    store: Store,
+    clips: Mapping[str, Clip],
+    policy: Policy,
+    reference: Policy | None,
+    *,
+    config: TrainConfig,
+    rollout: RolloutConfig,
+    prompts: PromptSource | None = None,
+    engine: Any | None = None,
+) -> Grpo:
+    """The trainer over `clips` (by id); `prompts` stands in for the source of the real frames."""
     make_trainable(policy.model, config, seed=0)
     engine = engine or _train_engine(policy, config)
-    collector = make_collector(policy, rollout, store, clips, 0)
-    grpo = Grpo(
+    real = PromptMaker(policy.processor, store, clips, encodes=True)
+    return Grpo(
         policy=policy,
         reference=frozen_copy(reference) if reference is not None else None,
         engine=engine,
         weights=engine.named_weights,
         collector=replace(
-            collector, prompts=PromptMaker(policy.processor, store, clips, encodes=True)
+            make_collector(policy, rollout, store, clips, 0), prompts=prompts or real
         ),
         clips=clips,
         config=config,
         logprob_gap_alarm=rollout.logprob_gap_alarm,
     )
-    return grpo, samples
 
 
 def _train_engine(policy: Policy, config: TrainConfig) -> Any:
