@@ -51,11 +51,13 @@ class PretrainConfig:
     num_steps: int = 4000
     lessons_per_step: int = 24
     learning_rate: float = 1.5e-3
+    kept_every: int = 100
+    """Steps."""
 
 
 def make_base(config: PretrainConfig) -> Iterator[Policy]:
     """Gives the policy now and then, and when it is done."""
-    lessons = _lessons(config)
+    lessons = draw_lessons(config)
     policy = _new_policy(config, [next(lessons) for _ in range(512)])
     model = policy.model
     use_shared_prefix_attention(model)
@@ -69,14 +71,14 @@ def make_base(config: PretrainConfig) -> Iterator[Policy]:
         for group in optimizer.param_groups:
             group["lr"] = _learning_rate(step, config)
         batch = [next(lessons) for _ in range(config.lessons_per_step)]
-        loss, by_lesson = _loss(policy, batch)
+        loss, by_lesson = answer_loss(policy, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         for (_, lesson), of in zip(batch, by_lesson.tolist(), strict=True):
             losses[lesson.sample.pretext].append(of[0])
-        if (step + 1) % 50 == 0:
+        if (step + 1) % config.kept_every == 0:
             shown = {name: round(float(np.mean(of[-400:])), 3) for name, of in losses.items()}
             logger.info("step %d, %.0f s: %s", step + 1, time.perf_counter() - began, shown)
             yield policy
@@ -90,8 +92,8 @@ def _learning_rate(step: int, config: PretrainConfig) -> float:
     return config.learning_rate * rise * max(_LAST_RATE, fall)
 
 
-def _lessons(config: PretrainConfig) -> Iterator[tuple[Scene, Lesson]]:
-    """Without end."""
+def draw_lessons(config: PretrainConfig) -> Iterator[tuple[Scene, Lesson]]:
+    """Without end; most are about a scene that others are about too."""
     rng = generator(config.seed, "pretrain", "lessons")
     scenes = [make_scene(config.seed, index) for index in range(_SCENES_HELD)]
     num_made = len(scenes)
@@ -118,12 +120,12 @@ def _new_policy(config: PretrainConfig, lessons: Sequence[tuple[Scene, Lesson]])
         # As often as in prompts, where they stand every time.
         texts=[*sorted(texts), *([SYSTEM_PROMPT, *frame] * len(texts))],
     )
-    shown = [_encoded(policy, *lesson).pixel_values for lesson in lessons[:64]]
+    shown = [encode_lesson(policy, *lesson).pixel_values for lesson in lessons[:64]]
     start_filters(policy.model.model.visual.patch_embed.proj, torch.cat(shown))
     return policy
 
 
-def _encoded(policy: Policy, scene: Scene, lesson: Lesson) -> EncodedPrompt:
+def encode_lesson(policy: Policy, scene: Scene, lesson: Lesson) -> EncodedPrompt:
     """The prompt as far as the question, which all questions of a lesson share."""
     sample = replace(lesson.sample, question="")
     videos = [
@@ -140,12 +142,12 @@ def _encoded(policy: Policy, scene: Scene, lesson: Lesson) -> EncodedPrompt:
     )
 
 
-def _loss(
+def answer_loss(
     policy: Policy, lessons: Sequence[tuple[Scene, Lesson]]
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "G N"]]:
     """Mean negative log-likelihood of the answers' tokens, of all and of each question."""
     tokenizer = policy.processor.tokenizer
-    prompts = [batch_prompts(policy, [_encoded(policy, *lesson)]) for lesson in lessons]
+    prompts = [batch_prompts(policy, [encode_lesson(policy, *lesson)]) for lesson in lessons]
     asked = [
         [tokenizer.encode(question + _AFTER_QUESTION) for question, _ in lesson.questions]
         for _, lesson in lessons
