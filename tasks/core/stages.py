@@ -78,7 +78,7 @@ STAGES = {
         sources="3c84ebb9749a2082",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="2826874466f28728"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="469da42489e58130"
     ),
     "calibrate": StageCode(
         version=2,
