@@ -88,10 +88,15 @@ class EvaluateConfig:
     another sample (`swapped`); none: not at all."""
     blind_half_width: float = 0.02
     """Blind scores are asked for until half of their 95 % interval is this, or all items are."""
+    blind_min_items: int = 128
+    """Fewest items asked blind, or all: the spread of a few may be small by chance, and the gain by
+    seeing rests on the same items (of a run's 540 VIUBench items 32 had done for two points, and
+    left that gain uncertain by four)."""
 
     def __post_init__(self) -> None:
         check(self, at_least(1, most=4096), "heldout_rollouts_per_sample")
-        check(self, at_least(1, most=10**6), "questions_per_batch", "questions_per_shard")
+        counts = ("questions_per_batch", "questions_per_shard", "blind_min_items")
+        check(self, at_least(1, most=10**6), *counts)
         check(self, SHARE, "min_coverage")
         check(self, _BENCHMARKS, "benchmarks")
         check(self, _SOME_BLIND, "blind")

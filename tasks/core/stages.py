@@ -57,28 +57,28 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="490d85288602c99e",
+        sources="626e2ebb2241b75a",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="dee8ae74056225fb",
+        sources="373be26b1972f494",
     ),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="ec22e3cd290d3810",
+        sources="a45062d581c8c31b",
     ),
     "validate": StageCode(
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="3c84ebb9749a2082",
+        sources="535c8697f2e08cd8",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="469da42489e58130"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="812a7d5568c7e55c"
     ),
     "calibrate": StageCode(
         version=2,
@@ -89,31 +89,31 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="13e570cd6dd5845e",
+        sources="eb3c4033ddf13847",
     ),
     "train": StageCode(
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="f552d49d9f757615",
+        sources="936a114e8e963c45",
     ),
     "evaluate": StageCode(
         version=3,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="78b2177602f16fdd",
+        sources="826b3350e2438bf4",
     ),
     "score": StageCode(
         version=1,
         modules=("tasks.evaluate.score_benchmark", "tasks.benchmarks.catalogue"),
         packages=("numpy", "scipy"),
-        sources="0e9d6e5e24c4a006",
+        sources="c9301081a03594aa",
     ),
     "unseen": StageCode(
         version=1,
         modules=("tasks.evaluate.unseen",),
         packages=("numpy", "scipy"),
-        sources="251c05da207f5969",
+        sources="fd8a9130f987ac3f",
     ),
     "answer": StageCode(
         version=1,
@@ -126,13 +126,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="443d8b95d74b5ce3",
+        sources="b7ee55607ad39959",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="2b1210af2e6de210",
+        sources="c358ae8b5d9d0985",
     ),
 }
 

@@ -5,7 +5,8 @@ Each part of a place (`BlindPart`) is asked in a seeded order of which every beg
 whole, until half of the 95 % interval of its mean is as wanted, or all is asked. Stopping by the
 interval's width makes it hold slightly less often than it says, by less the more items there are
 (Y. S. Chow and H. Robbins, "On the asymptotic theory of fixed-width sequential confidence intervals
-for the mean", 1965); whoever needs more takes a smaller `evaluate.blind_half_width`.
+for the mean", 1965). The spread of a few items may be small by chance, so at least
+`evaluate.blind_min_items` are asked.
 
 What could not be shown or asked has no blind score: a failure is no proof of seeing.
 """
@@ -218,7 +219,8 @@ def _ask_part(
         found |= place.score(answered, said)
         advance(sum(map(len, batch)))
         is_whole = {item.stratum for item in found.values()} == part.strata
-        if is_whole and _half_width(estimate(found.values())) <= config.blind_half_width:
+        is_enough = is_whole and len(found) >= config.blind_min_items
+        if is_enough and _half_width(estimate(found.values())) <= config.blind_half_width:
             break
     return _PartScores(found, num_failed)
 

@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -21,7 +22,6 @@ from tasks.core.seeding import generator
 from tasks.core.system_prompt import SYSTEM_PROMPT
 from tasks.policy.checkpoint import Policy
 from tasks.policy.tiny import make_tiny_policy
-from tasks.pretrain.filters import start_filters
 from tasks.pretrain.lessons import QUESTIONS_PER_LESSON, Lesson, draw_lesson
 from tasks.pretrain.scenes import Scene, make_scene
 from tasks.rollout.inputs import batch_prompts, encode_prompt
@@ -32,6 +32,8 @@ from tasks.video.render import ShownVideo, view_timestamps
 
 logger = logging.getLogger(__name__)
 _AFTER_QUESTION = "<|im_end|>\n<|im_start|>assistant\n"
+_LESSONS_READ = 512
+"""That the tokenizer is made of."""
 _SCENES_HELD = 256
 _NEW_SCENES = 0.12
 """Share of the lessons that are about a new scene."""
@@ -58,7 +60,7 @@ class PretrainConfig:
 def make_base(config: PretrainConfig) -> Iterator[Policy]:
     """Gives the policy now and then, and when it is done."""
     lessons = draw_lessons(config)
-    policy = _new_policy(config, [next(lessons) for _ in range(512)])
+    policy = _new_policy(config, [lesson for _, lesson in islice(lessons, _LESSONS_READ)])
     model = policy.model
     use_shared_prefix_attention(model)
     optimizer = torch.optim.AdamW(
@@ -106,13 +108,13 @@ def draw_lessons(config: PretrainConfig) -> Iterator[tuple[Scene, Lesson]]:
             yield scenes[place], lesson
 
 
-def _new_policy(config: PretrainConfig, lessons: Sequence[tuple[Scene, Lesson]]) -> Policy:
-    """Its tokenizer knows what is asked, and its first filters what is shown."""
-    texts = {question for _, lesson in lessons for question, _ in lesson.questions}
+def _new_policy(config: PretrainConfig, lessons: Sequence[Lesson]) -> Policy:
+    """Its tokenizer knows what is asked."""
+    texts = {question for lesson in lessons for question, _ in lesson.questions}
     # Words alone: digits stand one by one.
-    texts |= {answer for _, lesson in lessons for _, answer in lesson.questions if answer.isalpha()}
+    texts |= {answer for lesson in lessons for _, answer in lesson.questions if answer.isalpha()}
     frame = ["<|im_start|>system\n", "<|im_start|>user\n", _AFTER_QUESTION, "<10.2 seconds>"]
-    policy = make_tiny_policy(
+    return make_tiny_policy(
         hidden_size=config.hidden_size,
         num_layers=config.num_layers,
         vision_layers=config.vision_layers,
@@ -120,9 +122,6 @@ def _new_policy(config: PretrainConfig, lessons: Sequence[tuple[Scene, Lesson]])
         # As often as in prompts, where they stand every time.
         texts=[*sorted(texts), *([SYSTEM_PROMPT, *frame] * len(texts))],
     )
-    shown = [encode_lesson(policy, *lesson).pixel_values for lesson in lessons[:64]]
-    start_filters(policy.model.model.visual.patch_embed.proj, torch.cat(shown))
-    return policy
 
 
 def encode_lesson(policy: Policy, scene: Scene, lesson: Lesson) -> EncodedPrompt:

@@ -37,7 +37,7 @@ from tests.helpers.rollouts import make_reply, make_sample
 
 _ROLLOUT = RolloutConfig(max_answer_tokens=8)
 _CONFIG = EvaluateConfig(
-    heldout_rollouts_per_sample=2, questions_per_batch=8, blind_half_width=0.05
+    heldout_rollouts_per_sample=2, questions_per_batch=8, blind_half_width=0.05, blind_min_items=1
 )
 _AFTER = Candidate("after", Artifact("policies/after", "after"), is_controlled=True)
 
@@ -121,6 +121,14 @@ def test_asking_stops_once_the_score_is_precise(tmp_path: Path) -> None:
     assert (counts["asked"], counts["items"], counts["of"]) == (8, 8, 120)
     kinds = {sample.sample_id: sample.kind for sample in samples}
     assert [kinds[item] for item in answerer.asked].count("mirror") == 4, "each part in turn"
+
+
+def test_a_few_items_never_do(tmp_path: Path) -> None:
+    """Their spread may be small by chance."""
+    store, answerer = Store(str(tmp_path)), Rule(_nearly_right)
+    config = replace(_CONFIG, blind_min_items=50)
+    _ask(store, _place(store, _samples()), answerer, config=config)
+    assert len(answerer.asked) == 56, "whole batches of eight"
 
 
 def test_noisy_answers_are_asked_for_as_long_as_there_are_items(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The small base model: its scenes, its first filters, and one gradient."""
+"""The small base model: its scenes, and its loss."""
 
 from itertools import islice
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.pretrain.filters import start_filters
 from tasks.pretrain.pretrain import (
     PretrainConfig,
     answer_loss,
@@ -37,22 +36,6 @@ def test_scenes_are_of_sizes_that_the_model_takes_and_move_or_stand_still() -> N
         assert scene.frames.dtype == np.uint8
         assert not np.any(np.array(scene.frames.shape[1:3]) % 32)
         assert scene.frames.std() > 5, "there is something to see"
-
-
-def test_filters_are_apart_and_as_large_as_each_other_on_patches() -> None:
-    torch.manual_seed(0)
-    projection = torch.nn.Conv3d(3, 128, kernel_size=(2, 16, 16), stride=(2, 16, 16))
-    before = projection.weight.detach().clone()
-    patches = torch.randn(2000, 3 * 2 * 16 * 16).cumsum(dim=1) / 40
-    start_filters(projection, patches)
-    given = torch.nn.functional.linear(patches, projection.weight.flatten(1), projection.bias)
-    num_kept = int((projection.weight == before).flatten(1).all(dim=1).sum())
-    assert num_kept == 128 - 112, "the bank has 2 x (36 + 10 + 10) filters"
-    assert given[:, :112].mean(dim=0).abs().max() < 1e-3
-    assert given[:, :112].std(dim=0).max() <= 0.5 + 1e-3
-    bank = projection.weight.detach().flatten(1)[:112]
-    bank = bank / bank.norm(dim=1, keepdim=True)
-    assert torch.allclose(bank @ bank.T, torch.eye(112), atol=1e-4)
 
 
 def test_the_loss_is_that_of_the_plain_forward_over_each_question() -> None:
