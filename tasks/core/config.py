@@ -238,6 +238,6 @@ def _check_places(config: RetrainConfig) -> None:
                 raise ValueError(f"{where}: got {name!r}, expected some of {', '.join(known)}")
     if promote.must_see and not evaluate.blind:
         raise ValueError(
-            "promote.must_see compares with answers that are given without pictures, and "
-            "evaluate.blind asks for none: name conditions there, or set promote.must_see to false"
+            "evaluate.blind: got none, but promote.must_see compares with answers that are given "
+            "without pictures; name conditions, or set promote.must_see to false"
         )

@@ -57,28 +57,28 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="626e2ebb2241b75a",
+        sources="4767b1c564659d26",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="373be26b1972f494",
+        sources="8a70c21752ac483a",
     ),
     "perturb": StageCode(
         version=1,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="a45062d581c8c31b",
+        sources="a0e4d01f30376619",
     ),
     "validate": StageCode(
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="535c8697f2e08cd8",
+        sources="8ce48926110fafaa",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="812a7d5568c7e55c"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="bf4709e01b7240b8"
     ),
     "calibrate": StageCode(
         version=2,
@@ -89,31 +89,31 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="eb3c4033ddf13847",
+        sources="5d7d7cfaedebcabc",
     ),
     "train": StageCode(
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="936a114e8e963c45",
+        sources="cb56323cce5b3541",
     ),
     "evaluate": StageCode(
         version=3,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="826b3350e2438bf4",
+        sources="22da67289df353f4",
     ),
     "score": StageCode(
         version=1,
         modules=("tasks.evaluate.score_benchmark", "tasks.benchmarks.catalogue"),
         packages=("numpy", "scipy"),
-        sources="c9301081a03594aa",
+        sources="bb456cf7932873e3",
     ),
     "unseen": StageCode(
         version=1,
         modules=("tasks.evaluate.unseen",),
         packages=("numpy", "scipy"),
-        sources="fd8a9130f987ac3f",
+        sources="9aad256ea0c9048e",
     ),
     "answer": StageCode(
         version=1,
@@ -126,13 +126,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="b7ee55607ad39959",
+        sources="57b6d2100aec7236",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="c358ae8b5d9d0985",
+        sources="2876606e7546953b",
     ),
 }
 
