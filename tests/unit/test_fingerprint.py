@@ -1,12 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from tasks.video import generate
+from tasks.core.seeding import generator
 from tasks.video.decode import FrameChoice, decode_video
 from tasks.video.fingerprint import NUM_BITS, fingerprint, near_between, near_pairs
 from tasks.video.frames import Frames
-from tasks.video.generate import generate_frames
+from tasks.video.generate import NUM_FRAMES, SIDE_PX, Canvas, draw_scene, generate_frames
 from tests.helpers.videos import SHARED_VIDEOS
 
 LIMIT = 0.2
@@ -38,19 +40,24 @@ def test_a_copy_that_was_scaled_brightened_coded_or_trimmed_is_near(index: int) 
     assert distance(original, trimmed[: len(original)]) < LIMIT
 
 
-@pytest.fixture
-def few_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a scene only 16 frames are generated."""
-    chosen = slice(8, 152, 9)
-    whole = generate_frames(seed=4, index=0)
-    monkeypatch.setattr(generate, "_PASSED", generate._PASSED[chosen])
-    assert np.array_equal(generate_frames(seed=4, index=0), whole[chosen])
+_CHOSEN = slice(8, 152, 9)
+
+
+def few_frames(seed: int, index: int) -> Frames:
+    """Sixteen of a generated scene, of which no others are drawn."""
+    whole = Canvas.of(num_frames=NUM_FRAMES, side_px=SIDE_PX)
+    return draw_scene(
+        replace(whole, passed=whole.passed[_CHOSEN]), generator(seed, "generate", index)
+    )
+
+
+def test_some_frames_of_a_scene_are_those_of_the_whole_one() -> None:
+    assert np.array_equal(few_frames(4, 0), generate_frames(seed=4, index=0)[_CHOSEN])
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_frames")
 def test_other_scenes_of_the_same_kind_are_not_near() -> None:
-    prints = [fingerprint(generate_frames(seed=4, index=index)) for index in range(40)]
+    prints = [fingerprint(few_frames(4, index)) for index in range(40)]
     assert list(near_pairs(prints, max_distance=LIMIT)) == []
 
 
@@ -67,9 +74,8 @@ def test_another_event_before_the_same_fixed_camera_is_not_near() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("few_frames")
 def test_different_dark_videos_are_not_near() -> None:
-    prints = [fingerprint(generate_frames(seed=6, index=index) // 12) for index in range(20)]
+    prints = [fingerprint(few_frames(6, index) // 12) for index in range(20)]
     assert list(near_pairs(prints, max_distance=LIMIT)) == []
 
 
