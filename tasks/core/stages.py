@@ -95,7 +95,7 @@ STAGES = {
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="cb56323cce5b3541",
+        sources="9bb2cb9d7c9840ed",
     ),
     "evaluate": StageCode(
         version=3,

@@ -18,7 +18,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=PretrainConfig.seed)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = PretrainConfig(seed=arguments.seed, num_steps=arguments.steps)
+    try:
+        config = PretrainConfig(seed=arguments.seed, num_steps=arguments.steps)
+    except ValueError as error:
+        parser.error(str(error))
     for policy in make_base(config):
         save_policy(policy, arguments.out)
 

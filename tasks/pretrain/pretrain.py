@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
+from tasks.core.checks import at_least, check
 from tasks.core.seeding import generator
 from tasks.core.system_prompt import SYSTEM_PROMPT
 from tasks.policy.checkpoint import Policy
@@ -55,6 +56,10 @@ class PretrainConfig:
     learning_rate: float = 1.5e-3
     kept_every: int = 100
     """Steps."""
+
+    def __post_init__(self) -> None:
+        check(self, at_least(1, most=10**7), "num_steps", "lessons_per_step", "kept_every")
+        check(self, at_least(0, most=2**31), "seed")
 
 
 def make_base(config: PretrainConfig) -> Iterator[Policy]:

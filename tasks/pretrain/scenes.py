@@ -1,9 +1,10 @@
 """What the small base model sees while it is made: short scenes in memory, of seeds that no demo
 has.
 
-Half are landscapes as `tasks.video.generate` draws them. The others are textures whose power falls
-with frequency as that of photographs does, under a light that comes from above, behind a camera
-that moves, with things that move in front: what is learned on them holds for other videos too.
+Six in ten are landscapes as `tasks.video.generate` draws them. The others are textures whose power
+falls with frequency as that of photographs does, under a light that comes from above, behind a
+camera that moves, with things that move in front: what is learned on them holds for other videos
+too.
 """
 
 from collections.abc import Sequence

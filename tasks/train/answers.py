@@ -26,8 +26,8 @@ from statistics import fmean
 
 from rewards.schema import canonical_answer, read_schema, score
 from tasks.benchmarks.constants import answer_cell, best_constants, right_answer_of
+from tasks.core.choose import shuffled
 from tasks.core.digest import digest_of_bytes
-from tasks.core.seeding import derive_seed
 from tasks.core.training import StepAnswers, TrainStep
 from tasks.core.types import Clip, Sample
 from tasks.rollout.collect import Group
@@ -51,9 +51,8 @@ def constant_rewards(
     Without an entry are free words, and cells with samples in one half only.
     """
     videos = {sample.views[0].clip_id for sample in samples}
-    # By what they are called, so that the order of samples decides nothing; in turn, so that of few
-    # videos neither half is empty.
-    order = sorted(videos, key=lambda video: (derive_seed(seed, "constant half", video), video))
+    # In turn, so that of few videos neither half is empty.
+    order = shuffled(videos, str, "constant half", seed)
     half_of = {video: place % 2 for place, video in enumerate(order)}
     halves: tuple[list[Sample], list[Sample]] = ([], [])
     for sample in samples:
@@ -84,7 +83,8 @@ def with_window(earlier: Sequence[TrainStep], row: TrainStep) -> TrainStep:
     rows = [*earlier, row]
     metrics: dict[str, float] = {}
     # Of a task that this step did not ask, the window is the one before: its curve goes on level.
-    for pretext in sorted({name for step in rows for name in step.answers}):
+    known = earlier[-1].most_frequent_shares if earlier else {}
+    for pretext in sorted({*known, *row.answers}):
         window = answers_window(rows, pretext)
         metrics[f"answers/{pretext}_most_frequent_share"] = _most_frequent_share(window)
         metrics[f"answers/{pretext}_distinct"] = float(len(window.given))
