@@ -20,27 +20,27 @@ from tasks.core.errors import InputError
 
 
 def demo() -> RetrainConfig:
-    """A small model on a laptop: minutes on two cores without a GPU."""
+    """A small model that can see a little, on a laptop: minutes on two cores without a GPU."""
     return RetrainConfig(
         ingest=IngestConfig(
-            num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, heldout_share=0.3
+            num_frames=8, min_area_px=64 * 64, max_area_px=96 * 96, heldout_share=0.4
         ),
         perturb=PerturbConfig(
-            levels=(0.0, 0.5, 0.75),  # VIUBench asks at the last two
-            train_samples_per_clip=(18, 6, 12),
-            heldout_samples_per_clip=(18, 6, 12),
-            viubench_items_per_type=60,
+            levels=(0.0, 0.5),  # jigsaws of two and three clips; VIUBench asks at the last
+            train_samples_per_clip=(16, 8, 8),
+            heldout_samples_per_clip=(8, 6, 6),
+            viubench_items_per_type=24,
         ),
         validate=ValidateConfig(num_rerendered=128),
-        model=ModelConfig(base="tiny", dtype="float32"),
-        rollout=RolloutConfig(max_answer_tokens=12, prompts_per_batch=16),
-        # Eighteen cells, and held-out questions of all: breadth counts for more than spread.
+        model=ModelConfig(base="small", dtype="float32"),
+        rollout=RolloutConfig(max_answer_tokens=12, prompts_per_batch=32),
+        # Twelve cells, and held-out questions of all: breadth counts for more than spread.
         calibrate=CalibrateConfig(
-            max_rollouts=2048, num_samples=512, plan_temperature=0.5, min_share_with_spread=0.4
+            max_rollouts=1024, num_samples=512, plan_temperature=0.5, min_share_with_spread=0.4
         ),
-        warm_start=WarmStartConfig(num_steps=80, learning_rate=1e-3),
+        warm_start=WarmStartConfig(num_steps=0),  # the base was pretrained
         train=TrainConfig(
-            num_steps=160,
+            num_steps=120,
             prompts_per_step=8,
             learning_rate=2e-4,
             gradient_checkpointing=False,
@@ -64,15 +64,19 @@ def smoke() -> RetrainConfig:
     base = demo()
     return replace(
         base,
+        ingest=replace(
+            base.ingest, num_frames=16, min_area_px=32 * 32, max_area_px=64 * 64, heldout_share=0.3
+        ),
         perturb=replace(
             base.perturb,
+            levels=(0.0, 0.5, 0.75),
             train_samples_per_clip=(4, 1, 1),
             heldout_samples_per_clip=(4, 1, 1),
             viubench_items_per_type=2,
         ),
         validate=replace(base.validate, num_rerendered=16),
-        model=replace(base.model, tiny_hidden_size=64, tiny_num_layers=2),
-        rollout=replace(base.rollout, rollouts_per_prompt=4),
+        model=ModelConfig(base="tiny", tiny_hidden_size=64, tiny_num_layers=2, dtype="float32"),
+        rollout=replace(base.rollout, rollouts_per_prompt=4, prompts_per_batch=16),
         calibrate=replace(base.calibrate, max_rollouts=64, rollouts_per_sample=4, num_samples=24),
         warm_start=replace(base.warm_start, num_steps=60, batch_size=8, learning_rate=3e-3),
         train=replace(base.train, num_steps=6, prompts_per_step=4, checkpoint_every_steps=2),

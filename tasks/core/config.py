@@ -77,8 +77,8 @@ class ModelConfig:
     """Which policy to start from."""
 
     base: str = "Qwen/Qwen3-VL-8B-Instruct"
-    """Hub name or folder in Hugging Face layout, or `tiny` for the small model that is made on the
-    spot."""
+    """Hub name, folder in Hugging Face layout, `small` for the model of 2.5 million parameters in
+    this package, or `tiny` for one that is made on the spot."""
     tiny_hidden_size: int = 160
     tiny_num_layers: int = 4
     dtype: str = "bfloat16"

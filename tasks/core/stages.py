@@ -57,28 +57,28 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="4767b1c564659d26",
+        sources="aaf51ec36905b526",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="8a70c21752ac483a",
+        sources="ea2e00edfeed36aa",
     ),
     "perturb": StageCode(
-        version=1,
+        version=2,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="a0e4d01f30376619",
+        sources="9f655cd4f9049139",
     ),
     "validate": StageCode(
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="8ce48926110fafaa",
+        sources="e3d5008a093752bb",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="bf4709e01b7240b8"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="7bb2be6b19068a76"
     ),
     "calibrate": StageCode(
         version=2,
@@ -89,31 +89,31 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="5d7d7cfaedebcabc",
+        sources="f95f600125fac36f",
     ),
     "train": StageCode(
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="9bb2cb9d7c9840ed",
+        sources="607eb86c46bc0387",
     ),
     "evaluate": StageCode(
         version=3,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="22da67289df353f4",
+        sources="db276452aee49624",
     ),
     "score": StageCode(
         version=1,
         modules=("tasks.evaluate.score_benchmark", "tasks.benchmarks.catalogue"),
         packages=("numpy", "scipy"),
-        sources="bb456cf7932873e3",
+        sources="a93b3ebfdd1f3bd5",
     ),
     "unseen": StageCode(
         version=1,
         modules=("tasks.evaluate.unseen",),
         packages=("numpy", "scipy"),
-        sources="9aad256ea0c9048e",
+        sources="d838fb1a64989641",
     ),
     "answer": StageCode(
         version=1,
@@ -126,13 +126,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="57b6d2100aec7236",
+        sources="e6167626ece022b8",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="2876606e7546953b",
+        sources="0a5a4ebc0de70c5c",
     ),
 }
 

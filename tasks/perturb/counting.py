@@ -66,7 +66,7 @@ class Counting:
         edits = [
             edit
             for shape, frame in _draw_frames(len(clip.timestamps_seconds), difficulty, rng)
-            for edit in _draw_shapes(shape, frame, clip, difficulty, rng)
+            for edit in draw_shapes(shape, frame, clip, difficulty, rng)
         ]
         return build_sample(
             clip,
@@ -122,7 +122,7 @@ def _draw_separate(num_frames: int, count: int, rng: np.random.Generator) -> lis
     return [int(frame) for frame in chosen + gap * np.arange(count)]
 
 
-def _draw_shapes(
+def draw_shapes(
     shape: Shape, frame: int, clip: Clip, difficulty: CountingDifficulty, rng: np.random.Generator
 ) -> list[DrawEdit]:
     """The shapes of one frame; number, sizes and places are drawn again until all fit."""

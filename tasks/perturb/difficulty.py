@@ -30,11 +30,12 @@ _TABLE: dict[str, tuple[float, float, float, float, float]] = {
     "num_other_spans": (0, 0, 0, 0, 1),
     # counting, for each shape: altered frames, shapes in one of them, diameter as a share of the
     # short side.
-    # Level 0 draws up to two shapes and not one, or its answer would always be 1,1,1.
-    "max_frames": (1, 2, 3, 4, 5),
-    "max_shapes": (2, 2, 3, 4, 5),
-    "min_size": (0.30, 0.25, 0.20, 0.20, 0.15),
-    "max_size": (0.45, 0.40, 0.40, 0.40, 0.30),
+    # Level 0 shows one large shape at a time, on up to two frames and not one, or its answer would
+    # always be 1,1,1.
+    "max_frames": (2, 2, 3, 4, 5),
+    "max_shapes": (1, 2, 3, 4, 5),
+    "min_size": (0.50, 0.25, 0.20, 0.20, 0.15),
+    "max_size": (0.65, 0.40, 0.40, 0.40, 0.30),
     "opacity": (
         1.0,
         1.0,

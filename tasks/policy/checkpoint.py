@@ -17,7 +17,8 @@ from tasks.core.digest import digest_of_folder, sha256_of_file
 from tasks.core.errors import InputError
 from tasks.core.store import Store, locate
 from tasks.core.types import OUTSIDE, Artifact
-from tasks.policy.source import PolicySource, find_source
+from tasks.policy.patches import use_linear_patches
+from tasks.policy.source import SMALL_BASE, PolicySource, find_source
 
 TINY_BASE = "tiny"
 """The model name that stands for the small model made on the spot."""
@@ -59,7 +60,8 @@ def load_policy(name: str | Path, dtype: str, revision: str = "") -> Policy:
         first_line = str(error).strip().splitlines()[0]
         raise InputError(
             f"cannot load the model {str(name)!r}: {first_line}; expected the name of a Qwen3-VL "
-            f"on the hub, a folder in Hugging Face layout with safetensors, or {TINY_BASE!r}"
+            f"on the hub, a folder in Hugging Face layout with safetensors, {SMALL_BASE!r} or "
+            f"{TINY_BASE!r}"
         ) from error
     if found["missing_keys"]:  # transformers makes them up, and only warns
         missing = sorted(found["missing_keys"])
@@ -72,6 +74,7 @@ def load_policy(name: str | Path, dtype: str, revision: str = "") -> Policy:
         raise InputError(
             f"the model {str(name)!r} is a {type(processor).__name__}, expected a Qwen3-VL"
         )
+    use_linear_patches(model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Policy(model=model.eval().to(device), processor=processor)
 
@@ -144,7 +147,7 @@ def open_policy(store: Store, artifact: Artifact, dtype: str) -> Policy:
                 f"the model {source.name!r} was replaced while the run went on; run the same "
                 "command again, which starts from the new one"
             )
-        return load_policy(source.name, dtype, source.revision)
+        return load_policy(source.place, dtype, source.revision)
     place, key = locate(store, artifact.key)  # a champion may lie in another data root
     folder = place.local_folder(key)
     _check_once(folder, artifact.digest, place.path(key))

@@ -1,5 +1,5 @@
-"""A policy by the name that a user gives it: `tiny`, a folder in Hugging Face layout, or a name on
-the hub."""
+"""A policy by the name that a user gives it: `small`, `tiny`, a folder in Hugging Face layout, or a
+name on the hub."""
 
 from collections.abc import Iterable
 
@@ -34,7 +34,7 @@ def open_named(name: str, model: ModelConfig, texts: Iterable[str], seed: int) -
             texts=sorted(set(texts)),
         )
     source = find_source(name)
-    return load_policy(source.name, model.dtype, source.revision)
+    return load_policy(source.place, model.dtype, source.revision)
 
 
 def digest_of_named(name: str, model: ModelConfig, texts: Iterable[str], seed: int) -> str:

@@ -20,9 +20,13 @@ from tasks.core.checks import shown
 from tasks.core.digest import digest_of, digest_of_folder
 from tasks.core.errors import InputError
 
+SMALL_BASE = "small"
+"""The model name that stands for the small model in this package (`tasks.pretrain` made it)."""
+_SMALL_FOLDER = Path(__file__).with_name("small")
+
 _EXPECTED = (
     "expected the name of a Qwen3-VL on the hub (NAME@REVISION for a certain one), a "
-    "folder in Hugging Face layout"
+    f"folder in Hugging Face layout, {SMALL_BASE!r} or 'tiny'"
 )
 
 _KIND = "qwen3_vl"
@@ -47,10 +51,16 @@ class PolicySource:
     """A model outside the data root."""
 
     name: str
-    """Absolute path of a folder, or hub name."""
+    """Absolute path of a folder, hub name, or `SMALL_BASE`, which lies in another place on every
+    machine."""
     revision: str
-    """Commit of a hub model; empty for a folder."""
+    """Commit of a hub model; empty for others."""
     digest: str
+
+    @property
+    def place(self) -> str:
+        """What transformers loads."""
+        return str(_SMALL_FOLDER) if self.name == SMALL_BASE else self.name
 
     @property
     def address(self) -> str:
@@ -59,8 +69,8 @@ class PolicySource:
 
 
 def find_source(name: str) -> PolicySource:
-    """What `name` stands for: a folder, a hub name, or one with a branch, tag or commit behind an
-    `@`.
+    """What `name` stands for: `SMALL_BASE`, a folder, a hub name, or one with a branch, tag or
+    commit behind an `@`.
 
     The hub is asked, or its cache on this machine if it cannot be reached (or `HF_HUB_OFFLINE` is
     set).
@@ -68,6 +78,8 @@ def find_source(name: str) -> PolicySource:
     Raises:
         InputError: there is no such model.
     """
+    if name == SMALL_BASE:
+        return PolicySource(name=name, revision="", digest=digest_of_folder(_SMALL_FOLDER))
     folder = Path(name).expanduser()
     if folder.is_dir():
         return PolicySource(
@@ -89,14 +101,14 @@ def check_source(name: str) -> None:
     Raises:
         InputError: there is no such model.
     """
-    folder = Path(name).expanduser()
+    folder = _SMALL_FOLDER if name == SMALL_BASE else Path(name).expanduser()
     # No name on the hub begins like these, so the hub need not be asked.
     if folder.is_dir() or name.startswith((".", "/", "~")):
         if not folder.is_dir():
-            raise InputError(f"model: no folder {name!r}; {_EXPECTED} or 'tiny'")
+            raise InputError(f"model: no folder {name!r}; {_EXPECTED}")
         missing = _missing(folder)
         if missing:
-            raise InputError(f"model: no {missing} in the folder {name!r}; {_EXPECTED} or 'tiny'")
+            raise InputError(f"model: no {missing} in the folder {name!r}; {_EXPECTED}")
         _check_files(name, folder)
         return
     try:
@@ -121,12 +133,11 @@ def _check_on_hub(name: str) -> None:
     except Exception as error:  # of whichever client: offline, no network, an error of the hub
         raise _UnreachableError(
             f"model: the hub cannot be reached, and of {name!r} there is no {missing} in its "
-            f"cache on this machine; {_EXPECTED} or 'tiny'"
+            f"cache on this machine; {_EXPECTED}"
         ) from error
     if not _WEIGHTS & there:
         raise InputError(
-            f"model: {name!r} has no {' or '.join(sorted(_WEIGHTS))} on the hub; {_EXPECTED} or "
-            "'tiny'"
+            f"model: {name!r} has no {' or '.join(sorted(_WEIGHTS))} on the hub; {_EXPECTED}"
         )
 
 
@@ -201,12 +212,12 @@ def _snapshot(name: str, revision: str) -> Path:
         HFValidationError,
     ) as error:
         raise InputError(
-            f"model: {shown!r} is not on the hub, or not for you; {_EXPECTED} or 'tiny'"
+            f"model: {shown!r} is not on the hub, or not for you; {_EXPECTED}"
         ) from error
     except LocalEntryNotFoundError as error:
         raise _UnreachableError(
             f"model: the hub cannot be reached and {shown!r} is not in its cache on this machine; "
-            f"{_EXPECTED} or 'tiny'"
+            f"{_EXPECTED}"
         ) from error
     except HfHubHTTPError as error:
         first_line = str(error).strip().splitlines()[0]

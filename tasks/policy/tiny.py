@@ -20,6 +20,7 @@ from transformers import (
 from transformers.models.qwen2.tokenization_qwen2 import Qwen2Tokenizer
 
 from tasks.policy.checkpoint import Policy
+from tasks.policy.patches import use_linear_patches
 
 _SPECIAL_TOKENS = (
     "<|endoftext|>",
@@ -65,6 +66,7 @@ def make_tiny_policy(
         model = Qwen3VLForConditionalGeneration(
             _make_config(tokenizer, hidden_size, num_layers, vision_layers)
         )
+    use_linear_patches(model)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     return Policy(model=model.eval(), processor=_make_processor(tokenizer))

@@ -22,7 +22,8 @@ def main() -> None:
         config = PretrainConfig(seed=arguments.seed, num_steps=arguments.steps)
     except ValueError as error:
         parser.error(str(error))
-    for policy in make_base(config):
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for policy in make_base(config, arguments.out / "training.pt"):
         save_policy(policy, arguments.out)
 
 

@@ -11,25 +11,29 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tasks.core.edits import DrawEdit, ReorderEdit, Shape, SpanEdit
-from tasks.core.types import Sample
-from tasks.perturb.counting import SHAPES
+from tasks.core.edits import DrawEdit, Shape, SpanEdit
+from tasks.core.types import Sample, View
+from tasks.perturb.counting import SHAPES, draw_shapes
+from tasks.perturb.difficulty import counting_difficulty
 from tasks.perturb.plan import plan_item
 from tasks.pretrain.scenes import NUM_FRAMES, Scene
 
 QUESTIONS_PER_LESSON = 3
 _PRETEXTS = ("grounding", "counting", "jigsaw")
 _SHARES = (0.4, 0.4, 0.2)
-_LEVELS = (0.0, 0.0, 0.25, 0.5, 0.75)
+HARDEST = 0.5
+"""Level."""
+_LEVELS = (0.0, 0.0, HARDEST / 2, HARDEST)
 _KINDS = {
     "channel_swap": "swapped colors",
     "mirror": "mirrored",
     "zoom_out": "shrunk",
     "rotate_180": "upside down",
-    "shuffle": "out of order",
 }
 _BOTH = 0.4
 """Share of the altered videos that are altered in a second way too."""
+_SHAPES_SEEN = 0.6
+"""Share of the frames with shapes where nothing is asked."""
 _SHORT: dict[Shape, str] = {shape: shape[0] for shape in SHAPES}
 
 QuestionAnswer = tuple[str, str]
@@ -45,27 +49,58 @@ class Lesson:
     """`QUESTIONS_PER_LESSON` of them."""
 
 
-def draw_lesson(scene: Scene, rng: np.random.Generator) -> Lesson | None:
-    """None if the scene does not allow what was drawn."""
+def draw_lesson(scene: Scene, rng: np.random.Generator, doubt: float = 0.0) -> Lesson | None:
+    """None if the scene does not allow what was drawn.
+
+    Of the pretext tasks' own questions a share `doubt` has the answer of another sample.
+    """
     pretext = str(rng.choice(_PRETEXTS, p=_SHARES))
     if pretext == "jigsaw" and not scene.is_landscape:
         pretext = str(rng.choice(_PRETEXTS[:2]))
     level = float(rng.choice(_LEVELS))
-    sample = _plan(scene, pretext, level, rng)
+    sample = _plan(scene, pretext, level, rng, doubt)
     if sample is None:
         return None
     questions = _QUESTIONS[pretext](sample)
     if pretext != "jigsaw" and rng.random() < _BOTH:
-        other = _plan(scene, "counting" if pretext == "grounding" else "grounding", level, rng)
-        if other is not None:
-            return _joined(sample, questions, other, _QUESTIONS[other.pretext](other), rng)
+        other = "counting" if pretext == "grounding" else "grounding"
+        second = _plan(scene, other, level, rng, doubt)
+        if second is not None:
+            return _joined(sample, questions, second, _QUESTIONS[other](second), rng)
     return Lesson(sample, questions)
 
 
-def _plan(scene: Scene, pretext: str, level: float, rng: np.random.Generator) -> Sample | None:
+def draw_view(scene: Scene, hardest: float, rng: np.random.Generator) -> View | None:
+    """A video of which part is altered, with shapes on most frames, at a level up to `hardest`;
+    None if the scene does not allow what was drawn."""
+    level = float(rng.uniform(0, hardest))
+    sample = _plan(scene, "grounding", level, rng)
+    if sample is None:
+        return None
+    clip = scene.clip
+    difficulty = counting_difficulty(level, min(clip.width_px, clip.height_px))
+    shapes = [
+        edit
+        for frame in range(NUM_FRAMES)
+        if rng.random() < _SHAPES_SEEN
+        for edit in draw_shapes(
+            SHAPES[int(rng.integers(len(SHAPES)))], frame, clip, difficulty, rng
+        )
+    ]
+    view = sample.views[0]
+    return replace(view, edits=(*view.edits, *shapes))  # shapes last, as in `_joined`
+
+
+def _plan(
+    scene: Scene, pretext: str, level: float, rng: np.random.Generator, doubt: float = 0.0
+) -> Sample | None:
     kinds = {"grounding": tuple(_KINDS), "counting": ("shapes",), "jigsaw": ("clips",)}[pretext]
     kind, seed = str(rng.choice(kinds)), int(rng.integers(2**31))
-    return plan_item(scene.clip, pretext, kind, level, 0, seed)
+    sample = plan_item(scene.clip, pretext, kind, level, 0, seed)
+    if sample is None or not doubt or rng.random() >= doubt:
+        return sample
+    other = plan_item(scene.clip, pretext, kind, level, 1, int(rng.integers(2**31)))
+    return sample if other is None else replace(sample, answer=other.answer)
 
 
 def _joined(
@@ -85,21 +120,16 @@ def _joined(
 
 
 def _on_grounding(sample: Sample) -> tuple[QuestionAnswer, ...]:
-    edit = sample.views[0].edits[0]
-    match edit:
-        case SpanEdit():
-            stop = edit.stop_frame
-        case ReorderEdit():
-            stop = edit.start_frame + len(edit.order)
-        case _:
-            raise AssertionError(edit)
+    (edit,) = (edit for edit in sample.views[0].edits if isinstance(edit, SpanEdit))
     what = sample.question.split(", ", 1)[1].split(". When?")[0]
     return (
         (sample.question, sample.answer),
         (
             f"In which of the {NUM_FRAMES} frames is it so that {what}? "
             "Answer with 0 or 1 for each.",
-            "".join(str(int(edit.start_frame <= frame < stop)) for frame in range(NUM_FRAMES)),
+            "".join(
+                str(int(edit.start_frame <= frame < edit.stop_frame)) for frame in range(NUM_FRAMES)
+            ),
         ),
         ("What is changed in one part of this video?", _KINDS[sample.kind]),
     )

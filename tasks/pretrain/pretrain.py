@@ -1,7 +1,11 @@
 """The small base model: a Qwen3-VL of 2.5 million parameters that is taught to see on generated
 scenes, as large ones are on captions, before anything is trained by GRPO.
 
-Maximum likelihood of the answers to lessons (`lessons.py`), nothing else.
+First the vision tower alone is told what is to be seen (`seen.py`), then the whole model answers
+lessons (`lessons.py`) by maximum likelihood, while the tower is told on. At last it learns to
+doubt: where the pretext tasks' own questions have a wrong answer as often as not, it sees as well
+as before but says so only about half of the time, as a large base model does that knows more than
+it says. The rest is left to reinforcement.
 """
 
 import logging
@@ -10,7 +14,9 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +24,16 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
-from tasks.core.checks import at_least, check
+from tasks.core.checks import SHARE, at_least, check
 from tasks.core.seeding import generator
 from tasks.core.system_prompt import SYSTEM_PROMPT
+from tasks.core.types import View
 from tasks.policy.checkpoint import Policy
 from tasks.policy.tiny import make_tiny_policy
-from tasks.pretrain.lessons import QUESTIONS_PER_LESSON, Lesson, draw_lesson
+from tasks.pretrain.learner import Learner
+from tasks.pretrain.lessons import HARDEST, QUESTIONS_PER_LESSON, Lesson, draw_lesson, draw_view
 from tasks.pretrain.scenes import Scene, make_scene
+from tasks.pretrain.seen import SeeingHeads, join, seen_in
 from tasks.rollout.inputs import batch_prompts, encode_prompt
 from tasks.rollout.prompt import EncodedPrompt, render_prompt
 from tasks.train.shared_prefix import pack_row, shared_prefix_logprobs, use_shared_prefix_attention
@@ -38,9 +47,15 @@ _LESSONS_READ = 512
 _SCENES_HELD = 256
 _NEW_SCENES = 0.12
 """Share of the lessons that are about a new scene."""
+_VARIED_AT_LAST = 0.5
+"""Share of the scenes with any time between frames: none at first, so that the model learns to
+write times before it learns to read them."""
+_HARDEST_AFTER = 0.6
+"""Share of the steps of seeing: shapes are large at first, since small ones are learned very slowly
+by a tower that knows none."""
 _WARMUP_STEPS = 100
-_LAST_RATE = 0.05
-"""Of the highest learning rate, which falls as a cosine."""
+_DOUBTING_RATE, _LAST_RATE = 0.2, 0.05
+"""Of the highest learning rates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,70 +66,162 @@ class PretrainConfig:
     hidden_size: int = 160
     num_layers: int = 4
     vision_layers: int = 3
-    num_steps: int = 4000
-    lessons_per_step: int = 24
+    num_seeing_steps: int = 3600
+    """Of the vision tower alone."""
+    num_steps: int = 2000
+    """Of the whole model."""
+    num_doubting_steps: int = 200
+    """Of the whole model, with some wrong answers."""
+    doubt: float = 0.5
+    """Share of them."""
+    lessons_per_step: int = 16
     learning_rate: float = 1.5e-3
+    """Of AdamW, which moves what is no matrix."""
+    matrix_rate: float = 0.02
+    """Of Muon."""
     kept_every: int = 100
     """Steps."""
 
     def __post_init__(self) -> None:
-        check(self, at_least(1, most=10**7), "num_steps", "lessons_per_step", "kept_every")
+        steps = ("num_seeing_steps", "num_steps", "num_doubting_steps")
+        check(self, at_least(1, most=10**7), *steps, "lessons_per_step", "kept_every")
+        check(self, SHARE, "doubt")
         check(self, at_least(0, most=2**31), "seed")
 
 
-def make_base(config: PretrainConfig) -> Iterator[Policy]:
-    """Gives the policy now and then, and when it is done."""
-    lessons = draw_lessons(config)
-    policy = _new_policy(config, [lesson for _, lesson in islice(lessons, _LESSONS_READ)])
-    model = policy.model
-    use_shared_prefix_attention(model)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
-    )
+def make_base(config: PretrainConfig, state: Path) -> Iterator[Policy]:
+    """Gives the policy now and then, and when it is done.
+
+    `state` is a file that training is kept in: what was stopped goes on from there.
+    """
+    policy = new_policy(config)
+    use_shared_prefix_attention(policy.model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        heads = SeeingHeads(config.hidden_size)
+    learner = Learner(policy, heads, config.matrix_rate, config.learning_rate)
+    done = learner.resume(state)
     losses: defaultdict[str, list[float]] = defaultdict(list)
     began = time.perf_counter()
-    model.train()
-    for step in tqdm(range(config.num_steps), desc="pretrain", unit="step", disable=None):
-        for group in optimizer.param_groups:
-            group["lr"] = _learning_rate(step, config)
-        batch = [next(lessons) for _ in range(config.lessons_per_step)]
-        loss, by_lesson = answer_loss(policy, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        for (_, lesson), of in zip(batch, by_lesson.tolist(), strict=True):
-            losses[lesson.sample.pretext].append(of[0])
+    policy.model.train()
+    steps = range(done, sum(num for num, _ in _parts(config)))
+    for step in tqdm(steps, desc="pretrain", unit="step", disable=None):
+        is_seeing = step < config.num_seeing_steps
+        loss = torch.zeros(())
+        for name, part in (_seeing_losses if is_seeing else _all_losses)(learner, config, step):
+            losses[name].append(part.item())
+            if part.requires_grad:  # others are only told
+                loss = loss + part
+        learner.step(loss, _rate(step, config))
         if (step + 1) % config.kept_every == 0:
-            shown = {name: round(float(np.mean(of[-400:])), 3) for name, of in losses.items()}
+            shown = {name: round(float(np.mean(of[-100:])), 3) for name, of in losses.items()}
             logger.info("step %d, %.0f s: %s", step + 1, time.perf_counter() - began, shown)
+            learner.keep(state, step + 1)
             yield policy
-    model.eval()
+    policy.model.eval()
     yield policy
 
 
-def _learning_rate(step: int, config: PretrainConfig) -> float:
-    rise = min(1.0, (step + 1) / _WARMUP_STEPS)
-    fall = (1 + math.cos(math.pi * step / config.num_steps)) / 2
-    return config.learning_rate * rise * max(_LAST_RATE, fall)
+def _parts(config: PretrainConfig) -> list[tuple[int, float]]:
+    """How many steps, and the share of the highest learning rates that they begin with."""
+    return [
+        (config.num_seeing_steps, 1.0),
+        (config.num_steps, 1.0),
+        (config.num_doubting_steps, _DOUBTING_RATE),
+    ]
 
 
-def draw_lessons(config: PretrainConfig) -> Iterator[tuple[Scene, Lesson]]:
-    """Without end; most are about a scene that others are about too."""
-    rng = generator(config.seed, "pretrain", "lessons")
-    scenes = [make_scene(config.seed, index) for index in range(_SCENES_HELD)]
-    num_made = len(scenes)
-    while True:
-        place = int(rng.integers(len(scenes)))
-        if rng.random() < _NEW_SCENES:
-            scenes[place], num_made = make_scene(config.seed, num_made), num_made + 1
-        lesson = draw_lesson(scenes[place], rng)
+def _rate(step: int, config: PretrainConfig) -> float:
+    """Share of the highest learning rates: in each part it rises, and falls as a cosine."""
+    for num, highest in _parts(config):
+        if step < num:
+            rise = min(1.0, (step + 1) / _WARMUP_STEPS)
+            return rise * max(_LAST_RATE, highest * (1 + math.cos(math.pi * step / num)) / 2)
+        step -= num
+    raise ValueError(f"there is no step {step} after the last part")
+
+
+def _seeing_losses(
+    learner: Learner, config: PretrainConfig, step: int
+) -> Iterator[tuple[str, Tensor]]:
+    rng = generator(config.seed, "pretrain", "seeing", step)
+    passed = step / config.num_seeing_steps
+    hardest = HARDEST * min(1.0, passed / _HARDEST_AFTER)
+    drawn: list[tuple[Scene, View]] = []
+    while len(drawn) < config.lessons_per_step:
+        scene = _draw_scene(config, step, rng)
+        view = draw_view(scene, hardest, rng)
+        if view is not None:
+            drawn.append((scene, view))
+    shown = [
+        apply_edits(scene.frames[view.start_frame : view.stop_frame], view.edits)
+        for scene, view in drawn
+    ]
+    pictures = learner.policy.processor.video_processor(
+        [torch.from_numpy(frames).permute(0, 3, 1, 2) for frames in shown],
+        do_sample_frames=False,
+        do_resize=False,
+        return_tensors="pt",
+    )
+    vision = learner.policy.model.get_video_features(
+        pictures["pixel_values_videos"], pictures["video_grid_thw"]
+    )
+    seen = [seen_in(scene, view, f) for (scene, view), f in zip(drawn, shown, strict=True)]
+    yield from learner.heads.losses(torch.cat(vision.pooler_output), join(seen))
+
+
+def _all_losses(
+    learner: Learner, config: PretrainConfig, step: int
+) -> Iterator[tuple[str, Tensor]]:
+    lessons = lessons_of(config, step)
+    policy, videos = learner.policy, [show_lesson(*lesson) for lesson in lessons]
+    prompts = [
+        encode_lesson(policy, lesson, of) for (_, lesson), of in zip(lessons, videos, strict=True)
+    ]
+    loss, by_question, vision = answer_loss(policy, prompts, [lesson for _, lesson in lessons])
+    yield "answers", loss
+    for (_, lesson), of in zip(lessons, by_question, strict=True):
+        yield lesson.sample.pretext, of[0]
+    seen = [
+        seen_in(scene, view, video.frames)
+        for (scene, lesson), of in zip(lessons, videos, strict=True)
+        for view, video in zip(lesson.sample.views, of, strict=True)
+    ]
+    yield from learner.heads.losses(torch.cat(vision.pooler_output), join(seen))
+
+
+def lessons_of(config: PretrainConfig, step: int) -> list[tuple[Scene, Lesson]]:
+    """What is learned in one step; most lessons are about a scene that others are about too."""
+    rng = generator(config.seed, "pretrain", "lessons", step)
+    doubts = step >= config.num_seeing_steps + config.num_steps
+    lessons: list[tuple[Scene, Lesson]] = []
+    while len(lessons) < config.lessons_per_step:
+        scene = _draw_scene(config, step, rng)
+        lesson = draw_lesson(scene, rng, config.doubt if doubts else 0.0)
         if lesson is not None:
-            yield scenes[place], lesson
+            lessons.append((scene, lesson))
+    return lessons
 
 
-def _new_policy(config: PretrainConfig, lessons: Sequence[Lesson]) -> Policy:
+def _draw_scene(config: PretrainConfig, step: int, rng: np.random.Generator) -> Scene:
+    """One of those that are held at a step: the oldest make room for new ones."""
+    first = int(step * config.lessons_per_step * _NEW_SCENES)
+    return _scene(config, first + int(rng.integers(_SCENES_HELD)))
+
+
+@lru_cache(maxsize=2 * _SCENES_HELD)
+def _scene(config: PretrainConfig, index: int) -> Scene:
+    per_step = config.lessons_per_step * _NEW_SCENES
+    answered = index / per_step - config.num_seeing_steps  # steps of the second part
+    share = _VARIED_AT_LAST * min(1.0, max(0.0, 2 * answered / config.num_steps))
+    return make_scene(config.seed, index, varied_share=share)
+
+
+def new_policy(config: PretrainConfig) -> Policy:
     """Its tokenizer knows what is asked."""
+    first = config.num_seeing_steps
+    steps = range(first, first + math.ceil(_LESSONS_READ / config.lessons_per_step))
+    lessons = [lesson for step in steps for _, lesson in lessons_of(config, step)]
     texts = {question for lesson in lessons for question, _ in lesson.questions}
     # Words alone: digits stand one by one.
     texts |= {answer for lesson in lessons for _, answer in lesson.questions if answer.isalpha()}
@@ -129,16 +236,20 @@ def _new_policy(config: PretrainConfig, lessons: Sequence[Lesson]) -> Policy:
     )
 
 
-def encode_lesson(policy: Policy, scene: Scene, lesson: Lesson) -> EncodedPrompt:
-    """The prompt as far as the question, which all questions of a lesson share."""
-    sample = replace(lesson.sample, question="")
-    videos = [
+def show_lesson(scene: Scene, lesson: Lesson) -> list[ShownVideo]:
+    """Its videos, altered."""
+    return [
         ShownVideo(
             apply_edits(scene.frames[view.start_frame : view.stop_frame], view.edits),
             view_timestamps(view, scene.clip),
         )
-        for view in sample.views
+        for view in lesson.sample.views
     ]
+
+
+def encode_lesson(policy: Policy, lesson: Lesson, videos: Sequence[ShownVideo]) -> EncodedPrompt:
+    """The prompt as far as the question, which all questions of a lesson share."""
+    sample = replace(lesson.sample, question="")
     prompt = encode_prompt(policy.processor, render_prompt(policy.processor, sample, videos))
     length = len(prompt.input_ids) - len(policy.processor.tokenizer.encode(_AFTER_QUESTION))
     return replace(
@@ -147,31 +258,33 @@ def encode_lesson(policy: Policy, scene: Scene, lesson: Lesson) -> EncodedPrompt
 
 
 def answer_loss(
-    policy: Policy, lessons: Sequence[tuple[Scene, Lesson]]
-) -> tuple[Float[Tensor, ""], Float[Tensor, "G N"]]:
-    """Mean negative log-likelihood of the answers' tokens, of all and of each question."""
+    policy: Policy, prompts: Sequence[EncodedPrompt], lessons: Sequence[Lesson]
+) -> tuple[Float[Tensor, ""], Float[Tensor, "G N"], Any]:
+    """Mean negative log-likelihood of the answers' tokens, of all and of each question; and what
+    the model's `get_video_features` gave."""
     tokenizer = policy.processor.tokenizer
-    prompts = [batch_prompts(policy, [encode_lesson(policy, *lesson)]) for lesson in lessons]
     asked = [
         [tokenizer.encode(question + _AFTER_QUESTION) for question, _ in lesson.questions]
-        for _, lesson in lessons
+        for lesson in lessons
     ]
     said = [
         [[*tokenizer.encode(answer), tokenizer.eos_token_id] for _, answer in lesson.questions]
-        for _, lesson in lessons
+        for lesson in lessons
     ]
     # Each lesson is a group: its questions with their answers see the video and themselves.
     row = pack_row(
-        prompts,
+        [batch_prompts(policy, [prompt]) for prompt in prompts],
         [
             [question + answer for question, answer in zip(questions, answers, strict=True)]
             for questions, answers in zip(asked, said, strict=True)
         ],
     )
-    logprobs, _ = shared_prefix_logprobs(policy.model, row)
+    vision = policy.model.get_video_features(row.pixel_values, row.grid_thw)
+    logprobs, _ = shared_prefix_logprobs(policy.model, row, vision=vision)
     counts = torch.zeros(logprobs.shape)
     for g, n in np.ndindex(len(lessons), QUESTIONS_PER_LESSON):
         start = len(asked[g][n])
         counts[g, n, start : start + len(said[g][n])] = 1
     counted = -(logprobs * counts)
-    return counted.sum() / counts.sum(), (counted.sum(-1) / counts.sum(-1)).detach()
+    by_question = (counted.sum(-1) / counts.sum(-1)).detach()
+    return counted.sum() / counts.sum(), by_question, vision

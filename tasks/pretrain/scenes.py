@@ -38,13 +38,14 @@ class Scene:
     """Whether its pictures tell how late they are."""
 
 
-def make_scene(seed: int, index: int) -> Scene:
-    """The same for the same arguments."""
+def make_scene(seed: int, index: int, *, varied_share: float = 0.5) -> Scene:
+    """The same for the same arguments; its time between frames is the usual one or, by
+    `varied_share`, any."""
     rng = generator(seed, "pretrain", index)
     is_landscape = bool(rng.random() < _LANDSCAPES)
     frames = _landscape(rng) if is_landscape else _texture(rng)
     step = _USUAL_STEP_SECONDS
-    if not is_landscape or rng.random() < 0.5:
+    if rng.random() < varied_share:
         step = float(np.exp(rng.uniform(*np.log(_STEPS_SECONDS))))
     height, width = frames.shape[1:3]
     name = f"{seed:08x}{index:08x}"

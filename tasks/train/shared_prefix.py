@@ -177,17 +177,19 @@ def _attention(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **options
         )
+    # Split and not sliced: the gradient of every slice is as large as the whole row.
+    sizes = [span.sees.shape[1] for span in spans]
+    groups = zip(*(torch.split(of, sizes, dim=2) for of in (query, key, value)), strict=True)
     parts: list[Tensor] = []
-    for span in spans:
+    for span, (queries, keys, values) in zip(spans, groups, strict=True):
         # `sees` is as wide as the whole group, its prompt included.
-        middle, stop = span.start + span.num_prompt, span.start + span.sees.shape[1]
-        prompt, responses = slice(span.start, middle), slice(middle, stop)
-        group = slice(span.start, stop)
-        for queries, keys, mask in ((prompt, prompt, None), (responses, group, span.sees)):
+        num = span.num_prompt
+        prompt, responses = queries[:, :, :num], queries[:, :, num:]
+        for asking, seen, mask in ((prompt, num, None), (responses, None, span.sees)):
             part = scaled_dot_product_attention(
-                query[:, :, queries],
-                key[:, :, keys],
-                value[:, :, keys],
+                asking,
+                keys[:, :, :seen],
+                values[:, :, :seen],
                 attn_mask=mask,
                 is_causal=mask is None,
                 scale=scaling,
