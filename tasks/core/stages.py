@@ -78,7 +78,7 @@ STAGES = {
         sources="e3d5008a093752bb",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="7bb2be6b19068a76"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="4c46b6d51778c1cd"
     ),
     "calibrate": StageCode(
         version=2,
@@ -95,7 +95,7 @@ STAGES = {
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="607eb86c46bc0387",
+        sources="b346a0bdbf5cbd66",
     ),
     "evaluate": StageCode(
         version=3,

@@ -4,6 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from tasks.core.errors import InputError
 from tasks.policy.checkpoint import save_policy
 from tasks.pretrain.pretrain import PretrainConfig, make_base
 
@@ -23,8 +24,11 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for policy in make_base(config, arguments.out / "training.pt"):
-        save_policy(policy, arguments.out)
+    try:
+        for policy in make_base(config, arguments.out / "training.pt"):
+            save_policy(policy, arguments.out)
+    except InputError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

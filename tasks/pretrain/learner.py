@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tasks.core.errors import InputError
 from tasks.policy.checkpoint import Policy
 from tasks.pretrain.muon import Muon
 from tasks.pretrain.seen import SeeingHeads
@@ -44,22 +45,32 @@ class Learner:
             optimizer.step()
             optimizer.zero_grad()
 
-    def keep(self, file: Path, done: int) -> None:
+    def keep(self, file: Path, done: int, recipe: dict[str, float]) -> None:
         """Write everything that the next step needs."""
         kept = {
             "trained": self._trained.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer, _ in self._optimizers],
             "done": done,
+            "recipe": recipe,
         }
         whole = file.with_suffix(".part")
         torch.save(kept, whole)
         whole.replace(file)
 
-    def resume(self, file: Path) -> int:
-        """The number of steps that are done."""
+    def resume(self, file: Path, recipe: dict[str, float]) -> int:
+        """The number of steps that are done.
+
+        Raises:
+            InputError: they were done by another recipe.
+        """
         if not file.is_file():
             return 0
         kept = torch.load(file, weights_only=True)
+        if kept["recipe"] != recipe:
+            raise InputError(
+                f"{file} is of another recipe ({kept['recipe']}, not {recipe}); give another "
+                "folder, or delete it"
+            )
         self._trained.load_state_dict(kept["trained"])
         for (optimizer, _), state in zip(self._optimizers, kept["optimizers"], strict=True):
             optimizer.load_state_dict(state)

@@ -24,7 +24,7 @@ _SHARES = (0.4, 0.4, 0.2)
 HARDEST = 0.5
 """Level."""
 _LEVELS = (0.0, 0.0, HARDEST / 2, HARDEST)
-_KINDS = {
+KIND_WORDS = {
     "channel_swap": "swapped colors",
     "mirror": "mirrored",
     "zoom_out": "shrunk",
@@ -94,7 +94,7 @@ def draw_view(scene: Scene, hardest: float, rng: np.random.Generator) -> View | 
 def _plan(
     scene: Scene, pretext: str, level: float, rng: np.random.Generator, doubt: float = 0.0
 ) -> Sample | None:
-    kinds = {"grounding": tuple(_KINDS), "counting": ("shapes",), "jigsaw": ("clips",)}[pretext]
+    kinds = {"grounding": tuple(KIND_WORDS), "counting": ("shapes",), "jigsaw": ("clips",)}[pretext]
     kind, seed = str(rng.choice(kinds)), int(rng.integers(2**31))
     sample = plan_item(scene.clip, pretext, kind, level, 0, seed)
     if sample is None or not doubt or rng.random() >= doubt:
@@ -131,7 +131,7 @@ def _on_grounding(sample: Sample) -> tuple[QuestionAnswer, ...]:
                 str(int(edit.start_frame <= frame < edit.stop_frame)) for frame in range(NUM_FRAMES)
             ),
         ),
-        ("What is changed in one part of this video?", _KINDS[sample.kind]),
+        ("What is changed in one part of this video?", KIND_WORDS[sample.kind]),
     )
 
 

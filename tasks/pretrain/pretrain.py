@@ -13,7 +13,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def make_base(config: PretrainConfig, state: Path) -> Iterator[Policy]:
         torch.manual_seed(config.seed)
         heads = SeeingHeads(config.hidden_size)
     learner = Learner(policy, heads, config.matrix_rate, config.learning_rate)
-    done = learner.resume(state)
+    done = learner.resume(state, asdict(config))
     losses: defaultdict[str, list[float]] = defaultdict(list)
     began = time.perf_counter()
     policy.model.train()
@@ -116,7 +116,7 @@ def make_base(config: PretrainConfig, state: Path) -> Iterator[Policy]:
         if (step + 1) % config.kept_every == 0:
             shown = {name: round(float(np.mean(of[-100:])), 3) for name, of in losses.items()}
             logger.info("step %d, %.0f s: %s", step + 1, time.perf_counter() - began, shown)
-            learner.keep(state, step + 1)
+            learner.keep(state, step + 1, asdict(config))
             yield policy
     policy.model.eval()
     yield policy

@@ -23,11 +23,12 @@ from torch.nn.functional import (
 from tasks.core.edits import DrawEdit, SpanEdit
 from tasks.core.types import View
 from tasks.perturb.counting import SHAPES
+from tasks.pretrain.lessons import KIND_WORDS
 from tasks.pretrain.scenes import NUM_FRAMES, Scene
 from tasks.video.edits import shape_mask
 from tasks.video.frames import Frames
 
-KINDS = ("channel_swap", "mirror", "zoom_out", "rotate_180")
+KINDS = tuple(KIND_WORDS)
 _TOKEN_PX, _CELL_PX = 32, 16
 _CELLS = (_TOKEN_PX // _CELL_PX) ** 2
 _UNKNOWN = -100

@@ -37,12 +37,11 @@ Answers = Sequence[Sequence[int]]
 
 @dataclass(frozen=True)
 class GroupSpan:
-    """Where a group lies in its row."""
+    """How long a group is; in its row it follows those before."""
 
-    start: int
     num_prompt: int
     sees: Bool[Tensor, "T W"]
-    """What each response token attends to."""
+    """What each response token attends to; as wide as the whole group."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def pack_row(prompts: Sequence[PromptBatch], groups: Sequence[Answers]) -> Packe
             prompt.position_ids[:, 0],
             (prompt.position_ids.amax() + 1 + steps).expand(3, -1),
         ]
-        spans.append(GroupSpan(start, num_prompt, response_mask(num_prompt, lengths, device)))
+        spans.append(GroupSpan(num_prompt, response_mask(num_prompt, lengths, device)))
         # The last prompt token predicts every response's first token; each response token the next.
         columns = start + num_prompt + torch.arange(len(steps), device=device) - 1
         predicted_from.append(torch.where(steps == 0, start + num_prompt - 1, columns))
@@ -182,7 +181,6 @@ def _attention(
     groups = zip(*(torch.split(of, sizes, dim=2) for of in (query, key, value)), strict=True)
     parts: list[Tensor] = []
     for span, (queries, keys, values) in zip(spans, groups, strict=True):
-        # `sees` is as wide as the whole group, its prompt included.
         num = span.num_prompt
         prompt, responses = queries[:, :, :num], queries[:, :, num:]
         for asking, seen, mask in ((prompt, num, None), (responses, None, span.sees)):

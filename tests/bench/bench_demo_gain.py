@@ -18,6 +18,10 @@ from tasks.video.generate import generate_clips
 from tests.helpers.pyflyte import isolated_env, run_cold_pyflyte
 
 ERRORS, CLEARLY_GAINED = 3.0, 2
+COLUMNS = (
+    *("clips", "seed", "arithmetic", "task", "chance", "constant", "grey", "swapped"),
+    *("base", "after", "z over constant", "z of the gain", "base's share"),
+)
 BEST = {"OMP_NUM_THREADS": "2"}
 PLAIN = {
     "OMP_NUM_THREADS": "1",
@@ -45,10 +49,7 @@ class Case:
 
 def test_demo_gain(tmp_path: Path) -> None:
     generate_clips(tmp_path / "generated", num_clips=40, seed=0)
-    print(
-        "\n| clips | seed | arithmetic | task | chance | constant | grey | swapped | base | after "
-    )
-    print("| z over constant | z of the gain | base's share |", flush=True)
+    print(f"\n| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|", flush=True)
     failed = []
     for number, case in enumerate(_cases(tmp_path / "generated")):
         root = tmp_path / f"root-{number}"  # no run meets the champion of another

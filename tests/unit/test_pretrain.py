@@ -1,11 +1,13 @@
 """The small base model: its scenes, and its loss."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tasks.core.errors import InputError
 from tasks.pretrain.muon import Muon, orthogonal
 from tasks.pretrain.pretrain import (
     PretrainConfig,
@@ -125,3 +127,9 @@ def test_muon_goes_down_the_gradient() -> None:
         optimizer.step()
         optimizer.zero_grad()
     assert (matrix - target).square().mean().item() < 0.05 * before
+
+
+def test_a_training_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    next(make_base(_SMALL, tmp_path / "training.pt"))
+    with pytest.raises(InputError, match="is of another recipe"):
+        next(make_base(replace(_SMALL, seed=8), tmp_path / "training.pt"))

@@ -77,12 +77,14 @@ def dense_mask(row: PackedRow) -> Tensor:
     """The whole row's mask, which nothing but this test holds."""
     size = row.input_ids.shape[1]
     mask = torch.zeros(size, size, dtype=torch.bool)
+    start = 0
     for span in row.spans:
-        middle, stop = span.start + span.num_prompt, span.start + span.sees.shape[1]
-        mask[span.start : middle, span.start : middle] = (
+        middle, stop = start + span.num_prompt, start + span.sees.shape[1]
+        mask[start:middle, start:middle] = (
             torch.ones(span.num_prompt, span.num_prompt).tril().bool()
         )
-        mask[middle:stop, span.start : stop] = span.sees
+        mask[middle:stop, start:stop] = span.sees
+        start = stop
     return mask
 
 
