@@ -78,7 +78,7 @@ STAGES = {
         sources="e3d5008a093752bb",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="4c46b6d51778c1cd"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="88a77181ad437e1f"
     ),
     "calibrate": StageCode(
         version=2,

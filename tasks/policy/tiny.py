@@ -56,6 +56,7 @@ def make_tiny_policy(
     seed: int,
     texts: Iterable[str],
     vision_layers: int = 2,
+    patch_px: int = 16,
 ) -> Policy:
     """A freshly initialised policy of 1 to 3 million parameters whose tokenizer has merges for
     `texts`."""
@@ -64,12 +65,12 @@ def make_tiny_policy(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Qwen3VLForConditionalGeneration(
-            _make_config(tokenizer, hidden_size, num_layers, vision_layers)
+            _make_config(tokenizer, hidden_size, num_layers, vision_layers, patch_px)
         )
     use_linear_patches(model)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    return Policy(model=model.eval(), processor=_make_processor(tokenizer))
+    return Policy(model=model.eval(), processor=_make_processor(tokenizer, patch_px))
 
 
 def _make_tokenizer(texts: Iterable[str]) -> Qwen2Tokenizer:
@@ -85,24 +86,32 @@ def _make_tokenizer(texts: Iterable[str]) -> Qwen2Tokenizer:
     return tokenizer
 
 
-def _make_processor(tokenizer: Qwen2Tokenizer) -> Qwen3VLProcessor:
+def _make_processor(tokenizer: Qwen2Tokenizer, patch_px: int) -> Qwen3VLProcessor:
     # Both processors need the same statistics, because vLLM normalises videos with the image
     # processor's.
     half = [0.5, 0.5, 0.5]
     return Qwen3VLProcessor(
         image_processor=Qwen2VLImageProcessor(
-            patch_size=16, merge_size=2, image_mean=half, image_std=half
+            patch_size=patch_px, merge_size=2, image_mean=half, image_std=half
         ),
         tokenizer=tokenizer,
         video_processor=Qwen3VLVideoProcessor(
-            patch_size=16, merge_size=2, image_mean=half, image_std=half, cap_pixels_per_frame=False
+            patch_size=patch_px,
+            merge_size=2,
+            image_mean=half,
+            image_std=half,
+            cap_pixels_per_frame=False,
         ),
         chat_template=_CHAT_TEMPLATE,
     )
 
 
 def _make_config(
-    tokenizer: Qwen2Tokenizer, hidden_size: int, num_layers: int, vision_layers: int
+    tokenizer: Qwen2Tokenizer,
+    hidden_size: int,
+    num_layers: int,
+    vision_layers: int,
+    patch_px: int,
 ) -> Qwen3VLConfig:
     vision_size = 128
     token_ids = tokenizer.get_vocab()
@@ -133,6 +142,7 @@ def _make_config(
             "hidden_size": vision_size,
             "intermediate_size": 2 * vision_size,
             "num_heads": 4,
+            "patch_size": patch_px,
             "out_hidden_size": hidden_size,
             "num_position_embeddings": 64,
             "deepstack_visual_indexes": [0],

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor
 
@@ -38,12 +39,26 @@ class Learner:
     def step(self, loss: Float[Tensor, ""], rate: float) -> None:
         """Move all weights; `rate` is a share of the highest learning rates."""
         loss.backward()  # type: ignore[no-untyped-call]
+        if dist.is_initialized():
+            self._average_gradients()
         torch.nn.utils.clip_grad_norm_(self._trained.parameters(), 1.0)
         for optimizer, highest in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = highest * rate
             optimizer.step()
             optimizer.zero_grad()
+
+    def _average_gradients(self) -> None:
+        """Over processes, in which the same parameters have one."""
+        gradients = [p.grad for p in self._trained.parameters() if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        flat /= dist.get_world_size()
+        start = 0
+        for gradient in gradients:
+            stop = start + gradient.numel()
+            gradient.copy_(flat[start:stop].view_as(gradient))
+            start = stop
 
     def keep(self, file: Path, done: int, recipe: dict[str, float]) -> None:
         """Write everything that the next step needs."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tasks.core.edits import DrawEdit, Shape, SpanEdit
-from tasks.core.types import Sample, View
+from tasks.core.types import Clip, Sample, View
 from tasks.perturb.counting import SHAPES, draw_shapes
 from tasks.perturb.difficulty import counting_difficulty
 from tasks.perturb.plan import plan_item
@@ -20,7 +20,7 @@ from tasks.pretrain.scenes import NUM_FRAMES, Scene
 
 QUESTIONS_PER_LESSON = 3
 _PRETEXTS = ("grounding", "counting", "jigsaw")
-_SHARES = (0.4, 0.4, 0.2)
+_SHARES = (0.3, 0.55, 0.15)
 HARDEST = 0.5
 """Level."""
 _LEVELS = (0.0, 0.0, HARDEST / 2, HARDEST)
@@ -32,8 +32,10 @@ KIND_WORDS = {
 }
 _BOTH = 0.4
 """Share of the altered videos that are altered in a second way too."""
-_SHAPES_SEEN = 0.6
+_SHAPES_SEEN = 0.8
 """Share of the frames with shapes where nothing is asked."""
+_EASY = 0.5
+"""Share of the videos of the first level where nothing is asked."""
 _SHORT: dict[Shape, str] = {shape: shape[0] for shape in SHAPES}
 
 QuestionAnswer = tuple[str, str]
@@ -61,19 +63,20 @@ def draw_lesson(scene: Scene, rng: np.random.Generator, doubt: float = 0.0) -> L
     sample = _plan(scene, pretext, level, rng, doubt)
     if sample is None:
         return None
-    questions = _QUESTIONS[pretext](sample)
+    questions = _QUESTIONS[pretext](sample, scene.clip)
     if pretext != "jigsaw" and rng.random() < _BOTH:
         other = "counting" if pretext == "grounding" else "grounding"
         second = _plan(scene, other, level, rng, doubt)
         if second is not None:
-            return _joined(sample, questions, second, _QUESTIONS[other](second), rng)
-    return Lesson(sample, questions)
+            return _joined(sample, questions, second, _QUESTIONS[other](second, scene.clip), rng)
+    more = rng.choice(np.arange(1, len(questions)), QUESTIONS_PER_LESSON - 1, replace=False)
+    return Lesson(sample, (questions[0], *(questions[number] for number in more)))
 
 
 def draw_view(scene: Scene, hardest: float, rng: np.random.Generator) -> View | None:
-    """A video of which part is altered, with shapes on most frames, at a level up to `hardest`;
-    None if the scene does not allow what was drawn."""
-    level = float(rng.uniform(0, hardest))
+    """A video of which part is altered, with shapes on most frames, at the first level or at one
+    up to `hardest`; None if the scene does not allow what was drawn."""
+    level = 0.0 if rng.random() < _EASY else float(rng.uniform(0, hardest))
     sample = _plan(scene, "grounding", level, rng)
     if sample is None:
         return None
@@ -119,9 +122,10 @@ def _joined(
     return Lesson(replace(sample, views=(view,)), (questions[0], others[0], third))
 
 
-def _on_grounding(sample: Sample) -> tuple[QuestionAnswer, ...]:
+def _on_grounding(sample: Sample, clip: Clip) -> tuple[QuestionAnswer, ...]:
     (edit,) = (edit for edit in sample.views[0].edits if isinstance(edit, SpanEdit))
     what = sample.question.split(", ", 1)[1].split(". When?")[0]
+    times = clip.timestamps_seconds
     return (
         (sample.question, sample.answer),
         (
@@ -132,10 +136,18 @@ def _on_grounding(sample: Sample) -> tuple[QuestionAnswer, ...]:
             ),
         ),
         ("What is changed in one part of this video?", KIND_WORDS[sample.kind]),
+        (
+            # As they stand in the prompt: to copy them comes before to reckon with them.
+            "At what time is each pair of frames?",
+            " ".join(
+                f"{(first + second) / 2:.1f}"
+                for first, second in zip(times[::2], times[1::2], strict=True)
+            ),
+        ),
     )
 
 
-def _on_counting(sample: Sample) -> tuple[QuestionAnswer, ...]:
+def _on_counting(sample: Sample, clip: Clip) -> tuple[QuestionAnswer, ...]:
     drawn = [edit for edit in sample.views[0].edits if isinstance(edit, DrawEdit)]
     # The vision tower merges two frames into one step.
     pairs = [
@@ -158,7 +170,7 @@ def _on_counting(sample: Sample) -> tuple[QuestionAnswer, ...]:
     )
 
 
-def _on_jigsaw(sample: Sample) -> tuple[QuestionAnswer, ...]:
+def _on_jigsaw(sample: Sample, clip: Clip) -> tuple[QuestionAnswer, ...]:
     late = [(view.start_frame + view.stop_frame) / 2 / NUM_FRAMES for view in sample.views]
     first, last = late.index(min(late)) + 1, late.index(max(late)) + 1
     return (
@@ -171,7 +183,7 @@ def _on_jigsaw(sample: Sample) -> tuple[QuestionAnswer, ...]:
     )
 
 
-_QUESTIONS: dict[str, Callable[[Sample], tuple[QuestionAnswer, ...]]] = {
+_QUESTIONS: dict[str, Callable[[Sample, Clip], tuple[QuestionAnswer, ...]]] = {
     "grounding": _on_grounding,
     "counting": _on_counting,
     "jigsaw": _on_jigsaw,

@@ -1,9 +1,9 @@
 """What the small base model sees while it is made: short scenes in memory, of seeds that no demo
 has.
 
-Six in ten are landscapes as `tasks.video.generate` draws them. The others are textures whose power
-falls with frequency as that of photographs does, under a light that comes from above, behind a
-camera that moves, with things that move in front: what is learned on them holds for other videos
+Half of them are landscapes as `tasks.video.generate` draws them. The others are textures whose
+power falls with frequency as that of photographs does, under a light that comes from above, behind
+a camera that moves, with things that move in front: what is learned on them holds for other videos
 too.
 """
 
@@ -18,10 +18,10 @@ from tasks.video.frames import Frames
 from tasks.video.generate import Canvas, Floats, draw_scene
 
 NUM_FRAMES = 8
-_LANDSCAPES = 0.6
+_LANDSCAPES = 0.5
 """Share of the scenes."""
-_LANDSCAPE_PX = 96
-_SIZES_PX = ((96, 96), (96, 96), (96, 96), (64, 128), (64, 128), (64, 96), (96, 64), (128, 64))
+_LANDSCAPE_PX = 64
+_SIZES_PX = ((64, 64), (64, 64), (64, 64), (64, 96), (64, 96), (64, 96), (96, 64))
 """(height, width) of textures: what `tasks.video.resize` makes of usual shapes in the demo."""
 _USUAL_STEP_SECONDS = 1.0
 _STEPS_SECONDS = (0.3, 18.0)

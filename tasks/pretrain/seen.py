@@ -29,7 +29,9 @@ from tasks.video.edits import shape_mask
 from tasks.video.frames import Frames
 
 KINDS = tuple(KIND_WORDS)
-_TOKEN_PX, _CELL_PX = 32, 16
+PATCH_PX = 8
+"""Half of the usual: pictures are small, and a shape's outline must fall on several patches."""
+_TOKEN_PX, _CELL_PX = 2 * PATCH_PX, PATCH_PX
 _CELLS = (_TOKEN_PX // _CELL_PX) ** 2
 _UNKNOWN = -100
 """What `cross_entropy` leaves out."""
@@ -134,9 +136,12 @@ class SeeingHeads(nn.Module):
         numbers = self.numbers(means).view(-1, 1 + _MOST_SHAPES)
         yield "numbers", _OF_NUMBERS * cross_entropy(numbers, seen.numbers.flatten())
         kinds = self.kinds(means).view(-1, 1 + len(KINDS))
-        known = seen.kinds.flatten()
-        if (known != _UNKNOWN).any():  # the mean over nothing is no number
-            yield "kinds", _OF_KINDS * cross_entropy(kinds, known, ignore_index=_UNKNOWN)
-            tells = ~seen.lateness.isnan()
-            late = self.lateness(means)[tells, 0]
-            yield "lateness", _OF_LATENESS * mse_loss(late, seen.lateness[tells])
+        known = (seen.kinds != _UNKNOWN).sum().clamp(min=1)  # no video may tell
+        of_kinds = cross_entropy(
+            kinds, seen.kinds.flatten(), ignore_index=_UNKNOWN, reduction="sum"
+        )
+        yield "kinds", _OF_KINDS * of_kinds / known
+        tells = ~seen.lateness.isnan()
+        late = self.lateness(means)[tells, 0]
+        off = mse_loss(late, seen.lateness[tells], reduction="sum")
+        yield "lateness", _OF_LATENESS * off / tells.sum().clamp(min=1)

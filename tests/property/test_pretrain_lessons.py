@@ -1,5 +1,7 @@
 """What is known of a lesson by construction: its answers say what its edits do."""
 
+import re
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from rewards.schema import read_schema, score
 from tasks.core.edits import DrawEdit, SpanEdit
 from tasks.pretrain.lessons import QUESTIONS_PER_LESSON, Lesson, draw_lesson
+from tasks.pretrain.pretrain import PretrainConfig, encode_lesson, new_policy, show_lesson
 from tasks.pretrain.scenes import NUM_FRAMES, make_scene
 from tasks.pretrain.seen import KINDS, seen_in
 from tasks.video.edits import apply_edits
@@ -57,11 +60,28 @@ def test_what_is_late_comes_after_what_is_early(scene: int, seed: int) -> None:
     lesson = _lesson(scene, seed)
     if lesson.sample.pretext != "jigsaw":
         return
-    late = lesson.questions[1][1]
+    (late,) = (answer for question, answer in lesson.questions if "How late" in question)
+    (ends,) = (answer for question, answer in lesson.questions if "the last" in question)
     order = [int(digit) for digit in lesson.sample.answer]
     in_order = [late[position - 1] for position in order]
     assert in_order == sorted(in_order)
-    assert lesson.questions[2][1] == f"{order[0]},{order[-1]}"
+    assert ends == f"{order[0]},{order[-1]}"
+
+
+def test_times_of_pairs_are_those_that_the_prompt_shows() -> None:
+    policy, rng = new_policy(PretrainConfig()), np.random.default_rng(0)
+    num = 0
+    for scene in _SCENES:
+        lesson = draw_lesson(scene, rng)
+        if lesson is None or not (
+            times := [answer for question, answer in lesson.questions if "At what time" in question]
+        ):
+            continue
+        prompt = encode_lesson(policy, lesson, show_lesson(scene, lesson))
+        text = policy.processor.tokenizer.decode(prompt.input_ids.tolist())
+        assert re.findall(r"<([\d.]+) seconds>", text) == times[0].split()
+        num += 1
+    assert num > 1
 
 
 @given(_scenes, _seeds)

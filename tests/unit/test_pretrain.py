@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+from safetensors.torch import load_file, save_file
 
 from tasks.core.errors import InputError
+from tasks.pretrain.learner import Learner
 from tasks.pretrain.muon import Muon, orthogonal
 from tasks.pretrain.pretrain import (
     PretrainConfig,
@@ -15,10 +18,13 @@ from tasks.pretrain.pretrain import (
     encode_lesson,
     lessons_of,
     make_base,
+    new_policy,
     show_lesson,
 )
 from tasks.pretrain.scenes import NUM_FRAMES, make_scene
+from tasks.pretrain.seen import SeeingHeads
 from tasks.rollout.inputs import batch_prompts
+from tests.helpers.training import on_two_ranks
 
 _SMALL = PretrainConfig(
     hidden_size=64,
@@ -28,6 +34,7 @@ _SMALL = PretrainConfig(
     num_steps=2,
     num_doubting_steps=1,
     lessons_per_step=3,
+    num_processes=1,
     kept_every=1,
 )
 _RECIPE = PretrainConfig()
@@ -133,3 +140,44 @@ def test_a_training_of_another_recipe_is_refused(tmp_path: Path) -> None:
     next(make_base(_SMALL, tmp_path / "training.pt"))
     with pytest.raises(InputError, match="is of another recipe"):
         next(make_base(replace(_SMALL, seed=8), tmp_path / "training.pt"))
+
+
+def _learn(folder: Path) -> None:
+    dist.init_process_group("gloo")
+    *_, policy = make_base(
+        replace(_SMALL, lessons_per_step=4, num_processes=2), folder / "training.pt"
+    )
+    weights = {name: weight.detach() for name, weight in policy.model.named_parameters()}
+    save_file(weights, folder / f"{dist.get_rank()}.safetensors")
+
+
+@pytest.mark.slow
+def test_two_processes_learn_different_lessons_and_have_the_same_weights(tmp_path: Path) -> None:
+    config = replace(_SMALL, lessons_per_step=4, num_processes=2)
+    first, second = ([lesson for _, lesson in lessons_of(config, 3, rank)] for rank in range(2))
+    assert len(first) == len(second) == 2
+    assert first != second
+    on_two_ranks(_learn, tmp_path)
+    (tmp_path / "alone").mkdir()
+    *_, alone = make_base(replace(config, num_processes=1), tmp_path / "alone" / "training.pt")
+    weights = [load_file(tmp_path / f"{rank}.safetensors") for rank in range(2)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert not all(torch.equal(weights[0][n], w) for n, w in alone.model.named_parameters())
+
+
+def _average(folder: Path) -> None:
+    dist.init_process_group("gloo")
+    policy = new_policy(_SMALL)
+    learner = Learner(policy, SeeingHeads(_SMALL.hidden_size), 0.1, 0.1)
+    weight = learner.heads.lateness.bias
+    before = weight.item()
+    # Down in one process and up in the other: down in both, by a first step of Adam's.
+    learner.step((3.0 if dist.get_rank() else -1.0) * weight.sum(), 1.0)
+    (folder / str(dist.get_rank())).write_text(str(weight.item() - before))
+
+
+@pytest.mark.slow
+def test_a_step_goes_down_the_mean_of_all_processes(tmp_path: Path) -> None:
+    on_two_ranks(_average, tmp_path)
+    moved = [float((tmp_path / str(rank)).read_text()) for rank in range(2)]
+    assert moved[0] == moved[1] == pytest.approx(-0.1, rel=1e-2)
