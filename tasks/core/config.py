@@ -77,7 +77,7 @@ class ModelConfig:
     """Which policy to start from."""
 
     base: str = "Qwen/Qwen3-VL-8B-Instruct"
-    """Hub name, folder in Hugging Face layout, `small` for the model of 2.5 million parameters in
+    """Hub name, folder in Hugging Face layout, `small` for the model of 2.3 million parameters in
     this package, or `tiny` for one that is made on the spot."""
     tiny_hidden_size: int = 160
     tiny_num_layers: int = 4

@@ -57,28 +57,28 @@ STAGES = {
         version=6,
         modules=("tasks.ingest.verdicts", "tasks.ingest.merge"),
         packages=_VIDEO,
-        sources="aaf51ec36905b526",
+        sources="79205d8167b908d7",
     ),
     "import": StageCode(
         version=4,
         modules=("tasks.exchange.import_rows",),
         packages=_VIDEO,
-        sources="ea2e00edfeed36aa",
+        sources="043b8f66064fda12",
     ),
     "perturb": StageCode(
         version=2,
         modules=("tasks.perturb.shard", "tasks.perturb.benchmark"),
         packages=("numpy",),
-        sources="9f655cd4f9049139",
+        sources="10757d6d5e87dd52",
     ),
     "validate": StageCode(
         version=2,
         modules=("tasks.validate.check",),
         packages=("great-expectations", "numpy"),
-        sources="e3d5008a093752bb",
+        sources="2f933f7e386eb31e",
     ),
     "warm_start": StageCode(
-        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="88a77181ad437e1f"
+        version=1, modules=("tasks.train.warm_start",), packages=_MODEL, sources="d00e315877fe60db"
     ),
     "calibrate": StageCode(
         version=2,
@@ -89,31 +89,31 @@ STAGES = {
             "tasks.rollout.setup",
         ),
         packages=_ROLLOUT,
-        sources="f95f600125fac36f",
+        sources="47290725113a888f",
     ),
     "train": StageCode(
         version=1,
         modules=("tasks.train.build",),
         packages=(*_ROLLOUT, "deepspeed", "peft"),
-        sources="b346a0bdbf5cbd66",
+        sources="c1074fef0774b2fc",
     ),
     "evaluate": StageCode(
         version=3,
         modules=("tasks.evaluate.score_policy", "tasks.rollout.setup"),
         packages=_ROLLOUT,
-        sources="db276452aee49624",
+        sources="b6b848c572f9f76f",
     ),
     "score": StageCode(
         version=1,
         modules=("tasks.evaluate.score_benchmark", "tasks.benchmarks.catalogue"),
         packages=("numpy", "scipy"),
-        sources="a93b3ebfdd1f3bd5",
+        sources="f88d3c4306827610",
     ),
     "unseen": StageCode(
         version=1,
         modules=("tasks.evaluate.unseen",),
         packages=("numpy", "scipy"),
-        sources="d838fb1a64989641",
+        sources="162ac65a9a0d4822",
     ),
     "answer": StageCode(
         version=1,
@@ -126,13 +126,13 @@ STAGES = {
             "tasks.rollout.vllm_engine",
         ),
         packages=_ROLLOUT,
-        sources="e6167626ece022b8",
+        sources="07f646b02ca9e53a",
     ),
     "guess": StageCode(
         version=1,
         modules=("tasks.rollout.guessers",),
         packages=("numpy",),
-        sources="0a5a4ebc0de70c5c",
+        sources="9ff543e5c468151f",
     ),
 }
 

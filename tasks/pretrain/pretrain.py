@@ -1,4 +1,4 @@
-"""The small base model: a Qwen3-VL of 2.5 million parameters that is taught to see on generated
+"""The small base model: a Qwen3-VL of 2.3 million parameters that is taught to see on generated
 scenes, as large ones are on captions, before anything is trained by GRPO.
 
 First the vision tower alone is told what is to be seen (`seen.py`), then the whole model answers
