@@ -2,9 +2,8 @@
 the pretext tasks ask, and frame by frame.
 
 A description of every frame tells the vision tower far more than one interval or three numbers do:
-it is what captions are to a large model. And to see which frames are altered is not yet to say
-when that is: times between frames that stand in no prompt must be reckoned from those that do. All
-questions about a video share its frames, so that more of them cost next to nothing.
+it is what captions are to a large model. All questions about a video share its frames, so the
+second and third cost next to nothing.
 """
 
 from collections.abc import Callable
@@ -16,12 +15,10 @@ from tasks.core.edits import DrawEdit, Shape, SpanEdit
 from tasks.core.types import Clip, Sample, View
 from tasks.perturb.counting import SHAPES, draw_shapes
 from tasks.perturb.difficulty import counting_difficulty
-from tasks.perturb.grounding import span_interval
 from tasks.perturb.plan import plan_item
 from tasks.pretrain.scenes import NUM_FRAMES, Scene
-from tasks.video.render import view_timestamps
 
-QUESTIONS_PER_LESSON = 4
+QUESTIONS_PER_LESSON = 3
 _PRETEXTS = ("grounding", "counting", "jigsaw")
 _SHARES = (0.3, 0.55, 0.15)
 HARDEST = 0.5
@@ -39,8 +36,6 @@ _SHAPES_SEEN = 0.8
 """Share of the frames with shapes where nothing is asked."""
 _EASY = 0.5
 """Share of the videos of the first level where nothing is asked."""
-_SPANS_ASKED = 4
-"""How many spans of frames are to be told in seconds."""
 _SHORT: dict[Shape, str] = {shape: shape[0] for shape in SHAPES}
 
 QuestionAnswer = tuple[str, str]
@@ -68,15 +63,14 @@ def draw_lesson(scene: Scene, rng: np.random.Generator, doubt: float = 0.0) -> L
     sample = _plan(scene, pretext, level, rng, doubt)
     if sample is None:
         return None
-    questions = _QUESTIONS[pretext](sample, scene.clip, rng)
+    questions = _QUESTIONS[pretext](sample, scene.clip)
     if pretext != "jigsaw" and rng.random() < _BOTH:
         other = "counting" if pretext == "grounding" else "grounding"
         second = _plan(scene, other, level, rng, doubt)
         if second is not None:
-            return _joined(
-                sample, questions, second, _QUESTIONS[other](second, scene.clip, rng), rng
-            )
-    return Lesson(sample, questions)
+            return _joined(sample, questions, second, _QUESTIONS[other](second, scene.clip), rng)
+    more = rng.choice(np.arange(1, len(questions)), QUESTIONS_PER_LESSON - 1, replace=False)
+    return Lesson(sample, (questions[0], *(questions[number] for number in more)))
 
 
 def draw_view(scene: Scene, hardest: float, rng: np.random.Generator) -> View | None:
@@ -119,34 +113,19 @@ def _joined(
     others: tuple[QuestionAnswer, ...],
     rng: np.random.Generator,
 ) -> Lesson:
-    """Both alterations in one video: what each pretext task asks, and some of the others'."""
+    """Both alterations in one video: what each pretext task asks, and one question more."""
     # Shapes last: they are drawn upright and in their own colours whatever happens to the picture.
     span, shapes = (sample, other) if sample.pretext == "grounding" else (other, sample)
     view = replace(sample.views[0], edits=(*span.views[0].edits, *shapes.views[0].edits))
-    # Both are of one clip, and the last question is about its times alone.
-    described = (*questions[1:-1], *others[1:-1])
-    third = described[int(rng.integers(len(described)))]
-    return Lesson(replace(sample, views=(view,)), (questions[0], others[0], third, questions[-1]))
+    more = (*questions[1:], *others[1:])
+    third = more[int(rng.integers(len(more)))]
+    return Lesson(replace(sample, views=(view,)), (questions[0], others[0], third))
 
 
-def _on_times(clip: Clip, rng: np.random.Generator) -> QuestionAnswer:
-    """When the pretext task grounding would say that spans of frames are: from one frame to
-    another, or to the end of the last."""
-    spans = [sorted(rng.choice(NUM_FRAMES + 1, 2, replace=False)) for _ in range(_SPANS_ASKED)]
-    intervals = [span_interval(clip, int(start), int(stop)) for start, stop in spans]
-    return (
-        f"When are frames {', '.join(f'{start}-{stop}' for start, stop in spans)}?",
-        " ".join(
-            f"{interval.start_seconds:.1f}-{interval.end_seconds:.1f}" for interval in intervals
-        ),
-    )
-
-
-def _on_grounding(
-    sample: Sample, clip: Clip, rng: np.random.Generator
-) -> tuple[QuestionAnswer, ...]:
+def _on_grounding(sample: Sample, clip: Clip) -> tuple[QuestionAnswer, ...]:
     (edit,) = (edit for edit in sample.views[0].edits if isinstance(edit, SpanEdit))
     what = sample.question.split(", ", 1)[1].split(". When?")[0]
+    times = clip.timestamps_seconds
     return (
         (sample.question, sample.answer),
         (
@@ -157,13 +136,18 @@ def _on_grounding(
             ),
         ),
         ("What is changed in one part of this video?", KIND_WORDS[sample.kind]),
-        _on_times(clip, rng),
+        (
+            # As they stand in the prompt: to copy them comes before to reckon with them.
+            "At what time is each pair of frames?",
+            " ".join(
+                f"{(first + second) / 2:.1f}"
+                for first, second in zip(times[::2], times[1::2], strict=True)
+            ),
+        ),
     )
 
 
-def _on_counting(
-    sample: Sample, clip: Clip, rng: np.random.Generator
-) -> tuple[QuestionAnswer, ...]:
+def _on_counting(sample: Sample, clip: Clip) -> tuple[QuestionAnswer, ...]:
     drawn = [edit for edit in sample.views[0].edits if isinstance(edit, DrawEdit)]
     # The vision tower merges two frames into one step.
     pairs = [
@@ -183,11 +167,10 @@ def _on_counting(
             f"How many shapes are drawn on each of the {NUM_FRAMES} frames?",
             "".join(str(sum(e.frame == frame for e in drawn)) for frame in range(NUM_FRAMES)),
         ),
-        _on_times(clip, rng),
     )
 
 
-def _on_jigsaw(sample: Sample, clip: Clip, rng: np.random.Generator) -> tuple[QuestionAnswer, ...]:
+def _on_jigsaw(sample: Sample, clip: Clip) -> tuple[QuestionAnswer, ...]:
     late = [(view.start_frame + view.stop_frame) / 2 / NUM_FRAMES for view in sample.views]
     first, last = late.index(min(late)) + 1, late.index(max(late)) + 1
     return (
@@ -197,21 +180,10 @@ def _on_jigsaw(sample: Sample, clip: Clip, rng: np.random.Generator) -> tuple[Qu
             "".join(str(int(10 * share)) for share in late),
         ),
         ("Which clip is the first and which is the last?", f"{first},{last}"),
-        (
-            "At what time is each pair of frames?",
-            " ".join(f"{time:.1f}" for view in sample.views for time in _pair_times(view, clip)),
-        ),
     )
 
 
-def _pair_times(view: View, clip: Clip) -> list[float]:
-    """As they stand in the prompt, in seconds."""
-    times = list(view_timestamps(view, clip))
-    times += times[-1:] * (len(times) % 2)  # the last frame fills its pair
-    return [(first + second) / 2 for first, second in zip(times[::2], times[1::2], strict=True)]
-
-
-_QUESTIONS: dict[str, Callable[[Sample, Clip, np.random.Generator], tuple[QuestionAnswer, ...]]] = {
+_QUESTIONS: dict[str, Callable[[Sample, Clip], tuple[QuestionAnswer, ...]]] = {
     "grounding": _on_grounding,
     "counting": _on_counting,
     "jigsaw": _on_jigsaw,

@@ -48,9 +48,9 @@ _LESSONS_READ = 512
 _SCENES_HELD = 256
 _NEW_SCENES = 0.12
 """Share of the lessons that are about a new scene."""
-_VARIED_AT_LAST, _VARIED_AFTER = 0.8, 0.25
-"""Share of the scenes with any time between frames, and after which share of the lessons it is
-reached: none at first, so that the model learns to write times before it learns to read them."""
+_VARIED_AT_LAST = 0.6
+"""Share of the scenes with any time between frames: none at first, so that the model learns to
+write times before it learns to read them."""
 _LARGE_UNTIL, _HARDEST_AFTER = 0.3, 0.8
 """Shares of the steps of seeing: shapes are large at first, since small ones are learned very
 slowly by a tower that knows none."""
@@ -69,7 +69,7 @@ class PretrainConfig:
     vision_layers: int = 3
     num_seeing_steps: int = 3000
     """Of the vision tower alone."""
-    num_steps: int = 2000
+    num_steps: int = 1600
     """Of the whole model."""
     num_doubting_steps: int = 200
     """Of the whole model, with some wrong answers."""
@@ -228,8 +228,7 @@ def _draw_scene(config: PretrainConfig, step: int, rng: np.random.Generator) -> 
 def _scene(config: PretrainConfig, index: int) -> Scene:
     per_step = config.lessons_per_step * _NEW_SCENES
     answered = index / per_step - config.num_seeing_steps  # steps of the second part
-    passed = answered / (_VARIED_AFTER * config.num_steps)
-    share = _VARIED_AT_LAST * min(1.0, max(0.0, passed))
+    share = _VARIED_AT_LAST * min(1.0, max(0.0, 2 * answered / config.num_steps))
     return make_scene(config.seed, index, varied_share=share)
 
 

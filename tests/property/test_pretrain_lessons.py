@@ -56,23 +56,6 @@ def test_every_frame_that_is_said_to_be_altered_is(scene: int, seed: int) -> Non
 
 
 @given(_scenes, _seeds)
-def test_spans_of_frames_are_told_in_the_clips_own_seconds(scene: int, seed: int) -> None:
-    lesson, times = _lesson(scene, seed), _SCENES[scene].clip.timestamps_seconds
-    ends = (*times, times[-1] + times[1])  # steps are even
-    said = [answer for question, answer in lesson.questions if "When are frames" in question]
-    assert bool(said) == (lesson.sample.pretext != "jigsaw")
-    for question, answer in lesson.questions:
-        if "When are frames" in question:
-            spans = [(int(a), int(b)) for a, b in re.findall(r"(\d)-(\d)", question)]
-            assert len(spans) == len(answer.split())
-            for (start, stop), interval in zip(spans, answer.split(), strict=True):
-                first, last = map(float, interval.split("-"))
-                assert start < stop
-                assert abs(first - ends[start]) < 0.051
-                assert abs(last - ends[stop]) < 0.051
-
-
-@given(_scenes, _seeds)
 def test_what_is_late_comes_after_what_is_early(scene: int, seed: int) -> None:
     lesson = _lesson(scene, seed)
     if lesson.sample.pretext != "jigsaw":
